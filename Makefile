@@ -1,0 +1,37 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Only python3 with venv, and make, are assumed.
+PYTHON ?= python3
+OUT ?= runs
+BIN := .venv/bin
+# Two test processes of one thread each are faster than one process of two threads.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+.PHONY: demo demo-long test test-slow lint format bench clean
+
+demo: .venv/.ready
+	$(BIN)/dynred reduce kuramoto_sivashinsky --latent-dim 8 --out $(OUT)/ks --overwrite
+
+test: .venv/.ready
+	$(PYTEST)
+
+test-slow: .venv/.ready
+	$(PYTEST) -m slow
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.ready
+	$(BIN)/python benchmarks/derivative_matching.py --out $(OUT)/bench
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,netcdf]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info

@@ -1,0 +1,114 @@
+"""The defaults, measured: each choice beside its alternatives, on Kuramoto-Sivashinsky (L = 22, 64 -> 8).
+
+    python benchmarks/choices.py --out runs/choices
+
+Reducers are compared by the nmse of validation snapshots, fields by the median valid time of 128 validation
+trajectories, predicted through the first reducer. Choices are made on validation trajectories; test trajectories of
+`dynred reduce` are other ones.
+"""
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+
+import torch
+
+from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
+from dynred.files import write_json
+from dynred.forecast import forecast
+from dynred.metrics.valid_time import ValidTime
+from dynred.model import ReducedModel
+from dynred.optimise import TrainingSpec
+from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.rng import generator
+from dynred.simulate import simulate
+from dynred.system import find_system
+
+LATENT_DIM = 8
+HORIZON = 201  # snapshots, one time unit apart
+
+
+def reducers() -> dict[str, AutoencoderSpec]:
+    """The default autoencoder and its alternatives, one change each."""
+    default = AutoencoderSpec(LATENT_DIM)
+    steps = default.training
+    return {
+        "default": default,
+        "Adam alone": dataclasses.replace(default, training=dataclasses.replace(steps, muon=0.0)),
+        "Adam alone, 2 x the steps": dataclasses.replace(
+            default, training=dataclasses.replace(steps, muon=0.0, steps=2 * steps.steps)
+        ),
+        "silu": dataclasses.replace(default, activation="silu"),
+        "tanh": dataclasses.replace(default, activation="tanh"),
+        "half the rate": dataclasses.replace(
+            default, training=dataclasses.replace(steps, learning_rate=steps.learning_rate / 2)
+        ),
+        "depth 3": dataclasses.replace(default, depth=3),
+    }
+
+
+def fields() -> dict[str, NeuralODESpec]:
+    """The default neural ODE and its alternatives, one change each."""
+    default = NeuralODESpec()
+    steps = default.training
+    fine = TrainingSpec(steps=300, batch_size=256, learning_rate=2e-4)
+    return {
+        "default": default,
+        "Adam alone": dataclasses.replace(default, training=dataclasses.replace(steps, muon=0.0)),
+        "silu": dataclasses.replace(default, activation="silu"),
+        "half the Muon rate": dataclasses.replace(default, training=dataclasses.replace(steps, muon=steps.muon / 2)),
+        "half the batch, 2 x the steps": dataclasses.replace(
+            default, training=dataclasses.replace(steps, batch_size=steps.batch_size // 2, steps=2 * steps.steps)
+        ),
+        "2 x the steps": dataclasses.replace(default, training=dataclasses.replace(steps, steps=2 * steps.steps)),
+        "refined on rollouts of 8": dataclasses.replace(default, refinement=RefinementSpec(training=fine)),
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs every alternative and writes choices.json after each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/choices"))
+    parser.add_argument("--only", choices=("reducers", "fields"))
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args(arguments)
+    system = find_system("kuramoto_sivashinsky")
+    train, validation = (
+        simulate(system, n, rng=generator(chosen.seed, part)) for n, part in ((256, "train"), (32, "v"))
+    )
+    scored = simulate(system, 128, torch.arange(HORIZON, dtype=torch.float64), rng=generator(chosen.seed, "choices"))
+    rows: list[dict[str, object]] = []
+
+    def report(what: str, name: str, seconds: float, **figures: float) -> None:
+        rows.append({"what": what, "name": name, "training_s": seconds, **figures})
+        write_json(chosen.out / "choices.json", rows)
+        words = ", ".join(f"{key} {value:.4g}" for key, value in figures.items())
+        print(f"{what:8s} {name:32s} {seconds:7.1f} s  {words}", flush=True)
+
+    first = None
+    for name, spec in reducers().items():
+        if chosen.only == "fields" and first is not None:
+            break
+        start = time.perf_counter()
+        reducer = spec.fit(train, validation, rng=generator(chosen.seed, "reducer"))
+        seconds = time.perf_counter() - start
+        first = first or reducer
+        error = (reducer.reconstruct(scored.states) - scored.states).pow(2).sum() / (
+            scored.states - scored.states.mean(0)
+        ).pow(2).sum()
+        report("reducer", name, seconds, nmse=float(error))
+    if chosen.only == "reducers":
+        return
+    assert first is not None
+    latents, held = train.map(first.encode), validation.map(first.encode)
+    for name, spec in fields().items():
+        start = time.perf_counter()
+        dynamics = spec.fit(latents, held, rng=generator(chosen.seed, "dynamics"))
+        seconds = time.perf_counter() - start
+        valid = ValidTime()(forecast(ReducedModel(first, dynamics), scored))
+        report("field", name, seconds, median_valid_time=float(valid.median()), mean_valid_time=float(valid.mean()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Kuramoto-Sivashinsky: an ensemble on the attractor, and how dynred and SciPy follow it."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.integrate import solve_ivp
+from torch import Tensor
+from work_precision import Ensemble, Method, largest_error, one_by_one
+
+from dynred.rng import generator
+from dynred.simulate import simulate
+from dynred.solvers.etdrk4 import ETDRK4
+from dynred.system import find_system
+
+LENGTH, POINTS = 22.0, 64
+
+
+class Matrices(NamedTuple):
+    """u' = linear u + advection (u * u): the right-hand side as two matrices [64, 64]."""
+
+    linear: np.ndarray
+    advection: np.ndarray
+
+
+def wavenumbers() -> tuple[np.ndarray, np.ndarray]:
+    """The Fourier multipliers k^2 - k^4 of u and -ik/2 of u^2, [33]."""
+    k = 2 * np.pi / LENGTH * np.arange(POINTS // 2 + 1)
+    advection = -0.5j * k
+    advection[-1] = 0  # the derivative of the Nyquist mode vanishes at every collocation point
+    return k**2 - k**4, advection
+
+
+def matrices() -> Matrices:
+    """For one state of 64 points two matrix products take a fraction of the time of four Fourier transforms."""
+    columns = np.fft.rfft(np.eye(POINTS), axis=0)
+    return Matrices(*(np.fft.irfft(f[:, None] * columns, n=POINTS, axis=0) for f in wavenumbers()))
+
+
+def by_transforms(t: float, u: np.ndarray) -> np.ndarray:
+    """The right-hand side as a user of SciPy would write it."""
+    return np.fft.irfft(_LINEAR * np.fft.rfft(u) + _ADVECTION * np.fft.rfft(u * u), n=POINTS)
+
+
+_LINEAR, _ADVECTION = wavenumbers()
+
+
+def ensemble(trajectories: int, end: float, references: int, seed: int) -> Ensemble:
+    """Trajectories on the attractor; SciPy's Radau is the reference, and DOP853 its check."""
+    system = find_system("kuramoto_sivashinsky", length=LENGTH, points=POINTS)
+    initial = simulate(system, trajectories, [0.0], rng=generator(seed, "kuramoto_sivashinsky")).states
+    solve = _Tuned(end)
+    some = initial[:references]
+    reference = one_by_one(lambda x: solve("Radau", 1e-12, x), some)
+    other = one_by_one(lambda x: solve("DOP853", 1e-12, x), some[:1])
+    return Ensemble(system, initial, end, reference, largest_error(other, reference[:1]))
+
+
+class _Tuned:
+    """SciPy's solvers on the fastest right-hand side, with the exact Jacobian."""
+
+    def __init__(self, end: float):
+        self.end, (self.linear, self.advection) = end, matrices()
+
+    def __call__(self, method: str, tolerance: float, x: np.ndarray) -> np.ndarray:
+        jacobian = {} if method == "DOP853" else {"jac": lambda t, u: self.linear + 2 * self.advection * u}
+        return final_state(
+            lambda t, u: self.linear @ u + self.advection @ (u * u), self.end, x, method, tolerance, **jacobian
+        )
+
+
+def final_state(rhs, end: float, x: np.ndarray, method: str, tolerance: float, **options) -> np.ndarray:
+    """The state at `end` by SciPy; NaN where the solver gave up."""
+    found = solve_ivp(rhs, (0.0, end), x, method=method, rtol=tolerance, atol=tolerance, t_eval=[end], **options)
+    return found.y[:, -1] if found.success else np.full_like(x, np.nan)
+
+
+def methods(problem: Ensemble, loop: int) -> list[Method]:
+    """dynred on the whole ensemble, SciPy on its first `loop` trajectories.
+
+    Ours is the call that users make: `simulate`, which also returns velocities. SciPy is shown twice: as one would
+    write it, with Fourier transforms and a Jacobian by finite differences; and tuned, with matrices and the exact
+    Jacobian.
+    """
+    end = problem.end
+    tuned = _Tuned(end)
+    times = torch.tensor([0.0, end], dtype=torch.float64)
+
+    def ours(step: float, count: int) -> Tensor:
+        solver, rng = ETDRK4(step=step), generator(0)
+        found = simulate(problem.system, times=times, initial=problem.initial[:count], solver=solver, rng=rng)
+        return found.stacked()[:, -1]
+
+    def scipy(method: str) -> list[Method]:
+        def plain(tolerance: float, count: int) -> Tensor:
+            solve = lambda x: final_state(by_transforms, end, x, method, tolerance)  # noqa: E731
+            return one_by_one(solve, problem.initial[:count])
+
+        def fast(tolerance: float, count: int) -> Tensor:
+            return one_by_one(lambda x: tuned(method, tolerance, x), problem.initial[:count])
+
+        tolerances = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+        return [
+            Method(f"SciPy {method}", plain, tolerances, loop),
+            Method(f"SciPy {method}, tuned", fast, tolerances, loop),
+        ]
+
+    steps = (0.5, 0.25, 0.125, 0.0625, 0.03125)
+    return [Method("dynred ETDRK4", ours, steps, len(problem.initial)), *scipy("BDF"), *scipy("LSODA")]

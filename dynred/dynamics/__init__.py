@@ -1,0 +1,1 @@
+"""Latent dynamics, one file each."""

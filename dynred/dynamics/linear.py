@@ -1,0 +1,74 @@
+"""Linear latent dynamics, the baseline: z' = A z + b by least squares on velocities, integrated exactly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
+from dynred.latent_space import LatentSpace
+from dynred.optimise import Runtime
+from dynred.solvers.base import end_at_blow_up
+from dynred.trajectories import Trajectories
+
+
+class Linear(VectorFieldDynamics):
+    """z' = A z + b in standard units, y' = matrix @ (y, 1)."""
+
+    matrix: Tensor
+
+    def __init__(self, spec: "LinearSpec", space: LatentSpace, units: Standardisation, matrix: Float[Tensor, "R R1"]):
+        super().__init__()
+        self.spec, self.latent_space, self.units = spec, space, units
+        self.register_buffer("matrix", matrix)
+
+    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        """See `VectorFieldDynamics.field`."""
+        y = self.units.standard(z.double())
+        return ((y @ self.matrix[:, :-1].T + self.matrix[:, -1]) * self.units.spread).to(z.dtype)
+
+    def rollout(
+        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "N T R"]:
+        """Exact, by matrix exponentials of the affine system."""
+        r = self.dim
+        affine = torch.zeros(r + 1, r + 1, dtype=torch.float64, device=self.matrix.device)
+        affine[:r] = self.matrix
+        flow = torch.matrix_exp((t - t[0]).double()[:, None, None] * affine)
+        y = self.units.standard(z0.double())
+        one = torch.ones_like(y[:, :1])
+        out = torch.einsum("tij,nj->nti", flow, torch.cat([y, one], -1))[..., :r]
+        return self.units.latent(end_at_blow_up(out, float("inf") if self.latent_space.angles else self.limit))
+
+    def sizes(self) -> Mapping[str, int]:
+        """See `LatentDynamics.sizes`."""
+        return {}
+
+
+@dataclass(frozen=True)
+class LinearSpec(DynamicsSpec):
+    """Settings of linear dynamics: there are none."""
+
+    def fit(
+        self,
+        latents: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        latent_space: LatentSpace | None = None,
+        runtime: Runtime | None = None,
+    ) -> Linear:
+        """The least squares fit; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
+        space = latent_space or LatentSpace(lines=latents.dim)
+        units = Standardisation.of(with_velocities("latents", latents), space)
+        y = units.standard(latents.states.double())
+        v = latents.velocities.double() / units.spread  # type: ignore[union-attr] # checked by with_velocities
+        design = torch.cat([y, torch.ones_like(y[:, :1])], -1)
+        return Linear(self, space, units, torch.linalg.lstsq(design, v, driver="gelsd").solution.T.contiguous())
+
+    def build(self, latent_space: LatentSpace) -> Linear:  # type: ignore[override] # its sizes by name
+        """See `DynamicsSpec.build`."""
+        r = latent_space.dim
+        return Linear(self, latent_space, Standardisation.empty(r), torch.zeros(r, r + 1, dtype=torch.float64))

@@ -1,0 +1,55 @@
+"""Latent spaces T^angles x R^lines: what a latent coordinate vector means."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import integer, refuse
+from dynred.spec import Spec
+
+
+@dataclass(frozen=True)
+class LatentSpace(Spec):
+    """T^angles x R^lines: the first `angles` coordinates are angles in radians, the others real numbers.
+
+    Attributes:
+        angles: number of angles, >= 0.
+        lines: number of real coordinates, >= 0; not both are 0.
+    """
+
+    angles: int = 0
+    lines: int = 1
+
+    def __post_init__(self):
+        integer("angles", self.angles, 0)
+        integer("lines", self.lines, 0)
+        if self.dim == 0:
+            raise refuse("latent space", "of at least one coordinate", "none")
+
+    @property
+    def dim(self) -> int:
+        """Number of latent coordinates R."""
+        return self.angles + self.lines
+
+    @property
+    def feature_dim(self) -> int:
+        """Number of features F."""
+        return 2 * self.angles + self.lines
+
+    def features(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch F"]:
+        """Cosines and sines of the angles, then the lines: what decoders and vector fields see, so that both are
+        periodic in every angle."""
+        if self.angles == 0:
+            return z
+        angle = z[..., : self.angles]
+        return torch.cat([torch.cos(angle), torch.sin(angle), z[..., self.angles :]], -1)
+
+    def difference(self, a: Float[Tensor, "*batch R"], b: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        """a - b, with angles wrapped into [-pi, pi)."""
+        d = a - b
+        if self.angles == 0:
+            return d
+        wrapped = torch.remainder(d[..., : self.angles] + torch.pi, 2 * torch.pi) - torch.pi
+        return torch.cat([wrapped, d[..., self.angles :]], -1)

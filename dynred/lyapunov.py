@@ -1,0 +1,148 @@
+"""Lyapunov exponents and the Kaplan-Yorke dimension of any vector field, full or reduced.
+
+Tangent vectors are carried along by exact derivatives and orthogonalised by QR (G. Benettin, L. Galgani, A. Giorgilli,
+J.-M. Strelcyn, Meccanica 15, 9 (1980)); many trajectories are followed at once, which also gives the error.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import integer, positive, refuse
+from dynred.errors import DivergenceError
+from dynred.optimise import Progress, silent
+from dynred.simulate import choose_solver, simulate
+from dynred.solvers.base import Solver
+from dynred.system import Parameters, System, VectorField
+
+
+@dataclass(frozen=True, eq=False)
+class LyapunovSpectrum:
+    """The leading Lyapunov exponents.
+
+    Attributes:
+        exponents: [k], per time unit, decreasing.
+        error: standard error of each [k], from the spread between trajectories; NaN for a single trajectory.
+        kaplan_yorke_dimension: j + (sum of the first j) / |next|, with j the largest number of leading exponents of sum
+            >= 0; None where all k together still have a sum >= 0, so that more exponents are needed.
+        time: time over which was averaged, of all trajectories together, in time units.
+    """
+
+    exponents: Float[Tensor, " k"]
+    error: Float[Tensor, " k"]
+    kaplan_yorke_dimension: float | None
+    time: float
+
+
+def lyapunov_spectrum(
+    source: System | VectorField,
+    k: int | None = None,
+    *,
+    rng: torch.Generator,
+    n: int = 8,
+    duration: float | None = None,
+    interval: float | None = None,
+    initial: Float[Tensor, "n D"] | None = None,
+    parameters: Parameters | None = None,
+    solver: str | Solver = "auto",
+    project: Callable[[Tensor], Tensor] | None = None,
+    progress: Progress = silent,
+) -> LyapunovSpectrum:
+    """The k leading Lyapunov exponents.
+
+    Args:
+        source: a system, or any vector field, such as the dynamics of a reduced model; that needs `initial`.
+        k: how many, 1 <= k <= D; default: all, at most 16.
+        rng: draws initial states and tangent vectors.
+        n: number of trajectories, each started on K by its own transient.
+        duration: averaging time of each, in time units; default: 200 time scales of a system.
+        interval: time between two orthogonalisations; default: a tenth of a system's time scale. Tangents must not
+            align within it: at most about 10 / (first minus k-th exponent).
+        initial: states on K, instead of n fresh ones.
+        parameters: replaces a system's defaults.
+        solver: as for `simulate`.
+        project: projection of tangents [..., D] onto directions that count; default: the system's `tangent_projection`.
+            Without it round-off keeps re-seeding directions along a conserved quantity, as a spurious zero exponent.
+        progress: receives reports.
+
+    Raises:
+        InputError: arguments out of range, or a field that torch cannot differentiate.
+        DivergenceError: a trajectory diverged.
+    """
+    field, x, step, total, projection = _prepared(source, rng, n, duration, interval, initial, parameters)
+    projection = project or projection
+    k = integer("k", min(field.dim, 16) if k is None else k, 1, field.dim)
+    if not field.differentiable:
+        raise refuse("the right-hand side", "differentiable by torch", "one in NumPy", "Write it in torch.")
+    method = _solver(source, field, x, step, solver)
+    frame = _orthonormal(projection(torch.randn(len(x), k, field.dim, generator=rng, dtype=torch.float64)))[0]
+    # The first tenth is not counted: the frame turns into the Lyapunov directions.
+    steps = max(10, round(total / step))
+    skip = max(1, steps // 10)
+    growth = torch.zeros(len(x), k, dtype=torch.float64)
+    for i in range(steps + skip):
+        x, pushed = method.flow_with_tangents(field, x, frame, step)
+        if not torch.isfinite(x).all():
+            row = int(torch.nonzero(~torch.isfinite(x).all(-1))[0])
+            raise DivergenceError(f"Trajectory {row} diverged after t = {i * step:g}.", row, i * step)
+        frame, logs = _orthonormal(projection(pushed))
+        if i >= skip:
+            growth += logs
+        progress("lyapunov", i + 1, steps + skip)
+    rates = torch.sort(growth / (steps * step), dim=1, descending=True).values
+    mean = rates.mean(0)
+    error = rates.std(0) / len(x) ** 0.5 if len(x) > 1 else torch.full_like(mean, torch.nan)
+    return LyapunovSpectrum(mean, error, kaplan_yorke_dimension(mean), steps * step * len(x))
+
+
+def kaplan_yorke_dimension(exponents: Float[Tensor, " k"]) -> float | None:
+    """j + (sum of the first j exponents) / |exponent j + 1|; None where the sum of all is still >= 0.
+
+    Source: J. L. Kaplan, J. A. Yorke, Lect. Notes Math. 730, 204 (1979).
+    """
+    sums = torch.cumsum(exponents, 0)
+    j = int((torch.cummin(sums, 0).values >= 0).sum())
+    if j == len(exponents):
+        return None
+    before = float(sums[j - 1]) if j else 0.0
+    return j + before / abs(float(exponents[j])) if j else 0.0
+
+
+def _prepared(
+    source: System | VectorField,
+    rng: torch.Generator,
+    n: int,
+    duration: float | None,
+    interval: float | None,
+    initial: Tensor | None,
+    parameters: Parameters | None,
+) -> tuple[VectorField, Tensor, float, float, Callable[[Tensor], Tensor]]:
+    if isinstance(source, System):
+        step = positive("interval", interval if interval is not None else 0.1 * source.time_scale)
+        total = positive("duration", duration if duration is not None else 200 * source.time_scale)
+        if initial is None:
+            start = torch.zeros(1, dtype=torch.float64)
+            initial = simulate(source, n, start, rng=rng, parameters=parameters).states
+        return source.bind(parameters), initial.double(), step, total, source.tangent_projection or _identity
+    if initial is None or interval is None or duration is None:
+        missing = [k for k, v in (("initial", initial), ("interval", interval), ("duration", duration)) if v is None]
+        raise refuse("a vector field that is no System", "given with initial, interval and duration", f"no {missing}")
+    return source, initial.double(), positive("interval", interval), positive("duration", duration), _identity
+
+
+def _solver(source: object, field: VectorField, x: Tensor, step: float, solver: str | Solver) -> Solver:
+    times = torch.tensor([0.0, step], dtype=torch.float64)
+    return choose_solver(field, x, times, solver)[0]
+
+
+def _identity(v: Tensor) -> Tensor:
+    return v
+
+
+def _orthonormal(v: Float[Tensor, "n k D"]) -> tuple[Float[Tensor, "n k D"], Float[Tensor, "n k"]]:
+    """Rows made orthonormal, and the logarithms of their lengths before."""
+    q, r = torch.linalg.qr(v.transpose(-1, -2))
+    return q.transpose(-1, -2), torch.diagonal(r, dim1=-2, dim2=-1).abs().log()

@@ -1,0 +1,23 @@
+"""Time of divergence."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.forecast import Forecast
+from dynred.metrics.base import Metric, first_time
+
+
+@dataclass(frozen=True)
+class DivergenceTime(Metric):
+    """First time at which the prediction is no longer finite; the whole length where it always is."""
+
+    higher_is_better: ClassVar[bool] = True
+    unit: ClassVar[str] = "time units"
+
+    def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
+        """See `Metric`."""
+        return first_time(torch.isinf(forecast.rollout_error()), forecast)

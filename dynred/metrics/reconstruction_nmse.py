@@ -1,0 +1,25 @@
+"""Normalised mean squared error of the reconstruction."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.forecast import Forecast
+from dynred.metrics.base import Metric, mean_by_trajectory
+
+
+@dataclass(frozen=True)
+class ReconstructionNMSE(Metric):
+    """mean |decode(encode(x)) - x|^2 over a trajectory, over mean |x - mean x|^2 of all true snapshots.
+
+    The mean over all snapshots is the nmse that studies of Kuramoto-Sivashinsky report (A. J. Linot, M. D. Graham,
+    Chaos 32, 073110 (2022)).
+    """
+
+    higher_is_better: ClassVar[bool] = False
+
+    def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
+        """See `Metric`."""
+        return mean_by_trajectory(forecast.reconstruction_error().pow(2), forecast)

@@ -1,0 +1,34 @@
+"""Valid prediction time."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import positive
+from dynred.forecast import Forecast
+from dynred.metrics.base import Metric, first_time
+
+
+@dataclass(frozen=True)
+class ValidTime(Metric):
+    """First time at which the rollout's error exceeds a threshold; the whole length where it never does.
+
+    The error is |predicted - x| divided by the root mean square distance from the mean (P. R. Vlachas et al., Neural
+    Networks 126, 191 (2020), define it so up to the normalisation by component).
+
+    Attributes:
+        threshold: in units of the root mean square distance from the mean, > 0.
+    """
+
+    threshold: float = 0.5
+    higher_is_better: ClassVar[bool] = True
+    unit: ClassVar[str] = "time units"
+
+    def __post_init__(self):
+        positive("threshold", self.threshold)
+
+    def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
+        """See `Metric`."""
+        return first_time(forecast.rollout_error() > self.threshold, forecast)

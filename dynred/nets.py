@@ -1,0 +1,88 @@
+"""The networks: small smooth perceptrons and the affine maps around them."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dynred.checks import one_of
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "softplus": nn.Softplus,
+    "elu": nn.ELU,
+}
+
+
+class MLP(nn.Module):
+    """A fully connected network `[..., inputs] -> [..., outputs]` with a linear last layer.
+
+    Args:
+        inputs: width of the input, >= 1.
+        outputs: width of the output, >= 1.
+        hidden: widths of the hidden layers; empty gives an affine map.
+        activation: one of `ACTIVATIONS`.
+        rng: stream of the initial weights, uniform in +-1/sqrt(fan in), torch's own rule for linear layers.
+        zero: start the last layer at zero, so that the network starts as the zero function.
+
+    Raises:
+        InputError: unknown activation.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        hidden: Sequence[int],
+        activation: str = "silu",
+        *,
+        rng: torch.Generator,
+        zero: bool = False,
+    ):
+        super().__init__()
+        one_of("activation", activation, ACTIVATIONS)
+        widths = [inputs, *hidden, outputs]
+        layers = [_linear(i, o, rng) for i, o in pairwise(widths)]
+        self.layers = nn.ModuleList(layers)
+        self.activation = ACTIVATIONS[activation]()
+        if zero:
+            nn.init.zeros_(layers[-1].weight)
+            nn.init.zeros_(layers[-1].bias)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which the network computes."""
+        return next(self.parameters()).dtype
+
+    def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        """The network's value."""
+        for layer in self.layers[:-1]:
+            x = self.activation(layer(x))
+        return self.layers[-1](x)
+
+
+def _linear(inputs: int, outputs: int, rng: torch.Generator) -> nn.Linear:
+    # skip_init, then our own draw: nn.Linear would draw from the global stream and advance it.
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    bound = inputs**-0.5
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=rng)
+        layer.bias.uniform_(-bound, bound, generator=rng)
+    return layer
+
+
+def hidden_matrices(module: nn.Module) -> list[Tensor]:
+    """The weight matrices between two hidden layers of every `MLP` within `module`: those that Muon is made for."""
+    nets = (net for net in module.modules() if isinstance(net, MLP))
+    return [layer.weight for net in nets for layer in list(net.layers)[1:-1] if isinstance(layer, nn.Linear)]
+
+
+def parameter_count(module: nn.Module) -> int:
+    """How many trainable numbers a module has."""
+    return sum(p.numel() for p in module.parameters())

@@ -1,0 +1,221 @@
+"""The main job in one call: simulate, reduce, learn latent dynamics, evaluate. Chooses defaults, computes nothing."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+
+from dynred.checks import integer, positive, refuse
+from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.evaluate import Cost, Evaluation, score
+from dynred.forecast import Forecast, forecast
+from dynred.model import ReducedModel
+from dynred.optimise import Runtime
+from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.reducers.base import ReducerSpec
+from dynred.rng import generator
+from dynred.simulate import simulate
+from dynred.spec import Spec
+from dynred.system import System, find_system
+from dynred.trajectories import Trajectories
+from dynred.velocities import estimate_velocities
+
+
+@dataclass(frozen=True)
+class DataSpec(Spec):
+    """Which trajectories are simulated and scored.
+
+    Attributes:
+        train, validation, test: numbers of trajectories, each from initial states of its own. Data without an equation
+            are split in these proportions.
+        duration: length of each, in time units; None takes the system's.
+        sampling: time between snapshots; None takes the system's.
+        horizon: how far test trajectories are predicted; None takes ten time scales, or all there is.
+        transient: time dropped at the start; None takes the system's.
+        solver: `auto` or a solver's name.
+    """
+
+    train: int = 256
+    validation: int = 32
+    test: int = 256
+    duration: float | None = None
+    sampling: float | None = None
+    horizon: float | None = None
+    transient: float | None = None
+    solver: str = "auto"
+
+    def __post_init__(self):
+        for name in ("train", "validation", "test"):
+            integer(name, getattr(self, name), 1)
+        for name in ("duration", "sampling", "horizon"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """Everything that `reduce` made.
+
+    Attributes:
+        model: the reduced model.
+        evaluation: its scores.
+        forecast: the predictions that were scored.
+        train, validation: the trajectories it was made from.
+    """
+
+    model: ReducedModel
+    evaluation: Evaluation
+    forecast: Forecast
+    train: Trajectories
+    validation: Trajectories
+
+
+def reduce(
+    source: System | str | Trajectories,
+    latent_dim: int,
+    *,
+    seed: int = 0,
+    data: DataSpec | None = None,
+    reducer: ReducerSpec | None = None,
+    dynamics: DynamicsSpec | None = None,
+    threshold: float = 0.5,
+    runtime: Runtime | None = None,
+) -> Reduction:
+    """From an equation or data to a scored reduced model.
+
+    Args:
+        source: a System, its name or file, or trajectories without an equation.
+        latent_dim: number R of latent coordinates, 1 <= R < D.
+        seed: decides every draw.
+        data: which trajectories; default `DataSpec()`.
+        reducer: default `AutoencoderSpec(latent_dim)`. Its own `latent_dim` must agree.
+        dynamics: default `NeuralODESpec()`.
+        threshold: rollout error that counts as lost.
+        runtime: device, progress, checkpoints.
+
+    Returns:
+        The model, its scores, and what they rest on.
+
+    Raises:
+        InputError: unusable source or settings.
+        DivergenceError: the full system diverged.
+    """
+    runtime, data = runtime or Runtime(), data or DataSpec()
+    system = None if isinstance(source, Trajectories) else find_system(source)
+    dim = source.dim if isinstance(source, Trajectories) else system.dim  # type: ignore[union-attr]
+    integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
+    reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
+    if reducer.latent_dim != latent_dim:
+        raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "simulate_s"):
+        if isinstance(source, Trajectories):
+            train, validation, test = split_data(source, data, generator(seed, "split"))
+        else:
+            assert system is not None
+            train, validation, test = simulate_parts(system, data, seed, runtime)
+    with _timed(seconds, "reducer_s"):
+        fitted = reducer.fit(train, validation, rng=generator(seed, "reducer"), runtime=runtime)
+    with _timed(seconds, "dynamics_s"):
+        latents = train.map(fitted.encode)
+        held = validation.map(fitted.encode)
+        space = fitted.latent_space
+        evolved = dynamics.fit(latents, held, rng=generator(seed, "dynamics"), latent_space=space, runtime=runtime)
+    model = ReducedModel(fitted, evolved, about(system, train, seed))
+    with _timed(seconds, "evaluate_s"):
+        runtime.progress("evaluate", 0, 1)
+        found = forecast(model, test)
+        scored = score(found, model, train, system, threshold)
+        runtime.progress("evaluate", 1, 1)
+    cost = Cost(**seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
+    return Reduction(model, replace(scored, cost=cost), found, train, validation)
+
+
+def simulate_parts(system: System, data: DataSpec, seed: int, runtime: Runtime) -> tuple[Trajectories, ...]:
+    """Training, validation and test trajectories of a system, each set from a random stream of its own."""
+    sampling = data.sampling or system.sampling
+    duration = data.duration or system.duration
+    horizon = min(data.horizon or 10 * system.time_scale, duration) if data.horizon is None else data.horizon
+    found = []
+    for part, length in (("train", duration), ("validation", duration), ("test", horizon)):
+        steps = round(length / sampling)
+        if steps < 1:
+            raise refuse("sampling", f"at most the length of a trajectory, {length:g}", sampling)
+        found.append(
+            simulate(
+                system,
+                getattr(data, part),
+                torch.arange(steps + 1, dtype=torch.float64) * sampling,
+                rng=generator(seed, part),
+                solver=data.solver,
+                transient=data.transient,
+                progress=runtime.progress,
+            )
+        )
+    return tuple(found)
+
+
+def split_data(source: Trajectories, data: DataSpec, rng: torch.Generator) -> tuple[Trajectories, ...]:
+    """Training, validation and test trajectories of data without an equation, in the proportions .8, .1, .1.
+
+    Fewer than ten trajectories are first cut into pieces, so that there are at least ten in all; velocities that the
+    data lack are estimated before. Test trajectories are cut at `data.horizon`.
+
+    Raises:
+        InputError: trajectories too short to be cut or to give velocities.
+    """
+    source = source.checked_finite()
+    if source.velocities is None:
+        source = estimate_velocities(source)
+    if len(source) < 10:
+        length = int(source.lengths.sum()) // 10
+        while length > 1 and int((source.lengths // length).sum()) < 10:
+            length -= 1
+        if length < 2:
+            raise refuse("data", "at least 20 snapshots, to be cut into ten pieces", len(source.states))
+        source = source.windows(length)
+    train, validation, test = source.split(0.8, 0.1, 0.1, rng=rng)
+    if data.horizon is not None:
+        test = Trajectories.concatenate([_until(one, data.horizon) for one in test])
+    return train, validation, test
+
+
+def _until(one: Trajectories, horizon: float) -> Trajectories:
+    count = max(2, int((one.t - one.t[0] <= horizon * (1 + 1e-9)).sum()))
+    return one.windows(min(count, len(one.t)))[0]
+
+
+def about(system: System | None, train: Trajectories, seed: int) -> dict[str, object]:
+    """What a model remembers of where it comes from."""
+    if system is None:
+        known = {"system": str(train.attributes.get("system", "data")), "time_scale": 1.0, "time_unit": "time units"}
+    else:
+        known = {
+            "system": system.name,
+            "arguments": dict(system.arguments),
+            "time_scale": system.time_scale,
+            "time_scale_name": system.time_scale_name,
+            "time_unit": system.time_unit,
+        }
+    for key in ("solver", "solver_reason", "velocities", "velocity_error"):
+        if key in train.attributes:
+            known[key] = train.attributes[key]
+    return {**known, "seed": seed}
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - start

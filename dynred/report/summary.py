@@ -1,0 +1,205 @@
+"""What the report says in words and tables; every number is the evaluation's."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from dynred.evaluate import Speedup
+from dynred.report.base import Context
+
+MISSING = "\N{EN DASH}"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_COSTS = {
+    "simulate_s": ("simulation of the data", "s"),
+    "reducer_s": ("training of encoder and decoder", "s"),
+    "dynamics_s": ("training of the latent dynamics", "s"),
+    "evaluate_s": ("evaluation", "s"),
+    "peak_memory_mb": ("peak memory", "MiB"),
+    "parameters": ("trainable numbers", ""),
+}
+_QUANTILES = {"median": "median", "p95": "95 % quantile", "p99": "99 % quantile", "max": "maximum"}
+_SPREADS = {"median": "median", "mean": "mean", "p10": "10 % quantile"}
+
+
+class KeyNumber(NamedTuple):
+    """A number that stands out: what it is, its value, and what to compare it with."""
+
+    name: str
+    value: str
+    note: str
+
+
+class Row(NamedTuple):
+    """A row of the table of results; `group` is a heading above the first row that has it."""
+
+    group: str
+    name: str
+    model: str
+    pod: str
+    linear: str
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number as text for people: `digits` significant ones, powers of ten written out, a dash for none."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞"
+    if value == 0 or 1e-3 <= abs(value) < 10**digits:
+        return f"{value:.{digits}g}" if abs(value) < 10**digits - 0.5 else f"{value:,.0f}"
+    if 10**digits <= abs(value) < 1e7:
+        return f"{value:,.0f}"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{float(mantissa):g} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+
+
+def title(context: Context) -> str:
+    """The system and the two dimensions."""
+    found = context.evaluation
+    return f"{found.system}: {found.state_dim} → {found.latent_dim}"
+
+
+def verdict(context: Context) -> str:
+    """How far the model can be trusted, in one or two sentences."""
+    rollout, n = context.evaluation.rollout, context.evaluation.test["trajectories"]
+    which = f"the median of {_trajectories(n)}" if n > 1 else "the only test trajectory"
+    gone = f" {rollout.diverged} of {n} predictions diverged." if rollout.diverged else ""
+    if rollout.valid_time.median == 0:
+        return f"Predictions are not valid for any time ({which}): reconstruction alone is beyond the threshold.{gone}"
+    censored = 2 * int(context.lost.sum()) <= n  # then the median is among those that end with the test
+    least, beyond = ("at least ", ": no longer time was tested") if censored else ("", "")
+    return f"Predictions stay valid for {least}{_times(context, rollout.valid_time.median)}, {which}{beyond}.{gone}"
+
+
+def key_numbers(context: Context) -> list[KeyNumber]:
+    """The few numbers to remember, each beside its baseline."""
+    found = context.evaluation
+    pod, linear = context.pod, context.linear
+    reconstruction, quantiles = found.reconstruction, found.reconstruction.relative_error
+    numbers = [
+        KeyNumber(
+            "valid prediction time, median",
+            f"{number(found.rollout.valid_time.median)} {context.time_unit}",
+            f"linear dynamics: {number(linear.valid_time.median)}" if linear else "",
+        ),
+        KeyNumber(
+            "reconstruction error (nmse)",
+            number(reconstruction.nmse),
+            f"POD with {_coordinates(found.latent_dim)}: {number(pod.nmse)}" if pod else "",
+        ),
+        KeyNumber(
+            "relative error of a state",
+            _percent(quantiles.median),
+            f"median; at worst {_percent(quantiles.max)}",
+        ),
+    ]
+    if found.speedup.ratio is not None:
+        numbers.append(_speed(found.speedup))
+    return numbers
+
+
+def results(context: Context) -> list[Row]:
+    """The table of errors: the model beside POD of the same dimension and linear dynamics of the same latents."""
+    found = context.evaluation
+    pod, linear = context.pod, context.linear
+    group = "Reconstruction: decode(encode(x)) against x"
+    rows = [Row(group, "nmse", number(found.reconstruction.nmse), number(pod.nmse if pod else None), "")]
+    for key, name in _QUANTILES.items():
+        own, other = (getattr(part.relative_error, key) if part else None for part in (found.reconstruction, pod))
+        rows.append(Row(group, f"relative error, {name}", number(own), number(other), ""))
+    group = f"Prediction: time until the relative error exceeds {found.rollout.threshold:g}"
+    units = [("valid_time", context.time_unit)]
+    if context.time_scale_name:
+        units.append(("valid_time_scaled", context.time_scale_name))
+    for part, unit in units:
+        for key, name in _SPREADS.items():
+            own, other = (getattr(getattr(one, part), key) if one else None for one in (found.rollout, linear))
+            rows.append(Row(group, f"{name}, {unit}", number(own), "", number(other)))
+    lost = number(linear.diverged if linear else None)
+    return [*rows, Row(group, "diverged predictions", str(found.rollout.diverged), "", lost)]
+
+
+def costs(context: Context) -> list[tuple[str, str]]:
+    """What the model took to make and takes to run, where it was measured."""
+    found = context.evaluation
+    rows = [
+        (_COSTS[key][0], f"{number(value)} {_COSTS[key][1]}".strip())
+        for key, value in asdict(found.cost).items()
+        if value is not None
+    ]
+    per = "per time unit and trajectory"
+    if found.speedup.full_s_per_time_unit is not None:
+        rows.append((f"full model, {per}", f"{number(found.speedup.full_s_per_time_unit)} s"))
+    rows.append((f"reduced model, {per}", f"{number(found.speedup.reduced_s_per_time_unit)} s"))
+    if found.speedup.ratio is not None:
+        rows.append(("speed-up", f"{number(found.speedup.ratio)} ×"))
+    return rows
+
+
+def origin(context: Context) -> list[tuple[str, str]]:
+    """Where the data and the model come from."""
+    about, test = context.model.about, context.evaluation.test
+    rows = [("system", context.evaluation.system)]
+    rows += [(f"argument {name}", str(value)) for name, value in about.get("arguments", {}).items()]
+    if "solver" in about:
+        solver = about["solver"]
+        kind = str(solver.get("kind", "")).rpartition(":")[2] if isinstance(solver, Mapping) else str(solver)
+        reason = about.get("solver_reason")
+        rows.append(("solver of the full model", f"{kind} ({reason})" if reason else kind))
+    rows.append(("velocities", _velocities(about)))
+    rows.append(("test", f"{_trajectories(test['trajectories'])}, {test['snapshots']:,} snapshots, never trained on"))
+    if context.time_scale_name:
+        scale = f"{number(context.time_scale)} {context.time_unit}"
+        rows.append(("time scale", f"{scale}, in which {context.time_scale_name} are counted"))
+    return rows
+
+
+def settings_rows(settings: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
+    """Nested settings as (dotted path, value): the paths are those that `--set` takes."""
+    rows = []
+    for key, value in settings.items():
+        here = f"{path}.{key}" if path else str(key)
+        if isinstance(value, Mapping):
+            rows += settings_rows(value, here)
+        else:
+            text = MISSING if value is None else str(value)
+            rows.append((here, text.rpartition(":")[2] if key == "kind" else text))
+    return rows
+
+
+def _speed(speedup: Speedup) -> KeyNumber:
+    full, reduced, ratio = speedup.full_s_per_time_unit, speedup.reduced_s_per_time_unit, speedup.ratio
+    assert full is not None
+    assert ratio is not None
+    # A coarse clock may have measured no time at all.
+    factor, word = (ratio, "as fast") if ratio >= 1 else (1 / ratio if ratio > 0 else math.inf, "slower")
+    note = f"{number(1e3 * reduced, 2)} ms instead of {number(1e3 * full, 2)} ms per time unit and trajectory"
+    return KeyNumber("against the full model", f"{number(factor, 2)} × {word}", note)
+
+
+def _velocities(about: Mapping[str, Any]) -> str:
+    if "velocities" not in about:
+        return "exact, from the equation or the data"
+    error = about.get("velocity_error")
+    known = f"estimated error {_percent(error)}" if error is not None else "error unknown"
+    return f"{about['velocities']} through the samples, {known}"
+
+
+def _percent(value: float) -> str:
+    return f"{number(100 * value, 2)} %" if math.isfinite(value) else number(value)
+
+
+def _times(context: Context, value: float) -> str:
+    text = f"{number(value)} {context.time_unit}"
+    if not context.time_scale_name:
+        return text
+    return f"{text} ({number(context.evaluation.rollout.valid_time_scaled.median, 2)} {context.time_scale_name})"
+
+
+def _trajectories(n: int) -> str:
+    return f"{n} test trajector{'y' if n == 1 else 'ies'}"
+
+
+def _coordinates(n: int) -> str:
+    return f"{n} coordinate{'' if n == 1 else 's'}"

@@ -1,0 +1,230 @@
+"""Recognising the form of a right-hand side, so that a user's function is taken as it is.
+
+A function f(t, x) may be written for torch or for NumPy, for one state or for a batch, along the last axis or (as SciPy
+says, `vectorized`) with states as columns. Instead of asking, each form is tried on a few states and accepted if it
+gives the same as state by state.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import refuse
+from dynred.errors import InputError
+
+Form = Callable[[Tensor, Tensor, Mapping[str, Tensor]], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class RightHandSide:
+    """A right-hand side in a known form, callable on any batch.
+
+    Attributes:
+        form: `torch`, `torch per state`, `numpy`, `numpy columns` or `numpy per state`.
+        differentiable: whether torch can differentiate it, forwards and for several directions at once.
+        evaluate: the function itself, on a batch [n, D] with a 0-d t or one per row.
+        timewise: whether `evaluate` takes one time per row.
+    """
+
+    form: str
+    differentiable: bool
+    evaluate: Form
+    timewise: bool
+
+    def __call__(
+        self, t: Tensor | float, x: Float[Tensor, "*batch D"], parameters: Mapping[str, Tensor]
+    ) -> Float[Tensor, "*batch D"]:
+        """The velocity; t and every parameter is a number or has the shape of the leading axes of x."""
+        if x.numel() == 0:
+            return torch.empty_like(x)
+        t = torch.as_tensor(t, dtype=torch.float64, device=x.device)
+        if t.ndim == 0 or self.timewise:
+            return self.evaluate(t, x, parameters)
+        rows = x.reshape(-1, x.shape[-1])
+        out = torch.empty_like(rows)
+        times, which = torch.unique(t.expand(x.shape[:-1]).reshape(-1), return_inverse=True)
+        for i, moment in enumerate(times):
+            here = which == i
+            cut = {k: v.expand(x.shape[:-1]).reshape(-1)[here] if v.ndim else v for k, v in parameters.items()}
+            out[here] = self.evaluate(moment, rows[here], cut)
+        return out.reshape(x.shape)
+
+
+def recognise(rhs: Callable[..., Any], x: Float[Tensor, "n D"], parameters: Mapping[str, float]) -> RightHandSide:
+    """Finds the form in which `rhs` is written.
+
+    Args:
+        rhs: the user's function (t, x, **parameters).
+        x: a few states that it must be able to handle, n >= 2 and n != D.
+        parameters: default values.
+
+    Raises:
+        InputError: a wrong shape or dtype, NaN, a changed input, or a failure in every form.
+    """
+    values = {name: torch.tensor(float(value), dtype=torch.float64) for name, value in parameters.items()}
+    t = torch.tensor(0.5, dtype=torch.float64)
+    differentiable, refusal = _torch_verdict(rhs, t, x[0], values)
+    if differentiable is None:
+        single, forms = _numpy_single, {"numpy": _numpy_batched, "numpy columns": _numpy_columns}
+    else:
+        single, forms = _torch_single, {"torch": _torch_batched, "torch per state": _torch_mapped}
+    reference = torch.stack([_checked(single(rhs), t, row, values, refusal) for row in x])
+    name = "numpy per state" if differentiable is None else "torch per state"
+    for form, build in [*forms.items(), (name, single)]:
+        evaluate = build(rhs)
+        if _agrees(evaluate, t, x, values, reference):
+            smooth = bool(differentiable) and _differentiates(evaluate, t, x[:1], values)
+            return RightHandSide(form, smooth, evaluate, _timewise(evaluate, t, x, values))
+    raise InputError("rhs must give the same answer for the same state, got two different answers.")
+
+
+def _torch_verdict(
+    rhs: Callable[..., Any], t: Tensor, x: Tensor, values: Mapping[str, Tensor]
+) -> tuple[bool | None, Exception | None]:
+    # Differentiable or not, or None for a function that is not torch's; and why not. The state asks for gradients
+    # because np.sin(tensor) silently works, and returns a tensor, on one that does not; `* 1` makes it no leaf, so that
+    # a function that changes its input is caught by our own check and not by autograd's.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy grumbles at tensors; the verdict is ours
+            out = rhs(t, x.clone().requires_grad_() * 1, **values)
+    except Exception as error:
+        return None, error
+    return (out.requires_grad, None) if isinstance(out, Tensor) else (None, None)
+
+
+def _checked(
+    evaluate: Form, t: Tensor, x: Float[Tensor, " D"], values: Mapping[str, Tensor], refusal: Exception | None
+) -> Float[Tensor, " D"]:
+    given = x.clone()
+    try:
+        out = evaluate(t, given, values)
+    except InputError:
+        raise
+    except Exception as error:
+        also = f" (and, given torch tensors, {type(refusal).__name__}: {refusal})" if refusal else ""
+        raise InputError(
+            f"rhs(t, x) failed at a state of {len(x)} values: {type(error).__name__}: {error}{also}."
+        ) from error
+    if not torch.equal(given, x):
+        raise refuse("rhs", "a function that leaves its input x alone", "one that changes it", "Work on a copy.")
+    if out.shape != x.shape:
+        advice = "A system that is not autonomous or has several fields still returns one flat vector."
+        raise refuse("rhs(t, x)", f"of shape [{len(x)}], like x", f"shape {list(out.shape)}", advice)
+    if out.dtype != x.dtype:
+        raise refuse("rhs(t, x)", f"of dtype {x.dtype}, like x", f"{out.dtype}", "Compute in the dtype of x.")
+    if not torch.isfinite(out).all():
+        where = int(torch.nonzero(~torch.isfinite(out))[0])
+        advice = "`sample_initial` decides at which states the system is tried."
+        raise refuse("rhs(t, x)", "finite at an initial state", f"{out[where].item()} in component {where}", advice)
+    return out.detach()
+
+
+def _agrees(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor], reference: Tensor) -> bool:
+    try:
+        out = evaluate(t, x.clone(), values)
+    except Exception:
+        return False
+    scale = reference.abs().max().clamp_min(1e-300)
+    return out.shape == reference.shape and bool(((out - reference).abs() <= 1e-9 * scale).all())
+
+
+def _differentiates(evaluate: Form, t: Tensor, x: Float[Tensor, "1 D"], values: Mapping[str, Tensor]) -> bool:
+    # Gradients that torch gives may still be wrong: those of a function part of which is not torch's.
+    direction = torch.stack([torch.linspace(0.5, 1, x.shape[1], dtype=x.dtype), x[0]])
+    h = 1e-5 * float(1 + x.abs().max())
+
+    def along(v: Tensor) -> Tensor:
+        return torch.func.jvp(lambda y: evaluate(t, y, values), (x,), (v[None],))[1]  # type: ignore[misc]
+
+    try:
+        exact = torch.func.vmap(along)(direction)
+    except Exception:
+        return False
+    slope = torch.stack([evaluate(t, x + h * v, values) - evaluate(t, x - h * v, values) for v in direction]) / (2 * h)
+    return bool(((exact - slope).abs() <= 1e-4 * slope.abs().max().clamp_min(1e-300)).all())
+
+
+def _timewise(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor]) -> bool:
+    times = t + torch.linspace(0, 0.7, len(x), dtype=x.dtype)
+    reference = torch.stack([evaluate(s, row[None], values)[0] for s, row in zip(times, x, strict=True)])
+    return _agrees(evaluate, times, x, values, reference)
+
+
+def _torch_batched(rhs: Callable[..., Any]) -> Form:
+    return lambda t, x, parameters: rhs(t, x, **parameters)
+
+
+def _torch_single(rhs: Callable[..., Any]) -> Form:
+    return _row_by_row(_torch_batched(rhs))
+
+
+def _torch_mapped(rhs: Callable[..., Any]) -> Form:
+    def evaluate(t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        rows = x.reshape(-1, x.shape[-1])
+        flat = {k: v.expand(x.shape[:-1]).reshape(-1) if v.ndim else v for k, v in parameters.items()}
+        time = t.expand(x.shape[:-1]).reshape(-1) if t.ndim else t
+        one = torch.func.vmap(
+            lambda s, y, p: rhs(s, y, **p),
+            in_dims=(0 if t.ndim else None, 0, {k: 0 if v.ndim else None for k, v in flat.items()}),
+        )
+        return one(time, rows, flat).reshape(x.shape)
+
+    return evaluate
+
+
+def _numpy_single(rhs: Callable[..., Any]) -> Form:
+    def one(t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        state = x.detach().cpu().numpy()  # shares memory on the CPU, so that a change of the input is seen
+        return _real(rhs(float(t), state, **{k: float(v) for k, v in parameters.items()}))
+
+    return _row_by_row(one)
+
+
+def _row_by_row(one: Form) -> Form:
+    def evaluate(t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        if x.ndim == 1:
+            return one(t, x, parameters)
+        lead, rows = x.shape[:-1], x.reshape(-1, x.shape[-1])
+        flat = {k: v.expand(lead).reshape(-1) for k, v in parameters.items()}
+        time = t.expand(lead).reshape(-1)
+        out = [one(time[i], row, {k: v[i] for k, v in flat.items()}) for i, row in enumerate(rows)]
+        return torch.stack(out).reshape(x.shape).to(x) if out else torch.empty_like(x)
+
+    return evaluate
+
+
+def _numpy_batched(rhs: Callable[..., Any]) -> Form:
+    def evaluate(t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        values = {k: v.cpu().numpy() if v.ndim else float(v) for k, v in parameters.items()}
+        return _real(rhs(_number(t), x.detach().cpu().numpy(), **values)).to(x.device)
+
+    return evaluate
+
+
+def _numpy_columns(rhs: Callable[..., Any]) -> Form:
+    def evaluate(t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        lead = x.shape[:-1]
+        values = {k: v.expand(lead).reshape(-1).cpu().numpy() if v.ndim else float(v) for k, v in parameters.items()}
+        columns = x.detach().cpu().reshape(-1, x.shape[-1]).T.numpy()
+        time = t.expand(lead).reshape(-1) if t.ndim else t
+        return _real(rhs(_number(time), columns, **values)).T.reshape(x.shape).to(x.device)
+
+    return evaluate
+
+
+def _number(t: Tensor) -> Any:
+    return t.cpu().numpy() if t.ndim else float(t)
+
+
+def _real(value: Any) -> Tensor:
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" or array.dtype.itemsize < 8:
+        raise refuse("rhs(t, x)", "of dtype float64", str(array.dtype), "Compute in the dtype of x.")
+    return torch.from_numpy(np.array(array, dtype=np.float64))

@@ -1,0 +1,111 @@
+"""Explicit Runge-Kutta methods of torchdiffeq, batched."""
+
+from dataclasses import dataclass
+
+import torch
+import torchdiffeq
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import one_of, positive, refuse
+from dynred.solvers.base import LIMIT, Solver, end_at_blow_up
+from dynred.system import VectorField
+
+ADAPTIVE = ("dopri8", "dopri5", "bosh3", "adaptive_heun", "fehlberg2")
+FIXED = ("euler", "midpoint", "heun2", "heun3", "rk4")
+
+
+@dataclass(frozen=True)
+class Explicit(Solver):
+    """An explicit Runge-Kutta method.
+
+    Attributes:
+        method: `dopri5`, `dopri8` ... (adaptive), or `rk4`, `midpoint` ... (fixed step), torchdiffeq's names.
+        rtol, atol: relative and absolute tolerance of an adaptive method per step, as the largest error of any row.
+        step: step of a fixed-step method, in time units; None takes the time between outputs.
+        max_steps: steps between two outputs after which a trajectory counts as diverged.
+    """
+
+    method: str = "dopri5"
+    rtol: float = 1e-8
+    atol: float = 1e-8
+    step: float | None = None
+    max_steps: int = 100_000
+
+    def __post_init__(self):
+        one_of("method", self.method, (*ADAPTIVE, *FIXED))
+        positive("rtol", self.rtol)
+        positive("atol", self.atol)
+        if self.step is not None and self.method in ADAPTIVE:
+            raise refuse("step", f"None for the adaptive method {self.method}", self.step)
+
+    def solve(
+        self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
+    ) -> Float[Tensor, "N T D"]:
+        """See `Solver.solve`; differentiable in x0 and in the weights of `field`."""
+        if len(times) == 1 or len(x0) == 0:
+            return end_at_blow_up(x0[:, None].expand(-1, len(times), -1), limit)
+        try:
+            return end_at_blow_up(self._integrate(field, x0, times, limit), limit)
+        except AssertionError:  # torchdiffeq's word for: step size underflow, or too many steps
+            if len(x0) > 1:
+                return self._by_halves(field, x0, times, limit)
+            return self._as_far_as_it_goes(field, x0, times, limit)
+
+    def _integrate(self, field: VectorField, x0: Tensor, times: Tensor, limit: float) -> Tensor:
+        stopped = torch.zeros((), dtype=torch.bool, device=x0.device)
+
+        def velocity(t: Tensor, x: Tensor) -> Tensor:
+            # A row beyond the limit or without a velocity stands still, or its steps would be those of the whole batch.
+            # It slows down between once and twice the limit: a sudden stop would take ever smaller steps to cross.
+            nonlocal stopped
+            v = field(t, x)
+            defined = v.isfinite().all(-1, keepdim=True)
+            pace = (2 - x.abs().amax(-1, keepdim=True) / limit).clamp(0, 1)
+            stopped = stopped | ~defined.all()
+            return torch.where(defined & (pace > 0), v * pace, 0.0)
+
+        adaptive = self.method in ADAPTIVE
+        options = {"norm": largest_row, "max_num_steps": self.max_steps} if adaptive else {"step_size": self.step}
+        out = torchdiffeq.odeint(
+            velocity,
+            x0,
+            times.to(x0),
+            rtol=self.rtol,
+            atol=self.atol,
+            method=self.method,
+            options={key: value for key, value in options.items() if value is not None},
+        )
+        assert isinstance(out, Tensor)
+        states = out.transpose(0, 1)
+        return _without_velocity_is_lost(field, states, times) if stopped else states
+
+    def _by_halves(self, field: VectorField, x0: Tensor, times: Tensor, limit: float) -> Tensor:
+        middle = len(x0) // 2
+        halves = (slice(None, middle), slice(middle, None))
+        return torch.cat([self.solve(field.rows(half), x0[half], times, limit) for half in halves])
+
+    def _as_far_as_it_goes(self, field: VectorField, x0: Tensor, times: Tensor, limit: float) -> Tensor:
+        out = torch.full((1, len(times), x0.shape[1]), torch.nan, dtype=x0.dtype, device=x0.device)
+        out[:, 0] = x0
+        for i in range(1, len(times)):
+            try:
+                out[:, i] = self._integrate(field, out[:, i - 1], times[i - 1 : i + 1], limit)[:, -1]
+            except AssertionError:
+                break
+        return end_at_blow_up(out, limit)
+
+
+def _without_velocity_is_lost(field: VectorField, states: Float[Tensor, "N T D"], times: Tensor) -> Tensor:
+    later = zip(times[1:], states[:, 1:].unbind(1), strict=True)
+    moving = torch.stack([field(t, x).isfinite().all(-1, keepdim=True) for t, x in later], 1)
+    return torch.cat([states[:, :1], torch.where(moving, states[:, 1:], torch.nan)], 1)
+
+
+def largest_row(error: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
+    """The largest root mean square of any row.
+
+    torchdiffeq's default is the mean over the whole batch, which lets the step that suits most rows spoil the others:
+    Lorenz-63 at tolerance 1e-6 then differs by 1.3e-2 at t = 10 from the same trajectory computed alone.
+    """
+    return error.pow(2).mean(-1).max().sqrt()

@@ -1,0 +1,322 @@
+"""An ODE and what is known about it: `System`, its semilinear split, its grid and its attracting set."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from dynred import plugins
+from dynred.checks import integer, nearest, one_of, positive, refuse
+from dynred.errors import InputError
+from dynred.righthand import RightHandSide, recognise
+from dynred.rng import generator
+
+Parameters = Mapping[str, float | Tensor]
+
+
+class VectorField(Protocol):
+    """A velocity field: full and reduced models are both one."""
+
+    @property
+    def dim(self) -> int:
+        """Dimension D of the state."""
+        ...
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether torch can differentiate `__call__`."""
+        ...
+
+    def __call__(self, t: Tensor, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """The velocity at time t (a number, or one per state) and state x."""
+        ...
+
+    def rows(self, index: Tensor | slice) -> "VectorField":
+        """The field for some rows of the batch, where its parameters differ between rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of a field's grid.
+
+    Attributes:
+        name: what it measures, e.g. `x`.
+        coordinates: its points [n], increasing, evenly spaced, in `unit`.
+        unit: unit of the coordinates; empty for dimensionless.
+        period: length after which the field repeats; None where it does not.
+    """
+
+    name: str
+    coordinates: Tensor
+    unit: str = ""
+    period: float | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a state vector [D] is a field: it reshapes to (components, points of axis 0, points of axis 1, ...).
+
+    Attributes:
+        axes: directions of space, one or more.
+        components: names of the fields, e.g. `("u",)`.
+    """
+
+    axes: tuple[Axis, ...]
+    components: tuple[str, ...] = ("u",)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(components, points per axis)."""
+        return (len(self.components), *(len(axis.coordinates) for axis in self.axes))
+
+
+@dataclass(frozen=True)
+class KnownSet:
+    """What is known exactly of the set K on which the long-time states lie. None stands for unknown.
+
+    Attributes:
+        dimension: dimension of K (box dimension for a strange attractor).
+        components: number of connected components.
+        betti: Betti numbers (b0, b1, ...).
+        reach: reach of K in state units.
+        closed: whether K is a compact manifold without boundary.
+        sample: `(n, rng) -> [n, D]` points of K, spread over all of it.
+        distance: `x [..., D] -> [...]`, in state units: zero exactly on K, near K within a constant factor of the
+            distance.
+        constants: other exactly or well known numbers by name, e.g. `lyapunov_1`.
+    """
+
+    dimension: float | None = None
+    components: int | None = None
+    betti: tuple[int, ...] | None = None
+    reach: float | None = None
+    closed: bool | None = None
+    sample: Callable[[int, torch.Generator], Tensor] | None = None
+    distance: Callable[[Tensor], Tensor] | None = None
+    constants: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Semilinear:
+    """The split v' = L v + N(t, v) of a system in coordinates v in which the linear part is diagonal.
+
+    Attributes:
+        to_modes: real states [..., D] -> modes [..., Q], linear.
+        from_modes: the inverse on states that the system can take.
+        linear: `(**parameters) -> [Q]` or [..., Q]: the diagonal L.
+        nonlinear: `(t, v, **parameters) -> [..., Q]`.
+        step: a step at which ETDRK4 is accurate to about 1e-6 per unit of time, in time units.
+    """
+
+    to_modes: Callable[[Tensor], Tensor]
+    from_modes: Callable[[Tensor], Tensor]
+    linear: Callable[..., Tensor]
+    nonlinear: Callable[..., Tensor]
+    step: float
+
+    def rhs(self, t: Tensor, x: Float[Tensor, "*batch D"], **parameters: Tensor) -> Float[Tensor, "*batch D"]:
+        """The right-hand side in state coordinates; `System.rhs` where only the split is given."""
+        v: Complex[Tensor, "*batch Q"] = self.to_modes(x)
+        return self.from_modes(self.linear(**parameters) * v + self.nonlinear(t, v, **parameters))
+
+
+@dataclass(frozen=True)
+class System:
+    """A high-dimensional ODE x' = f(t, x; parameters) and what is known about it.
+
+    Attributes:
+        name: its name, as files and reports show it.
+        dim: dimension D of the state.
+        rhs: `(t, x [..., D], **parameters) -> [..., D]`, in torch; or a NumPy function in SciPy's form, f(t, x [D]).
+            In torch, t and each parameter is a 0-d tensor or has the shape of the leading axes of x: write
+            `a[..., None]` to bring one along the last axis. May be left out where `semilinear` is given.
+        sample_initial: `(n, rng) -> [n, D]`: states from which trajectories reach K.
+        parameters: default value of every parameter by name.
+        transient: time until a state from `sample_initial` is on K, in time units, >= 0.
+        duration: a length of trajectory that shows K, in time units.
+        sampling: a time between snapshots that resolves the motion, in time units.
+        time_scale: Lyapunov time or period, in time units.
+        time_scale_name: what `time_scale` is, e.g. `Lyapunov times`.
+        time_unit: name of the unit of time.
+        stiff: whether explicit solvers are hopeless; None lets `simulate` find out.
+        tangent_projection: `v [..., D] -> [..., D]`, onto the perturbations that keep every conserved quantity.
+        semilinear: the split that ETDRK4 uses.
+        grid: for fields, how a state is laid out in space.
+        known: what is known exactly of K.
+        reference: where the equation and its constants come from.
+        arguments: the structural choices from which a function in systems/ built this system.
+
+    Raises:
+        InputError: an attribute that does not fit its description.
+    """
+
+    name: str
+    dim: int
+    rhs: Callable[..., Any] | None = None
+    sample_initial: Callable[[int, torch.Generator], Tensor] | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    transient: float = 0.0
+    duration: float = 50.0
+    sampling: float = 0.1
+    time_scale: float = 1.0
+    time_scale_name: str = "time scales"
+    time_unit: str = "time units"
+    stiff: bool | None = None
+    tangent_projection: Callable[[Tensor], Tensor] | None = None
+    semilinear: Semilinear | None = None
+    grid: Grid | None = None
+    known: KnownSet = KnownSet()
+    reference: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    _form: list[RightHandSide] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        integer("dim", self.dim, 1)
+        for name in ("duration", "sampling", "time_scale"):
+            positive(name, getattr(self, name))
+        if not self.transient >= 0:
+            raise refuse("transient", ">= 0", self.transient)
+        if self.rhs is None and self.semilinear is None:
+            raise refuse("rhs", "a function f(t, x)", "None", "Give `rhs` or `semilinear`.")
+        if self.rhs is not None and not callable(self.rhs):
+            raise refuse("rhs", "a function f(t, x)", type(self.rhs).__name__)
+        if self.grid is not None and torch.Size(self.grid.shape).numel() != self.dim:
+            raise refuse("grid", f"a layout of {self.dim} values", f"shape {self.grid.shape}")
+
+    @property
+    def right_hand_side(self) -> RightHandSide:
+        """The right-hand side, recognised and checked at its first use, callable on any batch.
+
+        Raises:
+            InputError: it returns a wrong shape or dtype or NaN, or changes its input.
+        """
+        if not self._form:
+            x = self.initial(3 if self.dim != 3 else 4, generator(0, "probe"))
+            rhs = self.rhs or self.semilinear.rhs  # type: ignore[union-attr] # one of them is there: __post_init__
+            self._form.append(recognise(rhs, x, self.parameters))
+        return self._form[0]
+
+    def initial(self, n: int, rng: torch.Generator) -> Float[Tensor, "n D"]:
+        """n initial states in float64; standard normal where the system does not say.
+
+        Raises:
+            InputError: `sample_initial` returned something else than finite [n, D].
+        """
+        if self.sample_initial is None:
+            return torch.randn(n, self.dim, generator=rng, dtype=torch.float64)
+        x = torch.as_tensor(self.sample_initial(n, rng), dtype=torch.float64)
+        if x.shape != (n, self.dim) or not torch.isfinite(x).all():
+            shape = f"shape {list(x.shape)}" if x.shape != (n, self.dim) else "a value that is not finite"
+            raise refuse("sample_initial", f"a function that returns finite states [{n}, {self.dim}]", shape)
+        return x
+
+    def bind(self, parameters: Parameters | None = None) -> "SystemField":
+        """The vector field with its parameters filled in: defaults, replaced by `parameters`.
+
+        Args:
+            parameters: by name, a number or one value per state of the batch.
+
+        Raises:
+            InputError: an unknown parameter.
+        """
+        for name in parameters or {}:
+            if name not in self.parameters:
+                advice = nearest(name, self.parameters)
+                raise refuse("parameters", f"among {sorted(self.parameters) or 'none'}", repr(name), advice)
+        values = {**self.parameters, **(parameters or {})}
+        return SystemField(self, {name: torch.as_tensor(value, dtype=torch.float64) for name, value in values.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class SystemField:
+    """A system with its parameters filled in; a `VectorField`."""
+
+    system: System
+    parameters: Mapping[str, Tensor]
+
+    @property
+    def dim(self) -> int:
+        """Dimension D of the state."""
+        return self.system.dim
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether torch can differentiate the field."""
+        return self.system.right_hand_side.differentiable
+
+    def __call__(self, t: Tensor, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """The exact velocity; t is a number or one per state."""
+        return self.system.right_hand_side(t, x, self._on(x))
+
+    def rows(self, index: Tensor | slice) -> "SystemField":
+        """The field for some rows of the batch: parameters that differ between rows are cut down to them."""
+        cut = {name: value[index] if value.ndim else value for name, value in self.parameters.items()}
+        return dataclasses.replace(self, parameters=cut)
+
+    def modes(self) -> tuple[Tensor, Callable[[Tensor, Tensor], Tensor]]:
+        """The diagonal linear part and the nonlinear part (t, v) of a semilinear system, parameters filled in."""
+        split = self.system.semilinear
+        assert split is not None
+        return split.linear(**self.parameters), lambda t, v: split.nonlinear(t, v, **self.parameters)
+
+    def _on(self, x: Tensor) -> dict[str, Tensor]:
+        return {name: value.to(x.device) for name, value in self.parameters.items()}
+
+
+def find_system(name: str | System, **arguments: Any) -> System:
+    """A system by its name in the catalogue, by `module:name`, or from a file of the user's own.
+
+    Args:
+        name: `kuramoto_sivashinsky`, `package.module:name`, `path/to/my_system.py`, or a System, returned as it is.
+        arguments: structural choices for the function that builds the system, e.g. `length=44.0`.
+
+    Returns:
+        The system. A file gives its `system`, or a System made of its function `rhs(t, x)` and its number `dim`;
+        other attributes of `System` that it defines (`sample_initial`, `parameters`, `transient` ...) are used.
+
+    Raises:
+        InputError: nothing of that name, a file that fails to import or defines no system, unknown arguments.
+    """
+    if isinstance(name, System):
+        return name
+    if name.split(":")[0].endswith(".py") and ":" not in name:
+        return _from_file(plugins.load_module("dynred.systems", name), name, arguments)
+    found = plugins.load("dynred.systems", name)
+    return _build(found, name, arguments)
+
+
+def _build(found: object, name: str, arguments: Mapping[str, Any]) -> System:
+    if callable(found) and not isinstance(found, System):
+        accepted = inspect.signature(found).parameters
+        for key in arguments:
+            one_of(f"argument of {name}", key, accepted)
+        found = found(**arguments)
+        if isinstance(found, System):
+            return dataclasses.replace(found, arguments=dict(arguments))
+    elif arguments:
+        raise refuse(f"arguments of {name}", "none, since it is no function", sorted(arguments))
+    if not isinstance(found, System):
+        raise refuse(name, "a dynred.System or a function that returns one", type(found).__name__)
+    return found
+
+
+def _from_file(module: ModuleType, path: str, arguments: Mapping[str, Any]) -> System:
+    if hasattr(module, "system"):
+        return _build(module.system, path, arguments)
+    if not (hasattr(module, "rhs") and hasattr(module, "dim")):
+        defined = [n for n in vars(module) if not n.startswith("_")]
+        raise InputError(
+            f"{path} defines no system: it must define `system` (a dynred.System), or `rhs(t, x)` and `dim`; "
+            f"it defines {', '.join(defined) or 'nothing'}."
+        )
+    fields = {f.name for f in dataclasses.fields(System) if f.init} - {"name", "arguments"}
+    given = {name: getattr(module, name) for name in fields if hasattr(module, name)}
+    stem = module.__name__.removeprefix("user_file_")
+    return _build(System(name=stem, **given), path, arguments)

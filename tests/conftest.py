@@ -1,0 +1,44 @@
+"""Small material that several tests share."""
+
+import pytest
+import torch
+
+from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.optimise import TrainingSpec
+from dynred.pipeline import DataSpec
+from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.rng import generator
+from dynred.simulate import simulate
+from dynred.system import find_system
+
+
+@pytest.fixture(scope="session")
+def circle():
+    """Stuart-Landau trajectories on its limit cycle: 12 of 41 snapshots in the plane, with exact velocities."""
+    system = find_system("stuart_landau")
+    return simulate(system, 12, torch.linspace(0, 6.28, 41, dtype=torch.float64), rng=generator(0, "circle"))
+
+
+@pytest.fixture(scope="session")
+def lifted():
+    """The same cycle, bent into 12 dimensions by the graph lift."""
+    system = find_system("graph_lift", dim=12)
+    return simulate(system, 12, torch.linspace(0, 6.28, 41, dtype=torch.float64), rng=generator(0, "lifted"))
+
+
+@pytest.fixture
+def small_data():
+    """Few and short trajectories."""
+    return DataSpec(train=8, validation=2, test=4, duration=6.0, sampling=0.2)
+
+
+@pytest.fixture
+def small_reducer():
+    """An autoencoder that trains in a second."""
+    return AutoencoderSpec(2, width=16, training=TrainingSpec(steps=60, batch_size=64, validations=3))
+
+
+@pytest.fixture
+def small_dynamics():
+    """A neural ODE that trains in a second."""
+    return NeuralODESpec(width=16, depth=2, training=TrainingSpec(steps=60, batch_size=64, validations=3))

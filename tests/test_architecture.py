@@ -1,0 +1,113 @@
+"""What a module may import: lower layers only, absolutely, at its top; one home for every foreign library."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = (
+    "errors rng checks files modes",
+    "spec plugins righthand nets optimise latent_space",
+    "system trajectories",
+    "storage velocities catalogue solvers",
+    "simulate lyapunov reducers dynamics",
+    "model forecast",
+    "metrics evaluate pipeline",
+    "report experiment testing",
+    "study cli",
+)
+LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
+WITHIN = {  # who may import whom of the same layer
+    ("checks", "errors"),
+    ("files", "errors"),
+    ("latent_space", "spec"),
+    ("optimise", "nets"),
+    ("optimise", "spec"),
+    ("lyapunov", "simulate"),
+    ("forecast", "model"),
+    ("evaluate", "metrics"),
+    ("pipeline", "evaluate"),
+    ("experiment", "report"),
+}
+PLUGINS = {"solvers", "reducers", "dynamics", "metrics"}
+HOMES = {
+    "torchdiffeq": {"solvers/explicit.py"},
+    "xarray": {"storage.py"},
+    "zarr": {"storage.py"},
+    "safetensors": {"files.py"},
+    "matplotlib": {"report"},
+    "jinja2": {"report"},
+    "cyclopts": {"cli.py"},
+    "rich": {"cli.py"},
+}
+SYSTEMS_MAY = {"torch", "math", "dataclasses", "dynred.system", "dynred.solvers.base", "dynred.rng", "dynred.checks"}
+FILES = sorted((ROOT / "dynred").rglob("*.py"))
+SYSTEMS = sorted((ROOT / "systems").glob("*.py"))
+
+
+def imports(path, *, inner=True):
+    """The modules that a file imports, `a.b` for `from a import b` where b is a module; not those for type checkers."""
+    tree = ast.parse(path.read_text())
+    typing = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    hidden = {id(n) for block in typing for n in ast.walk(block)}
+    for node in ast.walk(tree) if inner else tree.body:
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively: from {'.' * node.level}{node.module or ''}"
+            yield from (f"dynred.{a.name}" for a in node.names) if node.module == "dynred" else [node.module]
+
+
+def relative(path):
+    return path.relative_to(ROOT / "dynred")
+
+
+def test_every_module_has_a_layer():
+    names = {relative(path).parts[0].removesuffix(".py") for path in FILES} - {"__init__"}
+    assert names <= set(LAYER), f"no layer for {sorted(names - set(LAYER))}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(relative(path)))
+def test_a_module_imports_lower_layers_only(path):
+    own = relative(path).parts
+    for module in imports(path):
+        if not module.startswith("dynred."):
+            continue
+        me, other, parts = own[0].removesuffix(".py"), module.split(".")[1], module.split(".")
+        if other == me and me in PLUGINS:
+            assert parts[2:] == ["base"], f"{me} imports its neighbour {module}"
+        elif other != me:
+            lower = LAYER[other] < LAYER[me] or (me, other) in WITHIN
+            assert lower, f"{me} (layer {LAYER[me]}) imports {module} (layer {LAYER[other]})"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(relative(path)))
+def test_imports_stand_at_the_top_and_foreign_libraries_have_one_home(path):
+    if relative(path).name != "cli.py":
+        assert list(imports(path)) == list(imports(path, inner=False)), "an import below the top of the module"
+    for module in imports(path):
+        assert module.split(".")[0] != "systems"
+        assert not module.startswith("dynred.systems"), "systems are found by name"
+        home = HOMES.get(module.split(".")[0])
+        assert not home or {str(relative(path)), relative(path).parts[0]} & home, f"{module} belongs in {home}"
+
+
+@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
+def test_a_system_imports_no_other_system_and_little_else(path):
+    assert set(imports(path)) <= SYSTEMS_MAY
+
+
+def test_no_module_is_named_for_nothing():
+    vague = {"utils", "util", "helpers", "common", "misc"}
+    assert not vague & {path.stem for path in [*FILES, *SYSTEMS]}
+
+
+def test_importing_dynred_loads_no_torch_and_its_names_are_those_that_it_promises():
+    code = "import sys, dynred; assert 'torch' not in sys.modules; [getattr(dynred, n) for n in dynred.__all__]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,178 @@
+import dataclasses
+import math
+import signal
+
+import pytest
+import torch
+
+from dynred.errors import FileFormatError, InputError
+from dynred.files import read_tensors
+from dynred.nets import MLP, hidden_matrices, parameter_count
+from dynred.optimise import Runtime, TrainingSpec, minimise
+from dynred.rng import generator
+
+SPEC = TrainingSpec(steps=40, batch_size=16, learning_rate=1e-2, validations=4)
+
+
+def problem():
+    """A small regression: a network, a loss of a batch, a validation loss."""
+    net = MLP(2, 1, [8, 8], rng=generator(0, "net"))
+    x = torch.randn(64, 2, generator=generator(0, "x"))
+    y = torch.sin(x[:, :1]) * x[:, 1:]
+
+    def loss(index):
+        return (net(x[index]) - y[index]).pow(2).mean()
+
+    return net, loss, lambda: float(loss(torch.arange(64)))
+
+
+def train(spec=SPEC, runtime=None, net_loss=None, **changes):
+    net, loss, validate = net_loss or problem()
+    history = minimise(net, loss, 64, validate, spec, rng=generator(0, "b"), stage="net", runtime=runtime, **changes)
+    return net, history
+
+
+def same(a, b):
+    return all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def test_a_linear_regression_reaches_its_exact_solution():
+    net = MLP(2, 1, [], rng=generator(0))
+    x = torch.randn(64, 2, generator=generator(1))
+    y = x @ torch.tensor([[2.0], [-1.0]]) + 0.5
+    spec = TrainingSpec(steps=600, batch_size=64, learning_rate=0.05)
+    loss = lambda index: (net(x[index]) - y[index]).pow(2).mean()  # noqa: E731
+    minimise(net, loss, 64, lambda: float(loss(torch.arange(64))), spec, rng=generator(0), stage="net")
+    assert torch.allclose(net.layers[0].weight, torch.tensor([[2.0, -1.0]]), atol=1e-4)
+    assert torch.allclose(net.layers[0].bias, torch.tensor([0.5]), atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit():
+    assert same(train()[0], train()[0])
+
+
+def stopped(at, stop):
+    """The problem, with `stop` called at a step."""
+    net, loss, validate = problem()
+    calls = iter(range(1, 1000))
+
+    def interrupted(index):
+        if next(calls) == at:
+            stop()
+        return loss(index)
+
+    return net, interrupted, validate
+
+
+def die():
+    raise MemoryError
+
+
+@pytest.mark.parametrize("muon", [0.0, 5.0])
+@pytest.mark.parametrize("at", [2, 10, 11, 33])
+@pytest.mark.parametrize("how", ["killed", "ctrl-c"])
+def test_an_interrupted_training_ends_with_the_same_weights_and_history(tmp_path, at, muon, how):
+    spec = dataclasses.replace(SPEC, muon=muon)
+    whole, history = train(spec)
+    # Killed in the middle of a step, the last checkpoint counts; Ctrl-C waits for the end of the step and saves.
+    seconds, stop, error = {
+        "killed": (0.0, die, MemoryError),
+        "ctrl-c": (1e9, lambda: signal.raise_signal(signal.SIGINT), KeyboardInterrupt),
+    }[how]
+    runtime = Runtime(checkpoints=tmp_path, checkpoint_seconds=seconds)
+    with pytest.raises(error):
+        train(spec, runtime, stopped(at, stop))
+    assert read_tensors(tmp_path / "net.safetensors")[1]["done"] == (at if how == "ctrl-c" else at - 1)
+    resumed, again = train(spec, runtime)
+    assert same(whole, resumed)
+    assert dataclasses.replace(again, seconds=[]) == dataclasses.replace(history, seconds=[])
+
+
+def test_a_second_ctrl_c_does_not_wait():
+    with pytest.raises(KeyboardInterrupt):
+        train(net_loss=stopped(5, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)]))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_finished_training_is_taken_from_its_checkpoint_without_a_step(tmp_path):
+    runtime = Runtime(checkpoints=tmp_path)
+    whole, _ = train(runtime=runtime)
+    net, _, validate = problem()
+
+    def never(index):
+        raise AssertionError("a step was taken")
+
+    again, _ = train(runtime=runtime, net_loss=(net, never, validate))
+    assert same(whole, again)
+
+
+def test_the_stream_of_batches_stands_where_an_uninterrupted_training_leaves_it(tmp_path):
+    runtime = Runtime(checkpoints=tmp_path)
+    states = []
+    for _ in range(2):
+        net, loss, validate = problem()
+        rng = generator(0, "b")
+        minimise(net, loss, 64, validate, SPEC, rng=rng, stage="net", runtime=runtime)
+        states.append(rng.get_state())
+    assert torch.equal(*states)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
+    train(runtime=Runtime(checkpoints=tmp_path))
+    with pytest.raises(FileFormatError, match="checkpoint of other settings"):
+        train(dataclasses.replace(SPEC, steps=41), Runtime(checkpoints=tmp_path))
+
+
+def test_the_weights_of_the_lowest_validation_loss_are_kept():
+    net, loss, _ = problem()
+    seen = []
+
+    def rising():
+        seen.append([p.clone() for p in net.parameters()])
+        return float(len(seen))
+
+    _, history = train(net_loss=(net, loss, rising))
+    assert history.best_step == history.step[0]
+    assert all(torch.equal(p, q) for p, q in zip(net.parameters(), seen[0], strict=True))
+
+
+def test_a_loss_that_is_never_finite_is_an_error_that_names_the_stage():
+    net, loss, _ = problem()
+    with pytest.raises(InputError, match="Training of the net found no finite validation loss"):
+        train(net_loss=(net, lambda index: loss(index) * math.nan, lambda: math.nan))
+
+
+def test_a_time_limit_ends_the_training_early_with_valid_weights():
+    _, history = train(dataclasses.replace(SPEC, steps=10**6, validations=10**5, time_limit=0.3))
+    assert 0 < history.step[-1] < 10**6
+    assert history.validation[-1] < history.validation[0]
+
+
+def test_muon_moves_the_matrices_between_hidden_layers_only():
+    net = MLP(2, 3, [8, 8, 8], rng=generator(0))
+    assert [tuple(m.shape) for m in hidden_matrices(net)] == [(8, 8), (8, 8)]
+    assert parameter_count(net) == 2 * 8 + 8 + 2 * (64 + 8) + 8 * 3 + 3
+
+
+def test_progress_counts_up_to_the_last_step():
+    seen = []
+    train(runtime=Runtime(progress=lambda stage, done, total, **figures: seen.append((stage, done, total))))
+    assert seen[-1] == ("net", 40, 40)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("steps", 0), ("batch_size", 0), ("learning_rate", -1.0), ("warmup", 1.0), ("time_limit", 0.0), ("muon", -1.0)],
+)
+def test_settings_out_of_range_are_refused_by_name(field, value):
+    with pytest.raises(InputError, match=f"{field} must be"):
+        TrainingSpec(**{field: value})
+
+
+def test_a_device_that_is_not_there_is_refused():
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    with pytest.raises(InputError, match="device must be available"):
+        Runtime(device="cuda")
+    with pytest.raises(InputError, match="device must be one of"):
+        Runtime(device="tpu")

@@ -1,0 +1,49 @@
+"""Every plug-in that dynred finds keeps the contract of its kind."""
+
+import pytest
+
+from dynred import plugins
+from dynred.dynamics.base import DynamicsSpec
+from dynred.metrics.base import Metric
+from dynred.reducers.base import ReducerSpec
+from dynred.solvers.base import Solver
+from dynred.spec import Spec
+from dynred.system import find_system
+from dynred.testing import check_dynamics, check_metric, check_reducer, check_solver, check_system
+
+
+def small(spec):
+    """The spec, with every training that it holds cut down to thirty steps."""
+    for name, value in vars(spec).items():
+        if isinstance(value, Spec):
+            spec = spec.updated(name, small(value))
+    return spec.updated("steps", 30) if "steps" in vars(spec) else spec
+
+
+def made(package, name, base):
+    return plugins.load_class(package, name, base)()
+
+
+@pytest.mark.parametrize("name", plugins.names("dynred.systems"))
+def test_system(name):
+    check_system(find_system(name))
+
+
+@pytest.mark.parametrize("name", plugins.names("dynred.solvers"))
+def test_solver(name):
+    check_solver(made("dynred.solvers", name, Solver))
+
+
+@pytest.mark.parametrize("name", plugins.names("dynred.reducers"))
+def test_reducer(name):
+    check_reducer(small(made("dynred.reducers", name, ReducerSpec)))
+
+
+@pytest.mark.parametrize("name", plugins.names("dynred.dynamics"))
+def test_dynamics(name):
+    check_dynamics(small(made("dynred.dynamics", name, DynamicsSpec)))
+
+
+@pytest.mark.parametrize("name", plugins.names("dynred.metrics"))
+def test_metric(name):
+    check_metric(made("dynred.metrics", name, Metric))
