@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from dynred.trajectories import Trajectories
 
 # Threads that wait must soon sleep instead of spinning: on a machine with other work, spinning threads of small
-# parallel sections keep each other from running. Simulating Kuramoto-Sivashinsky on two cores with one of them busy took
-# 12 s with GNU OpenMP's default of 300,000 turns, 1 s with 1,000; on idle cores 1,000 turns cost a training step a fifth
-# of its speed, no turns at all half of it. OpenMP reads this when torch is first imported; a user's choice stands.
+# parallel sections keep each other from running. Simulating Kuramoto-Sivashinsky on two cores with one of them busy
+# took 12 s with GNU OpenMP's default of 300,000 turns, 1 s with 1,000; on idle cores 1,000 turns cost a training step
+# a fifth of its speed, no turns at all half of it. OpenMP reads this when torch is first imported; a user's choice
+# stands.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = {
