@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from dynred.cli import main
+from dynred.cli.app import main
 from dynred.storage import load_trajectories
 
 SMALL = [
@@ -38,7 +38,7 @@ def refused(capsys, *tokens):
 
 def test_help_is_answered_without_importing_torch():
     script = (
-        "import sys\nfrom dynred.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "import sys\nfrom dynred.cli.app import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "heavy = {'torch', 'numpy', 'scipy', 'matplotlib', 'xarray'} & set(sys.modules)\nassert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -118,7 +118,7 @@ def test_folders_without_a_run_or_of_a_newer_schema_are_refused(spec, tmp_path):
 
 
 COMMAND = [
-    *(sys.executable, "-c", "from dynred.cli import main; main()"),
+    *(sys.executable, "-c", "from dynred.cli.app import main; main()"),
     *("reduce", "graph_lift", "--latent-dim", "2", "--with", "dim=8"),
     *("--set", "data.train=8", "--set", "data.validation=2", "--set", "data.test=2", "--set", "data.duration=6.0"),
     *("--set", "reducer.width=16", "--set", "reducer.training.batch_size=32", "--set", "reducer.training.steps=400"),

@@ -1,0 +1,119 @@
+"""What the commands share: options, progress, tables, JSON. The home of rich."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from dynred.errors import InputError
+
+if TYPE_CHECKING:
+    from dynred.evaluate import Evaluation
+    from dynred.optimise import Runtime
+
+stderr = Console(stderr=True)
+
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON on standard output.")]
+Settings = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--set", negative="", help="A setting by its dotted path, e.g. reducer.training.steps=8000; repeatable."
+    ),
+]
+Parameters = Annotated[
+    list[str] | None,
+    Parameter(name="--set", negative="", help="A parameter of the equation, e.g. rho=20; repeatable."),
+]
+Arguments = Annotated[
+    list[str] | None,
+    Parameter(name="--with", negative="", help="A structural choice of the system, e.g. length=44; repeatable."),
+]
+
+
+def pairs(texts: list[str]) -> dict[str, Any]:
+    """`name=value` texts as a dict; values are read as JSON where they are, as text where not.
+
+    Raises:
+        InputError: a text of another form.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InputError(f"a setting must be of the form name=value, got {text!r}.")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            found[name.strip()] = value
+    return found
+
+
+@contextmanager
+def working(device: str = "auto") -> "Iterator[Runtime]":
+    """A `Runtime` whose progress is a bar on standard error."""
+    from dynred.optimise import Runtime
+
+    columns = (
+        TextColumn("{task.description:10s}"),
+        BarColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=stderr, transient=True)
+    tasks: dict[str, Any] = {}
+
+    def progress(stage: str, done: int, total: int, **figures: float) -> None:
+        note = f"{done}/{total} " + " ".join(f"{name} {value:.3g}" for name, value in figures.items())
+        if stage not in tasks:
+            bar.start()
+            tasks[stage] = bar.add_task(stage, total=total, note=note)
+        bar.update(tasks[stage], completed=done, total=total, note=note)
+
+    try:
+        yield Runtime(device=device, progress=progress)
+    finally:
+        if tasks:  # a bar that never showed leaves no empty line
+            bar.stop()
+
+
+def show_evaluations(found: "list[Evaluation]", as_json: bool) -> None:
+    """Prints the table of one evaluation, or of several side by side."""
+    data = [one.to_dict() for one in found]
+    if len(found) == 1:
+        one = found[0]
+        title = f"{one.system}: {one.state_dim} -> {one.latent_dim}, {one.test['trajectories']} test trajectories"
+        show(title, ("", "model", f"POD {one.latent_dim}", "linear dynamics"), one.rows(), data[0], as_json)
+        return
+    names = list(dict.fromkeys(row[0] for one in found for row in one.rows()))
+    tables = [{row[0]: row[1] for row in one.rows()} for one in found]
+    rows = [(name, *(table.get(name, "") for table in tables)) for name in names]
+    heads = ("", *(f"{one.system} {one.state_dim} -> {one.latent_dim}" for one in found))
+    show("models side by side", heads, rows, data, as_json)
+
+
+def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], data: object, as_json: bool) -> None:
+    """Prints a table, or `data` as JSON; both on standard output."""
+    if as_json:
+        sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+        return
+    table = Table(title=title, title_justify="left")
+    rows = [[escape(cell) for cell in row] for row in rows]  # `[y; w]` is an equation, not markup
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="left" if i == 0 else "right" if len(heads) > 2 else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def words(value: object) -> str:
+    """A value as a cell of a table."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {words(item)}" for key, item in value.items())
+    return f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)

@@ -1,0 +1,87 @@
+"""`dynred reduce`: from an equation or data to a scored reduced model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from dynred.cli.base import Arguments, AsJson, Settings, pairs, show_evaluations, stderr, working
+
+if TYPE_CHECKING:
+    from dynred.experiment import ExperimentSpec
+
+
+def reduce(
+    source: str,
+    *,
+    latent_dim: int,
+    out: Path | None = None,
+    seed: int = 0,
+    reducer: str = "autoencoder",
+    dynamics: str = "neural_ode",
+    set_: Settings = None,
+    with_: Arguments = None,
+    device: str = "auto",
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Reduce a system or data: simulate, learn coordinates and their dynamics, score, report.
+
+    Parameters
+    ----------
+    source: Name of a system (see `dynred systems`), a .py file that defines one, or a data file (.npz, .zarr, .nc).
+    latent_dim: Number of latent coordinates.
+    out: Folder for the model, its scores and the report; default: runs/ and a name made of the source and the settings.
+    seed: Decides every random draw.
+    reducer: autoencoder, pod, or a file with a reducer of your own.
+    dynamics: neural_ode, linear, or a file with latent dynamics of your own.
+    device: auto, cpu or cuda.
+    resume: Go on with an interrupted run of the same settings, to the same result.
+    overwrite: Replace a run that is in the folder.
+    """
+    from dynred.experiment import run
+    from dynred.model import load_model
+
+    spec = _experiment(source, latent_dim, seed, reducer, dynamics, set_ or [], with_ or [])
+    out = out or Path("runs") / f"{Path(source).stem}-{spec.digest()}"
+    with working(device) as runtime:
+        found = run(spec, out, resume=resume, overwrite=overwrite, runtime=runtime)
+    show_evaluations([found], as_json)
+    for line in notes(load_model(out).about):
+        stderr.print(line, markup=False, highlight=False, soft_wrap=True)
+    stderr.print(f"The report is {out / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _experiment(
+    source: str, latent_dim: int, seed: int, reducer: str, dynamics: str, changes: list[str], arguments: list[str]
+) -> "ExperimentSpec":
+    from dynred.dynamics.base import DynamicsSpec
+    from dynred.experiment import ExperimentSpec
+    from dynred.plugins import load_class
+    from dynred.reducers.base import ReducerSpec
+
+    spec = ExperimentSpec(
+        source=source,
+        latent_dim=latent_dim,
+        seed=seed,
+        arguments=pairs(arguments),
+        reducer=load_class("dynred.reducers", reducer, ReducerSpec)(latent_dim=latent_dim),
+        dynamics=load_class("dynred.dynamics", dynamics, DynamicsSpec)(),
+    )
+    for path, value in pairs(changes).items():
+        spec = spec.updated(path, value)
+    return spec
+
+
+def notes(about: Mapping[str, Any]) -> list[str]:
+    """What a user should know of how the data came about: the solver and why, or how velocities were estimated."""
+    lines = []
+    if "solver" in about:
+        lines.append(f"Solver: {about['solver']['kind'].rpartition(':')[2]} ({about['solver_reason']}).")
+    if "velocities" in about:
+        error = about["velocity_error"]
+        size = "of unknown error (trajectories too short)" if error is None else f"error about {100 * error:.2g} %"
+        lines.append(f"Velocities estimated by {about['velocities']}, {size} of their root mean square.")
+    return lines
