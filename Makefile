@@ -30,7 +30,7 @@ bench: .venv/.ready
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,netcdf]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,all]'
 	touch $@
 
 clean:
