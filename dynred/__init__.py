@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dynred.dynamics.neural_ode import NeuralODESpec
     from dynred.evaluate import Evaluation, evaluate
     from dynred.model import ReducedModel, load_model
+    from dynred.observe import observe
     from dynred.pipeline import reduce
     from dynred.reducers.autoencoder import AutoencoderSpec
     from dynred.reducers.pod import PODSpec
@@ -44,6 +45,7 @@ _HOMES = {
     "generator": "dynred.rng",
     "load_model": "dynred.model",
     "load_trajectories": "dynred.storage",
+    "observe": "dynred.observe",
     "reduce": "dynred.pipeline",
     "save_trajectories": "dynred.storage",
     "simulate": "dynred.simulate",

@@ -54,6 +54,7 @@ def describe(name: str, **arguments: Any) -> dict[str, Any]:
 
 def solver_kind(system: System) -> str:
     """The family of solvers that `auto` takes, as far as the system says it."""
+    system = system.underlying
     if system.semilinear is not None:
         return "etdrk4"
     return "auto" if system.stiff is None else "stiff" if system.stiff else "explicit"

@@ -121,6 +121,8 @@ def _prepared(
     parameters: Parameters | None,
 ) -> tuple[VectorField, Tensor, float, float, Callable[[Tensor], Tensor]]:
     if isinstance(source, System):
+        parameters = {**source.parameters, **(parameters or {})}
+        source = source.underlying
         step = positive("interval", interval if interval is not None else 0.1 * source.time_scale)
         total = positive("duration", duration if duration is not None else 200 * source.time_scale)
         if initial is None:

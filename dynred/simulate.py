@@ -43,14 +43,15 @@ def simulate(
         times: when to keep a snapshot, increasing [T], or one such vector per trajectory. Default: the system's
             `duration` in steps of its `sampling`.
         rng: draws the initial states.
-        initial: states [N, D] from which to start instead; then no transient is dropped unless asked for.
+        initial: states [N, D] of the ODE from which to start instead; then no transient is dropped unless asked for.
         parameters: replaces defaults; a number, or one value per trajectory [N].
         solver: `auto`, `explicit`, `stiff`, `etdrk4` or another solver's name, or a Solver with settings.
         transient: time simulated and dropped before times[0]; default: the system's.
         progress: receives reports.
 
     Returns:
-        Trajectories whose attributes name the system, its arguments and the solver, with the reason for it.
+        Trajectories whose attributes name the system, its arguments and the solver, with the reason for it. Where the
+        system is seen through an observation, their states and velocities are those that are seen.
 
     Raises:
         InputError: a wrong width of `initial`, times that do not increase, unknown parameters, a bad right-hand side.
@@ -62,8 +63,10 @@ def simulate(
         x0 = system.initial(count, rng)
     else:
         x0 = finite("initial", torch.as_tensor(initial, dtype=torch.float64))
-        if x0.shape != (count, system.dim):
-            raise refuse("initial", f"of shape [{count}, {system.dim}]", f"{list(x0.shape)}")
+        width = system.underlying.dim
+        if x0.shape != (count, width):
+            advice = "Start from states of the ODE, not from what is seen of them." if system.observation else ""
+            raise refuse("initial", f"of shape [{count}, {width}]", f"{list(x0.shape)}", advice)
     dropped = transient if transient is not None else (system.transient if initial is None else 0.0)
     if not dropped >= 0:
         raise refuse("transient", ">= 0", dropped)
@@ -75,7 +78,7 @@ def simulate(
     parts = []
     for done, (grid, rows) in enumerate(zip(grids, members, strict=True)):
         progress("simulate", done, len(grids))
-        parts.append(_solve(field.rows(rows), x0[rows], grid, dropped, method, rows))
+        parts.append(_seen(system, _solve(field.rows(rows), x0[rows], grid, dropped, method, rows)))
     progress("simulate", len(grids), len(grids))
     order = torch.argsort(torch.cat(members))
     found = Trajectories.concatenate(parts)[order]
@@ -142,6 +145,10 @@ def _solve(field: SystemField, x0: Tensor, grid: Tensor, dropped: float, method:
     if not torch.isfinite(velocities).all():
         _raise_divergence(~torch.isfinite(velocities).all(-1), grid, rows, method)
     return Trajectories.from_stacked(states, grid, velocities)
+
+
+def _seen(system: System, solved: Trajectories) -> Trajectories:
+    return solved if system.observation is None else solved.map(system.observation.map)
 
 
 def _raise_divergence(gone: Tensor, times: Tensor, rows: Tensor, method: Solver) -> None:

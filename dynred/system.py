@@ -128,8 +128,25 @@ class Semilinear:
 
 
 @dataclass(frozen=True)
+class Observation:
+    """The states of a system as they are seen: through a smooth map. `dynred.observe` makes one and checks it.
+
+    Attributes:
+        system: the ODE whose states are seen, itself unobserved.
+        map: `x [..., D] -> y [..., O]`, smooth, in torch, each state alone.
+    """
+
+    system: "System"
+    map: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
 class System:
     """A high-dimensional ODE x' = f(t, x; parameters) and what is known about it.
+
+    Seen through an `observation`, a system is still the same ODE: `initial`, `bind`, `right_hand_side` and the
+    `initial` of `simulate` mean states of the ODE, of dimension `underlying.dim`. `dim`, `grid` and `known` tell of
+    the states that are seen: those that `simulate` returns, and that models are made of.
 
     Attributes:
         name: its name, as files and reports show it.
@@ -150,6 +167,8 @@ class System:
         semilinear: the split that ETDRK4 uses.
         grid: for fields, how a state is laid out in space.
         known: what is known exactly of K.
+        observation: the ODE and the map through which its states are seen; stands instead of `rhs`, `semilinear`,
+            `sample_initial` and `tangent_projection`.
         reference: where the equation and its constants come from.
         arguments: the structural choices from which a function in systems/ built this system.
 
@@ -173,6 +192,7 @@ class System:
     semilinear: Semilinear | None = None
     grid: Grid | None = None
     known: KnownSet = KnownSet()
+    observation: Observation | None = None
     reference: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     _form: list[RightHandSide] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -183,12 +203,26 @@ class System:
             positive(name, getattr(self, name))
         if not self.transient >= 0:
             raise refuse("transient", ">= 0", self.transient)
-        if self.rhs is None and self.semilinear is None:
+        if self.observation is not None:
+            self._check_observation(self.observation)
+        elif self.rhs is None and self.semilinear is None:
             raise refuse("rhs", "a function f(t, x)", "None", "Give `rhs` or `semilinear`.")
         if self.rhs is not None and not callable(self.rhs):
             raise refuse("rhs", "a function f(t, x)", type(self.rhs).__name__)
         if self.grid is not None and torch.Size(self.grid.shape).numel() != self.dim:
             raise refuse("grid", f"a layout of {self.dim} values", f"shape {self.grid.shape}")
+
+    def _check_observation(self, observation: Observation) -> None:
+        if observation.system.observation is not None:
+            raise refuse("observation.system", "an ODE that is itself unobserved", "an observed one", "Use `observe`.")
+        for name in ("rhs", "semilinear", "sample_initial", "tangent_projection"):
+            if getattr(self, name) is not None:
+                raise refuse(name, "None for an observed system", "a value", "Give it to the system that is observed.")
+
+    @property
+    def underlying(self) -> "System":
+        """The ODE itself: the observed system where this is seen through an `observation`, else this one."""
+        return self if self.observation is None else self.observation.system
 
     @property
     def right_hand_side(self) -> RightHandSide:
@@ -197,6 +231,8 @@ class System:
         Raises:
             InputError: it returns a wrong shape or dtype or NaN, or changes its input.
         """
+        if self.observation is not None:
+            return self.underlying.right_hand_side
         if not self._form:
             x = self.initial(3 if self.dim != 3 else 4, generator(0, "probe"))
             rhs = self.rhs or self.semilinear.rhs  # type: ignore[union-attr] # one of them is there: __post_init__
@@ -209,6 +245,8 @@ class System:
         Raises:
             InputError: `sample_initial` returned something else than finite [n, D].
         """
+        if self.observation is not None:
+            return self.underlying.initial(n, rng)
         if self.sample_initial is None:
             return torch.randn(n, self.dim, generator=rng, dtype=torch.float64)
         x = torch.as_tensor(self.sample_initial(n, rng), dtype=torch.float64)
@@ -231,7 +269,8 @@ class System:
                 advice = nearest(name, self.parameters)
                 raise refuse("parameters", f"among {sorted(self.parameters) or 'none'}", repr(name), advice)
         values = {**self.parameters, **(parameters or {})}
-        return SystemField(self, {name: torch.as_tensor(value, dtype=torch.float64) for name, value in values.items()})
+        tensors = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in values.items()}
+        return SystemField(self.underlying, tensors)
 
 
 @dataclass(frozen=True, eq=False)

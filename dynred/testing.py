@@ -37,13 +37,18 @@ Fitted = TypeVar("Fitted", Reducer, LatentDynamics)
 def check_system(system: System) -> None:
     """Checks everything that `System` promises to solvers, reducers and reports, at default parameters.
 
-    No transient is run; states that start on a known K are followed for a quarter of `time_scale`.
+    Of one that is seen through an observation, the underlying system and the map are checked. No transient is run;
+    states that start on a known K are followed for a quarter of `time_scale`.
 
     Raises:
         AssertionError: the broken contract.
         InputError: the right-hand side cannot be used at all.
     """
     claim = _claims(system.name)
+    if system.observation is not None:
+        check_system(system.underlying)
+        _check_observation(claim, system, system.observation.map)
+        return
     _check_initial(claim, system)
     x, t = system.initial(6, generator(0, "states")), torch.tensor(0.3, dtype=torch.float64)
     _check_velocity(claim, system, t, x)
@@ -239,6 +244,23 @@ def _check_known(claim: Claim, system: System) -> None:
         times = torch.linspace(0, system.time_scale / 4, 5, dtype=torch.float64)
         later = known.distance(simulate(system, times=times, initial=x, rng=generator(0)).states)
         claim((later <= 1e-5 * size).all(), "states that start on K must stay on K.")
+
+
+def _check_observation(claim: Claim, system: System, map: Callable[[Tensor], Tensor]) -> None:
+    x = system.initial(6, generator(0, "states"))
+    given, y = x.clone(), map(x)
+    claim(y.shape == (len(x), system.dim) and y.dtype == torch.float64, "the map must give float64 states [..., O].")
+    claim(torch.equal(x, given), "the map must leave its input alone.")
+    _check_rows(claim, "the map", map, x)
+    direction = torch.randn(x.shape, generator=generator(0, "direction"), dtype=torch.float64)
+    exact = torch.func.jvp(map, (x,), (direction,))[1]
+    claim(_close(exact, _slope(map, x, direction, 1e-5), 1e-5), "the map's derivative must agree with differences.")
+    if system.known.sample is not None:
+        seen = system.known.sample(16, generator(0, "K"))
+        claim(seen.shape == (16, system.dim), "samples of what is seen of K must be of shape [n, O].")
+        if system.known.distance is not None:
+            size = float(seen.norm(dim=-1).max())
+            claim((system.known.distance(seen).abs() <= 1e-8 * size).all(), "samples of K must be on K.")
 
 
 # -- reducers and dynamics -------------------------------------------------------------------------------------------

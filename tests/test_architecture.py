@@ -11,8 +11,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     "errors rng checks files modes",
     "spec plugins righthand nets optimise latent_space",
-    "system trajectories",
-    "storage velocities catalogue solvers",
+    "system trajectories phases",
+    "storage velocities catalogue solvers observe",
     "simulate lyapunov reducers dynamics",
     "model forecast",
     "metrics evaluate pipeline",
@@ -44,6 +44,7 @@ HOMES = {
     "rich": {"cli"},
 }
 SYSTEMS_MAY = {"torch", "math", "dataclasses", "dynred.system", "dynred.solvers.base", "dynred.rng", "dynred.checks"}
+SYSTEMS_MAY |= {"dynred.observe"}
 FILES = sorted((ROOT / "dynred").rglob("*.py"))
 SYSTEMS = sorted((ROOT / "systems").glob("*.py"))
 
