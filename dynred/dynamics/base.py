@@ -1,13 +1,16 @@
 """What every latent dynamics offers: rollouts from latent initial states."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dynred import plugins
 from dynred.checks import refuse
 from dynred.latent_space import LatentSpace
 from dynred.optimise import History, Runtime
@@ -41,8 +44,9 @@ class LatentDynamics(nn.Module, ABC):
         """
 
     @abstractmethod
-    def sizes(self) -> Mapping[str, int]:
-        """The numbers beside the settings from which `DynamicsSpec.build` makes the same module, weights apart."""
+    def sizes(self) -> Mapping[str, Any]:
+        """What `DynamicsSpec.build` needs beside the settings to make the same module, weights apart: plain JSON data,
+        such as numbers of coordinates, or the sizes of a part."""
 
 
 class Standardisation(nn.Module):
@@ -94,12 +98,17 @@ class VectorFieldDynamics(LatentDynamics):
         units: the standard units.
         solver: the solver of rollouts. On Kuramoto-Sivashinsky a tolerance of 1e-6 costs half as much again and gives
             the same valid times to three digits; 1e-4 begins to differ.
+        max_evaluations: of the field in one rollout of a batch, after which its rows are NaN.
+        time_limit: seconds of one rollout, after which its rows are NaN, so that none hangs; only a rollout that
+            reaches it depends on the speed of the machine.
     """
 
     units: Standardisation
     solver: Solver = Explicit(rtol=1e-5, atol=1e-5)
     differentiable = True
     limit = 100.0  # standard units; data have standard deviation 1, so beyond this a rollout has left for good
+    max_evaluations = 2_000_000
+    time_limit = 3600.0
 
     @abstractmethod
     def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
@@ -118,29 +127,44 @@ class VectorFieldDynamics(LatentDynamics):
         """The field is the same for every row."""
         return self
 
+    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+        """The field with its parameters filled in, like `System.bind`; one that has none is its own.
+
+        Args:
+            parameters: by name, a number or one value per row of the batch. Names that the field does not know are
+                left aside: trajectories carry every parameter of their system.
+        """
+        return self
+
     def rollout(
         self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
     ) -> Float[Tensor, "N T R"]:
         """See `LatentDynamics.rollout`."""
         limit = float("inf") if self.latent_space.angles else self.limit
-        y = self.solver.solve(_Standard(self), self.units.standard(z0.double()), t.double(), limit)
-        return self.units.latent(y)
+        field = _Standard(self.bind(parameters), self.units, self.max_evaluations, time.monotonic() + self.time_limit)
+        return self.units.latent(self.solver.solve(field, self.units.standard(z0.double()), t.double(), limit))
 
 
 class _Standard:
-    """A latent field in standard units."""
+    """A latent field in standard units that ends: without velocity (NaN) from the time on that a solver has reached
+    when `evaluations` or the time until `deadline` are used up. Before that time it stays as it was."""
 
     differentiable = True
 
-    def __init__(self, dynamics: VectorFieldDynamics):
-        self.dynamics, self.dim = dynamics, dynamics.dim
+    def __init__(self, field: VectorField, units: Standardisation, evaluations: int, deadline: float):
+        self.field, self.units, self.evaluations, self.deadline = field, units, evaluations, deadline
+        self.dim, self.left, self.end = field.dim, evaluations, float("inf")
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
-        units = self.dynamics.units
-        return self.dynamics.field(t, units.latent(x)) / units.spread
+        if self.end == float("inf") and (self.left <= 0 or time.monotonic() > self.deadline):
+            self.end = float(t)
+        if float(t) >= self.end:
+            return torch.full_like(x, torch.nan)
+        self.left -= 1
+        return self.field(t, self.units.latent(x)) / self.units.spread
 
     def rows(self, index: Tensor | slice) -> VectorField:
-        return self
+        return _Standard(self.field.rows(index), self.units, self.evaluations, self.deadline)
 
 
 @dataclass(frozen=True)
@@ -171,8 +195,48 @@ class DynamicsSpec(Spec, ABC):
         """
 
     @abstractmethod
-    def build(self, latent_space: LatentSpace, **sizes: int) -> LatentDynamics:
+    def build(self, latent_space: LatentSpace, **sizes: Any) -> LatentDynamics:
         """A module with the right shapes and arbitrary weights, for loading."""
+
+
+def default_member() -> DynamicsSpec:
+    """What dynamics that are made of others are made of by default: the neural ODE, found by name like any plug-in."""
+    return plugins.load_class("dynred.dynamics", "neural_ode", DynamicsSpec)()
+
+
+def fit_field(
+    spec: DynamicsSpec,
+    latents: Trajectories,
+    validation: Trajectories,
+    *,
+    rng: torch.Generator,
+    latent_space: LatentSpace,
+    runtime: Runtime | None,
+) -> VectorFieldDynamics:
+    """`spec.fit`, refused where what it gives is no vector field."""
+    found = spec.fit(latents, validation, rng=rng, latent_space=latent_space, runtime=runtime)
+    if not isinstance(found, VectorFieldDynamics):
+        raise refuse("member", "dynamics given by a vector field", type(found).__name__)
+    return found
+
+
+def rollout_score(model: VectorFieldDynamics, validation: Trajectories, horizon: int = 100) -> float:
+    """How wrong rollouts of the validation trajectories are: the mean over time of the relative error, each at most 1.
+
+    Errors are divided by the root mean square distance from the mean; `horizon` is in snapshots.
+    """
+    device = model.units.shift.device
+    total, count = 0.0, 0
+    size = model.units.spread.pow(2).sum().sqrt()
+    for grid, members in validation.shared_grids():
+        part = validation[members]
+        truth = part.stacked()[:, : horizon + 1].to(device)
+        with torch.no_grad():
+            found = model.rollout(truth[:, 0], grid[: horizon + 1].to(device), part.parameters)
+        error = model.latent_space.difference(found, truth).norm(dim=-1) / size
+        total += float(torch.where(error <= 1, error, 1.0).sum())  # NaN counts as 1
+        count += error.numel()
+    return total / count
 
 
 def with_velocities(name: str, latents: Trajectories) -> Trajectories:

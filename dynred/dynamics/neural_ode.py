@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import integer, one_of
-from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
+from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, rollout_score, with_velocities
 from dynred.latent_space import LatentSpace
 from dynred.nets import ACTIVATIONS, MLP
 from dynred.optimise import Runtime, TrainingSpec, minimise
@@ -201,21 +201,3 @@ class _Stretched:
 
     def rows(self, index: Tensor | slice) -> VectorField:
         return _Stretched(self.model, self.start[index], (self.start + self.gap)[index])
-
-
-def rollout_score(model: VectorFieldDynamics, validation: Trajectories, horizon: int = 100) -> float:
-    """How wrong rollouts of the validation trajectories are: the mean over time of the relative error, each at most 1.
-
-    Errors are divided by the root mean square distance from the mean; `horizon` is in snapshots.
-    """
-    device = model.units.shift.device
-    total, count = 0.0, 0
-    size = model.units.spread.pow(2).sum().sqrt()
-    for grid, members in validation.shared_grids():
-        truth = validation[members].stacked()[:, : horizon + 1].to(device)
-        with torch.no_grad():
-            found = model.rollout(truth[:, 0], grid[: horizon + 1].to(device))
-        error = model.latent_space.difference(found, truth).norm(dim=-1) / size
-        total += float(torch.where(error <= 1, error, 1.0).sum())  # NaN counts as 1
-        count += error.numel()
-    return total / count
