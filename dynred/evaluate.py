@@ -17,7 +17,7 @@ from dynred.forecast import Forecast, forecast
 from dynred.metrics.base import Metric
 from dynred.metrics.reconstruction_nmse import ReconstructionNMSE
 from dynred.metrics.valid_time import ValidTime
-from dynred.model import ReducedModel
+from dynred.model import Model, ReducedModel
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulate import simulate
@@ -218,7 +218,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: ReducedModel,
+    model: Model,
     test: Trajectories,
     *,
     train: Trajectories | None = None,
@@ -246,7 +246,7 @@ def evaluate(
 
 def score(
     found: Forecast,
-    model: ReducedModel,
+    model: Model,
     train: Trajectories | None = None,
     system: System | None = None,
     threshold: float = 0.5,
@@ -276,18 +276,13 @@ def score(
     )
 
 
-def baseline_models(model: ReducedModel, train: Trajectories) -> tuple[ReducedModel, ReducedModel]:
-    """POD of the same dimension with linear dynamics, and the model's own reducer with linear dynamics."""
+def baseline_models(model: Model, train: Trajectories) -> tuple[ReducedModel, Model]:
+    """POD of the same dimension with linear dynamics, and the model's own coordinates with linear dynamics."""
     rng = generator(0, "baselines")  # neither draws from it
-    reducers = (PODSpec(model.latent_space.dim).fit(train, train, rng=rng), model.reducer)
-    found = []
-    for reducer in reducers:
-        latents = train.map(reducer.encode)
-        space = reducer.latent_space
-        found.append(
-            ReducedModel(reducer, LinearSpec().fit(latents, latents, rng=rng, latent_space=space), model.about)
-        )
-    return found[0], found[1]
+    pod = PODSpec(model.latent_space.dim).fit(train, train, rng=rng)
+    latents = train.map(pod.encode)
+    first = ReducedModel(pod, LinearSpec().fit(latents, latents, rng=rng), model.about)
+    return first, model.with_dynamics(LinearSpec(), train, train[:1], rng=rng)
 
 
 def by_trajectory(found: Forecast, metrics: Sequence[Metric]) -> dict[str, list[float]]:
@@ -295,7 +290,7 @@ def by_trajectory(found: Forecast, metrics: Sequence[Metric]) -> dict[str, list[
     return {type(metric).__name__: metric(found).tolist() for metric in metrics}
 
 
-def _checked(model: ReducedModel, test: Trajectories) -> Trajectories:
+def _checked(model: Model, test: Trajectories) -> Trajectories:
     if test.dim != model.state_dim:
         raise refuse("test", f"states of {model.state_dim} values, like the model's", test.dim)
     if int(test.lengths.min()) < 2:
@@ -303,7 +298,7 @@ def _checked(model: ReducedModel, test: Trajectories) -> Trajectories:
     return test
 
 
-def _reconstruction_only(model: ReducedModel, truth: Trajectories) -> Forecast:
+def _reconstruction_only(model: Model, truth: Trajectories) -> Forecast:
     reconstructed = Trajectories(model.reconstruct(truth.states), truth.t, truth.lengths)
     return Forecast(truth, reconstructed, reconstructed)
 
@@ -342,7 +337,7 @@ def error_curve(found: Forecast) -> ErrorCurve:
     return ErrorCurve(t.tolist(), median.tolist(), table.mean(0).tolist(), p90.tolist())
 
 
-def _speedup(model: ReducedModel, test: Trajectories, system: System | None) -> Speedup:
+def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup:
     grid, members = test.shared_grids()[0]
     chosen = test[members]
     span = float(grid[-1]) * len(chosen)

@@ -19,7 +19,7 @@ from dynred.errors import DynredError, FileFormatError, InputError
 from dynred.evaluate import Cost, Evaluation, score
 from dynred.files import read_json, write_json
 from dynred.forecast import Forecast, forecast
-from dynred.model import ReducedModel, load_model
+from dynred.model import Model, load_model
 from dynred.optimise import Runtime
 from dynred.pipeline import DataSpec, reduce, simulate_parts, split_data
 from dynred.reducers.autoencoder import AutoencoderSpec
@@ -149,7 +149,7 @@ def _compute(spec: ExperimentSpec, source: System | Trajectories, out: Path, run
 
 
 def _publish(
-    out: Path, model: ReducedModel, evaluation: Evaluation, found: Forecast, source: System | Trajectories
+    out: Path, model: Model, evaluation: Evaluation, found: Forecast, source: System | Trajectories
 ) -> None:
     write_json(out / "evaluation.json", evaluation.to_dict())
     grid = source.grid if isinstance(source, System) else None

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import refuse
-from dynred.model import ReducedModel
+from dynred.model import Model
 from dynred.trajectories import Trajectories
 
 
@@ -55,7 +55,7 @@ class Forecast:
         return torch.where(torch.isfinite(error), error, torch.inf)
 
 
-def forecast(model: ReducedModel, truth: Trajectories) -> Forecast:
+def forecast(model: Model, truth: Trajectories) -> Forecast:
     """Reconstruction and rollout of every trajectory of `truth`, each at its own times."""
     reconstructed = Trajectories(model.reconstruct(truth.states).double(), truth.t, truth.lengths)
     parts, order = [], []

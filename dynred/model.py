@@ -1,9 +1,16 @@
-"""A reduced model: a reducer and latent dynamics, in one object and one file."""
+"""Reduced models: what each of them offers, and the plain one: a reducer and latent dynamics, one object, one file.
 
+`dynred.atlas` has the other one, of several charts.
+"""
+
+import contextlib
+import importlib
+import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from jaxtyping import Float
@@ -15,76 +22,83 @@ from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors, write_tensors
 from dynred.latent_space import LatentSpace
 from dynred.nets import parameter_count
-from dynred.optimise import History
+from dynred.optimise import History, Runtime
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.trajectories import Trajectories, pieces
 
 SCHEMA = 1
+OLDER_KINDS = {"reduced_model": "dynred.model:ReducedModel"}
 
 
-@dataclass(frozen=True, eq=False)
-class ReducedModel:
-    """encode -> latent dynamics -> decode.
+class Model(ABC):
+    """encode -> rollout -> decode, between states [..., D] and latents [..., R]; fitted and immutable.
 
     Attributes:
-        reducer: between states [..., D] and latents [..., R].
-        dynamics: between latents at different times.
         about: where the model comes from: plain JSON values by name (`system`, `seed` ...).
     """
 
-    reducer: Reducer
-    dynamics: LatentDynamics
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self):
-        if self.reducer.latent_space != self.dynamics.latent_space:
-            spaces = f"{self.reducer.latent_space} and {self.dynamics.latent_space}"
-            raise refuse("reducer and dynamics", "on the same latent space", spaces)
+    about: Mapping[str, Any]
 
     @property
+    @abstractmethod
     def state_dim(self) -> int:
         """D."""
-        return self.reducer.state_dim
 
     @property
+    @abstractmethod
     def latent_space(self) -> LatentSpace:
         """What the latent coordinates are."""
-        return self.reducer.latent_space
 
     @property
+    @abstractmethod
     def histories(self) -> tuple[History, ...]:
         """The course of every training stage."""
-        return (*self.reducer.histories, *self.dynamics.histories)
 
     @property
+    @abstractmethod
     def parameter_count(self) -> int:
-        """Number of trainable numbers in the reducer and the dynamics."""
-        return parameter_count(self.reducer) + parameter_count(self.dynamics)
+        """Number of trainable numbers."""
 
+    @abstractmethod
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """Latents of states."""
-        return self.reducer.encode(self._states("x", x))
 
+    @abstractmethod
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """States of latents, float64."""
-        return self.reducer.decode(z)
 
-    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
-        """decode(encode(x)), in pieces that bound memory."""
-        x = self._states("x", x)
-        with torch.no_grad():
-            rows = pieces(x.reshape(-1, self.state_dim))
-            return torch.cat([self.reducer.reconstruct(part) for part in rows]).reshape(x.shape)
-
+    @abstractmethod
     def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """The latent velocity, per time unit.
 
         Raises:
             InputError: the dynamics are not given by a vector field.
         """
-        if not isinstance(self.dynamics, VectorFieldDynamics):
-            raise refuse("dynamics", "given by a vector field", type(self.dynamics).__name__)
-        return self.dynamics.field(torch.as_tensor(t, dtype=torch.float64), z)
+
+    @abstractmethod
+    def rollout(
+        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "N T R"]:
+        """Latents at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges."""
+
+    @abstractmethod
+    def with_dynamics(
+        self,
+        spec: DynamicsSpec,
+        train: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        runtime: Runtime | None = None,
+    ) -> Self:
+        """The same coordinates with other dynamics, fitted to trajectories of states with velocities."""
+
+    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """decode(encode(x)), in pieces that bound memory."""
+        x = self._states("x", x)
+        with torch.no_grad():
+            rows = pieces(x.reshape(-1, self.state_dim))
+            return torch.cat([self.decode(self.encode(part)) for part in rows]).reshape(x.shape)
 
     def predict(
         self,
@@ -110,8 +124,8 @@ class ReducedModel:
         x0 = self._states("x0", x0).reshape(-1, self.state_dim)
         finite("x0", x0)
         with torch.no_grad():
-            z = self.dynamics.rollout(self.reducer.encode(x0), t, parameters)
-            flat = torch.cat([self.reducer.decode(part).double() for part in pieces(z.flatten(0, 1), self.state_dim)])
+            z = self.rollout(self.encode(x0), t, parameters)
+            flat = torch.cat([self.decode(part).double() for part in pieces(z.flatten(0, 1), self.state_dim)])
         gone = ~torch.isfinite(z).all(-1).reshape(-1, 1)
         states = torch.where(gone, torch.nan, flat).reshape(len(x0), len(t), -1)
         return Trajectories.from_stacked(states, t, attributes=dict(self.about))
@@ -122,24 +136,129 @@ class ReducedModel:
             raise refuse(name, f"states of {self.state_dim} values", f"shape {list(x.shape)}")
         return x if x.is_floating_point() else x.double()
 
+    # -- files -------------------------------------------------------------------------------------------------------
+
     def save(self, path: str | Path) -> None:
         """Writes the whole model as one safetensors file: weights, and all settings as JSON in its metadata."""
+        tensors, metadata = self.parts()
+        kind = f"{type(self).__module__}:{type(self).__qualname__}"
+        write_tensors(path, tensors, {**metadata, "kind": kind, "schema": SCHEMA, "about": dict(self.about)})
+
+    @abstractmethod
+    def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The tensors by name, and in plain JSON what `from_parts` needs besides them."""
+
+    @classmethod
+    @abstractmethod
+    def from_parts(cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]) -> Self:
+        """The inverse of `parts`; an error of any kind means that the parts describe no model."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReducedModel(Model):
+    """One reducer and latent dynamics.
+
+    Attributes:
+        reducer: between states [..., D] and latents [..., R].
+        dynamics: between latents at different times.
+        about: see `Model`.
+    """
+
+    reducer: Reducer
+    dynamics: LatentDynamics
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.reducer.latent_space != self.dynamics.latent_space:
+            spaces = f"{self.reducer.latent_space} and {self.dynamics.latent_space}"
+            raise refuse("reducer and dynamics", "on the same latent space", spaces)
+
+    @property
+    def state_dim(self) -> int:
+        """See `Model.state_dim`."""
+        return self.reducer.state_dim
+
+    @property
+    def latent_space(self) -> LatentSpace:
+        """See `Model.latent_space`."""
+        return self.reducer.latent_space
+
+    @property
+    def histories(self) -> tuple[History, ...]:
+        """See `Model.histories`."""
+        return (*self.reducer.histories, *self.dynamics.histories)
+
+    @property
+    def parameter_count(self) -> int:
+        """See `Model.parameter_count`."""
+        return parameter_count(self.reducer) + parameter_count(self.dynamics)
+
+    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
+        """See `Model.encode`."""
+        return self.reducer.encode(self._states("x", x))
+
+    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
+        """See `Model.decode`."""
+        return self.reducer.decode(z)
+
+    def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        """See `Model.rhs`."""
+        if not isinstance(self.dynamics, VectorFieldDynamics):
+            raise refuse("dynamics", "given by a vector field", type(self.dynamics).__name__)
+        return self.dynamics.field(torch.as_tensor(t, dtype=torch.float64), z)
+
+    def rollout(
+        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "N T R"]:
+        """See `Model.rollout`. Angles go on counting past pi."""
+        return self.dynamics.rollout(z0, t, parameters)
+
+    def with_dynamics(
+        self,
+        spec: DynamicsSpec,
+        train: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        runtime: Runtime | None = None,
+    ) -> "ReducedModel":
+        """See `Model.with_dynamics`."""
+        latents, held = (part.map(self.reducer.encode) for part in (train, validation))
+        fitted = spec.fit(latents, held, rng=rng, latent_space=self.latent_space, runtime=runtime)
+        return ReducedModel(self.reducer, fitted, self.about)
+
+    def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """See `Model.parts`."""
         tensors = {f"reducer.{k}": v for k, v in self.reducer.state_dict().items()}
         tensors |= {f"dynamics.{k}": v for k, v in self.dynamics.state_dict().items()}
         metadata = {
-            "kind": "reduced_model",
-            "schema": SCHEMA,
             "reducer": {"spec": self.reducer.spec.to_dict(), "sizes": dict(self.reducer.sizes())},
             "dynamics": {"spec": self.dynamics.spec.to_dict(), "sizes": dict(self.dynamics.sizes())},
             "latent_space": self.latent_space.to_dict(),
             "histories": [[asdict(h) for h in part.histories] for part in (self.reducer, self.dynamics)],
-            "about": dict(self.about),
         }
-        write_tensors(path, tensors, metadata)
+        return tensors, metadata
+
+    @classmethod
+    def from_parts(
+        cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]
+    ) -> "ReducedModel":
+        """See `Model.from_parts`."""
+        space = LatentSpace.from_dict(metadata["latent_space"])
+        reducer = ReducerSpec.from_dict(metadata["reducer"]["spec"]).build(**metadata["reducer"]["sizes"])
+        dynamics = DynamicsSpec.from_dict(metadata["dynamics"]["spec"]).build(space, **metadata["dynamics"]["sizes"])
+        for part, name, histories in zip(
+            (reducer, dynamics), ("reducer", "dynamics"), metadata["histories"], strict=True
+        ):
+            fill(part, under(tensors, name))
+            part.histories = tuple(History(**h) for h in histories)  # type: ignore[assignment] # nn.Module guesses
+        return cls(reducer, dynamics, about)
 
 
-def load_model(path: str | Path) -> ReducedModel:
-    """The model that `ReducedModel.save` wrote; a run folder stands for the `model.safetensors` in it.
+def load_model(path: str | Path) -> Model:
+    """The model that `Model.save` wrote, of the class that wrote it; a run folder stands for its `model.safetensors`.
+
+    Reading never imports a module outside dynred: a class of the user's own must have been imported before.
 
     Raises:
         FileFormatError: missing, truncated, of another kind, of a newer schema, or weights that do not fit.
@@ -147,26 +266,34 @@ def load_model(path: str | Path) -> ReducedModel:
     path = Path(path)
     path = path / "model.safetensors" if path.is_dir() else path
     tensors, meta = read_tensors(path)
-    if meta.get("kind") != "reduced_model":
+    cls = _class(meta.get("kind"))
+    if cls is None:
         raise FileFormatError(f"{path} must hold a reduced model, got a {meta.get('kind', 'file of unknown kind')}.")
     if not isinstance(meta.get("schema"), int) or meta["schema"] > SCHEMA:
         raise FileFormatError(
             f"{path} must be of schema {SCHEMA} or older, got {meta.get('schema')}. Install a newer dynred to read it."
         )
     try:
-        space = LatentSpace.from_dict(meta["latent_space"])
-        reducer = ReducerSpec.from_dict(meta["reducer"]["spec"]).build(**meta["reducer"]["sizes"])
-        dynamics = DynamicsSpec.from_dict(meta["dynamics"]["spec"]).build(space, **meta["dynamics"]["sizes"])
-        for part, prefix, histories in zip(
-            (reducer, dynamics), ("reducer.", "dynamics."), meta["histories"], strict=True
-        ):
-            _fill(part, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-            part.histories = tuple(History(**h) for h in histories)  # type: ignore[assignment] # nn.Module guesses
-    except (KeyError, TypeError, RuntimeError, InputError) as error:
+        return cls.from_parts(tensors, meta, meta["about"])
+    except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
         raise FileFormatError(f"{path} does not describe a model that can be built: {error}") from error
-    return ReducedModel(reducer, dynamics, meta["about"])
 
 
-def _fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    module.load_state_dict(tensors)
+def _class(kind: object) -> type[Model] | None:
+    module, _, name = OLDER_KINDS.get(str(kind), str(kind)).partition(":")
+    if module.split(".")[0] == "dynred":
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(module)
+    found = getattr(sys.modules.get(module), name, None) if name else None
+    return found if isinstance(found, type) and issubclass(found, Model) else None
+
+
+def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors named `prefix.something`, by the something."""
+    return {k.removeprefix(f"{prefix}."): v for k, v in tensors.items() if k.startswith(f"{prefix}.")}
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Gives a built module its weights; raises RuntimeError where they do not fit."""
+    module.load_state_dict(dict(tensors))
     module.requires_grad_(False)

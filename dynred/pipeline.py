@@ -14,7 +14,7 @@ from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.evaluate import Cost, Evaluation, score
 from dynred.forecast import Forecast, forecast
-from dynred.model import ReducedModel
+from dynred.model import Model, ReducedModel
 from dynred.optimise import Runtime
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
@@ -68,7 +68,7 @@ class Reduction:
         train, validation: the trajectories it was made from.
     """
 
-    model: ReducedModel
+    model: Model
     evaluation: Evaluation
     forecast: Forecast
     train: Trajectories

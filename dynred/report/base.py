@@ -15,7 +15,7 @@ from torch import Tensor
 from dynred.evaluate import Evaluation, Reconstruction, Rollout
 from dynred.forecast import Forecast
 from dynred.metrics.valid_time import ValidTime
-from dynred.model import ReducedModel
+from dynred.model import Model
 from dynred.modes import Modes
 from dynred.system import Axis, Grid
 
@@ -52,7 +52,7 @@ class Context:
         grid: for fields, how a state is laid out in space.
     """
 
-    model: ReducedModel
+    model: Model
     evaluation: Evaluation
     forecast: Forecast
     grid: Grid | None = None

@@ -15,7 +15,7 @@ from dynred import plugins
 from dynred.evaluate import Evaluation
 from dynred.files import write_text
 from dynred.forecast import Forecast
-from dynred.model import ReducedModel
+from dynred.model import Model
 from dynred.report import summary
 from dynred.report.base import STYLE, Context, Figure
 from dynred.system import Grid
@@ -34,7 +34,7 @@ class Picture(NamedTuple):
 
 def write_report(
     path: str | Path,
-    model: ReducedModel,
+    model: Model,
     evaluation: Evaluation,
     forecast: Forecast,
     *,
