@@ -14,6 +14,7 @@ from dynred import plugins
 from dynred.checks import refuse
 from dynred.latent_space import LatentSpace
 from dynred.optimise import History, Runtime
+from dynred.polynomials import monomials, rescaled, written
 from dynred.solvers.base import Solver
 from dynred.solvers.explicit import Explicit
 from dynred.spec import Spec
@@ -67,11 +68,14 @@ class Standardisation(nn.Module):
             self.register_buffer(name, value.double())
 
     @classmethod
-    def of(cls, latents: Trajectories, space: LatentSpace) -> "Standardisation":
-        """The units of these latents, which must have velocities."""
+    def of(cls, latents: Trajectories, space: LatentSpace, *, centred: bool = True) -> "Standardisation":
+        """The units of these latents, which must have velocities; not `centred`, they keep the origin (shift 0), and
+        their spread is measured from there."""
         assert latents.velocities is not None
         z, v = latents.states.double(), latents.velocities.double()
-        shift, spread, rate = z.mean(0), z.std(0), v.pow(2).mean(0).sqrt()
+        shift = z.mean(0) if centred else torch.zeros_like(z[0])
+        spread = z.std(0) if centred else z.pow(2).mean(0).sqrt()
+        rate = v.pow(2).mean(0).sqrt()
         shift[: space.angles], spread[: space.angles] = 0, 1
         return cls(shift, spread.clamp_min(1e-12 * (1 + spread.max())), rate.clamp_min(1e-12 * (1 + rate.max())))
 
@@ -167,6 +171,51 @@ class _Standard:
         return _Standard(self.field.rows(index), self.units, self.evaluations, self.deadline)
 
 
+class PolynomialDynamics(VectorFieldDynamics):
+    """A field whose components are polynomials of the features of the latents: z' = rate * monomials(y) coefficients,
+    with y the features in standard units. Where sparse coefficients are to be read, units must keep the origin.
+
+    Attributes:
+        factors: the monomials [K, degree], see `dynred.polynomials.factors`.
+        coefficients: [K, R], in units of the spread and rate of the latents; `latent_coefficients` are in theirs.
+    """
+
+    factors: Tensor
+    coefficients: Tensor
+
+    def __init__(self, spec: "DynamicsSpec", space: LatentSpace, units: Standardisation, factors: Tensor):
+        super().__init__()
+        self.spec, self.latent_space, self.units = spec, space, units
+        self.register_buffer("factors", factors)
+        self.register_buffer("coefficients", torch.zeros(len(factors), space.dim, dtype=torch.float64))
+
+    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        """See `VectorFieldDynamics.field`; computed in float64."""
+        return (self.units.rate * (self.library(z) @ self.coefficients)).to(z.dtype)
+
+    def library(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch K"]:
+        """The values of the monomials."""
+        return monomials(self.latent_space.features(self.units.standard(z.double())), self.factors)
+
+    def latent_coefficients(self) -> Float[Tensor, "K R"]:
+        """The coefficients of the polynomials in the latents themselves, per time unit."""
+        angles, spread = self.latent_space.angles, self.units.spread
+        plain = torch.zeros(2 * angles).to(spread)
+        shift, unit = torch.cat([plain, self.units.shift[angles:]]), torch.cat([plain + 1, spread[angles:]])
+        return rescaled(self.coefficients, self.factors, shift, unit) * self.units.rate
+
+    def equations(self) -> list[str]:
+        """One equation per latent coordinate, e.g. `z1' = 0.1 z1 - z2`."""
+        a, r = self.latent_space.angles, self.dim
+        names = [f"{turn} z{i + 1}" for turn in ("cos", "sin") for i in range(a)] + [f"z{i + 1}" for i in range(a, r)]
+        columns = self.latent_coefficients().T.tolist()
+        return [f"z{i + 1}' = {written(column, self.factors, names)}" for i, column in enumerate(columns)]
+
+    def sizes(self) -> Mapping[str, Any]:
+        """See `LatentDynamics.sizes`."""
+        return {}
+
+
 @dataclass(frozen=True)
 class DynamicsSpec(Spec, ABC):
     """Settings of latent dynamics."""
@@ -237,6 +286,15 @@ def rollout_score(model: VectorFieldDynamics, validation: Trajectories, horizon:
         total += float(torch.where(error <= 1, error, 1.0).sum())  # NaN counts as 1
         count += error.numel()
     return total / count
+
+
+def standard_regression(
+    latents: Trajectories, units: Standardisation, space: LatentSpace
+) -> tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]:
+    """Features of the latents in standard units, and velocities in units of `rate`: what a field learns; float64."""
+    known = with_velocities("latents", latents)
+    assert known.velocities is not None
+    return space.features(units.standard(known.states.double())), known.velocities.double() / units.rate
 
 
 def with_velocities(name: str, latents: Trajectories) -> Trajectories:

@@ -1,0 +1,115 @@
+"""An ensemble of latent dynamics: several fields fitted to the same latents from different random streams.
+
+The ensemble is itself dynamics: its field is the mean of its members' fields. What each member learned wrongly by
+chance averages out of it; how far the members' rollouts are apart tells how far they can be trusted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dynred.checks import integer
+from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics, default_member, fit_field
+from dynred.latent_space import LatentSpace
+from dynred.optimise import Runtime
+from dynred.rng import spawn
+from dynred.system import VectorField
+from dynred.trajectories import Trajectories
+
+
+class Ensemble(VectorFieldDynamics):
+    """Dynamics z' = mean over members of member(z)."""
+
+    def __init__(self, spec: "EnsembleSpec", members: list[VectorFieldDynamics]):
+        super().__init__()
+        self.spec, self.latent_space, self.units = spec, members[0].latent_space, members[0].units
+        self.members = nn.ModuleList(members)
+        self.histories = tuple(
+            replace(history, stage=f"{history.stage} {i + 1}")
+            for i, member in enumerate(members)
+            for history in member.histories
+        )
+
+    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        """See `VectorFieldDynamics.field`."""
+        return self.bind()(t, z)
+
+    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+        """See `VectorFieldDynamics.bind`."""
+        return _Mean([member.bind(parameters) for member in self._members()])
+
+    def rollouts(
+        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "k N T R"]:
+        """The rollouts of every member; arguments as for `rollout`."""
+        return torch.stack([member.rollout(z0, t, parameters) for member in self._members()])
+
+    def sizes(self) -> Mapping[str, Any]:
+        """See `LatentDynamics.sizes`."""
+        return {"members": [member.sizes() for member in self._members()]}
+
+    def _members(self) -> list[VectorFieldDynamics]:
+        return list(self.members)  # type: ignore[arg-type] # nn.ModuleList does not know what is in it
+
+
+class _Mean:
+    """The mean of several fields."""
+
+    differentiable = True
+
+    def __init__(self, fields: list[VectorField]):
+        self.fields, self.dim = fields, fields[0].dim
+
+    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
+        return torch.stack([field(t, x) for field in self.fields]).mean(0)
+
+    def rows(self, index: Tensor | slice) -> VectorField:
+        return _Mean([field.rows(index) for field in self.fields])
+
+
+@dataclass(frozen=True)
+class EnsembleSpec(DynamicsSpec):
+    """Settings of an ensemble.
+
+    Attributes:
+        member: the dynamics of which it is made, given by a vector field and drawing from its random stream.
+        members: how many, >= 2.
+    """
+
+    member: DynamicsSpec = field(default_factory=default_member)
+    members: int = 5
+
+    def __post_init__(self):
+        integer("members", self.members, 2)
+
+    def fit(
+        self,
+        latents: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        latent_space: LatentSpace | None = None,
+        runtime: Runtime | None = None,
+    ) -> Ensemble:
+        """The members, one after the other; see `DynamicsSpec.fit`."""
+        space, runtime = latent_space or LatentSpace(lines=latents.dim), runtime or Runtime()
+        streams = [spawn(rng, "member", i) for i in range(self.members)]
+        found = [
+            fit_field(self.member, latents, validation, rng=stream, latent_space=space, runtime=_numbered(runtime, i))
+            for i, stream in enumerate(streams)
+        ]
+        return Ensemble(self, found)
+
+    def build(self, latent_space: LatentSpace, members: list[Mapping[str, Any]]) -> Ensemble:  # type: ignore[override] # its sizes by name
+        """See `DynamicsSpec.build`."""
+        found = [self.member.build(latent_space, **sizes) for sizes in members]
+        return Ensemble(self, found)  # type: ignore[arg-type] # as they were fitted
+
+
+def _numbered(runtime: Runtime, i: int) -> Runtime:
+    # Members train under the same stage name: each keeps its checkpoints in a folder of its own.
+    return runtime if runtime.checkpoints is None else replace(runtime, checkpoints=runtime.checkpoints / f"member_{i}")

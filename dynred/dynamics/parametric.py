@@ -1,0 +1,138 @@
+"""Parametric latent dynamics: the field sees the parameters of a trajectory, standardised, beside its latents.
+
+The parameters are taken for latent coordinates that do not move, (z, p)' = (g(z, p), 0), which makes any other dynamics
+parametric; for polynomials this is how S. L. Brunton, J. L. Proctor, J. N. Kutz, PNAS 113, 3932 (2016), treat them. In
+rollouts p is held exactly. Encoder and decoder do not see the parameters: the latents must mean the same for all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import refuse
+from dynred.dynamics.base import (
+    DynamicsSpec,
+    Standardisation,
+    VectorFieldDynamics,
+    default_member,
+    fit_field,
+    with_velocities,
+)
+from dynred.latent_space import LatentSpace
+from dynred.optimise import Runtime
+from dynred.system import VectorField
+from dynred.trajectories import Trajectories
+
+
+class Parametric(VectorFieldDynamics):
+    """Dynamics that depend on parameters.
+
+    Attributes:
+        member: dynamics of latents and parameters together.
+        names: the parameters [P], in the order in which they follow the latents: all that differ between the training
+            trajectories.
+    """
+
+    def __init__(self, spec: "ParametricSpec", space: LatentSpace, member: VectorFieldDynamics, names: Sequence[str]):
+        super().__init__()
+        self.spec, self.latent_space, self.member, self.names = spec, space, member, tuple(names)
+        self.histories = member.histories
+        inner, r = member.units, space.dim
+        self.units = Standardisation(inner.shift[:r].clone(), inner.spread[:r].clone(), inner.rate[:r].clone())
+
+    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        """See `VectorFieldDynamics.field`; only where there are no parameters. `bind` fills them in."""
+        return self.bind()(t, z)
+
+    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+        """See `VectorFieldDynamics.bind`.
+
+        Raises:
+            InputError: a parameter is missing.
+        """
+        given = parameters or {}
+        missing = [name for name in self.names if name not in given]
+        if missing:
+            raise refuse("parameters", f"given for {', '.join(self.names)}", f"none for {', '.join(missing)}")
+        values = [torch.as_tensor(given[name], dtype=torch.float64) for name in self.names]
+        stacked = torch.stack(torch.broadcast_tensors(*values), -1) if values else torch.zeros(0, dtype=torch.float64)
+        return _Bound(self.member.bind(parameters), stacked, self.dim)
+
+    def sizes(self) -> Mapping[str, Any]:
+        """See `LatentDynamics.sizes`."""
+        return {"names": list(self.names), "member": self.member.sizes()}
+
+
+class _Bound:
+    """The field of latents and parameters together, with the parameters held."""
+
+    differentiable = True
+
+    def __init__(self, member: VectorField, values: Float[Tensor, "*N P"], dim: int):
+        self.member, self.values, self.dim = member, values, dim
+
+    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
+        held = self.values.to(x).expand(*x.shape[:-1], -1)
+        return self.member(t, torch.cat([x, held], -1))[..., : self.dim]
+
+    def rows(self, index: Tensor | slice) -> VectorField:
+        values = self.values[index] if self.values.ndim > 1 else self.values
+        return _Bound(self.member.rows(index), values, self.dim)
+
+
+@dataclass(frozen=True)
+class ParametricSpec(DynamicsSpec):
+    """Settings of parametric dynamics.
+
+    Attributes:
+        member: what is made parametric, given by a vector field.
+    """
+
+    member: DynamicsSpec = field(default_factory=default_member)
+
+    def fit(
+        self,
+        latents: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        latent_space: LatentSpace | None = None,
+        runtime: Runtime | None = None,
+    ) -> Parametric:
+        """The member fitted to latents and parameters; see `DynamicsSpec.fit`.
+
+        Without parameters, or with the same ones for all trajectories, it is the member itself.
+        """
+        space = latent_space or LatentSpace(lines=latents.dim)
+        names = [name for name, value in latents.parameters.items() if (value != value[0]).any()]
+        known = _joined(with_velocities("latents", latents), names)
+        held = _joined(with_velocities("validation", validation), names)
+        joint = _joint_space(space, names)
+        member = fit_field(self.member, known, held, rng=rng, latent_space=joint, runtime=runtime)
+        return Parametric(self, space, member, names)
+
+    def build(self, latent_space: LatentSpace, names: Sequence[str], member: Mapping[str, Any]) -> Parametric:  # type: ignore[override] # its sizes by name
+        """See `DynamicsSpec.build`."""
+        inner = self.member.build(_joint_space(latent_space, names), **member)
+        assert isinstance(inner, VectorFieldDynamics)
+        return Parametric(self, latent_space, inner, names)
+
+
+def _joint_space(space: LatentSpace, names: Sequence[str]) -> LatentSpace:
+    return replace(space, lines=space.lines + len(names))
+
+
+def _joined(latents: Trajectories, names: Sequence[str]) -> Trajectories:
+    """Latents followed by their parameters, which do not move."""
+    assert latents.velocities is not None
+    lacking = [name for name in names if name not in latents.parameters]
+    if lacking:
+        raise refuse("validation", f"trajectories with the parameters {', '.join(names)}", f"no {', '.join(lacking)}")
+    columns = [latents.parameters[name][latents.owner].to(latents.states) for name in names]
+    values = torch.stack(columns, -1) if columns else latents.states[:, :0]
+    states = torch.cat([latents.states, values], -1)
+    return replace(latents, states=states, velocities=torch.cat([latents.velocities, torch.zeros_like(values)], -1))

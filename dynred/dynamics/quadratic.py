@@ -1,0 +1,106 @@
+"""Quadratic latent dynamics by operator inference: z' = c + A z + H (z x z), least squares on exact velocities.
+
+B. Peherstorfer, K. Willcox, Comput. Methods Appl. Mech. Eng. 306, 196 (2016); the Tikhonov regularisation, chosen by
+rollouts, follows S. A. McQuarrie, C. Huang, K. E. Willcox, J. R. Soc. N. Z. 51, 194 (2021), here by rollouts of the
+validation trajectories.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import refuse
+from dynred.dynamics.base import DynamicsSpec, PolynomialDynamics, Standardisation, rollout_score, with_velocities
+from dynred.latent_space import LatentSpace
+from dynred.optimise import Runtime
+from dynred.polynomials import factors
+from dynred.solvers.explicit import Explicit
+from dynred.trajectories import Trajectories, pieces
+
+
+class Quadratic(PolynomialDynamics):
+    """A quadratic field.
+
+    Attributes:
+        regularisation: the weights [2] that were chosen for A and H.
+    """
+
+    regularisation: Tensor
+    solver = Explicit(rtol=1e-7, atol=1e-7)  # cheap, and exact where the latents obey a quadratic ODE
+
+    def __init__(self, spec: "QuadraticSpec", space: LatentSpace, units: Standardisation):
+        super().__init__(spec, space, units, factors(space.feature_dim, 2))
+        self.register_buffer("regularisation", torch.zeros(2, dtype=torch.float64))
+
+
+@dataclass(frozen=True)
+class QuadraticSpec(DynamicsSpec):
+    """Settings of quadratic dynamics.
+
+    Attributes:
+        regularisation: weights of |A|^2 and |H|^2 beside the mean squared error of the velocity, in units in which
+            latents and velocities are of order one, each >= 0. All pairs with no more weight on A than on H are tried.
+    """
+
+    regularisation: tuple[float, ...] = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)
+
+    def __post_init__(self):
+        if not self.regularisation or any(not 0 <= w < float("inf") for w in self.regularisation):
+            raise refuse("regularisation", "one or more weights >= 0", self.regularisation)
+
+    def fit(
+        self,
+        latents: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        latent_space: LatentSpace | None = None,
+        runtime: Runtime | None = None,
+    ) -> Quadratic:
+        """The fit whose validation rollouts are best; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
+        space = latent_space or LatentSpace(lines=latents.dim)
+        units = Standardisation.of(with_velocities("latents", latents), space, centred=False)
+        model = Quadratic(self, space, units)
+        system, best = _compressed(model, latents), float("inf")
+        chosen = model.coefficients, model.regularisation
+        for weights in self._pairs():
+            model.coefficients = _solution(system, model, weights)
+            score = rollout_score(model, validation)
+            if score < best:
+                best, chosen = score, (model.coefficients, weights)
+        model.coefficients, model.regularisation = chosen
+        return model
+
+    def build(self, latent_space: LatentSpace) -> Quadratic:  # type: ignore[override] # its sizes by name
+        """See `DynamicsSpec.build`."""
+        return Quadratic(self, latent_space, Standardisation.empty(latent_space.dim))
+
+    def _pairs(self) -> Iterator[Tensor]:
+        # The least weights last, so that among equals the most regular one is kept.
+        weights = sorted(set(self.regularisation), reverse=True)
+        return (torch.tensor([a, h], dtype=torch.float64) for a, h in product(weights, weights) if a <= h)
+
+
+def _compressed(model: Quadratic, latents: Trajectories) -> Float[Tensor, "KR KR"]:
+    """A small triangular system with the same least squares solutions as all snapshots: R of the QR of
+    (monomials, velocities) / sqrt(M), gathered piece by piece, so that memory is bounded."""
+    assert latents.velocities is not None
+    found = torch.zeros(0, sum(model.coefficients.shape), dtype=torch.float64)
+    width = found.shape[1]
+    for z, v in zip(pieces(latents.states, width), pieces(latents.velocities, width), strict=True):
+        rows = torch.cat([model.library(z), v.double() / model.units.rate], -1)
+        found = torch.linalg.qr(torch.cat([found, rows]), mode="r").R
+    return found / len(latents.states) ** 0.5
+
+
+def _solution(system: Float[Tensor, "KR KR"], model: Quadratic, weights: Float[Tensor, " 2"]) -> Float[Tensor, "K R"]:
+    degree = (model.factors > 0).sum(1)
+    penalty = torch.cat([torch.zeros(1, dtype=torch.float64), weights])[degree].sqrt().diag()
+    count = len(degree)
+    design = torch.cat([system[:, :count], penalty])
+    target = torch.nn.functional.pad(system[:, count:], (0, 0, 0, count))
+    return torch.linalg.lstsq(design, target, driver="gelsd").solution

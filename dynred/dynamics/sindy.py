@@ -1,0 +1,128 @@
+"""Sparse polynomial latent dynamics (SINDy): few terms, fitted to exact velocities, that can be read as equations.
+
+S. L. Brunton, J. L. Proctor, J. N. Kutz, PNAS 113, 3932 (2016), by PySINDy's sequentially thresholded least squares
+(B. de Silva et al., J. Open Source Softw. 5, 2104 (2020)). PySINDy (extra `baselines`) is needed
+to fit, not to predict.
+"""
+
+import importlib
+import warnings
+from dataclasses import dataclass
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from dynred.checks import integer, positive, refuse
+from dynred.dynamics.base import DynamicsSpec, PolynomialDynamics, Standardisation, rollout_score, with_velocities
+from dynred.errors import MissingExtraError
+from dynred.latent_space import LatentSpace
+from dynred.optimise import Runtime
+from dynred.polynomials import exponents, factors
+from dynred.solvers.explicit import Explicit
+from dynred.trajectories import Trajectories
+
+
+class Sindy(PolynomialDynamics):
+    """A sparse polynomial field.
+
+    Attributes:
+        threshold: the one that was chosen.
+    """
+
+    threshold: Tensor
+    solver = Explicit(rtol=1e-7, atol=1e-7)  # few terms are cheap, and may be exact
+
+    def __init__(self, spec: "SindySpec", space: LatentSpace, units: Standardisation):
+        super().__init__(spec, space, units, factors(space.feature_dim, spec.degree))
+        self.register_buffer("threshold", torch.zeros((), dtype=torch.float64))
+
+
+@dataclass(frozen=True)
+class SindySpec(DynamicsSpec):
+    """Settings of SINDy.
+
+    Attributes:
+        degree: of the polynomials, >= 1.
+        thresholds: coefficients below are dropped, in units in which latents and velocities are of order one, each > 0.
+            Each is tried; of those whose validation rollouts are about as good as the best, the largest is taken.
+        slack: how much worse than the best is about as good, as a fraction, > 0.
+        ridge: weight of the squared coefficients in the least squares, > 0.
+    """
+
+    degree: int = 3
+    thresholds: tuple[float, ...] = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+    slack: float = 0.1
+    ridge: float = 1e-9
+
+    def __post_init__(self):
+        integer("degree", self.degree, 1)
+        if not self.thresholds:
+            raise refuse("thresholds", "one or more numbers > 0", self.thresholds)
+        for threshold in self.thresholds:
+            positive("thresholds", threshold)
+        positive("slack", self.slack)
+        positive("ridge", self.ridge)
+
+    def fit(
+        self,
+        latents: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        latent_space: LatentSpace | None = None,
+        runtime: Runtime | None = None,
+    ) -> Sindy:
+        """The sparse fit; see `DynamicsSpec.fit`. Draws nothing from `rng`.
+
+        Raises:
+            MissingExtraError: PySINDy is not installed.
+        """
+        pysindy = _pysindy()
+        space = latent_space or LatentSpace(lines=latents.dim)
+        units = Standardisation.of(with_velocities("latents", latents), space, centred=False)
+        model, tried = Sindy(self, space, units), []
+        for threshold in sorted(self.thresholds):
+            model.coefficients = _sparse(pysindy, model, latents, threshold, self)
+            tried.append((rollout_score(model, validation), threshold, model.coefficients))
+        best = min(score for score, _, _ in tried)
+        enough = best * (1 + self.slack) + ROUNDING
+        _, threshold, model.coefficients = max((one for one in tried if one[0] <= enough), key=lambda one: one[1])
+        model.threshold = torch.tensor(threshold, dtype=torch.float64)
+        return model
+
+    def build(self, latent_space: LatentSpace) -> Sindy:  # type: ignore[override] # its sizes by name
+        """See `DynamicsSpec.build`."""
+        return Sindy(self, latent_space, Standardisation.empty(latent_space.dim))
+
+
+ROUNDING = 1e-5  # the tolerance of rollouts: scores below do not tell models apart
+
+
+def _sparse(pysindy: ModuleType, model: Sindy, latents: Trajectories, threshold: float, spec: SindySpec) -> Tensor:
+    """The thresholded coefficients [K, R], trajectory by trajectory with their velocities given."""
+    features, times, velocities = [], [], []
+    for one in latents:
+        assert one.velocities is not None
+        y = model.latent_space.features(model.units.standard(one.states.double()))
+        features.append(y.numpy())
+        times.append(one.t.double().numpy())
+        velocities.append((one.velocities.double() / model.units.rate).numpy())
+    library = pysindy.PolynomialLibrary(degree=spec.degree)
+    fit = pysindy.SINDy(optimizer=pysindy.STLSQ(threshold=threshold, alpha=spec.ridge), feature_library=library)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of thresholds that leave nothing: rollouts judge them
+        fit.fit(features, t=times, x_dot=velocities)
+    theirs = {tuple(powers): row for row, powers in enumerate(library.powers_.tolist())}
+    ours = exponents(model.factors, model.latent_space.feature_dim).tolist()
+    found = torch.as_tensor(fit.coefficients().T, dtype=torch.float64)
+    return found[[theirs[tuple(powers)] for powers in ours]].contiguous()
+
+
+def _pysindy() -> ModuleType:
+    try:
+        return importlib.import_module("pysindy")
+    except ImportError as error:
+        raise MissingExtraError(
+            "SINDy needs an extra that is not installed: pip install 'dynred[baselines]'."
+        ) from error

@@ -1,0 +1,162 @@
+"""Stabilised latent dynamics: a linear damping that holds rollouts where the data are.
+
+    y' = g(y) - rate (y - P(y)),        P(y) = y min(1, reach r / |y|),
+
+with y the latents in standard units, r the largest |y| of the training latents, and g any other latent dynamics, fitted
+to what the damping leaves of the velocities. Two settings of `reach` matter:
+
+- `reach` >= 1: the damping acts outside of the data only, so that the field on the data is the one that was learned.
+- `reach` = 0: the damping acts everywhere and g must make up for it on the data: the form of A. J. Linot, J. W. Burby,
+  Q. Tang, P. Balaprakash, M. D. Graham, R. Maulik, J. Comput. Phys. 474, 111838 (2023).
+
+g is asked only at points of the ball in which there are data: beyond, at the nearest point of the ball. So it is
+bounded by some G, and with it every rollout, whatever g does: |y| ends below max(1, reach) r + G / rate.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import positive, refuse
+from dynred.dynamics.base import (
+    DynamicsSpec,
+    Standardisation,
+    VectorFieldDynamics,
+    default_member,
+    fit_field,
+    with_velocities,
+)
+from dynred.latent_space import LatentSpace
+from dynred.optimise import Runtime
+from dynred.system import VectorField
+from dynred.trajectories import Trajectories
+
+
+@dataclass(frozen=True)
+class _Ball:
+    """The latents whose lines have a norm of at most `radius` in standard units; angles are free."""
+
+    units: Standardisation
+    radius: Tensor
+    angles: int
+
+    @classmethod
+    def of(cls, latents: Trajectories, space: LatentSpace) -> "_Ball":
+        """The smallest with all training latents in it."""
+        units = Standardisation.of(latents, space)
+        y = units.standard(latents.states.double())[:, space.angles :]
+        return cls(units, y.norm(dim=-1).amax(), space.angles)
+
+    def nearest(self, z: Float[Tensor, "*batch R"], reach: float) -> Float[Tensor, "*batch R"]:
+        """The nearest point of the ball blown up by `reach`, float64."""
+        y = self.units.standard(z.double())
+        lines = y[..., self.angles :]
+        norm = lines.pow(2).sum(-1, keepdim=True).clamp_min(1e-300).sqrt()
+        inner = lines * (reach * self.radius / norm).clamp_max(1.0)
+        return self.units.latent(torch.cat([y[..., : self.angles], inner], -1))
+
+    def damping(self, z: Float[Tensor, "*batch R"], spec: "StabilisedSpec") -> Float[Tensor, "*batch R"]:
+        """The velocity that the damping gives, float64."""
+        return -spec.rate * (z.double() - self.nearest(z, spec.reach))
+
+
+class Stabilised(VectorFieldDynamics):
+    """Dynamics with a damping around them.
+
+    Attributes:
+        member: the dynamics g.
+        radius: r, the largest norm of the lines of a training latent, in standard units.
+    """
+
+    radius: Tensor
+
+    def __init__(self, spec: "StabilisedSpec", member: VectorFieldDynamics, units: Standardisation, radius: Tensor):
+        super().__init__()
+        self.spec, self.latent_space, self.units, self.member = spec, member.latent_space, units, member
+        self.histories = member.histories
+        self.register_buffer("radius", radius)
+
+    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        """See `VectorFieldDynamics.field`."""
+        return self.bind()(t, z)
+
+    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+        """See `VectorFieldDynamics.bind`."""
+        return _Damped(self, self.member.bind(parameters))
+
+    @property
+    def ball(self) -> "_Ball":
+        """Where there are data."""
+        return _Ball(self.units, self.radius, self.latent_space.angles)
+
+    def sizes(self) -> Mapping[str, Any]:
+        """See `LatentDynamics.sizes`."""
+        return {"member": self.member.sizes()}
+
+
+class _Damped:
+    """The field of a member with the damping around it."""
+
+    differentiable = True
+
+    def __init__(self, dynamics: Stabilised, member: VectorField):
+        self.dynamics, self.member, self.dim = dynamics, member, dynamics.dim
+
+    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
+        spec = self.dynamics.spec
+        assert isinstance(spec, StabilisedSpec)
+        ball = self.dynamics.ball
+        inner = self.member(t, ball.nearest(x, max(1.0, spec.reach)))
+        return (inner + ball.damping(x, spec)).to(x.dtype)
+
+    def rows(self, index: Tensor | slice) -> VectorField:
+        return _Damped(self.dynamics, self.member.rows(index))
+
+
+@dataclass(frozen=True)
+class StabilisedSpec(DynamicsSpec):
+    """Settings of stabilised dynamics.
+
+    Attributes:
+        member: the dynamics that are stabilised, given by a vector field.
+        rate: of the damping, per time unit, > 0.
+        reach: from where on it acts, in units of the norm of the outermost training latent, >= 0.
+    """
+
+    member: DynamicsSpec = field(default_factory=default_member)
+    rate: float = 1.0
+    reach: float = 1.0
+
+    def __post_init__(self):
+        positive("rate", self.rate)
+        if not 0 <= self.reach < float("inf"):
+            raise refuse("reach", "finite and >= 0", self.reach)
+
+    def fit(
+        self,
+        latents: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        latent_space: LatentSpace | None = None,
+        runtime: Runtime | None = None,
+    ) -> Stabilised:
+        """The member fitted to what the damping leaves of the velocities; see `DynamicsSpec.fit`."""
+        space = latent_space or LatentSpace(lines=latents.dim)
+        ball = _Ball.of(with_velocities("latents", latents), space)
+        known, held = (
+            replace(part, velocities=part.velocities - ball.damping(part.states, self).to(part.velocities))  # type: ignore[union-attr, operator, arg-type] # checked
+            for part in (latents, with_velocities("validation", validation))
+        )
+        member = fit_field(self.member, known, held, rng=rng, latent_space=space, runtime=runtime)
+        return Stabilised(self, member, ball.units, ball.radius)
+
+    def build(self, latent_space: LatentSpace, member: Mapping[str, Any]) -> Stabilised:  # type: ignore[override] # its sizes by name
+        """See `DynamicsSpec.build`."""
+        inner = self.member.build(latent_space, **member)
+        assert isinstance(inner, VectorFieldDynamics)
+        return Stabilised(self, inner, Standardisation.empty(latent_space.dim), torch.ones((), dtype=torch.float64))

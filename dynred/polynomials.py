@@ -1,0 +1,201 @@
+"""Polynomials in several variables: which monomials there are, their values, fits, and how they are written."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement, product
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from dynred.checks import integer, refuse
+from dynred.spec import Spec
+
+
+def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
+    """The monomials up to a degree, constant first, by degree and then in lexicographic order.
+
+    Each is a row of factors: 0 stands for the number 1, i for the i-th variable (from 1). So (0, 1, 1) is y1^2 among
+    those of degree 3.
+    """
+    return torch.tensor(
+        [
+            (0,) * (degree - d) + chosen
+            for d in range(degree + 1)
+            for chosen in combinations_with_replacement(range(1, variables + 1), d)
+        ]
+    ).reshape(math.comb(variables + degree, degree), degree)
+
+
+def monomials(y: Float[Tensor, "*batch F"], factors: Int[Tensor, "K degree"]) -> Float[Tensor, "*batch K"]:
+    """The values of monomials at points y."""
+    extended = torch.cat([torch.ones_like(y[..., :1]), y], -1)
+    value = torch.ones_like(extended[..., :1])
+    for column in factors.unbind(1):
+        value = value * extended[..., column]
+    return value
+
+
+def exponents(factors: Int[Tensor, "K degree"], variables: int) -> Int[Tensor, "K F"]:
+    """How often each variable is a factor of each monomial."""
+    return (factors[..., None] == torch.arange(1, variables + 1)).sum(1)
+
+
+def rescaled(
+    coefficients: Float[Tensor, "K S"],
+    factors: Int[Tensor, "K degree"],
+    shift: Float[Tensor, " F"],
+    unit: Float[Tensor, " F"],
+) -> Float[Tensor, "K S"]:
+    """The coefficients in z of polynomials that are given in y = (z - shift) / unit.
+
+    Where `shift` is 0, coefficients of exactly 0 stay so.
+    """
+    row_of = {tuple(row): k for k, row in enumerate(factors.tolist())}
+    found = torch.zeros_like(coefficients)
+    for row, given in zip(factors.tolist(), coefficients, strict=True):
+        indices = [i for i in row if i]
+        scale = math.prod(float(unit[i - 1]) for i in indices)
+        for kept in product((True, False), repeat=len(indices)):  # the terms of the product of all (z_i - shift_i)
+            rest = math.prod(-float(shift[i - 1]) for i, keep in zip(indices, kept, strict=True) if not keep)
+            if rest:
+                there = [i for i, keep in zip(indices, kept, strict=True) if keep]
+                found[row_of[(0,) * (len(row) - len(there)) + tuple(there)]] += rest / scale * given
+    return found
+
+
+def written(coefficients: Sequence[float], factors: Int[Tensor, "K degree"], names: Sequence[str]) -> str:
+    """A polynomial as text, e.g. `1.5 - 0.25 z1 + z1^2 z2`; coefficients of exactly 0 are left out."""
+    terms = []
+    for value, row in zip(coefficients, exponents(factors, len(names)).tolist(), strict=True):
+        if value == 0:
+            continue
+        powers = (f"{name}^{e}" if e > 1 else name for name, e in zip(names, row, strict=True) if e)
+        terms.append(" ".join([f"{value:.4g}", *powers]))
+    return " + ".join(terms).replace("+ -", "- ") or "0"
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """The normal equations of fitting polynomials to values at many points, for every degree up to the largest at once:
+    monomials are ordered by degree, so those of a lower degree are the leading ones.
+
+    Attributes:
+        factors: the monomials [K, degree].
+        gram: mean of monomial times monomial [K, K].
+        moments: mean of monomial times value [K, S].
+    """
+
+    factors: Int[Tensor, "K degree"]
+    gram: Float[Tensor, "K K"]
+    moments: Float[Tensor, "K S"]
+
+    @classmethod
+    def of(cls, y: Float[Tensor, "M F"], values: Float[Tensor, "M S"], degree: int) -> "Regression":
+        """The equations of points y, best of order one, and values there; float64, in pieces that bound memory."""
+        terms = factors(y.shape[1], degree)
+        gram = torch.zeros(len(terms), len(terms), dtype=torch.float64, device=y.device)
+        moments = torch.zeros(len(terms), values.shape[1], dtype=torch.float64, device=y.device)
+        for at, value in batches(y.double(), values.double()):
+            design = monomials(at, terms)
+            gram += design.T @ design
+            moments += design.T @ value
+        return cls(terms, gram / len(y), moments / len(y))
+
+    def solution(self, degree: int, ridge: float) -> Float[Tensor, "k S"]:
+        """The coefficients of the k monomials up to a degree that minimise the mean squared error plus `ridge` (> 0)
+        times the squared coefficients, each in units in which its monomial has mean square 1."""
+        k = int(((self.factors > 0).sum(1) <= degree).sum())
+        size = self.gram.diagonal()[:k].sqrt().clamp_min(torch.finfo(torch.float64).tiny)
+        scaled = self.gram[:k, :k] / size[:, None] / size
+        weight = ridge
+        while True:
+            # Monomials may be dependent on K; round-off then decides the sign of an eigenvalue near 0.
+            factor, failed = torch.linalg.cholesky_ex(scaled + weight * torch.eye(k).to(scaled))
+            if not failed:
+                return (torch.cholesky_solve(self.moments[:k] / size[:, None], factor) / size[:, None]).contiguous()
+            weight *= 10
+
+
+def largest_degree(variables: int, terms: int) -> int:
+    """The largest degree >= 1 at which there are at most `terms` monomials; 1 where even that has more."""
+    degree = 1
+    while math.comb(variables + degree + 1, degree + 1) <= terms:
+        degree += 1
+    return degree
+
+
+class PolynomialMap(nn.Module):
+    """A polynomial map R^F -> R^S, in float64.
+
+    Attributes:
+        factors: its monomials [K, degree], see `factors`.
+        coefficients: [K, S].
+    """
+
+    factors: Tensor
+    coefficients: Tensor
+
+    def __init__(self, variables: int, values: int, degree: int):
+        super().__init__()
+        self.degree = degree
+        self.register_buffer("factors", factors(variables, degree))
+        self.register_buffer("coefficients", torch.zeros(len(self.factors), values, dtype=torch.float64))
+
+    def forward(self, y: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch S"]:
+        """The value at y."""
+        return monomials(y.to(self.coefficients), self.factors) @ self.coefficients
+
+
+@dataclass(frozen=True)
+class PolynomialSpec(Spec):
+    """Settings of a least squares fit by polynomials.
+
+    Attributes:
+        degree: the largest that is tried, >= 1.
+        terms: monomials at most, >= 1, and at most a quarter of the points.
+        ridge: weights of squared coefficients, each > 0, in units in which every monomial has mean square 1.
+    """
+
+    degree: int = 5
+    terms: int = 1500
+    ridge: tuple[float, ...] = (1e-12, 1e-10, 1e-8, 1e-6)
+
+    def __post_init__(self):
+        integer("degree", self.degree, 1)
+        integer("terms", self.terms, 1)
+        if not self.ridge or any(not 0 < weight < float("inf") for weight in self.ridge):
+            raise refuse("ridge", "one or more weights > 0", self.ridge)
+
+    def fits(
+        self,
+        known: tuple[Float[Tensor, "M F"], Float[Tensor, "M S"]],
+        held: tuple[Float[Tensor, "m F"], Float[Tensor, "m S"]],
+    ) -> list[tuple[float, PolynomialMap]]:
+        """For every degree the fit to known (points, values) with the ridge that is best at held-out ones, and its mean
+        squared error there. Points are best of order one.
+        """
+        y, values = known
+        variables = y.shape[1]
+        highest = min(self.degree, largest_degree(variables, min(self.terms, len(y) // 4)))
+        equations = Regression.of(y, values, highest)
+        found = []
+        for degree in range(1, highest + 1):
+            maps = [PolynomialMap(variables, values.shape[1], degree) for _ in self.ridge]
+            for one, weight in zip(maps, self.ridge, strict=True):
+                one.coefficients = equations.solution(degree, weight)
+            errors = [mean_squared_error(one, *held) for one in maps]
+            best = min(range(len(maps)), key=errors.__getitem__)
+            found.append((errors[best], maps[best]))
+        return found
+
+
+def batches(y: Float[Tensor, "M F"], values: Float[Tensor, "M S"]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Points and values in pieces that are small enough for all their monomials."""
+    return zip(y.split(4096), values.split(4096), strict=True)
+
+
+def mean_squared_error(fitted: PolynomialMap, y: Float[Tensor, "m F"], values: Float[Tensor, "m S"]) -> float:
+    """Mean over points of the sum of squared errors over values."""
+    return sum(float((fitted(at) - value).pow(2).sum()) for at, value in batches(y, values)) / len(y)
