@@ -10,12 +10,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     "errors rng checks files modes",
-    "spec plugins righthand nets optimise latent_space",
-    "system trajectories phases",
+    "spec plugins bootstrap righthand jacobian nets optimise latent_space polynomials",
+    "system trajectories phases direct polynomials",
     "storage velocities catalogue solvers observe",
-    "simulate lyapunov reducers dynamics",
+    "simulate lyapunov geometry reducers dynamics",
     "model forecast",
-    "metrics evaluate pipeline",
+    "metrics scores",
+    "agreement evaluation",
+    "evaluate long_time compare pipeline",
     "report experiment testing",
     "study cli",
 )
@@ -26,9 +28,9 @@ WITHIN = {  # who may import whom of the same layer
     ("latent_space", "spec"),
     ("optimise", "nets"),
     ("optimise", "spec"),
+    ("polynomials", "spec"),
     ("lyapunov", "simulate"),
     ("forecast", "model"),
-    ("evaluate", "metrics"),
     ("pipeline", "evaluate"),
     ("experiment", "report"),
 }
@@ -40,6 +42,8 @@ HOMES = {
     "safetensors": {"files.py"},
     "matplotlib": {"report"},
     "jinja2": {"report"},
+    "skdim": {"geometry"},
+    "ripser": {"geometry"},
     "cyclopts": {"cli"},
     "rich": {"cli"},
 }

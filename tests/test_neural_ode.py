@@ -7,6 +7,7 @@ import torch
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec, RefinementSpec, rollout_score
 from dynred.errors import InputError
 from dynred.optimise import TrainingSpec
+from dynred.polynomials import PolynomialSpec
 from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.solvers.base import LIMIT
@@ -29,9 +30,24 @@ def fitted(spirals):
     return SPEC.fit(spirals[:40], spirals[40:], rng=generator(0))
 
 
-def test_derivative_matching_recovers_a_known_field(spirals, fitted):
-    error = fitted.field(torch.tensor(0.0), spirals.states) - spirals.velocities
+def test_it_starts_as_the_polynomial_that_the_field_is_and_finds_it_exactly(spirals, fitted):
+    error = fitted.field(torch.tensor(0.0), spirals.states) - spirals.velocities  # Stuart-Landau is cubic
+    assert fitted.start.degree >= 3
+    assert error.abs().max() < 1e-6 * spirals.velocities.abs().max()
+
+
+def test_from_nothing_it_learns_the_field_too_but_less_exactly(spirals):
+    bare = dataclasses.replace(SPEC, start=None).fit(spirals[:40], spirals[40:], rng=generator(0))
+    error = bare.field(torch.tensor(0.0), spirals.states) - spirals.velocities
     assert error.pow(2).mean().sqrt() < 5e-3 * spirals.velocities.pow(2).mean().sqrt()
+
+
+def test_the_network_learns_what_no_polynomial_of_its_degree_can(spirals):
+    bent = dataclasses.replace(spirals, velocities=spirals.velocities + torch.sin(5 * spirals.states))
+    linear = dataclasses.replace(SPEC, start=PolynomialSpec(degree=1))
+    found = linear.fit(bent[:40], bent[40:], rng=generator(0))
+    error = found.field(torch.tensor(0.0), bent.states) - bent.velocities
+    assert error.pow(2).mean() < 1e-3 * (found.left * found.units.rate).pow(2).mean()
 
 
 def test_its_rollouts_follow_trajectories_never_seen(spirals, fitted):
@@ -42,8 +58,9 @@ def test_its_rollouts_follow_trajectories_never_seen(spirals, fitted):
 
 def test_the_score_of_rollouts_is_zero_for_the_truth_and_near_one_for_nonsense(spirals, fitted):
     assert rollout_score(fitted, spirals[40:]) < 0.01
-    broken = SPEC.build(fitted.latent_space)
-    broken.load_state_dict({k: v * (-30 if k.startswith("net") else 1) for k, v in fitted.state_dict().items()})
+    broken = SPEC.build(fitted.latent_space, **fitted.sizes())
+    learned = ("net", "start.coefficients")
+    broken.load_state_dict({k: v * (-30 if k.startswith(learned) else 1) for k, v in fitted.state_dict().items()})
     assert rollout_score(broken, spirals[40:]) > 0.5
 
 
@@ -59,7 +76,7 @@ def test_refinement_that_does_not_help_validation_rollouts_is_undone(spirals):
 
 def test_refinement_mends_a_field_learned_from_wrong_velocities(spirals):
     wrong = dataclasses.replace(spirals, velocities=1.05 * spirals.velocities)
-    short = dataclasses.replace(SPEC, training=TrainingSpec(steps=400, batch_size=128))
+    short = dataclasses.replace(SPEC, start=None, training=TrainingSpec(steps=400, batch_size=128))
     plain = short.fit(wrong[:40], wrong[40:], rng=generator(0))
     steps = TrainingSpec(steps=150, batch_size=128, learning_rate=1e-3)
     spec = dataclasses.replace(short, refinement=RefinementSpec(window=4, training=steps))
