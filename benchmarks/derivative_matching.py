@@ -40,7 +40,6 @@ from training_curves import Curve, Point, Score, compare, draw
 
 from dynred.dynamics.base import Standardisation
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec
-from dynred.evaluate import Spread
 from dynred.files import write_json
 from dynred.forecast import forecast
 from dynred.metrics.reconstruction_nmse import ReconstructionNMSE
@@ -51,6 +50,7 @@ from dynred.pipeline import DataSpec, simulate_parts
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.rng import generator, spawn
+from dynred.scores import Spread
 from dynred.system import find_system
 from dynred.trajectories import Trajectories
 

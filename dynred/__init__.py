@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dynred.dynamics.linear import LinearSpec
     from dynred.dynamics.neural_ode import NeuralODESpec
-    from dynred.evaluate import Evaluation, evaluate
+    from dynred.evaluate import evaluate
+    from dynred.evaluation import Evaluation
+    from dynred.geometry.inspection import inspect
     from dynred.model import ReducedModel, load_model
     from dynred.observe import observe
     from dynred.pipeline import reduce
@@ -33,7 +35,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = {
     "AutoencoderSpec": "dynred.reducers.autoencoder",
-    "Evaluation": "dynred.evaluate",
+    "Evaluation": "dynred.evaluation",
     "LinearSpec": "dynred.dynamics.linear",
     "NeuralODESpec": "dynred.dynamics.neural_ode",
     "PODSpec": "dynred.reducers.pod",
@@ -43,6 +45,7 @@ _HOMES = {
     "evaluate": "dynred.evaluate",
     "find_system": "dynred.system",
     "generator": "dynred.rng",
+    "inspect": "dynred.geometry.inspection",
     "load_model": "dynred.model",
     "load_trajectories": "dynred.storage",
     "observe": "dynred.observe",

@@ -16,7 +16,8 @@ from dynred.checks import integer, positive, refuse
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import DynredError, FileFormatError, InputError
-from dynred.evaluate import Cost, Evaluation, score
+from dynred.evaluate import score
+from dynred.evaluation import Evaluation
 from dynred.files import read_json, write_json
 from dynred.forecast import Forecast, forecast
 from dynred.model import Model, load_model
@@ -26,6 +27,7 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.report.page import write_report
 from dynred.rng import generator
+from dynred.scores import Cost
 from dynred.spec import Spec
 from dynred.storage import SUFFIXES, load_trajectories
 from dynred.system import System, find_system

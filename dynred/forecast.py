@@ -44,14 +44,24 @@ class Forecast:
 
     def reconstruction_error(self) -> Float[Tensor, " M"]:
         """|decode(encode(x)) - x| / sqrt(variance) of every snapshot."""
-        return self._error(self.reconstructed)
+        return self._error(self.reconstructed, self.truth)
 
     def rollout_error(self) -> Float[Tensor, " M"]:
         """|predicted - x| / sqrt(variance) of every snapshot; infinite where the prediction diverged."""
-        return self._error(self.predicted)
+        return self._error(self.predicted, self.truth)
 
-    def _error(self, other: Trajectories) -> Tensor:
-        error = (other.states.double() - self.truth.states.double()).norm(dim=1) / self.variance.sqrt()
+    def dynamics_error(self) -> Float[Tensor, " M"]:
+        """|predicted - decode(encode(x))| / sqrt(variance) of every snapshot: what the latent dynamics add to the error
+        of encoder and decoder; infinite where the prediction diverged."""
+        return self._error(self.predicted, self.reconstructed)
+
+    def distance(self, a: Trajectories, b: Trajectories) -> Float[Tensor, " M"]:
+        """|a - b| of every snapshot of two of the three sets, infinite where it is not finite."""
+        found = (a.states.double() - b.states.double()).norm(dim=1)
+        return torch.where(torch.isfinite(found), found, torch.inf)
+
+    def _error(self, a: Trajectories, b: Trajectories) -> Tensor:
+        error = self.distance(a, b) / self.variance.sqrt()
         return torch.where(torch.isfinite(error), error, torch.inf)
 
 

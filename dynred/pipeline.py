@@ -12,13 +12,15 @@ import torch
 from dynred.checks import integer, positive, refuse
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.evaluate import Cost, Evaluation, score
+from dynred.evaluate import score
+from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast, forecast
 from dynred.model import Model, ReducedModel
 from dynred.optimise import Runtime
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.rng import generator
+from dynred.scores import Cost
 from dynred.simulate import simulate
 from dynred.spec import Spec
 from dynred.system import System, find_system

@@ -79,6 +79,20 @@ def load_class(package: str, name: str, base: type[T]) -> type[T]:
     return found[0]
 
 
+def classes(package: str, base: type[T]) -> list[type[T]]:
+    """Every concrete subclass of `base` that a module of a plug-in folder defines, by module and place in it."""
+    found = []
+    for name in names(package):
+        module = load_module(package, name)
+        found += [
+            item
+            for item in vars(module).values()
+            if isinstance(item, type) and issubclass(item, base) and not inspect.isabstract(item)
+            if item.__module__ == module.__name__ and not item.__name__.startswith("_")
+        ]
+    return found
+
+
 def _imported(what: str, module: str) -> ModuleType:
     try:
         return importlib.import_module(module)

@@ -12,19 +12,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
 from dynred.forecast import Forecast
-from dynred.metrics.base import Metric
+from dynred.metrics.base import Metric, Reference, Statistic
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.solvers.base import Solver
 from dynred.spec import Spec
-from dynred.system import Semilinear, System
+from dynred.system import Axis, Grid, Semilinear, System, keywords
 from dynred.trajectories import Trajectories
 
 ROUND_OFF = 1e-9  # what float64 may lose where two routes do the same sums
@@ -58,11 +59,12 @@ def check_system(system: System) -> None:
     _check_known(claim, system)
 
 
-def check_solver(solver: Solver) -> None:
+def check_solver(solver: Solver, accuracy: float = 1e-4) -> None:
     """Checks a solver on x' = -a x + x^2 per component, whose solution is known and leaves every bound for x0 > a.
 
     Args:
-        solver: with settings under which it is accurate to 1e-4.
+        solver: with settings under which it is accurate to `accuracy`, and to ten times that shortly before a blow-up.
+        accuracy: largest error of solutions of size 1 over a time of 1; methods of low order need a larger one.
 
     Raises:
         AssertionError: the broken contract.
@@ -75,13 +77,14 @@ def check_solver(solver: Solver) -> None:
     claim(states.shape == exact.shape, "solve must return states [N, T, D].")
     claim(states.dtype == x0.dtype, "solve must keep the dtype of x0.")
     claim(torch.equal(states[:, 0], x0), "the first state must be x0 itself.")
-    claim(_close(states[:2], exact[:2], 1e-4), "x' = -a x + x^2 must be right to 1e-4, with a value of a for each row.")
-    claim(_close(states[2, :3], exact[2, :3], 1e-3), "a row must be right as long as it is bounded.")
+    right = f"x' = -a x + x^2 must be right to {accuracy:g}, with a value of a for each row."
+    claim(_close(states[:2], exact[:2], accuracy), right)
+    claim(_close(states[2, :3], exact[2, :3], 10 * accuracy), "a row must be right as long as it is bounded.")
     claim(states[2, 3:].isnan().all(), "a row must be NaN from the time on at which it diverges.")
     alone = torch.cat([solver.solve(field.rows(slice(i, i + 1)), x0[i : i + 1], times) for i in range(2)])
-    claim(_close(states[:2], alone, 1e-4), "a row must not depend on the other rows of the batch.")
+    claim(_close(states[:2], alone, accuracy), "a row must not depend on the other rows of the batch.")
     unfit = solver.solve(field, torch.where(x0 == 2.0, torch.nan, x0), times)
-    claim(_close(unfit[:2], alone, 1e-4), "a row that starts with NaN must not touch the others.")
+    claim(_close(unfit[:2], alone, accuracy), "a row that starts with NaN must not touch the others.")
     claim(torch.equal(solver.solve(field, x0, times[:1]), x0[:, None]), "one time must give x0.")
 
 
@@ -176,6 +179,38 @@ def check_metric(metric: Metric) -> None:
     _check_settings(claim, metric, Metric, metric)
 
 
+def check_statistic(statistic: Statistic) -> None:
+    """Checks a long-time statistic on trajectories of a periodic field at even times, which every one must take.
+
+    Raises:
+        AssertionError: the broken contract.
+    """
+    claim = _claims(type(statistic).__name__)
+    truth = _curves(16)
+    axis = Axis("x", torch.arange(16, dtype=torch.float64), period=16.0)
+    reference = Reference(truth, Grid((axis,)))
+    claim(statistic.applies(reference), "it must apply to a field that is periodic and evenly sampled.")
+    noise = torch.randn(truth.states.shape, generator=generator(0, "noise"), dtype=torch.float64)
+    wrong = replace(truth, states=truth.states + noise, velocities=None)
+    lost = replace(truth, states=torch.where(truth.t[:, None] > 0.2, torch.nan, truth.states), velocities=None)
+    gauge = statistic.gauge(reference)
+    own, off, gone = (gauge.measure(trajectories) for trajectories in (truth, wrong, lost))
+    for values in (own, off, gone):
+        claim(values.shape == own.shape and len(values) == len(truth), "it must contribute [N, ...], always alike.")
+        claim(bool(np.isfinite(values).all()), "contributions must be finite, also where a prediction diverged.")
+    claim(len(gauge.axes) == len(gauge.labels), "every axis must have a label.")
+    order = torch.randperm(len(truth), generator=generator(0, "order"))
+    permuted = gauge.measure(truth[order])
+    claim(np.allclose(permuted, own[order.numpy()]), "permuted trajectories must permute the contributions.")
+    means = np.stack([own.mean(0), off.mean(0), gone.mean(0)])
+    far = gauge.distance(np.stack([means[0]] * 3), means)
+    claim(far.shape == (3,), "distance must take a batch of means.")
+    claim(bool(far[0] == 0 and (far[1:] > 0).all()), "distance must be 0 from itself, and positive from another.")
+    singly = [float(gauge.distance(means[0], other)) for other in means]
+    claim(np.allclose(far, singly), "distance must give each pair the same alone as in a batch.")
+    _check_settings(claim, statistic, Statistic, statistic)
+
+
 # -- systems ---------------------------------------------------------------------------------------------------------
 
 
@@ -184,7 +219,9 @@ def _check_initial(claim: Claim, system: System) -> None:
     claim(torch.equal(one, same), "sample_initial must give the same states from the same stream.")
     claim(not torch.equal(one, other), "sample_initial must give other states from another stream.")
     if system.sample_initial is not None:
-        raw = torch.as_tensor(system.sample_initial(1, generator(0)))
+        given = keywords(system.sample_initial, system.parameters)
+        values = {name: torch.full((1,), system.parameters[name], dtype=torch.float64) for name in given}
+        raw = torch.as_tensor(system.sample_initial(1, generator(0), **values))
         claim(raw.dtype == torch.float64, "sample_initial must return float64.")
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.evaluate import Evaluation
+from dynred.evaluation import Evaluation
 from dynred.experiment import ExperimentSpec, run
 from dynred.optimise import TrainingSpec
 from dynred.pipeline import DataSpec

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dynred.evaluate import Evaluation
+from dynred.evaluation import Evaluation
 from dynred.experiment import ExperimentSpec, run
 from dynred.optimise import TrainingSpec
 from dynred.pipeline import DataSpec

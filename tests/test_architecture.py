@@ -48,7 +48,7 @@ HOMES = {
     "rich": {"cli"},
 }
 SYSTEMS_MAY = {"torch", "math", "dataclasses", "dynred.system", "dynred.solvers.base", "dynred.rng", "dynred.checks"}
-SYSTEMS_MAY |= {"dynred.observe"}
+SYSTEMS_MAY |= {"dynred.observe", "dynred.spectral"}
 FILES = sorted((ROOT / "dynred").rglob("*.py"))
 SYSTEMS = sorted((ROOT / "systems").glob("*.py"))
 

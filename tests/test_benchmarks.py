@@ -12,10 +12,10 @@ import torch
 
 from dynred.dynamics.base import Standardisation
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec
-from dynred.evaluate import Spread
 from dynred.latent_space import LatentSpace
 from dynred.optimise import TrainingSpec
 from dynred.rng import generator, spawn
+from dynred.scores import Spread
 from dynred.trajectories import Trajectories
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))  # scripts, which import each other as siblings

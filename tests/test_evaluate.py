@@ -5,18 +5,22 @@ import math
 import pytest
 import torch
 
+from dynred import plugins
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import FileFormatError, InputError
-from dynred.evaluate import Cost, Evaluation, error_curve, evaluate, score
+from dynred.evaluate import error_curve, evaluate, score
+from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast, forecast
 from dynred.model import ReducedModel
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
+from dynred.scores import Cost
 from dynred.simulate import simulate
 from dynred.system import System
 from dynred.trajectories import Trajectories
 
 T = torch.linspace(0, 6, 31, dtype=torch.float64)
+STATISTICS = {"autocorrelation", "joint_density", "marginals", "power_spectrum", "spatial_spectrum"}
 
 
 @pytest.fixture(scope="module")
@@ -97,27 +101,81 @@ def test_a_diverged_prediction_is_wrong_from_its_blow_up_on_and_counted(exact):
 def test_evaluation_json_has_exactly_the_documented_fields(oscillators, exact):
     model, train, test = exact
     data = json.loads(json.dumps(evaluate(model, test, train=train, system=oscillators).to_dict(), allow_nan=False))
-    spread, quantiles = {"median", "mean", "p10"}, {"median", "p95", "p99", "max"}
+    spread, quantiles = with_intervals("median", "mean", "p10"), with_intervals("median", "p95", "p99", "max")
     assert set(data) == {
         *("schema", "system", "state_dim", "latent_dim", "latent_space", "seed", "test"),
-        *("reconstruction", "rollout", "baselines", "cost", "speedup"),
+        *("reconstruction", "rollout", "baselines", "cost", "speedup", "metrics", "statistics", "long_time"),
     }
     assert data["schema"] == 1
     assert data["latent_space"] == {"angles": 0, "lines": 2}
     assert data["test"] == {"trajectories": 6, "snapshots": 186}
-    assert set(data["reconstruction"]) == {"nmse", "relative_error"}
+    assert set(data["reconstruction"]) == {"nmse", "nmse_interval", "relative_error"}
     assert set(data["reconstruction"]["relative_error"]) == quantiles
-    assert set(data["rollout"]) == {"threshold", "valid_time", "valid_time_scaled", "diverged", "error"}
+    rollout = {"threshold", "valid_time", "valid_time_scaled", "diverged", "diverged_interval", "error"}
+    assert set(data["rollout"]) == rollout
     assert set(data["rollout"]["valid_time"]) == set(data["rollout"]["valid_time_scaled"]) == spread
-    assert set(data["rollout"]["error"]) == {"t", "median", "mean", "p90"}
+    curves = {"t", "median", "mean", "p90", "low", "high", "reconstruction", "dynamics"}
+    assert set(data["rollout"]["error"]) == curves
     assert {name: set(part) for name, part in data["baselines"].items()} == {
         "pod": {"reconstruction"},
-        "linear": {"rollout"},
+        "linear": {"rollout", "metrics", "statistics"},
     }
+    assert set(data["metrics"]) == set(plugins.names("dynred.metrics")) - STATISTICS
+    score = {"unit", *with_intervals("median", "mean", "worst")}
+    assert all(set(one) == score for one in data["metrics"].values())
+    assert set(data["statistics"]) <= STATISTICS
+    agreement = {"distance", "interval", "sampling_error", "ratio"}
+    assert all(set(one) == agreement for one in data["statistics"].values())
     assert set(data["cost"]) == {
         *("simulate_s", "reducer_s", "dynamics_s", "evaluate_s", "peak_memory_mb", "parameters")
     }
     assert set(data["speedup"]) == {"full_s_per_time_unit", "reduced_s_per_time_unit", "ratio"}
+
+
+def with_intervals(*names):
+    return {*names, *(f"{name}_interval" for name in names)}
+
+
+def test_an_evaluation_of_before_there_were_intervals_can_be_read(exact):
+    model, train, test = exact
+    data = json.loads(json.dumps(evaluate(model, test, train=train).to_dict()))
+    old = {key: value for key, value in data.items() if key not in ("metrics", "statistics", "long_time")}
+    del old["rollout"]["diverged_interval"], old["rollout"]["error"]["low"], old["reconstruction"]["nmse_interval"]
+    del old["baselines"]["linear"]["metrics"], old["rollout"]["valid_time"]["mean_interval"]
+    found = Evaluation.from_dict(old)
+    assert found.reconstruction.nmse == data["reconstruction"]["nmse"]
+    assert found.rollout.valid_time.mean_interval is None
+    assert "valid time" in str(found)
+
+
+def test_every_interval_holds_its_number(exact):
+    model, train, test = exact
+    narrow = ReducedModel(*_line(train))
+    found = evaluate(narrow, test, train=train)
+    for record in (
+        found.reconstruction,
+        found.reconstruction.relative_error,
+        found.rollout.valid_time,
+        found.rollout.valid_time_scaled,
+        *found.metrics.values(),
+    ):
+        numbers = dataclasses.asdict(record)
+        pairs = [(numbers[k.removesuffix("_interval")], v) for k, v in numbers.items() if k.endswith("_interval")]
+        assert pairs
+        assert all(low - 1e-12 <= value <= high + 1e-12 for value, (low, high) in pairs)
+
+
+def test_the_error_is_split_into_reconstruction_and_dynamics(exact):
+    model, train, test = exact
+    found = forecast(ReducedModel(*_line(train)), test)
+    curve = error_curve(found)
+    assert curve.dynamics[0] == pytest.approx(0, abs=1e-9)  # a prediction starts at its reconstruction
+    assert curve.reconstruction[0] == pytest.approx(curve.median[0])
+    exact_dynamics = forecast(model, test)
+    assert max(error_curve(exact_dynamics).dynamics) < 1e-5
+    # The triangle inequality, snapshot by snapshot.
+    total, parts = found.rollout_error(), found.reconstruction_error() + found.dynamics_error()
+    assert (total <= parts + 1e-12).all()
 
 
 def test_an_evaluation_survives_json_also_with_infinite_errors(exact):

@@ -4,12 +4,12 @@ import pytest
 
 from dynred import plugins
 from dynred.dynamics.base import DynamicsSpec
-from dynred.metrics.base import Metric
+from dynred.metrics.base import Metric, Statistic
 from dynred.reducers.base import ReducerSpec
 from dynred.solvers.base import Solver
 from dynred.spec import Spec
 from dynred.system import find_system
-from dynred.testing import check_dynamics, check_metric, check_reducer, check_solver, check_system
+from dynred.testing import check_dynamics, check_metric, check_reducer, check_solver, check_statistic, check_system
 
 
 def small(spec):
@@ -44,6 +44,11 @@ def test_dynamics(name):
     check_dynamics(small(made("dynred.dynamics", name, DynamicsSpec)))
 
 
-@pytest.mark.parametrize("name", plugins.names("dynred.metrics"))
-def test_metric(name):
-    check_metric(made("dynred.metrics", name, Metric))
+@pytest.mark.parametrize("metric", plugins.classes("dynred.metrics", Metric))
+def test_metric(metric):
+    check_metric(metric())
+
+
+@pytest.mark.parametrize("statistic", plugins.classes("dynred.metrics", Statistic))
+def test_statistic(statistic):
+    check_statistic(statistic())

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from dynred.dynamics.linear import LinearSpec
-from dynred.evaluate import Cost, Speedup, error_curve, score
+from dynred.evaluate import error_curve, score
 from dynred.forecast import Forecast, forecast
 from dynred.latent_space import LatentSpace
 from dynred.model import ReducedModel
@@ -32,6 +32,7 @@ from dynred.report.summary import number, settings_rows, verdict
 from dynred.report.training import Training
 from dynred.report.valid_times import ValidTimes
 from dynred.rng import generator
+from dynred.scores import Cost, Speedup
 from dynred.system import Axis, Grid
 from dynred.trajectories import Trajectories
 

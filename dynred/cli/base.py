@@ -15,7 +15,7 @@ from rich.table import Table
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
-    from dynred.evaluate import Evaluation
+    from dynred.evaluation import Evaluation
     from dynred.optimise import Runtime
 
 stderr = Console(stderr=True)

@@ -1,7 +1,7 @@
 """Time of divergence."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -15,8 +15,10 @@ from dynred.metrics.base import Metric, first_time
 class DivergenceTime(Metric):
     """First time at which the prediction is no longer finite; the whole length where it always is."""
 
+    title: ClassVar[str] = "time of divergence"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "time units"
+    summary: ClassVar[Literal["mean", "median", "worst"]] = "median"
 
     def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
         """See `Metric`."""

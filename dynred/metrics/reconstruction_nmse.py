@@ -18,6 +18,7 @@ class ReconstructionNMSE(Metric):
     Chaos 32, 073110 (2022)).
     """
 
+    title: ClassVar[str] = "reconstruction nmse"
     higher_is_better: ClassVar[bool] = False
 
     def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:

@@ -22,6 +22,7 @@ class RolloutError(Metric):
     """
 
     ceiling: float = 2.0
+    title: ClassVar[str] = "mean rollout error"
     higher_is_better: ClassVar[bool] = False
 
     def __post_init__(self):

@@ -1,7 +1,7 @@
 """Valid prediction time."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -23,8 +23,10 @@ class ValidTime(Metric):
     """
 
     threshold: float = 0.5
+    title: ClassVar[str] = "valid time"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "time units"
+    summary: ClassVar[Literal["mean", "median", "worst"]] = "median"
 
     def __post_init__(self):
         positive("threshold", self.threshold)

@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from torch import Tensor
 
-from dynred.evaluate import Evaluation, Reconstruction, Rollout
+from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast
 from dynred.metrics.valid_time import ValidTime
 from dynred.model import Model
 from dynred.modes import Modes
+from dynred.scores import Reconstruction, Rollout
 from dynred.system import Axis, Grid
 
 # Okabe and Ito's colours, distinct for every common kind of colour vision; one meaning each throughout the page.

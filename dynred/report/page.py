@@ -1,7 +1,6 @@
 """The report: one HTML page that needs nothing beside itself."""
 
 import base64
-import inspect
 import io
 from collections.abc import Mapping
 from importlib import resources
@@ -12,7 +11,7 @@ import jinja2
 import matplotlib
 
 from dynred import plugins
-from dynred.evaluate import Evaluation
+from dynred.evaluation import Evaluation
 from dynred.files import write_text
 from dynred.forecast import Forecast
 from dynred.model import Model
@@ -88,15 +87,7 @@ def pictures(context: Context) -> list[Picture]:
 
 def find_figures() -> list[Figure]:
     """One of every figure class that a file of this folder defines, by order."""
-    found = []
-    for name in plugins.names(FOLDER):
-        module = plugins.load_module(FOLDER, name)
-        found += [
-            item()
-            for item in vars(module).values()
-            if isinstance(item, type) and issubclass(item, Figure) and not inspect.isabstract(item)
-            if item.__module__ == module.__name__
-        ]
+    found = [item() for item in plugins.classes(FOLDER, Figure)]
     return sorted(found, key=lambda figure: (figure.order, figure.title))
 
 

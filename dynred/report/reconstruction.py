@@ -5,8 +5,8 @@ from dataclasses import asdict
 import numpy as np
 from matplotlib.axes import Axes
 
-from dynred.evaluate import Quantiles
 from dynred.report.base import ENCODER, POD, Context, Drawing, Figure, blank, decades
+from dynred.scores import Quantiles
 
 MARKERS = {"median": ("o", "median"), "p95": ("|", "95 %"), "p99": ("d", "99 %"), "max": ("x", "maximum")}
 

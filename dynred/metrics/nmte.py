@@ -1,0 +1,36 @@
+"""Normalised mean trajectory error."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import positive
+from dynred.forecast import Forecast
+from dynred.metrics.base import Metric, largest_by_trajectory, mean_by_trajectory
+
+
+@dataclass(frozen=True)
+class NMTE(Metric):
+    """mean_t |predicted - x| / max_t |x| of every trajectory; SSMLearn reports the mean over trajectories.
+
+    States are taken as they are, not from their mean: in SSMLearn a fixed point lies at the origin. Source: M.
+    Cenedese, J. Axas, B. Baeuerlein, K. Avila, G. Haller, Nat. Commun. 13, 872 (2022), and their code SSMLearn.
+
+    Attributes:
+        ceiling: largest error of a snapshot that counts, in units of max_t |x|; a diverged one counts so much.
+    """
+
+    ceiling: float = 10.0
+    title: ClassVar[str] = "normalised mean trajectory error (NMTE)"
+    higher_is_better: ClassVar[bool] = False
+
+    def __post_init__(self):
+        positive("ceiling", self.ceiling)
+
+    def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
+        """See `Metric`."""
+        size = largest_by_trajectory(forecast.truth.states.double().norm(dim=1), forecast).clamp_min(1e-300)
+        error = forecast.distance(forecast.predicted, forecast.truth) / size[forecast.truth.owner]
+        return mean_by_trajectory(error.clamp_max(self.ceiling), forecast)

@@ -1,0 +1,65 @@
+"""Power spectrum over time."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from scipy.signal import welch
+
+from dynred.checks import integer
+from dynred.metrics.base import Gauge, Reference, Statistic, segments
+from dynred.trajectories import Trajectories
+
+SHORTEST = 16  # snapshots below which a spectrum says nothing
+
+
+@dataclass(frozen=True)
+class PowerSpectrum(Statistic):
+    """Distance between power spectra over time: sum |P - Q| / sum P over all frequencies, P that of the truth.
+
+    The power at a frequency is that of all leading POD coordinates together, so of the whole state but for what little
+    these leave out. Spectra are Welch's (P. D. Welch, IEEE Trans. Audio Electroacoust. 15, 70 (1967)): Hann windows of
+    `segment` snapshots, half overlapping. Needs a constant time between snapshots.
+
+    Attributes:
+        segment: snapshots of a window, at most; that of the shortest trajectory where this is shorter.
+    """
+
+    segment: int = 256
+    title: ClassVar[str] = "power spectrum distance, over time"
+
+    def __post_init__(self):
+        integer("segment", self.segment, SHORTEST)
+
+    def applies(self, reference: Reference) -> bool:
+        """Trajectories of at least 16 snapshots, evenly spaced in time."""
+        return reference.step is not None and int(reference.truth.lengths.min()) >= SHORTEST
+
+    def gauge(self, reference: Reference) -> "PowerSpectrumGauge":
+        """See `Statistic`."""
+        return PowerSpectrumGauge(reference, min(self.segment, int(reference.truth.lengths.min())))
+
+
+class PowerSpectrumGauge(Gauge):
+    """Spectra [N, frequencies] in squared state units per frequency."""
+
+    def __init__(self, reference: Reference, segment: int):
+        assert reference.step is not None
+        self.reference, self.segment, self.step = reference, segment, reference.step
+        self.axes = (np.fft.rfftfreq(segment, self.step),)
+        self.labels = ("frequency (1 / time unit)",)
+
+    def measure(self, trajectories: Trajectories) -> Float[np.ndarray, "N F"]:
+        """The spectrum of every trajectory; a diverged prediction rests at the mean state from then on."""
+        values = np.nan_to_num(self.reference.coordinates(trajectories), nan=0.0, posinf=0.0, neginf=0.0)
+        whole = [self._spectrum(part) for part in segments(values, trajectories.lengths, self.segment)]
+        return np.stack(whole)
+
+    def _spectrum(self, pieces: Float[np.ndarray, "S L Q"]) -> Float[np.ndarray, " F"]:
+        power = welch(pieces, 1 / self.step, nperseg=self.segment, detrend=False, axis=1)[1]
+        return power.sum(2).mean(0)
+
+    def distance(self, a: Float[np.ndarray, "*batch F"], b: Float[np.ndarray, "*batch F"]) -> np.ndarray:
+        """sum |a - b| / sum a: `a` is the truth."""
+        return np.abs(a - b).sum(-1) / np.maximum(a.sum(-1), 1e-300)
