@@ -46,6 +46,21 @@ class LatentSpace(Spec):
         angle = z[..., : self.angles]
         return torch.cat([torch.cos(angle), torch.sin(angle), z[..., self.angles :]], -1)
 
+    def coordinates(self, y: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch R"]:
+        """The latent coordinates of features, in which the length of every (cosine, sine) does not matter.
+
+        A left inverse of `features` up to whole turns: angles are atan2(sine, cosine), in [-pi, pi]. Its derivative is
+        smooth across the cut at pi, so that velocities pushed through it are right there too; where both are 0 there
+        is no angle.
+        """
+        a = self.angles
+        return y if a == 0 else torch.cat([torch.atan2(y[..., a : 2 * a], y[..., :a]), y[..., 2 * a :]], -1)
+
+    def moduli(self, y: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch A"]:
+        """The length of every (cosine, sine) among features; `coordinates` is ill-conditioned where it is small."""
+        a = self.angles
+        return torch.hypot(y[..., :a], y[..., a : 2 * a])
+
     def difference(self, a: Float[Tensor, "*batch R"], b: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """a - b, with angles wrapped into [-pi, pi)."""
         d = a - b

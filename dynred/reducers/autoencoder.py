@@ -1,15 +1,18 @@
-"""Autoencoder in POD coordinates, in residual form: it starts as POD and learns only what POD cannot do.
+"""Autoencoder in POD coordinates, in residual form: it starts as a linear reduction and learns what that cannot do.
 
-With a = U^T (x - mean) / scale the coefficients of Q modes, R of which are the leading ones,
+With a = U^T (x - mean) / scale the coefficients of Q modes, and y the features of a latent state z (z itself where all
+coordinates are lines, (cos, sin) for an angle),
 
-    z = a_R + E(a),      a = (z, 0) + D(z),
+    y = S^T a + E(a),      a = B^T y + D(y),
 
-and both networks start at zero ("hybrid" form of A. J. Linot, M. D. Graham, Phys. Rev. E 101, 062209 (2020), here with
-the residual in the decoder as well).
+and both networks start at zero. For lines S and B take the R leading coefficients, so that it starts as POD: the
+"hybrid" form of A. J. Linot, M. D. Graham, Phys. Rev. E 101, 062209 (2020), here with the residual in the decoder as
+well. For angles S makes pairs of numbers whose phase turns around K (see `dynred.phases`), and B is the least squares
+fit. An angle is the phase of its pair, so the decoder, which sees features alone, is periodic in it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
@@ -20,22 +23,35 @@ from dynred.latent_space import LatentSpace
 from dynred.modes import Modes
 from dynred.nets import ACTIVATIONS, MLP
 from dynred.optimise import Runtime, TrainingSpec, minimise
+from dynred.phases import starts
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import generator, spawn
 from dynred.trajectories import Trajectories, pieces
 
+WALL = 0.3  # length of a pair below which it is pushed away from 0; pairs start with a root mean square of 1
+
 
 class Autoencoder(Reducer):
-    """A fitted residual autoencoder."""
+    """A fitted residual autoencoder.
 
-    def __init__(self, spec: "AutoencoderSpec", modes: Modes, rng: torch.Generator):
+    Attributes:
+        start: S [Q, F], from coefficients to features.
+        back: B [F, Q], from features to coefficients.
+    """
+
+    start: Tensor
+    back: Tensor
+
+    def __init__(self, spec: "AutoencoderSpec", modes: Modes, start: Tensor, back: Tensor, rng: torch.Generator):
         super().__init__()
         self.spec, self.modes = spec, modes
         self.state_dim = modes.basis.shape[0]
-        self.latent_space = LatentSpace(lines=spec.latent_dim)
-        hidden = [spec.width] * spec.depth
-        self.encoder = MLP(modes.count, spec.latent_dim, hidden, spec.activation, rng=rng, zero=True)
-        self.decoder = MLP(spec.latent_dim, modes.count, hidden, spec.activation, rng=rng, zero=True)
+        self.latent_space = spec.latent_space
+        features, hidden = self.latent_space.feature_dim, [spec.width] * spec.depth
+        self.encoder = MLP(modes.count, features, hidden, spec.activation, rng=rng, zero=True)
+        self.decoder = MLP(features, modes.count, hidden, spec.activation, rng=rng, zero=True)
+        self.register_buffer("start", start.to(self.encoder.dtype))
+        self.register_buffer("back", back.to(self.decoder.dtype))
 
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Reducer.encode`."""
@@ -43,15 +59,19 @@ class Autoencoder(Reducer):
 
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Reducer.decode`."""
-        return self.modes.state(self.decode_coefficients(z.to(self.decoder.dtype)))
+        return self.modes.state(self.decode_features(self.latent_space.features(z.to(self.decoder.dtype))))
 
     def encode_coefficients(self, a: Float[Tensor, "*batch Q"]) -> Float[Tensor, "*batch R"]:
         """Latents of scaled POD coefficients."""
-        return a[..., : self.spec.latent_dim] + self.encoder(a)
+        return self.latent_space.coordinates(self.encode_features(a))
 
-    def decode_coefficients(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch Q"]:
-        """Scaled POD coefficients of latents."""
-        return torch.nn.functional.pad(z, (0, self.modes.count - self.spec.latent_dim)) + self.decoder(z)
+    def encode_features(self, a: Float[Tensor, "*batch Q"]) -> Float[Tensor, "*batch F"]:
+        """Features of scaled POD coefficients; the (cosine, sine) of an angle not yet of length 1."""
+        return a @ self.start + self.encoder(a)
+
+    def decode_features(self, y: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch Q"]:
+        """Scaled POD coefficients of features."""
+        return y @ self.back + self.decoder(y)
 
     def sizes(self) -> Mapping[str, int]:
         """See `Reducer.sizes`."""
@@ -63,29 +83,42 @@ class AutoencoderSpec(ReducerSpec):
     """Settings of the autoencoder.
 
     Attributes:
+        angles: how many of the `latent_dim` coordinates are angles, in [0, latent_dim]. A closed curve takes one angle,
+            a torus two; as lines they would need one coordinate more, and the right topology besides.
         width: units per hidden layer, >= 1.
         depth: hidden layers on each side, >= 1.
         activation: a name of `dynred.nets.ACTIVATIONS`, a smooth one: velocities are pushed through the derivative.
         tolerance: fraction of the energy that the Q modes may leave out, in (0, 1). It bounds the nmse from below.
         max_modes: Q at most.
         training: batches, steps, rates.
+        trials: with angles, how many starts are tried, each for a twentieth of the steps, before the one with the least
+            validation loss is trained in full; >= 1.
     """
 
+    angles: int = 0
     width: int = 256
     depth: int = 2
     activation: str = "gelu"
     tolerance: float = 1e-10
     max_modes: int = 256
     training: TrainingSpec = field(default_factory=TrainingSpec)
+    trials: int = 4
 
     def __post_init__(self):
         super().__post_init__()
+        integer("angles", self.angles, 0, self.latent_dim)
+        integer("trials", self.trials, 1)
         integer("width", self.width, 1)
         integer("depth", self.depth, 1)
         integer("max_modes", self.max_modes, 1)
         one_of("activation", self.activation, ACTIVATIONS)
         if not 0 < self.tolerance < 1:
             raise refuse("tolerance", "in (0, 1)", self.tolerance)
+
+    @property
+    def latent_space(self) -> LatentSpace:
+        """What the latent coordinates are."""
+        return LatentSpace(angles=self.angles, lines=self.latent_dim - self.angles)
 
     def fit(
         self,
@@ -97,37 +130,106 @@ class AutoencoderSpec(ReducerSpec):
     ) -> Autoencoder:
         """The autoencoder trained on the snapshots of `train`; see `ReducerSpec.fit`.
 
-        The loss is the mean squared error over the mean squared deviation (nmse), but for the energy left out.
+        The loss is the mean squared error over the mean squared deviation (nmse), but for the energy left out. With
+        angles, several starts are tried (see `trials`); where the chosen one still tears K at the end, the next is
+        trained in full as well, and the one with the least validation loss is kept.
         """
         self.check_data(train)
-        runtime = runtime or Runtime()
-        device = runtime.torch_device()
-        x = train.states.double()
-        modes = Modes.of(x, self.latent_dim, scaled=True, tolerance=self.tolerance, limit=self.max_modes)
-        reducer = Autoencoder(self, modes, spawn(rng, "weights")).to(device)
-        known = _coefficients(modes, train.states).to(device)
-        held = _coefficients(modes, validation.states).to(device)
-        energy = known.pow(2).sum(-1).mean()
-
-        def loss(a: Tensor) -> Tensor:
-            return (reducer.decode_coefficients(reducer.encode_coefficients(a)) - a).pow(2).sum(-1).mean() / energy
-
-        history = minimise(
-            reducer,
-            lambda index: loss(known[index]),
-            len(known),
-            lambda: float(loss(held)),
-            self.training,
-            rng=spawn(rng, "batches"),
-            stage="reducer",
-            runtime=runtime,
+        modes = Modes.of(
+            train.states.double(),
+            self.latent_space.feature_dim,
+            scaled=True,
+            tolerance=self.tolerance,
+            limit=self.max_modes,
         )
-        reducer.histories = (history,)
+        training = _Fit(self, modes, train, validation, runtime or Runtime())
+        reducer = training.best(rng)
         return reducer.cpu().requires_grad_(False)
+
+    def check_data(self, train: Trajectories) -> None:
+        """Refuses, beside what no reducer can be fitted to, fewer state dimensions than features."""
+        super().check_data(train)
+        features = self.latent_space.feature_dim
+        if features > train.dim:
+            advice = f"Each of the {self.angles} angles is made of two of them."
+            raise refuse("latent_dim + angles", f"at most the state dimension {train.dim}", features, advice)
 
     def build(self, state_dim: int, modes: int) -> Autoencoder:  # type: ignore[override] # its sizes by name
         """See `ReducerSpec.build`."""
-        return Autoencoder(self, Modes.empty(state_dim, modes), generator(0)).requires_grad_(False)
+        unit = torch.eye(modes, self.latent_space.feature_dim)
+        chart = Modes.empty(state_dim, modes)
+        return Autoencoder(self, chart, unit, unit.T, generator(0)).requires_grad_(False)
+
+
+class _Fit:
+    """One set of data, on which autoencoders of several starts are trained."""
+
+    def __init__(
+        self, spec: AutoencoderSpec, modes: Modes, train: Trajectories, validation: Trajectories, runtime: Runtime
+    ):
+        self.spec, self.modes, self.runtime = spec, modes, runtime
+        self.device = runtime.torch_device()
+        self.known, self.held = (_coefficients(modes, part.states).to(self.device) for part in (train, validation))
+        self.energy = self.known.pow(2).sum(-1).mean()
+        velocities = None
+        if train.velocities is not None and spec.angles:
+            velocities = _coefficients(modes, train.velocities + modes.mean).double()
+        self.starts = starts(self.known.double().cpu(), velocities, spec.latent_space, spec.trials)
+
+    def best(self, rng: torch.Generator) -> Autoencoder:
+        """The autoencoder of the best start, trained in full."""
+        if len(self.starts) == 1:
+            return self.trained(self.starts[0], self.spec.training, rng, "reducer")
+        short = replace(self.spec.training, steps=max(1, self.spec.training.steps // 20), validations=1)
+        tried = [self.trained(s, short, rng, f"reducer-trial-{i + 1}") for i, s in enumerate(self.starts)]
+        order = sorted(range(len(tried)), key=lambda i: self.held_loss(tried[i]))
+        best = self.trained(self.starts[order[0]], self.spec.training, rng, "reducer")
+        if self.tears(best):
+            other = self.trained(self.starts[order[1]], self.spec.training, rng, "reducer-again")
+            best = min(best, other, key=self.held_loss)
+        return best
+
+    def trained(
+        self, start: tuple[Tensor, Tensor], training: TrainingSpec, rng: torch.Generator, stage: str
+    ) -> Autoencoder:
+        """The autoencoder of one start."""
+        reducer = Autoencoder(self.spec, self.modes, *start, spawn(rng, "weights")).to(self.device)
+        history = minimise(
+            reducer,
+            lambda index: self.loss(reducer, self.known[index]),
+            len(self.known),
+            lambda: float(self.loss(reducer, self.held)),
+            training,
+            rng=spawn(rng, "batches"),
+            stage=stage,
+            runtime=self.runtime,
+        )
+        reducer.histories = (history,)
+        return reducer
+
+    def loss(self, reducer: Autoencoder, a: Float[Tensor, "m Q"]) -> Float[Tensor, ""]:
+        """nmse of coefficients; with angles also a wall that keeps their pairs away from 0, where no angle is."""
+        space, y = reducer.latent_space, reducer.encode_features(a)
+        found = reducer.decode_features(space.features(space.coordinates(y)))
+        error = (found - a).pow(2).sum(-1).mean() / self.energy
+        return error + (WALL - space.moduli(y)).clamp_min(0).pow(2).mean() if space.angles else error
+
+    def held_loss(self, reducer: Autoencoder) -> float:
+        """The loss on the validation snapshots."""
+        with torch.no_grad():
+            return float(self.loss(reducer, self.held))
+
+    def tears(self, reducer: Autoencoder) -> bool:
+        """Whether angles have a wrong topology: few states are far off where the others are good, or a part of a
+        circle is not reached."""
+        with torch.no_grad():
+            z = reducer.encode_coefficients(self.known)
+            found = reducer.decode_features(reducer.latent_space.features(z))
+            error = (found - self.known).norm(dim=-1) / self.energy.sqrt()
+        torn = bool(error.max() > 0.3 and error.max() > 10 * error.median())
+        angles = torch.sort(z[:, : self.spec.angles].remainder(2 * torch.pi), dim=0).values
+        gaps = torch.diff(torch.cat([angles, angles[:1] + 2 * torch.pi]), dim=0)
+        return torn or bool((gaps > 1).any())
 
 
 def _coefficients(modes: Modes, x: Tensor) -> Float[Tensor, "M Q"]:

@@ -1,0 +1,90 @@
+"""Linear functions of a state whose phases turn around K: where the training of angles starts.
+
+Whether an encoder into a circle goes around K once, or not at all, is decided by where its training starts: gradient
+steps are continuous and the degree is an integer. So a few starts are made, each a linear map of the coefficients into
+pairs of numbers (a cosine, a sine), and the most promising are tried.
+
+Two sources of pairs. Where velocities are known, the linear field closest to them has complex eigenfunctions w^T a,
+(w^T a)' = lambda w^T a, whose phases turn at the frequencies of the motion (they are the Koopman eigenfunctions among
+the linear functions; I. Mezic, Nonlinear Dynamics 41, 309 (2005)). And the leading coefficients themselves, two by two.
+"""
+
+from itertools import combinations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.latent_space import LatentSpace
+
+ROWS = 4000  # snapshots that are looked at
+LEADING = 24  # coefficients that may enter an eigenfunction
+TAIL = 1e-5  # fraction of the energy that those may leave out
+PAIRS = 8  # pairs that are combined where there are several angles
+
+
+def starts(
+    a: Float[Tensor, "M Q"], velocities: Float[Tensor, "M Q"] | None, space: LatentSpace, count: int
+) -> list[tuple[Float[Tensor, "Q F"], Float[Tensor, "F Q"]]]:
+    """Linear maps from coefficients to features of `space` and back, the most promising first, at most `count`.
+
+    The promise of a map is the energy of the coefficients that its features explain, the angles as unit cosines and
+    sines: a phase that does not turn evenly around K, or stands still on part of it, explains little.
+
+    Args:
+        a: coefficients, centred, by decreasing energy.
+        velocities: their time derivatives; None where unknown.
+        space: the latent space; with no angles there is one start, the leading coefficients.
+        count: how many.
+    """
+    if space.angles == 0:
+        unit = torch.eye(a.shape[1], space.lines, dtype=a.dtype)
+        return [(unit, unit.T.contiguous())]
+    some = torch.linspace(0, len(a) - 1, min(ROWS, len(a))).long()
+    a, v = a[some], None if velocities is None else velocities[some]
+    pairs = sorted([*_eigenfunctions(a, v), *_coordinate_pairs(a)], key=lambda pair: -_explained(a, [pair]))
+    chosen = [list(group) for group in combinations(pairs[: max(PAIRS, space.angles)], space.angles)]
+    chosen.sort(key=lambda group: -_explained(a, group))
+    return [_with_lines(a, group, space) for group in chosen[:count]]
+
+
+def _eigenfunctions(a: Float[Tensor, "M Q"], v: Float[Tensor, "M Q"] | None) -> list[Float[Tensor, "Q 2"]]:
+    if v is None:
+        return []
+    left = 1 - torch.cumsum(a.pow(2).mean(0), 0) / a.pow(2).mean(0).sum()
+    q = min(LEADING, a.shape[1], int((left > TAIL).sum()) + 1)
+    linear = torch.linalg.lstsq(a[:, :q], v[:, :q], driver="gelsd").solution
+    value, vector = torch.linalg.eig(linear)
+    turning = vector.T[value.imag > 1e-6 * value.abs().max()]
+    padded = torch.nn.functional.pad(torch.view_as_real(turning), (0, 0, 0, a.shape[1] - q))
+    return [_of_unit_size(a, pair) for pair in padded]
+
+
+def _coordinate_pairs(a: Float[Tensor, "M Q"]) -> list[Float[Tensor, "Q 2"]]:
+    unit = torch.diag(1 / a.pow(2).mean(0).sqrt().clamp_min(torch.finfo(a.dtype).tiny))
+    leading = min(4, int((a.pow(2).mean(0) > 0).sum()))
+    return [_of_unit_size(a, unit[:, list(pair)]) for pair in combinations(range(leading), 2)]
+
+
+def _of_unit_size(a: Tensor, pair: Float[Tensor, "Q 2"]) -> Float[Tensor, "Q 2"]:
+    return pair / (a @ pair).pow(2).sum(1).mean().sqrt()
+
+
+def _explained(a: Tensor, pairs: list[Float[Tensor, "Q 2"]]) -> float:
+    features = torch.cat([torch.nn.functional.normalize(a @ pair, dim=1) for pair in pairs], 1)
+    return 1 - float((a - features @ _least_squares(features, a)).pow(2).sum() / a.pow(2).sum())
+
+
+def _with_lines(a: Tensor, pairs: list[Tensor], space: LatentSpace) -> tuple[Tensor, Tensor]:
+    # Lines start as the leading directions of what the angles leave unexplained.
+    columns = torch.cat([torch.stack(pairs, -1)[:, i] for i in (0, 1)], 1)
+    features = space.features(space.coordinates(torch.cat([a @ columns, a[:, : space.lines]], 1)))
+    features = features[:, : 2 * space.angles]
+    rest = a - features @ _least_squares(features, a)
+    lines = torch.linalg.eigh(rest.T @ rest)[1].flip(1)[:, : space.lines]
+    start = torch.cat([columns, lines], 1)
+    return start, _least_squares(space.features(space.coordinates(a @ start)), a)
+
+
+def _least_squares(features: Float[Tensor, "M F"], a: Float[Tensor, "M Q"]) -> Float[Tensor, "F Q"]:
+    return torch.linalg.lstsq(features, a, driver="gelsd").solution
