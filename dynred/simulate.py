@@ -44,7 +44,8 @@ def simulate(
             `duration` in steps of its `sampling`.
         rng: draws the initial states.
         initial: states [N, D] of the ODE from which to start instead; then no transient is dropped unless asked for.
-        parameters: replaces defaults; a number, or one value per trajectory [N].
+        parameters: replaces defaults; a number, or one value per trajectory [N]. Those left out are drawn where the
+            system draws them and `initial` is not given.
         solver: `auto`, `explicit`, `stiff`, `etdrk4` or another solver's name, or a Solver with settings.
         transient: time simulated and dropped before times[0]; default: the system's.
         progress: receives reports.
@@ -59,8 +60,10 @@ def simulate(
     """
     grids = _grids(system, times)
     count = _count(n, initial, times, grids)
+    given: Parameters = _per_trajectory(parameters, count)
     if initial is None:
-        x0 = system.initial(count, rng)
+        given = system.draw_parameters(count, rng, given)
+        x0 = system.initial(count, rng, given)
     else:
         x0 = finite("initial", torch.as_tensor(initial, dtype=torch.float64))
         width = system.underlying.dim
@@ -70,7 +73,7 @@ def simulate(
     dropped = transient if transient is not None else (system.transient if initial is None else 0.0)
     if not dropped >= 0:
         raise refuse("transient", ">= 0", dropped)
-    field = system.bind(_per_trajectory(parameters, count))
+    field = system.bind(given)
     method, reason = choose_solver(field, x0, grids[0], solver)
     members = [torch.arange(count)] if len(grids) == 1 else [torch.tensor([i]) for i in range(count)]
     if len(grids) > 1:
@@ -98,8 +101,9 @@ def choose_solver(
 ) -> tuple[Solver, str]:
     """The solver that a name means, and in words why; `auto` looks at the system.
 
-    A semilinear split takes ETDRK4. Else the system is stiff if it says so, or if its Jacobian at an initial state has
-    an eigenvalue whose decay is `STIFF` times faster than the snapshots; stiff systems take BDF, others dopri5.
+    A system that names a solver takes that, a semilinear split ETDRK4. Else the system is stiff if it says so, or if
+    its Jacobian at an initial state has an eigenvalue whose decay is `STIFF` times faster than the snapshots; stiff
+    systems take BDF, others dopri5.
     """
     if isinstance(solver, Solver):
         return solver, "asked for"
@@ -108,6 +112,8 @@ def choose_solver(
     if not isinstance(field, SystemField):
         return Explicit(), "the field is no System"
     system = field.system
+    if system.solver is not None:
+        return plugins.load_class("dynred.solvers", system.solver, Solver)(), "the system names it"
     if system.semilinear is not None:
         return ETDRK4(), "the system has a semilinear split"
     if system.stiff is not None:

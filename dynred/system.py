@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Protocol
@@ -89,7 +89,8 @@ class KnownSet:
         closed: whether K is a compact manifold without boundary.
         sample: `(n, rng) -> [n, D]` points of K, spread over all of it.
         distance: `x [..., D] -> [...]`, in state units: zero exactly on K, near K within a constant factor of the
-            distance.
+            distance. Where K moves with a parameter, `sample` and `distance` may take it by keyword, one value or one
+            per state, with the system's default.
         constants: other exactly or well known numbers by name, e.g. `lyapunov_1`.
     """
 
@@ -98,8 +99,8 @@ class KnownSet:
     betti: tuple[int, ...] | None = None
     reach: float | None = None
     closed: bool | None = None
-    sample: Callable[[int, torch.Generator], Tensor] | None = None
-    distance: Callable[[Tensor], Tensor] | None = None
+    sample: Callable[..., Tensor] | None = None
+    distance: Callable[..., Tensor] | None = None
     constants: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -154,8 +155,11 @@ class System:
         rhs: `(t, x [..., D], **parameters) -> [..., D]`, in torch; or a NumPy function in SciPy's form, f(t, x [D]).
             In torch, t and each parameter is a 0-d tensor or has the shape of the leading axes of x: write
             `a[..., None]` to bring one along the last axis. May be left out where `semilinear` is given.
-        sample_initial: `(n, rng) -> [n, D]`: states from which trajectories reach K.
+        sample_initial: `(n, rng) -> [n, D]`: states from which trajectories reach K. May also take parameters, by their
+            names, on which they depend: each comes as one value per state [n].
         parameters: default value of every parameter by name.
+        sample_parameters: `(n, rng) -> name -> [n]`: values of some parameters, one per trajectory, for systems whose
+            trajectories differ by them; None leaves all at their defaults.
         transient: time until a state from `sample_initial` is on K, in time units, >= 0.
         duration: a length of trajectory that shows K, in time units.
         sampling: a time between snapshots that resolves the motion, in time units.
@@ -163,6 +167,8 @@ class System:
         time_scale_name: what `time_scale` is, e.g. `Lyapunov times`.
         time_unit: name of the unit of time.
         stiff: whether explicit solvers are hopeless; None lets `simulate` find out.
+        solver: name of the solver that belongs to the model, where its publication names one: `simulate` takes it
+            unless asked for another. None leaves the choice to `simulate`.
         tangent_projection: `v [..., D] -> [..., D]`, onto the perturbations that keep every conserved quantity.
         semilinear: the split that ETDRK4 uses.
         grid: for fields, how a state is laid out in space.
@@ -179,8 +185,9 @@ class System:
     name: str
     dim: int
     rhs: Callable[..., Any] | None = None
-    sample_initial: Callable[[int, torch.Generator], Tensor] | None = None
+    sample_initial: Callable[..., Tensor] | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
+    sample_parameters: Callable[[int, torch.Generator], Mapping[str, Tensor]] | None = None
     transient: float = 0.0
     duration: float = 50.0
     sampling: float = 0.1
@@ -188,6 +195,7 @@ class System:
     time_scale_name: str = "time scales"
     time_unit: str = "time units"
     stiff: bool | None = None
+    solver: str | None = None
     tangent_projection: Callable[[Tensor], Tensor] | None = None
     semilinear: Semilinear | None = None
     grid: Grid | None = None
@@ -239,21 +247,44 @@ class System:
             self._form.append(recognise(rhs, x, self.parameters))
         return self._form[0]
 
-    def initial(self, n: int, rng: torch.Generator) -> Float[Tensor, "n D"]:
+    def initial(
+        self, n: int, rng: torch.Generator, parameters: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "n D"]:
         """n initial states in float64; standard normal where the system does not say.
+
+        Args:
+            n: how many.
+            rng: draws them.
+            parameters: of each trajectory, as `draw_parameters` gives them; None draws those too.
 
         Raises:
             InputError: `sample_initial` returned something else than finite [n, D].
         """
+        values = self.draw_parameters(n, rng) if parameters is None else parameters
         if self.observation is not None:
-            return self.underlying.initial(n, rng)
+            return self.underlying.initial(n, rng, values)
         if self.sample_initial is None:
             return torch.randn(n, self.dim, generator=rng, dtype=torch.float64)
-        x = torch.as_tensor(self.sample_initial(n, rng), dtype=torch.float64)
+        given = {name: values[name].expand(n) for name in keywords(self.sample_initial, self.parameters)}
+        x = torch.as_tensor(self.sample_initial(n, rng, **given), dtype=torch.float64)
         if x.shape != (n, self.dim) or not torch.isfinite(x).all():
             shape = f"shape {list(x.shape)}" if x.shape != (n, self.dim) else "a value that is not finite"
             raise refuse("sample_initial", f"a function that returns finite states [{n}, {self.dim}]", shape)
         return x
+
+    def draw_parameters(
+        self, n: int, rng: torch.Generator, given: Parameters | None = None
+    ) -> dict[str, Float[Tensor, "*n"]]:
+        """The parameters of n trajectories: `given` ones, else drawn ones where the system draws them, else defaults.
+
+        Returns:
+            Every parameter by name, as one value or one per trajectory [n], in float64.
+
+        Raises:
+            InputError: an unknown parameter.
+        """
+        drawn = self.sample_parameters(n, rng) if self.sample_parameters else {}
+        return self._filled({**drawn, **(given or {})})
 
     def bind(self, parameters: Parameters | None = None) -> "SystemField":
         """The vector field with its parameters filled in: defaults, replaced by `parameters`.
@@ -264,13 +295,15 @@ class System:
         Raises:
             InputError: an unknown parameter.
         """
-        for name in parameters or {}:
+        return SystemField(self.underlying, self._filled(parameters or {}))
+
+    def _filled(self, given: Parameters) -> dict[str, Tensor]:
+        for name in given:
             if name not in self.parameters:
                 advice = nearest(name, self.parameters)
                 raise refuse("parameters", f"among {sorted(self.parameters) or 'none'}", repr(name), advice)
-        values = {**self.parameters, **(parameters or {})}
-        tensors = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in values.items()}
-        return SystemField(self.underlying, tensors)
+        values = {**self.parameters, **given}
+        return {name: torch.as_tensor(value, dtype=torch.float64) for name, value in values.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,6 +340,13 @@ class SystemField:
 
     def _on(self, x: Tensor) -> dict[str, Tensor]:
         return {name: value.to(x.device) for name, value in self.parameters.items()}
+
+
+def keywords(function: Callable[..., Any], names: Iterable[str]) -> list[str]:
+    """Those of `names` that a function takes by keyword."""
+    accepted = inspect.signature(function).parameters
+    every = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+    return [name for name in names if every or name in accepted]
 
 
 def find_system(name: str | System, **arguments: Any) -> System:
