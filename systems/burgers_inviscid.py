@@ -1,0 +1,76 @@
+"""Inviscid Burgers equation with a parametric initial state: the full model of the LaSDI family of reduced models."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from dynred.checks import integer, refuse
+from dynred.system import Axis, Grid, KnownSet, System
+
+HALF = 3.0  # half the length of the domain
+
+
+def burgers_inviscid(points: int = 1001) -> System:
+    """u_i' = -u_i (u_i - u_{i-1}) / dx, periodic on [-3, 3], u(x, 0) = a exp(-x^2 / (2 w^2)).
+
+    First-order upwind differences of u_t + u u_x = 0 on `points` points with both ends, so that the last repeats the
+    first. Parameters: the initial amplitude `a`, .8, >= 0, and width `w`, 1, > 0; unless given they are drawn for each
+    trajectory from a in [.7, .9] and w in [.9, 1.1], the square of the published studies. All is dimensionless.
+
+    As published, time runs from 0 to 1 and the solver is `backward_euler` with 1,000 steps, Newton's method to 1e-8;
+    its damping is part of what the reduced models learned. Any other solver gives the flow of the differences.
+
+    Known exactly: for u >= 0 states stay within the bounds of the initial state. The mass dx sum_i u_i (over one
+    period) falls at the rate sum_i (u_i - u_{i-1})^2 / 2: upwinding this form of the equation does not conserve it; the
+    loss vanishes with dx. Until the shock, at t = w sqrt(e) / a >= 1.64 on the published square, the solution for
+    dx -> 0 is u(x + u_0(x) t, t) = u_0(x). Nothing attracts but u = const; all trajectories of one (a, w) are the same,
+    so that the states of a study form a set of dimension three: a, w and t.
+
+    Args:
+        points: of the grid, >= 11; published: 1001.
+
+    References:
+        X. He, Y. Choi, W. D. Fries, J. L. Belof, J.-S. Chen, J. Comput. Phys. 489, 112267 (2023) (gLaSDI), section 4.1;
+        their code's residual, Jacobian and stopping rule.
+    """
+    integer("points", points, 11)
+    x = torch.linspace(-HALF, HALF, points, dtype=torch.float64)
+    spacing = 2 * HALF / (points - 1)
+
+    def upstream(u: Tensor) -> Tensor:
+        # The neighbour of the first point is the last but one, since the last is the first again.
+        return torch.cat([u[..., -2:-1], u[..., :-1]], -1)
+
+    def rhs(t: Tensor, u: Tensor, a: Tensor, w: Tensor) -> Tensor:
+        return -u * (u - upstream(u)) / spacing  # a and w are in the initial state
+
+    def sample_initial(n: int, rng: torch.Generator, a: Tensor, w: Tensor) -> Tensor:
+        if (a < 0).any():
+            raise refuse("a", ">= 0", f"{float(a.min()):g}", "Upwind differences are stable for u >= 0 only.")
+        if (w <= 0).any():
+            raise refuse("w", "> 0", f"{float(w.min()):g}")
+        return a[:, None] * torch.exp(-0.5 * (x / w[:, None]) ** 2)
+
+    def sample_parameters(n: int, rng: torch.Generator) -> dict[str, Tensor]:
+        a, w = torch.rand(2, n, generator=rng, dtype=torch.float64)
+        return {"a": 0.7 + 0.2 * a, "w": 0.9 + 0.2 * w}
+
+    index = torch.arange(points)
+    return System(
+        name="burgers_inviscid",
+        dim=points,
+        rhs=rhs,
+        sample_initial=sample_initial,
+        parameters={"a": 0.8, "w": 1.0},
+        sample_parameters=sample_parameters,
+        duration=1.0,
+        sampling=1e-3,
+        time_scale=1.0,
+        time_scale_name="published durations",
+        solver="backward_euler",
+        jacobian_sparsity=torch.stack([index.repeat(2), torch.cat([index, upstream(index)])]),
+        grid=Grid((Axis("x", x),), ("u",)),
+        known=KnownSet(dimension=3, components=1, closed=False, constants={"shock_time": math.exp(0.5) / 0.8}),
+        reference="X. He, Y. Choi, W. D. Fries, J. L. Belof, J.-S. Chen, J. Comput. Phys. 489, 112267 (2023)",
+    )
