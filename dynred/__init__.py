@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dynred.atlas import AtlasModel, AtlasSpec
     from dynred.dynamics.linear import LinearSpec
     from dynred.dynamics.neural_ode import NeuralODESpec
     from dynred.evaluate import evaluate
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = {
+    "AtlasModel": "dynred.atlas",
+    "AtlasSpec": "dynred.atlas",
     "AutoencoderSpec": "dynred.reducers.autoencoder",
     "Evaluation": "dynred.evaluation",
     "LinearSpec": "dynred.dynamics.linear",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dynred.charts import PartitionSpec
 from dynred.checks import integer, positive, refuse
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
@@ -49,6 +50,7 @@ class ExperimentSpec(Spec):
         threshold: rollout error that counts as lost.
         data: which trajectories.
         reducer, dynamics: the model.
+        partition: with more than one chart, an atlas with a reducer and dynamics in each.
     """
 
     source: str
@@ -59,6 +61,7 @@ class ExperimentSpec(Spec):
     data: DataSpec = field(default_factory=DataSpec)
     reducer: ReducerSpec = field(default_factory=AutoencoderSpec)
     dynamics: DynamicsSpec = field(default_factory=NeuralODESpec)
+    partition: PartitionSpec = field(default_factory=PartitionSpec)
 
     def __post_init__(self):
         integer("latent_dim", self.latent_dim, 1)
@@ -141,6 +144,7 @@ def _compute(spec: ExperimentSpec, source: System | Trajectories, out: Path, run
         data=spec.data,
         reducer=spec.reducer,
         dynamics=spec.dynamics,
+        partition=spec.partition,
         threshold=spec.threshold,
         runtime=runtime,
     )
@@ -150,9 +154,7 @@ def _compute(spec: ExperimentSpec, source: System | Trajectories, out: Path, run
     return made.evaluation
 
 
-def _publish(
-    out: Path, model: Model, evaluation: Evaluation, found: Forecast, source: System | Trajectories
-) -> None:
+def _publish(out: Path, model: Model, evaluation: Evaluation, found: Forecast, source: System | Trajectories) -> None:
     write_json(out / "evaluation.json", evaluation.to_dict())
     grid = source.grid if isinstance(source, System) else None
     page = out / "report.html"

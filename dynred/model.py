@@ -223,9 +223,7 @@ class ReducedModel(Model):
         runtime: Runtime | None = None,
     ) -> "ReducedModel":
         """See `Model.with_dynamics`."""
-        latents, held = (part.map(self.reducer.encode) for part in (train, validation))
-        fitted = spec.fit(latents, held, rng=rng, latent_space=self.latent_space, runtime=runtime)
-        return ReducedModel(self.reducer, fitted, self.about)
+        return on_reducer(self.reducer, spec, train, validation, rng=rng, runtime=runtime, about=self.about)
 
     def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """See `Model.parts`."""
@@ -253,6 +251,22 @@ class ReducedModel(Model):
             fill(part, under(tensors, name))
             part.histories = tuple(History(**h) for h in histories)  # type: ignore[assignment] # nn.Module guesses
         return cls(reducer, dynamics, about)
+
+
+def on_reducer(
+    reducer: Reducer,
+    spec: DynamicsSpec,
+    train: Trajectories,
+    validation: Trajectories,
+    *,
+    rng: torch.Generator,
+    runtime: Runtime | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> ReducedModel:
+    """The model of a reducer with dynamics fitted to its latents of the trajectories, velocities pushed forward."""
+    latents, held = (part.map(reducer.encode) for part in (train, validation))
+    fitted = spec.fit(latents, held, rng=rng, latent_space=reducer.latent_space, runtime=runtime)
+    return ReducedModel(reducer, fitted, about or {})
 
 
 def load_model(path: str | Path) -> Model:

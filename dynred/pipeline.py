@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from dynred.atlas import AtlasSpec, on_atlas
+from dynred.charts import PartitionSpec
 from dynred.checks import integer, positive, refuse
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.evaluate import score
 from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast, forecast
-from dynred.model import Model, ReducedModel
+from dynred.model import Model, on_reducer
 from dynred.optimise import Runtime
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
@@ -85,6 +87,7 @@ def reduce(
     data: DataSpec | None = None,
     reducer: ReducerSpec | None = None,
     dynamics: DynamicsSpec | None = None,
+    partition: PartitionSpec | None = None,
     threshold: float = 0.5,
     runtime: Runtime | None = None,
 ) -> Reduction:
@@ -97,6 +100,7 @@ def reduce(
         data: which trajectories; default `DataSpec()`.
         reducer: default `AutoencoderSpec(latent_dim)`. Its own `latent_dim` must agree.
         dynamics: default `NeuralODESpec()`.
+        partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
         threshold: rollout error that counts as lost.
         runtime: device, progress, checkpoints.
 
@@ -114,6 +118,7 @@ def reduce(
     reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
+    atlas = AtlasSpec.of(partition, reducer, dynamics) if partition and partition.charts > 1 else None
     seconds: dict[str, float] = {}
     with _timed(seconds, "simulate_s"):
         if isinstance(source, Trajectories):
@@ -122,13 +127,19 @@ def reduce(
             assert system is not None
             train, validation, test = simulate_parts(system, data, seed, runtime)
     with _timed(seconds, "reducer_s"):
-        fitted = reducer.fit(train, validation, rng=generator(seed, "reducer"), runtime=runtime)
+        fit = atlas.fit_atlas if atlas else reducer.fit
+        fitted = fit(train, validation, rng=generator(seed, "reducer"), runtime=runtime)
     with _timed(seconds, "dynamics_s"):
-        latents = train.map(fitted.encode)
-        held = validation.map(fitted.encode)
-        space = fitted.latent_space
-        evolved = dynamics.fit(latents, held, rng=generator(seed, "dynamics"), latent_space=space, runtime=runtime)
-    model = ReducedModel(fitted, evolved, about(system, train, seed))
+        on_it = on_atlas if atlas else on_reducer
+        model = on_it(
+            fitted,  # type: ignore[arg-type] # what `fit` gave is what `on_it` takes
+            dynamics,
+            train,
+            validation,
+            rng=generator(seed, "dynamics"),
+            runtime=runtime,
+            about=about(system, train, seed),
+        )
     with _timed(seconds, "evaluate_s"):
         runtime.progress("evaluate", 0, 1)
         found = forecast(model, test)

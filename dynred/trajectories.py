@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.checks import integer, refuse
@@ -234,6 +234,20 @@ class Trajectories:
         starts = torch.cat([s + stride * torch.arange(c) for s, c in zip(self.starts, counts, strict=True)])
         lengths = torch.full((len(owners),), length)
         return self._rows(_ranges(starts, lengths), owners, lengths)
+
+    def where(self, chosen: Bool[Tensor, " M"]) -> "Trajectories":
+        """The chosen snapshots: every run of consecutive ones becomes a trajectory.
+
+        Raises:
+            InputError: none is chosen.
+        """
+        if not chosen.any():
+            raise refuse("chosen", "at least one snapshot", "none")
+        first = chosen.clone()
+        first[1:] &= ~(chosen[:-1] & (self.owner[1:] == self.owner[:-1]))
+        rows, starts = torch.nonzero(chosen)[:, 0], torch.nonzero(first[chosen])[:, 0]
+        lengths = torch.diff(torch.cat([starts, torch.tensor([len(rows)])]))
+        return self._rows(rows, self.owner[rows[starts]], lengths)
 
     # -- changing ----------------------------------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ def test_prediction_starts_at_the_reconstruction_and_is_encode_rollout_decode(mo
         found = model.predict(lifted.initial, T).stacked()
         assert torch.allclose(found[:, 0], model.reconstruct(lifted.initial), atol=1e-6)
         z = model.dynamics.rollout(model.encode(lifted.initial), T)
-        assert torch.allclose(found, model.decode(z).double(), atol=1e-12)
+        assert torch.allclose(found, model.decode(z).double(), atol=1e-5)  # float32, in other batches
 
 
 def test_one_state_and_numpy_states_are_taken(models, lifted):

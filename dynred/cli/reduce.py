@@ -20,6 +20,7 @@ def reduce(
     seed: int = 0,
     reducer: str = "autoencoder",
     dynamics: str = "neural_ode",
+    charts: int = 1,
     set_: Settings = None,
     with_: Arguments = None,
     device: str = "auto",
@@ -37,6 +38,7 @@ def reduce(
     seed: Decides every random draw.
     reducer: autoencoder, pod, or a file with a reducer of your own.
     dynamics: neural_ode, linear, or a file with latent dynamics of your own.
+    charts: More than one cut K into overlapping charts, each with coordinates and dynamics of its own.
     device: auto, cpu or cuda.
     resume: Go on with an interrupted run of the same settings, to the same result.
     overwrite: Replace a run that is in the folder.
@@ -44,7 +46,7 @@ def reduce(
     from dynred.experiment import run
     from dynred.model import load_model
 
-    spec = _experiment(source, latent_dim, seed, reducer, dynamics, set_ or [], with_ or [])
+    spec = _experiment(source, latent_dim, seed, reducer, dynamics, charts, set_ or [], with_ or [])
     out = out or Path("runs") / f"{Path(source).stem}-{spec.digest()}"
     with working(device) as runtime:
         found = run(spec, out, resume=resume, overwrite=overwrite, runtime=runtime)
@@ -55,8 +57,16 @@ def reduce(
 
 
 def _experiment(
-    source: str, latent_dim: int, seed: int, reducer: str, dynamics: str, changes: list[str], arguments: list[str]
+    source: str,
+    latent_dim: int,
+    seed: int,
+    reducer: str,
+    dynamics: str,
+    charts: int,
+    changes: list[str],
+    arguments: list[str],
 ) -> "ExperimentSpec":
+    from dynred.charts import PartitionSpec
     from dynred.dynamics.base import DynamicsSpec
     from dynred.experiment import ExperimentSpec
     from dynred.plugins import load_class
@@ -69,6 +79,7 @@ def _experiment(
         arguments=pairs(arguments),
         reducer=load_class("dynred.reducers", reducer, ReducerSpec)(latent_dim=latent_dim),
         dynamics=load_class("dynred.dynamics", dynamics, DynamicsSpec)(),
+        partition=PartitionSpec(charts),
     )
     for path, value in pairs(changes).items():
         spec = spec.updated(path, value)

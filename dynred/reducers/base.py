@@ -66,6 +66,11 @@ class ReducerSpec(Spec, ABC):
     def __post_init__(self):
         integer("latent_dim", self.latent_dim, 1)
 
+    @property
+    def latent_space(self) -> LatentSpace:
+        """What the latent coordinates are: lines, where a reducer does not say otherwise."""
+        return LatentSpace(lines=self.latent_dim)
+
     @abstractmethod
     def fit(
         self,
