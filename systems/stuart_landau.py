@@ -12,13 +12,15 @@ from dynred.system import KnownSet, System
 def stuart_landau(mu: float = 1.0, omega: float = 1.0) -> System:
     """z' = (mu + i omega) z - (1 + i shear) |z|^2 z with z = x + i y, state (x, y).
 
-    Parameters (dimensionless): `mu` > 0, `omega`, `shear` (0). Time is dimensionless.
+    Parameters (dimensionless): `mu`, `omega`, `shear` (0). Time is dimensionless.
 
-    Known exactly: the limit cycle is the circle of radius sqrt(mu), passed at the rate omega - shear mu; deviations of
-    the radius decay at the rate 2 mu.
+    Known exactly: for mu > 0 the limit cycle is the circle of radius sqrt(mu), passed at the rate omega - shear mu, and
+    deviations of the radius decay at the rate 2 mu; for mu <= 0 all states spiral into the origin, at the rate |mu|
+    (like 1 / sqrt(2 t) at 0). Initial states scale with sqrt |mu|, and `sample` and `distance` of the known set take
+    `mu`, one value or one per state; a study over several mu takes `transient` = 15 / min |mu|.
 
     Args:
-        mu: default of the parameter, > 0; `known` and `time_scale` are for it and for `omega`.
+        mu: default of the parameter, > 0; `transient`, `known` and `time_scale` are for it and for `omega`.
         omega: default of the parameter.
 
     References:
@@ -34,14 +36,17 @@ def stuart_landau(mu: float = 1.0, omega: float = 1.0) -> System:
         growth, rate = mu - r2, omega - shear * r2
         return torch.stack([growth * x - rate * y, rate * x + growth * y], -1)
 
-    def sample_initial(n: int, rng: torch.Generator) -> Tensor:
+    def sample_initial(n: int, rng: torch.Generator, mu: Tensor) -> Tensor:
         angle = 2 * math.pi * torch.rand(n, generator=rng, dtype=torch.float64)
-        r = radius * (0.5 + torch.rand(n, generator=rng, dtype=torch.float64))
+        r = mu.abs().sqrt() * (0.5 + torch.rand(n, generator=rng, dtype=torch.float64))
         return torch.stack([r * torch.cos(angle), r * torch.sin(angle)], -1)
 
-    def sample(n: int, rng: torch.Generator) -> Tensor:
+    def sample(n: int, rng: torch.Generator, mu: Tensor | float = mu) -> Tensor:
         angle = 2 * math.pi * torch.rand(n, generator=rng, dtype=torch.float64)
-        return radius * torch.stack([torch.cos(angle), torch.sin(angle)], -1)
+        return _radius(mu).expand(n)[:, None] * torch.stack([torch.cos(angle), torch.sin(angle)], -1)
+
+    def distance(x: Tensor, mu: Tensor | float = mu) -> Tensor:
+        return (torch.linalg.vector_norm(x, dim=-1) - _radius(mu).to(x)).abs()
 
     period = 2 * math.pi / omega
     return System(
@@ -63,8 +68,12 @@ def stuart_landau(mu: float = 1.0, omega: float = 1.0) -> System:
             reach=radius,
             closed=True,
             sample=sample,
-            distance=lambda x: (torch.linalg.vector_norm(x, dim=-1) - radius).abs(),
+            distance=distance,
             constants={"radius": radius, "radial_rate": -2 * mu, "period": period},
         ),
         reference="J. T. Stuart, J. Fluid Mech. 9, 353 (1960)",
     )
+
+
+def _radius(mu: Tensor | float) -> Tensor:
+    return torch.as_tensor(mu, dtype=torch.float64).clamp_min(0).sqrt()
