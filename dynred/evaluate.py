@@ -51,7 +51,7 @@ def evaluate(
     Raises:
         InputError: the states have another width than the model's, or only one snapshot per trajectory.
     """
-    return score(forecast(model, _checked(model, test)), model, train, system, threshold, time_scale, cost)
+    return score(forecast(model, checked_test(model, test)), model, train, system, threshold, time_scale, cost)
 
 
 def score(
@@ -106,7 +106,8 @@ def by_trajectory(found: Forecast, metrics: Sequence[Metric]) -> dict[str, list[
     return {type(metric).__name__: metric(found).tolist() for metric in metrics}
 
 
-def _checked(model: Model, test: Trajectories) -> Trajectories:
+def checked_test(model: Model, test: Trajectories) -> Trajectories:
+    """`test`, refused where the model cannot be scored on it."""
     if test.dim != model.state_dim:
         raise refuse("test", f"states of {model.state_dim} values, like the model's", test.dim)
     if int(test.lengths.min()) < 2:

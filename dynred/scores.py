@@ -39,6 +39,10 @@ class Quantiles:
         found |= {f"{name}_interval": i for name, i in zip(cls.NAMES, intervals, strict=True)}
         return cls(**found)
 
+    def numbers(self) -> dict[str, float]:
+        """The quantiles by name, without their intervals."""
+        return {name: getattr(self, name) for name in self.NAMES}
+
 
 @dataclass(frozen=True)
 class Spread:

@@ -23,8 +23,8 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec
 from dynred.report import page
-from dynred.report.base import STYLE, Context
-from dynred.report.error_growth import BOTTOM, ErrorGrowth
+from dynred.report.base import BOTTOM, STYLE, Context
+from dynred.report.error_growth import ErrorGrowth
 from dynred.report.page import find_figures, render, write_report
 from dynred.report.reconstruction import Reconstruction
 from dynred.report.space_time import SpaceTime

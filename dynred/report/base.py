@@ -12,13 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from torch import Tensor
 
+from dynred.agreement import later_halves
 from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast
+from dynred.metrics.base import Gauge, Reference, find_statistics
 from dynred.metrics.valid_time import ValidTime
 from dynred.model import Model
 from dynred.modes import Modes
 from dynred.scores import Reconstruction, Rollout
 from dynred.system import Axis, Grid
+from dynred.trajectories import Trajectories
 
 # Okabe and Ito's colours, distinct for every common kind of colour vision; one meaning each throughout the page.
 TRUTH, MODEL, LINEAR, POD, ENCODER, MARK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
@@ -26,6 +29,8 @@ TYPICAL = "#E69F00"  # the trajectory with the median valid time
 GONE = "#BBBBBB"  # where a prediction no longer exists
 WIDTH = 6.4  # inches: text of 10 points is still legible when the page is as narrow as a phone
 DIVERGING = "RdBu_r"  # for signed values; blue and red are told apart by every common kind of colour vision
+TOP = 10.0  # errors beyond are of no interest; a diverged prediction leaves the picture here
+BOTTOM = 1e-8  # nor errors below; networks compute in single precision
 CURVE = 400  # points of a curve over time; more cannot be seen
 STYLE: Mapping[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -88,9 +93,34 @@ class Context:
         return found if isinstance(found, Rollout) else None
 
     @cached_property
+    def later(self) -> tuple[Trajectories, Trajectories]:
+        """The later halves of truth and predictions, which the long-time statistics are of."""
+        return later_halves(self.forecast.truth), later_halves(self.forecast.predicted)
+
+    @cached_property
+    def gauges(self) -> dict[str, Gauge]:
+        """What measured every long-time statistic of the evaluation, by name, with bins and units."""
+        reference = Reference(self.later[0], self.grid)
+        return {statistic.name: statistic.gauge(reference) for statistic in find_statistics(reference)}
+
+    def measured(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """What every trajectory contributes to a long-time statistic, in truth and prediction."""
+        truth, predicted = (self.gauges[name].measure(part) for part in self.later)
+        return truth, predicted
+
+    def average(self, contributions: np.ndarray) -> np.ndarray:
+        """The mean of contributions of trajectories, each weighted by its length."""
+        return np.average(contributions, axis=0, weights=self.later[0].lengths.numpy())
+
+    @cached_property
     def rollout_error(self) -> Float[np.ndarray, " M"]:
         """Rollout error of every snapshot, infinite where the prediction diverged."""
         return self.forecast.rollout_error().numpy()
+
+    @cached_property
+    def dynamics_error(self) -> Float[np.ndarray, " M"]:
+        """What the latent dynamics add to that of encoder and decoder, of every snapshot."""
+        return self.forecast.dynamics_error().numpy()
 
     @cached_property
     def reconstruction_error(self) -> Float[np.ndarray, " M"]:
@@ -219,3 +249,18 @@ def difference_colours(truth: np.ndarray) -> dict[str, Any]:
     """Colour map and limits for differences from a field: the field's own where those are symmetric about zero."""
     own, size = colours(truth), float(np.abs(truth - truth.mean()).max()) or 1.0
     return own if own["cmap"] == DIVERGING else {"cmap": DIVERGING, "vmin": -size, "vmax": size}
+
+
+def shown_errors(values: np.ndarray) -> np.ndarray:
+    """Errors for a logarithmic axis: what is tiny or missing is cut, what diverged leaves the picture at the top."""
+    return np.clip(np.nan_to_num(values, nan=np.inf, posinf=100 * TOP), BOTTOM, 100 * TOP)
+
+
+def agreement_words(context: Context, name: str, what: str) -> str:
+    """The distance of a long-time statistic in words, beside what chance would do; empty where it was not measured."""
+    found = context.evaluation.statistics.get(name)
+    if found is None:
+        return ""
+    if found.ratio is None:
+        return f"{what.capitalize()}: distance {found.distance:.2g}."
+    return f"{what[0].upper()}{what[1:]}: distance {found.distance:.2g}, where chance alone gives {found.sampling_error:.2g}."

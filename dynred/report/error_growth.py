@@ -3,10 +3,20 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from dynred.report.base import ENCODER, LINEAR, MARK, MODEL, Context, Drawing, Figure, blank, decades, time_axis
-
-TOP = 10.0  # errors beyond are of no interest; a diverged prediction leaves the picture here
-BOTTOM = 1e-8  # nor errors below; networks compute in single precision
+from dynred.report.base import (
+    ENCODER,
+    LINEAR,
+    MARK,
+    MODEL,
+    TOP,
+    Context,
+    Drawing,
+    Figure,
+    blank,
+    decades,
+    shown_errors,
+    time_axis,
+)
 
 
 class ErrorGrowth(Figure):
@@ -37,7 +47,7 @@ class ErrorGrowth(Figure):
         if context.linear is not None:
             curve = context.linear.error
             dashes, name = (0, (5, 2)), "linear dynamics, median"
-            ax.plot(curve.t, _shown(np.array(curve.median)), color=LINEAR, linestyle=dashes, label=name)
+            ax.plot(curve.t, shown_errors(np.array(curve.median)), color=LINEAR, linestyle=dashes, label=name)
         _threshold(ax, context)
         ax.set_yscale("log")
         ax.set_ylim(decades(min(q10.min(), floor.min(), context.evaluation.rollout.threshold), TOP / 2))
@@ -68,8 +78,4 @@ def _threshold(ax: Axes, context: Context) -> None:
 
 def _quantiles(values: np.ndarray, fractions: tuple[float, ...]) -> list[np.ndarray]:
     # "higher" takes a value that occurs, so that infinite errors do not turn into NaN.
-    return [_shown(np.nanquantile(values, q, axis=0, method="higher")) for q in fractions]
-
-
-def _shown(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.nan_to_num(values, nan=np.inf, posinf=100 * TOP), BOTTOM, 100 * TOP)
+    return [shown_errors(np.nanquantile(values, q, axis=0, method="higher")) for q in fractions]

@@ -1,7 +1,5 @@
 """Distribution of the reconstruction error."""
 
-from dataclasses import asdict
-
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -42,7 +40,7 @@ class Reconstruction(Figure):
         weights = np.full(len(error), 100 / len(error))
         above.hist(error, edges, weights=weights, color=ENCODER, alpha=0.75)
         above.set_xscale("log")
-        ends = [value for _, quantiles, _ in lines for value in asdict(quantiles).values() if np.isfinite(value)]
+        ends = [value for _, quantiles, _ in lines for value in quantiles.numbers().values() if np.isfinite(value)]
         above.set_xlim(decades(error.min(), max([error.max(), *ends])))
         above.set_ylabel("% of snapshots")
         for row, (_, quantiles, colour) in enumerate(lines):
@@ -56,7 +54,7 @@ class Reconstruction(Figure):
 
 
 def _quantiles(ax: Axes, row: float, quantiles: Quantiles, colour: str) -> None:
-    values = {name: max(value, 1e-17) for name, value in asdict(quantiles).items() if np.isfinite(value)}
+    values = {name: max(value, 1e-17) for name, value in quantiles.numbers().items() if np.isfinite(value)}
     ax.plot(list(values.values()), [row] * len(values), color=colour, linewidth=1)
     for name, value in values.items():
         ax.plot(value, row, MARKERS[name][0], color=colour, markersize=7, markeredgewidth=2)
