@@ -58,6 +58,7 @@ def observe(
         sample_initial=None,
         tangent_projection=None,
         semilinear=None,
+        jacobian_sparsity=None,
         grid=grid,
         known=known or _pushed_forward(inner.known, map, embeds),
         observation=Observation(inner, map),

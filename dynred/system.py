@@ -14,8 +14,11 @@ from torch import Tensor
 from dynred import plugins
 from dynred.checks import integer, nearest, one_of, positive, refuse
 from dynred.errors import InputError
+from dynred.jacobian import Pattern, find_pattern
 from dynred.righthand import RightHandSide, recognise
 from dynred.rng import generator
+
+SMALL = 100  # dimension up to which a Jacobian is cheap enough as a dense matrix
 
 Parameters = Mapping[str, float | Tensor]
 
@@ -171,6 +174,8 @@ class System:
             unless asked for another. None leaves the choice to `simulate`.
         tangent_projection: `v [..., D] -> [..., D]`, onto the perturbations that keep every conserved quantity.
         semilinear: the split that ETDRK4 uses.
+        jacobian_sparsity: rows and columns [2, E] of the entries of the Jacobian that can be non-zero (component of the
+            velocity, component of the state), for implicit solvers; None lets them find out by probing.
         grid: for fields, how a state is laid out in space.
         known: what is known exactly of K.
         observation: the ODE and the map through which its states are seen; stands instead of `rhs`, `semilinear`,
@@ -198,12 +203,14 @@ class System:
     solver: str | None = None
     tangent_projection: Callable[[Tensor], Tensor] | None = None
     semilinear: Semilinear | None = None
+    jacobian_sparsity: Tensor | None = None
     grid: Grid | None = None
     known: KnownSet = KnownSet()
     observation: Observation | None = None
     reference: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     _form: list[RightHandSide] = field(default_factory=list, init=False, repr=False, compare=False)
+    _pattern: list[Pattern | None] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self):
         integer("dim", self.dim, 1)
@@ -217,13 +224,15 @@ class System:
             raise refuse("rhs", "a function f(t, x)", "None", "Give `rhs` or `semilinear`.")
         if self.rhs is not None and not callable(self.rhs):
             raise refuse("rhs", "a function f(t, x)", type(self.rhs).__name__)
+        if self.jacobian_sparsity is not None:
+            self._pattern.append(Pattern.of(self.jacobian_sparsity, self.dim))
         if self.grid is not None and torch.Size(self.grid.shape).numel() != self.dim:
             raise refuse("grid", f"a layout of {self.dim} values", f"shape {self.grid.shape}")
 
     def _check_observation(self, observation: Observation) -> None:
         if observation.system.observation is not None:
             raise refuse("observation.system", "an ODE that is itself unobserved", "an observed one", "Use `observe`.")
-        for name in ("rhs", "semilinear", "sample_initial", "tangent_projection"):
+        for name in ("rhs", "semilinear", "sample_initial", "tangent_projection", "jacobian_sparsity"):
             if getattr(self, name) is not None:
                 raise refuse(name, "None for an observed system", "a value", "Give it to the system that is observed.")
 
@@ -246,6 +255,24 @@ class System:
             rhs = self.rhs or self.semilinear.rhs  # type: ignore[union-attr] # one of them is there: __post_init__
             self._form.append(recognise(rhs, x, self.parameters))
         return self._form[0]
+
+    @property
+    def jacobian_pattern(self) -> Pattern | None:
+        """The entries of the Jacobian that can be non-zero: declared, or found at the first use; None if it is dense."""
+        if self.observation is not None:
+            return self.underlying.jacobian_pattern
+        if not self._pattern:
+            self._pattern.append(None if self.dim <= SMALL else self._probed_pattern())
+        return self._pattern[0]
+
+    def _probed_pattern(self) -> Pattern | None:
+        # States in general position, and parameters too: an entry must not vanish by accident.
+        rng = generator(0, "pattern")
+        x = self.initial(2, rng)
+        x = torch.cat([x, x + 0.1 * x.std() * torch.randn(x.shape, generator=rng, dtype=x.dtype)])
+        field = self.bind({name: value or 1e-3 for name, value in self.parameters.items()})
+        t = torch.tensor(0.3, dtype=torch.float64)
+        return find_pattern(lambda y: field(t, y), torch.cat([x, -x]), field.differentiable)
 
     def initial(
         self, n: int, rng: torch.Generator, parameters: Mapping[str, Tensor] | None = None

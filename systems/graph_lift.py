@@ -51,8 +51,8 @@ def graph_lift(base: System | str = "stuart_landau", dim: int = 50, rate: float 
         along = height * torch.cos(argument) * (velocity @ direction.T.to(y)) / size
         return lift(velocity, along - rate * (w - height * torch.sin(argument)))
 
-    def sample_initial(n: int, rng: torch.Generator) -> Tensor:
-        y = inner.initial(n, rng)
+    def sample_initial(n: int, rng: torch.Generator, **parameters: Tensor) -> Tensor:
+        y = inner.initial(n, rng, parameters)
         return lift(y, h(y) + height * torch.randn(n, dim - d, generator=rng, dtype=torch.float64))
 
     def distance(x: Tensor) -> Tensor:
@@ -82,6 +82,7 @@ def graph_lift(base: System | str = "stuart_landau", dim: int = 50, rate: float 
         sample_initial=sample_initial,
         transient=max(inner.transient, 30.0 / rate),
         semilinear=None,
+        jacobian_sparsity=None,
         grid=None,
         known=known,
     )

@@ -12,14 +12,14 @@ LAYERS = (
     "errors rng checks files modes",
     "spec plugins bootstrap righthand jacobian nets optimise latent_space polynomials",
     "system trajectories phases direct polynomials",
-    "storage velocities catalogue solvers observe",
+    "storage velocities catalogue solvers observe obstruction",
     "simulate lyapunov geometry reducers dynamics",
     "model forecast landmarks charts atlas",
     "metrics scores",
     "agreement evaluation",
     "evaluate long_time compare pipeline",
     "report experiment testing",
-    "study cli",
+    "runs study cli",
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 WITHIN = {  # who may import whom of the same layer
@@ -37,6 +37,7 @@ WITHIN = {  # who may import whom of the same layer
     ("compare", "evaluate"),
     ("pipeline", "evaluate"),
     ("experiment", "report"),
+    ("certify", "certificate"),
 }
 PLUGINS = {"solvers", "reducers", "dynamics", "metrics"}
 HOMES = {

@@ -1,7 +1,8 @@
 """What every solver of initial value problems offers."""
 
+import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -19,7 +20,13 @@ class Solver(Spec, ABC):
 
     A solver never raises for a trajectory that diverges: its states are NaN from then on. Rows of a batch do not
     influence each other beyond the solver's tolerance.
+
+    Attributes:
+        time_limit: seconds after which `solve` stops; None for no limit. States not reached by then are infinite, but
+            for those that had already diverged. With a limit, a result depends on the speed of the machine.
     """
+
+    time_limit: float | None = field(default=None, kw_only=True)
 
     @abstractmethod
     def solve(
@@ -33,6 +40,12 @@ class Solver(Spec, ABC):
             times: increasing, in the field's time units.
             limit: largest absolute value of a component that does not count as diverged.
         """
+
+    def solve_with_velocities(
+        self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
+    ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T D"] | None]:
+        """States as of `solve`, and their velocities where the method has them anyway, else None."""
+        return self.solve(field, x0, times, limit), None
 
     def flow_with_tangents(
         self, field: VectorField, x: Float[Tensor, "N D"], tangents: Float[Tensor, "N k D"], duration: float
@@ -72,8 +85,28 @@ class _WithTangents:
         return _WithTangents(self.field.rows(index), self.k)
 
 
+class Deadline:
+    """The moment, `seconds` after it was made, at which a solver must stop; None for never."""
+
+    def __init__(self, seconds: float | None):
+        self._end = None if seconds is None else time.monotonic() + seconds
+
+    def passed(self) -> bool:
+        """Whether it is over."""
+        return self._end is not None and time.monotonic() >= self._end
+
+
+def unreached(states: Float[Tensor, "N T D"], times: Float[Tensor, " T"], stopped: float) -> Float[Tensor, "N T D"]:
+    """`states`, infinite after the time `stopped` at which a deadline ended the work, but for those that diverged."""
+    late = times.to(states.device) > stopped
+    diverged = states[:, ~late].isnan().any(-1).any(-1)
+    return torch.where(late[:, None] & ~diverged[:, None, None], torch.inf, states)
+
+
 def end_at_blow_up(states: Float[Tensor, "N T D"], limit: float) -> Float[Tensor, "N T D"]:
     """`states`, with NaN from the first time on at which a component is not finite or beyond `limit`."""
-    bad = ~((states.abs() <= limit) & states.isfinite()).all(-1)
-    gone = torch.cumsum(bad, 1) > 0
+    inside = (states.amax(-1) <= limit) & (states.amin(-1) >= -limit)  # false for NaN; makes no copy of large states
+    if inside.all():
+        return states
+    gone = torch.cumsum(~inside, 1) > 0
     return torch.where(gone[..., None], torch.nan, states)

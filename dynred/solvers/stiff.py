@@ -1,4 +1,4 @@
-"""Implicit methods of SciPy for stiff systems, one trajectory at a time."""
+"""Implicit methods of SciPy for stiff systems, one trajectory at a time, with sparse Jacobians where there are any."""
 
 import contextlib
 from collections.abc import Callable
@@ -9,18 +9,25 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.integrate import BDF, LSODA, OdeSolver, Radau
+from scipy.sparse import csc_array
 from torch import Tensor
 
-from dynred.checks import one_of, positive
-from dynred.solvers.base import LIMIT, Solver, end_at_blow_up
-from dynred.system import VectorField
+from dynred.checks import one_of, positive, refuse
+from dynred.jacobian import Pattern, direction, find_pattern
+from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
+from dynred.system import SystemField, VectorField
 
 METHODS: dict[str, type[OdeSolver]] = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
+LARGEST = 5000  # dimension of the largest dense Jacobian: 200 MB, and as much again for its factors
+MISSING = 1e-3  # relative error of a Jacobian along a direction from which its pattern must lack an entry
 
 
 @dataclass(frozen=True)
 class Stiff(Solver):
     """BDF, Radau or LSODA. The Jacobian comes from torch where the field is differentiable, else from differences.
+
+    For a system of more than a hundred dimensions it is sparse where the pattern that the system declares, or that
+    probing finds, is; LSODA knows banded ones only.
 
     Attributes:
         method: `BDF`, `Radau` or `LSODA`.
@@ -39,40 +46,116 @@ class Stiff(Solver):
     def solve(
         self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
     ) -> Float[Tensor, "N T D"]:
-        """See `Solver.solve`."""
-        rows = [self._solve_one(field.rows(slice(i, i + 1)), x0[i], times, limit) for i in range(len(x0))]
+        """See `Solver.solve`.
+
+        Raises:
+            InputError: a dense Jacobian of more than 5,000 dimensions.
+        """
+        pattern = self._pattern(field, x0.shape[1])
+        deadline = Deadline(self.time_limit)
+        rows = [
+            self._solve_one(field.rows(slice(i, i + 1)), x, times, limit, pattern, deadline) for i, x in enumerate(x0)
+        ]
         return torch.stack(rows) if rows else x0.new_zeros(0, len(times), x0.shape[1])
 
-    def _solve_one(self, field: VectorField, x0: Tensor, times: Tensor, limit: float) -> Float[Tensor, "T D"]:
+    def _pattern(self, field: VectorField, dim: int) -> Pattern | None:
+        pattern = field.system.jacobian_pattern if isinstance(field, SystemField) else None
+        if self.method == "LSODA" and pattern is not None and sum(pattern.bandwidth) > dim / 4:
+            pattern = None
+        if pattern is None and dim > LARGEST:
+            kind = "banded" if self.method == "LSODA" else "sparse"
+            advice = "Use BDF, an explicit solver, or give the system a semilinear split for ETDRK4."
+            raise refuse("the Jacobian", f"{kind} in more than {LARGEST} dimensions", f"a dense one of {dim}", advice)
+        return pattern
+
+    def _solve_one(
+        self, field: VectorField, x0: Tensor, times: Tensor, limit: float, pattern: Pattern | None, deadline: Deadline
+    ) -> Float[Tensor, "T D"]:
         def velocity(t: float, x: np.ndarray) -> np.ndarray:
             return field(_time(t), torch.from_numpy(x)[None])[0].detach().numpy()
-
-        def jacobian(t: float, x: np.ndarray) -> np.ndarray:
-            return torch.func.jacfwd(lambda y: field(_time(t), y[None])[0])(torch.from_numpy(x)).detach().numpy()
 
         t, start = times.double().cpu().numpy(), x0.double().cpu().numpy()
         out = np.full((len(t), len(start)), np.nan)
         out[0] = start
+        stopped = None
         if len(t) > 1 and np.isfinite(start).all():
-            options: dict[str, Any] = {"rtol": self.rtol, "atol": self.atol}
-            if field.differentiable:
-                options["jac"] = jacobian
-            _integrate(lambda: METHODS[self.method](velocity, t[0], start, t[-1], **options), t, out, limit)
-        return end_at_blow_up(torch.from_numpy(out)[None], limit)[0].to(x0)
+            options: dict[str, Any] = {"rtol": self.rtol, "atol": self.atol, **self._derivative(field, pattern)}
+            method = METHODS[self.method]
+            stopped = _integrate(lambda: method(velocity, t[0], start, t[-1], **options), t, out, limit, deadline)
+        states = end_at_blow_up(torch.from_numpy(out)[None], limit)
+        return (states if stopped is None else unreached(states, times, stopped))[0].to(x0)
+
+    def _derivative(self, field: VectorField, pattern: Pattern | None) -> dict[str, Any]:
+        if pattern is not None:
+            sparse = _SparseJacobian(field, pattern)
+            if self.method != "LSODA":
+                return {"jac": sparse}
+            below, above = pattern.bandwidth
+            return {"jac": lambda t, x: _packed(sparse(t, x), below, above), "lband": below, "uband": above}
+
+        def dense(t: float, x: np.ndarray) -> np.ndarray:
+            return torch.func.jacfwd(lambda y: field(_time(t), y[None])[0])(torch.from_numpy(x)).detach().numpy()
+
+        return {"jac": dense} if field.differentiable else {}
 
 
-def _integrate(begin: Callable[[], OdeSolver], t: np.ndarray, out: np.ndarray, limit: float) -> None:
-    """Fills the rows of `out` from the second on, as far as the method gets."""
+class _SparseJacobian:
+    """The Jacobian along one trajectory; entries that its pattern lacks, as of a switch, are found and added."""
+
+    def __init__(self, field: VectorField, pattern: Pattern):
+        self.field, self.pattern, self.settled = field, pattern, False
+
+    def __call__(self, t: float, x: np.ndarray) -> csc_array:
+        state, exact = torch.from_numpy(x)[None], self.field.differentiable
+
+        def velocity(y: Tensor) -> Tensor:
+            return self.field(_time(t), y)
+
+        matrix = self.pattern.matrix(self.pattern.values(velocity, state, exact)[0])
+        if self.settled or self._complete(matrix, velocity, state):
+            return matrix
+        found = find_pattern(velocity, state, exact)
+        entries = self.pattern.entries if found is None else torch.cat([self.pattern.entries, found.entries], 1)
+        before, self.pattern = len(self.pattern.rows), Pattern.of(entries, self.pattern.dim)
+        self.settled = len(self.pattern.rows) == before  # it was not for a lack of entries
+        return self(t, x)
+
+    @staticmethod
+    def _complete(matrix: csc_array, velocity: Callable[[Tensor], Tensor], x: Tensor) -> bool:
+        along = direction(x.shape[1])
+        step = 1e-6 * x.abs().amax().clamp_min(1e-3)
+        slope = ((velocity(x + step * along) - velocity(x - step * along)) / (2 * step))[0].detach().numpy()
+        error = np.abs(matrix @ along.numpy() - slope)
+        scale = abs(matrix) @ along.numpy() + np.abs(slope)
+        return bool((error <= MISSING * scale.max()).all()) or not np.isfinite(slope).all()
+
+
+def _packed(matrix: csc_array, below: int, above: int) -> np.ndarray:
+    """The diagonals as LSODA wants them: row `above` + i - j, column j."""
+    entries, packed = matrix.tocoo(), np.zeros((below + above + 1, matrix.shape[1]))
+    packed[above + entries.row - entries.col, entries.col] = entries.data
+    return packed
+
+
+def _integrate(
+    begin: Callable[[], OdeSolver], t: np.ndarray, out: np.ndarray, limit: float, deadline: Deadline
+) -> float | None:
+    """Fills the rows of `out` from the second on, as far as the method gets; the time at which a deadline ended it."""
     done = 1
     # SciPy's step raises ValueError on a Jacobian with NaN and gives up on velocities with NaN: both are divergence.
     with contextlib.suppress(ValueError):
+        if deadline.passed():
+            return float(t[0])
         solver = begin()
         while solver.status == "running" and np.abs(solver.y).max() <= limit:
+            if deadline.passed():
+                return float(solver.t)
             solver.step()
             reached = done + int(np.searchsorted(t[done:], solver.t, side="right"))
             if reached > done and solver.status != "failed":
                 out[done:reached] = solver.dense_output()(t[done:reached]).T
                 done = reached
+    return None
 
 
 def _time(t: float) -> Tensor:

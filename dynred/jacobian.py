@@ -1,0 +1,180 @@
+"""Jacobians of large systems: which entries can be non-zero, and their values by a few directional derivatives.
+
+Columns that share no row can be perturbed at once, so that a Jacobian costs as many directional derivatives as it has
+colours, three for a tridiagonal one of any size (A. R. Curtis, M. J. D. Powell, J. K. Reid, IMA J. Appl. Math. 13, 117
+(1974)). Derivatives are exact where torch differentiates the velocity, else forward differences.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy.optimize._numdiff import group_columns
+from scipy.sparse import csc_array
+from torch import Tensor
+
+from dynred.checks import refuse
+from dynred.rng import generator
+
+Velocity = Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch D"]]
+
+DENSEST = 0.25  # colours in units of D from which a pattern saves nothing worth its search
+COLOURS = 200  # and in all: beyond, its factors fill up as well
+STEP = 1.5e-8  # of forward differences, in units of a component: the root of float64's precision
+PROBE_STEP = 1e-4  # the same where only zero or not is asked
+CHUNK = 2**22  # numbers in one batch of derivatives
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """The entries of a Jacobian [D, D] that can be non-zero, sorted by column, then row.
+
+    Attributes:
+        dim: dimension D.
+        rows, columns: indices [E] of the entries: the component of the velocity, the component of the state.
+        colours: of each column [D], so that columns of one colour share no row.
+    """
+
+    dim: int
+    rows: Int[Tensor, " E"]
+    columns: Int[Tensor, " E"]
+    colours: Int[Tensor, " D"]
+
+    @classmethod
+    def of(cls, entries: Int[Tensor, "2 E"], dim: int) -> "Pattern":
+        """The pattern of the entries (row, column), in any order.
+
+        Raises:
+            InputError: no integers [2, E] within the matrix.
+        """
+        if entries.ndim != 2 or len(entries) != 2 or entries.is_floating_point() or entries.is_complex():
+            actual = f"{entries.dtype} {list(entries.shape)}"
+            raise refuse("jacobian_sparsity", "rows and columns of entries, integers [2, E]", actual)
+        if entries.numel() and not 0 <= int(entries.min()) <= int(entries.max()) < dim:
+            actual = f"indices from {int(entries.min())} to {int(entries.max())}"
+            raise refuse("jacobian_sparsity", f"indices in [0, {dim - 1}]", actual)
+        columns, rows = torch.unique(entries.flip(0).long().cpu(), dim=1)
+        matrix = _matrix(rows.numpy(), columns.numpy(), np.ones(len(rows)), (dim, dim))
+        # Greedy: bands want their natural order, which may be the worst one of other patterns.
+        tried = [np.asarray(group_columns(matrix, order)) for order in (np.arange(dim), 0)]
+        colours = min(tried, key=lambda found: found.max())
+        return cls(dim, rows, columns, torch.from_numpy(colours).long())
+
+    @property
+    def entries(self) -> Int[Tensor, "2 E"]:
+        """(row, column) of every entry."""
+        return torch.stack([self.rows, self.columns])
+
+    @property
+    def colour_count(self) -> int:
+        """Directional derivatives that a Jacobian costs."""
+        return int(self.colours.max()) + 1
+
+    @property
+    def bandwidth(self) -> tuple[int, int]:
+        """How many diagonals lie below and above the main one."""
+        offset = self.rows - self.columns
+        return max(0, int(offset.max())), max(0, -int(offset.min()))
+
+    def values(self, velocity: Velocity, x: Float[Tensor, "*batch D"], exact: bool) -> Float[Tensor, "*batch E"]:
+        """The entries of the Jacobian of `velocity` at x, in the order of `rows` and `columns`.
+
+        Args:
+            velocity: acts on [..., D]; with leading axes before those of x where `exact` is False.
+            x: one state or any batch.
+            exact: by torch's Jacobian-vector products; else by forward differences.
+        """
+        seeds = torch.zeros(self.colour_count, self.dim, dtype=x.dtype, device=x.device)
+        seeds[self.colours, torch.arange(self.dim)] = 1
+        if exact:
+            moved = _derivatives(velocity, x, seeds)
+            return moved.movedim(0, -2)[..., self.colours[self.columns], self.rows]
+        largest = x.abs().amax(-1, keepdim=True).clamp_min(1e-8)
+        shift = (x + STEP * torch.maximum(x.abs(), 1e-2 * largest)) - x  # as float64 has it
+        wide = seeds.reshape(len(seeds), *[1] * (x.ndim - 1), self.dim) * shift
+        base = velocity(x)
+        parts = wide.split(max(1, CHUNK // x.numel()))
+        moved = torch.cat([velocity(x + part) - base for part in parts])
+        return moved.movedim(0, -2)[..., self.colours[self.columns], self.rows] / shift[..., self.columns]
+
+    def matrix(self, values: Float[Tensor, " E"]) -> csc_array:
+        """Entries as a SciPy matrix [D, D]."""
+        rows, columns = self.rows.numpy(), self.columns.numpy()
+        return _matrix(rows, columns, values.detach().cpu().numpy(), (self.dim, self.dim))
+
+
+def find_pattern(velocity: Velocity, states: Float[Tensor, "n D"], exact: bool) -> Pattern | None:
+    """The pattern of a Jacobian, by probing; None where it has too many colours to be worth it.
+
+    All columns are first perturbed together, then halves of them, quarters and so on; groups of columns whose rows do
+    not meet are perturbed at once. A banded Jacobian of D = 10,000 takes less than a hundred directional derivatives.
+
+    Args:
+        velocity: acts on [..., D].
+        states: where it is probed; an entry counts if it is non-zero at any of them, so take them in general position.
+        exact: whether torch can differentiate `velocity`; else differences are taken.
+    """
+    states = states[velocity(states).isfinite().all(-1)]
+    d = states.shape[-1]
+    if len(states) == 0:
+        return None
+    group = np.zeros(d, dtype=np.int64)  # of each column; groups are consecutive
+    touched = csc_array(np.ones((d, 1)))  # [rows, groups]
+    weights = direction(d)  # so that no two columns cancel
+    while touched.shape[1] < d:
+        parent, group = _halved(group)
+        candidates = csc_array(touched[:, parent])
+        colours = np.asarray(group_columns(candidates))
+        if colours.max() + 1 > _most_colours(d):
+            return None
+        seeds = torch.zeros(int(colours.max()) + 1, d, dtype=states.dtype)
+        seeds[torch.from_numpy(colours[group]), torch.arange(d)] = weights
+        answers = _nonzero(velocity, states, seeds, exact).numpy()  # [colours, rows]
+        rows, groups = candidates.nonzero()
+        kept = answers[colours[groups], rows]
+        touched = _matrix(rows[kept], groups[kept], np.ones(int(kept.sum())), (d, len(parent)))
+    rows, columns = touched.nonzero()
+    found = Pattern.of(torch.from_numpy(np.stack([rows, columns]).astype(np.int64)), d)
+    return found if found.colour_count <= _most_colours(d) else None
+
+
+def _most_colours(d: int) -> float:
+    return min(COLOURS, max(16, DENSEST * d))
+
+
+def direction(d: int) -> Float[Tensor, " D"]:
+    """A direction in general position, components in [1, 2]: no difference quotient of a stencil vanishes along it."""
+    return 1 + torch.rand(d, generator=generator(0, "direction"), dtype=torch.float64)
+
+
+def _halved(group: Int[np.ndarray, " D"]) -> tuple[Int[np.ndarray, " G"], Int[np.ndarray, " D"]]:
+    """The parent of every half, and the half to which each column belongs; single columns stay."""
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    ends = np.append(starts[1:], len(group))
+    cuts = np.unique(np.concatenate([starts, (starts + ends) // 2]))
+    halves = np.searchsorted(cuts, np.arange(len(group)), side="right") - 1
+    return group[cuts], halves
+
+
+def _nonzero(velocity: Velocity, x: Float[Tensor, "n D"], seeds: Float[Tensor, "C D"], exact: bool) -> Tensor:
+    """Which components answer to each direction, at any state [C, D]; one that is not finite answers."""
+    if exact:
+        return (_derivatives(velocity, x, seeds) != 0).any(1)
+    size = PROBE_STEP * x.abs().amax().clamp_min(1e-3)
+    base = velocity(x)
+    parts = (size * seeds)[:, None].split(max(1, CHUNK // x.numel()))
+    return torch.cat([velocity(x + part) != base for part in parts]).any(1)
+
+
+def _derivatives(velocity: Velocity, x: Float[Tensor, "*batch D"], seeds: Float[Tensor, "C D"]) -> Tensor:
+    def push(v: Tensor) -> Tensor:
+        return torch.func.jvp(velocity, (x,), (v.expand_as(x),))[1]  # type: ignore[return-value] # its stub says tuple
+
+    with torch.no_grad():
+        return torch.func.vmap(push, chunk_size=max(1, CHUNK // x.numel()))(seeds)
+
+
+def _matrix(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> csc_array:
+    return csc_array((values, (rows, columns)), shape=shape)
