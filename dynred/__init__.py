@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynred.atlas import AtlasModel, AtlasSpec
+    from dynred.compare import compare
     from dynred.dynamics.linear import LinearSpec
     from dynred.dynamics.neural_ode import NeuralODESpec
     from dynred.evaluate import evaluate
@@ -45,6 +46,7 @@ _HOMES = {
     "ReducedModel": "dynred.model",
     "System": "dynred.system",
     "Trajectories": "dynred.trajectories",
+    "compare": "dynred.compare",
     "evaluate": "dynred.evaluate",
     "find_system": "dynred.system",
     "generator": "dynred.rng",

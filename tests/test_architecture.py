@@ -37,6 +37,7 @@ WITHIN = {  # who may import whom of the same layer
     ("compare", "evaluate"),
     ("pipeline", "evaluate"),
     ("experiment", "report"),
+    ("cli", "runs"),
     ("certify", "certificate"),
 }
 PLUGINS = {"solvers", "reducers", "dynamics", "metrics"}

@@ -1,0 +1,37 @@
+"""How many leading POD coordinates already tell all states of a sample apart: the plainest proof that k suffice."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.distance import cdist
+
+from dynred.geometry.sample import farthest_points
+
+NET = 800
+NEAR = 6.0  # covering radii: closer pairs tell whether a tangent is lost, farther ones whether two parts meet
+SHRUNK = 0.3  # least factor by which the projection may shorten close pairs
+
+
+def injective_from(points: Float[np.ndarray, "n Q"]) -> int:
+    """The least k such that the projection to the first k POD coordinates is one-to-one at the sample's resolution.
+
+    Far pairs must stay farther apart than the balls around them that the net leaves unseen, close pairs must keep a
+    third of their distance. Q, the rank, always is.
+
+    Args:
+        points: POD coordinates, by decreasing energy.
+    """
+    rows, radius = farthest_points(points, NET)
+    net = points[rows]
+    table = cdist(net, net)
+    pairs = np.triu_indices(len(net), 1)
+    distance = table[pairs]
+    far = distance >= NEAR * radius
+    if not far.any():
+        return points.shape[1]
+    needed = np.where(far, 2 * radius, SHRUNK * distance)
+    square = np.zeros(len(distance))
+    for k in range(1, points.shape[1]):
+        square += (net[pairs[0], k - 1] - net[pairs[1], k - 1]) ** 2
+        if (square >= needed**2).all():
+            return k
+    return points.shape[1]

@@ -1,0 +1,182 @@
+"""The sample that an inspection rests on: snapshots in POD coordinates, thinned, without duplicates and noise floor."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from dynred.checks import finite, refuse
+from dynred.modes import Modes
+from dynred.trajectories import Trajectories
+
+FEWEST = 50  # snapshots below which nothing can be said
+DENSE = 20000  # snapshots that are looked at; more cost time and change no answer
+ENTRIES = 4 * 10**7  # numbers that they may have together
+SAME = 1e-6  # of the diameter: snapshots closer than this are visits of one point
+CLOSE = (
+    1e-4  # of the diameter: of snapshots closer than this one is kept, so that near-repetitions do not look like points
+)
+TREE = 16  # dimensions up to which a tree finds neighbours faster than a table of all distances
+RANK = 1e-6  # of the largest singular value: what is smaller is round-off
+TAIL = 5  # singular values of equal size that make a noise floor
+FAINT = 0.01  # of the largest energy: a tail above this is no noise floor but an evenly spread set
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Snapshots of K, ready to be measured.
+
+    Attributes:
+        points: [n, Q], POD coordinates, lossless but for the noise floor; distances are those of the states.
+        owner: index of the trajectory of each point [n]; None for bare points.
+        time: time of each point [n]; None for bare points.
+        snapshots: number M of snapshots given.
+        dim: their dimension D, constant coordinates included.
+        constant: number of constant coordinates.
+        energy: fraction of the mean squared deviation in every POD mode, decreasing.
+        rank: number of modes that are more than round-off and noise.
+        noise: standard deviation per coordinate of a white noise floor, in state units; 0 where none is seen.
+        diameter: largest distance between points, up to a factor of at most 2 above.
+        visits: mean number of snapshots per point: more than 1 where snapshots repeat.
+    """
+
+    points: Float[np.ndarray, "n Q"]
+    owner: Int[np.ndarray, " n"] | None
+    time: Float[np.ndarray, " n"] | None
+    snapshots: int
+    dim: int
+    constant: int
+    energy: Float[np.ndarray, " D"]
+    rank: int
+    noise: float
+    diameter: float
+    visits: float
+
+
+def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator) -> Sample:
+    """Snapshots as a sample.
+
+    Args:
+        data: trajectories, or bare points [M, D] with M >= 50.
+        rng: decides which snapshots are looked at where there are more than 20,000.
+
+    Raises:
+        InputError: too few points, a wrong shape, values that are not finite.
+    """
+    states, owner, time = _arrays(data)
+    if len(states) < FEWEST:
+        raise refuse("points", f"at least {FEWEST} to be inspected", len(states), "Simulate longer or sample finer.")
+    moving = states.max(0).values > states.min(0).values
+    most = min(DENSE, max(2000, ENTRIES // states.shape[1]))
+    chosen = torch.sort(torch.randperm(len(states), generator=rng)[:most]).values
+    x = states[chosen][:, moving].double()
+    if not moving.any():
+        x = states[chosen][:, :1].double()
+    modes = Modes.of(x, min(x.shape[1], len(x), 500), scaled=False)
+    variance = float((x - modes.mean).pow(2).sum(1).mean())
+    energy = modes.energy.clamp_min(0).numpy()
+    points = modes.coefficients(x).numpy()
+    rank = max(1, int((energy > RANK**2 * energy[0]).sum()))
+    quiet = _noise_floor(energy[:rank], points[:, :rank])
+    noise = 0.0 if quiet is None else math.sqrt(variance * float(np.median(energy[quiet:rank])))
+    rank = rank if quiet is None else quiet
+    points = np.ascontiguousarray(points[:, :rank])
+    size = extent(points)
+    kept = _distinct(points, CLOSE * size) if size > 0 else np.array([0])
+    return Sample(
+        points[kept],
+        None if owner is None else owner[chosen].numpy()[kept],
+        None if time is None else time[chosen].double().numpy()[kept],
+        len(states),
+        states.shape[1],
+        int((~moving).sum()),
+        energy,
+        rank,
+        noise,
+        size,
+        len(points) / len(kept),
+    )
+
+
+def extent(points: Float[np.ndarray, "n Q"]) -> float:
+    """The largest distance from a point at the rim: the diameter, or a little less."""
+    rim = points[np.argmax(np.linalg.norm(points - points.mean(0), axis=1))]
+    return float(np.linalg.norm(points - rim, axis=1).max())
+
+
+def farthest_points(
+    points: Float[np.ndarray, "n Q"], count: int, *, apart: float = 0.0
+) -> tuple[Int[np.ndarray, " c"], float]:
+    """A net: points chosen one after the other, each as far as possible from those before.
+
+    Args:
+        points: to choose from.
+        count: at most so many.
+        apart: stop where no point is farther than this from those chosen.
+
+    Returns:
+        Their rows, and the covering radius: the largest distance of any point from the net.
+
+    Source:
+        T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985).
+    """
+    squares = np.einsum("ij,ij->i", points, points)
+    chosen = [int(np.argmax(squares))]
+    nearest = np.full(len(points), np.inf)
+    while True:
+        last = chosen[-1]
+        np.minimum(nearest, squares - 2 * (points @ points[last]) + squares[last], out=nearest)
+        nearest[last] = 0.0
+        farthest = int(np.argmax(nearest))
+        radius = math.sqrt(max(float(nearest[farthest]), 0.0))
+        if len(chosen) >= min(count, len(points)) or radius <= apart:
+            return np.array(chosen), radius
+        chosen.append(farthest)
+
+
+def neighbours(
+    queries: Float[np.ndarray, "q Q"], points: Float[np.ndarray, "n Q"], k: int
+) -> tuple[Float[np.ndarray, "q k"], Int[np.ndarray, "q k"]]:
+    """Distances and rows of the k nearest points of every query, nearest first; a point finds itself."""
+    if points.shape[1] <= TREE:
+        distance, rows = cKDTree(points).query(queries, min(k, len(points)))
+        return distance.reshape(len(queries), -1), rows.reshape(len(queries), -1)
+    found = []
+    for part in torch.from_numpy(queries).split(1024):
+        table = torch.cdist(part, torch.from_numpy(points), compute_mode="donot_use_mm_for_euclid_dist")
+        found.append(torch.topk(table, min(k, len(points)), largest=False))
+    return torch.cat([f.values for f in found]).numpy(), torch.cat([f.indices for f in found]).numpy()
+
+
+def _arrays(data: "Trajectories | Tensor | np.ndarray") -> tuple[Tensor, Tensor | None, Tensor | None]:
+    if isinstance(data, Trajectories):
+        return data.checked_finite().states.detach().cpu(), data.owner, data.t
+    states = torch.as_tensor(data).detach().cpu()
+    if states.ndim != 2 or states.shape[1] < 1 or states.dtype.is_complex or states.dtype == torch.bool:
+        raise refuse("points", "real numbers [M, D]", f"{states.dtype} {list(states.shape)}")
+    return finite("points", states.double()), None, None
+
+
+def _distinct(points: Float[np.ndarray, "n Q"], cell: float) -> Int[np.ndarray, " m"]:
+    return np.sort(np.unique(np.floor(points / cell + 0.5).astype(np.int64), axis=0, return_index=True)[1])
+
+
+def _noise_floor(energy: Float[np.ndarray, " r"], points: Float[np.ndarray, "n r"]) -> int | None:
+    """The number of modes above a floor of white noise; None where there is no floor.
+
+    A floor is a tail of the spectrum that is faint, as flat as the Marchenko-Pastur law allows (V. A. Marchenko, L. A.
+    Pastur, Math. USSR Sb. 1, 457 (1967)), and whose coefficients are normal by their kurtosis: the modes of a curved
+    set are neither.
+    """
+    spread = math.sqrt(len(energy) / len(points))
+    flat = 1.3 * ((1 + spread) / max(1 - spread, 0.1)) ** 2
+    for q in range(1, len(energy) - TAIL + 1):
+        if energy[q] < FAINT * energy[0] and energy[q] <= flat * energy[-1]:
+            tail = points[:, q:]
+            kurtosis = (tail**4).mean(0) / (tail**2).mean(0) ** 2
+            return q if abs(float(np.median(kurtosis)) - 3) < 0.3 else None
+    return None

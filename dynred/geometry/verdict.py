@@ -1,0 +1,211 @@
+"""The verdict: what k latent coordinates can and cannot do, how sure that is, and the latent space that works."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from dynred.geometry.piece import Doubt, Piece
+
+NAMES = {
+    "point": "point",
+    "circle": "closed curve",
+    "arc": "arc",
+    "sphere": "sphere",
+    "disc": "disc or ball",
+    "torus": "torus",
+    "surface": "closed surface",
+    "manifold": "manifold",
+    "set": "set",
+}
+CHARTS_OF_SURFACE = 3  # discs that cover any closed surface (its Lusternik-Schnirelmann category is at most 2)
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """A latent space that works: T^angles x R^lines, or an atlas of so many charts of it.
+
+    Attributes:
+        angles, lines: coordinates of each kind.
+        charts: 1 where a single chart does.
+    """
+
+    angles: int
+    lines: int
+    charts: int = 1
+
+    def __str__(self) -> str:
+        parts = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((self.angles, "angle"), (self.lines, "line")) if n]
+        text = " and ".join(parts)
+        return text if self.charts == 1 else f"an atlas of {self.charts} charts of {text} each"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a sample tells of K and of latent spaces for it. Lengths are in state units.
+
+    Attributes:
+        pieces: the connected components, most points first.
+        components: how many there are; more than pieces where some were too many or too small to be judged.
+        snapshots: number M of snapshots given.
+        looked_at: number of distinct points that were looked at.
+        diameter: of the sample.
+        projects_from: the least k whose leading POD coordinates already tell all states apart.
+        latent_dim: the k that one asks about, if any.
+        doubts: reasons not to trust it, those of the pieces included.
+        evidence: what the figures are drawn from.
+    """
+
+    pieces: tuple[Piece, ...]
+    components: int
+    snapshots: int
+    looked_at: int
+    diameter: float
+    projects_from: int
+    latent_dim: int | None = None
+    doubts: tuple[Doubt, ...] = ()
+    evidence: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def dimension(self) -> float:
+        """The intrinsic dimension: the largest of the components'."""
+        return max(piece.dimension for piece in self.pieces)
+
+    @property
+    def dimension_range(self) -> tuple[float, float]:
+        """What the estimators say at the finest scale, smallest and largest, of the component of largest dimension."""
+        return max(self.pieces, key=lambda piece: piece.dimension).spread
+
+    @property
+    def betti(self) -> tuple[int, int | None, int | None]:
+        """Betti numbers b0, b1, b2 over Z/2; None where not computed."""
+        sums = [_sum([piece.betti[j] for piece in self.pieces]) for j in (1, 2)]
+        return self.components, sums[0], sums[1]
+
+    @property
+    def closed(self) -> bool | None:
+        """Whether K is a closed manifold, or several; None where that is not known."""
+        known = [piece.closed for piece in self.pieces]
+        return False if False in known else None if None in known or self.unjudged else True
+
+    @property
+    def unjudged(self) -> int:
+        """Number of components that were not judged."""
+        return self.components - len(self.pieces)
+
+    @property
+    def level(self) -> str:
+        """`high`, `medium` or `low`."""
+        return "low" if any(doubt.grave for doubt in self.doubts) else "medium" if self.doubts else "high"
+
+    @property
+    def confidence(self) -> str:
+        """The level, what it rests on, and the reasons for doubt."""
+        basis = f"{self.level}: rests on {self.snapshots} snapshots, {self.looked_at} distinct ones looked at"
+        return "; ".join([basis, *(doubt.says for doubt in self.doubts)])
+
+    def lower_bound(self, k: int) -> float:
+        """A worst-case error below which no autoencoder with k Euclidean latent coordinates comes; 0 where none is
+        known. Estimated with the reach, see `Piece.lower_bound`."""
+        return max((piece.lower_bound(k) for piece in self.pieces), default=0.0)
+
+    def possible(self, k: int) -> bool | None:
+        """Whether k Euclidean coordinates can carry K: every component can be carried, apart from each other.
+
+        None where that is not known, and where the topology found forbids what a projection of the sample does.
+        """
+        forbidden = any(piece.obstructed(k) for piece in self.pieces)
+        if k >= self.projects_from:
+            return None if forbidden else True
+        if forbidden:
+            return False
+        if self.unjudged or not all(piece.possible(k) for piece in self.pieces):
+            return None
+        return True
+
+    @property
+    def ks(self) -> range:
+        """The k that a verdict is given for: from 1 to the first that is possible, or that is asked about."""
+        first = self._first()
+        last = first if first is not None else min(20, 2 * math.ceil(self.dimension) + 1)
+        return range(1, max(last, self.latent_dim or 1) + 1)
+
+    def _first(self) -> int | None:
+        most = max(self.projects_from, 2 * math.ceil(self.dimension) + 1)
+        return next((k for k in range(1, most + 1) if self.possible(k)), None)
+
+    @property
+    def recommended(self) -> Recommended:
+        """A latent space with fewest coordinates among those known to work.
+
+        Where none is known, as many lines as the embedding theorem asks for, more than twice the dimension. Components
+        are set apart by a line. A surface that needs four lines gets an atlas of discs instead.
+        """
+        kinds = [piece.kind for piece in self.pieces]
+        first = self._first()
+        lines = Recommended(0, first if first is not None else math.floor(2 * self.dimension) + 1)
+        if any(kind == "surface" and p.orientable is False for kind, p in zip(kinds, self.pieces, strict=True)):
+            return Recommended(0, 2, CHARTS_OF_SURFACE * len(self.pieces)) if lines.lines > 2 else lines
+        if set(kinds) <= {"circle", "torus", "point", "arc"} and set(kinds) & {"circle", "torus"}:
+            angles = Recommended(2 if "torus" in kinds else 1, 1 if self.components > 1 else 0)
+            if not self.unjudged and angles.angles + angles.lines <= lines.lines:
+                return angles
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as JSON values; None where it cannot know, and for a reach that is infinite."""
+        return {
+            "dimension": self.dimension,
+            "dimension_range": list(self.dimension_range),
+            "components": self.components,
+            "betti": list(self.betti),
+            "closed": self.closed,
+            "reach": [None if p.reach is None or not math.isfinite(p.reach) else p.reach for p in self.pieces],
+            "verdict": {str(k): {"possible": self.possible(k), "lower_bound": self._stated_bound(k)} for k in self.ks},
+            "recommended": {
+                "angles": self.recommended.angles,
+                "lines": self.recommended.lines,
+                "charts": self.recommended.charts,
+            },
+            "confidence": self.confidence,
+        }
+
+    def _stated_bound(self, k: int) -> float:
+        return self.lower_bound(k) if self.possible(k) is False else 0.0
+
+    def __str__(self) -> str:
+        return "\n".join([f"K: {self._what()}.", *(self._answer(k) for k in self.ks), self._advice(), self._sure()])
+
+    def _what(self) -> str:
+        low, high = self.dimension_range
+        size = f"dimension {self.dimension:.3g} (estimators from {low:.3g} to {high:.3g})"
+        names = [NAMES[piece.kind] for piece in self.pieces]
+        counted = [f"{names.count(n)} {n}{'s' if names.count(n) > 1 else ''}" for n in dict.fromkeys(names)]
+        rest = f" and {self.unjudged} components that were not judged" if self.unjudged else ""
+        holes = ", ".join("?" if b is None else str(b) for b in self.betti)
+        return f"{', '.join(counted)}{rest}; {size}; Betti numbers {holes}"
+
+    def _answer(self, k: int) -> str:
+        """One line on k coordinates."""
+        word = "coordinate" if k == 1 else "coordinates"
+        if self.possible(k):
+            return f"{k} {word}: possible."
+        if self.possible(k) is None:
+            return f"{k} {word}: cannot be known from this sample."
+        bound = self.lower_bound(k)
+        size = f"is at least {bound:.3g}" if bound > 0 else "stays above zero"
+        return (
+            f"{k} {word}: obstructed. Whatever the network, its largest error {size}. It can be small on average: "
+            "training pushes it onto a seam K0 that becomes thin but cannot vanish, along which K is cut open."
+        )
+
+    def _advice(self) -> str:
+        note = "" if self._first() is not None else ", enough by the embedding theorem if the dimension is right"
+        return f"Recommended latent space: {self.recommended}{note}."
+
+    def _sure(self) -> str:
+        return f"Confidence: {self.confidence}."
+
+
+def _sum(values: list[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
