@@ -64,7 +64,12 @@ def test_several_runs_are_shown_side_by_side(capsys, tmp_path):
         assert call("reduce", "stuart_landau", "--latent-dim", 1, "--out", out, "--seed", seed, *linear) == 0
     capsys.readouterr()
     assert call("evaluate", tmp_path / "0", tmp_path / "1", "--json") == 0
-    assert [one["seed"] for one in json.loads(capsys.readouterr().out)] == [0, 1]
+    found = json.loads(capsys.readouterr().out)
+    assert [one["seed"] for one in found["evaluations"]] == [0, 1]
+    assert found["comparison"]["models"] == ["0", "1"]
+    first, second = found["comparison"]["quantities"][0]["entries"]
+    assert first["difference"] is None
+    assert second["difference"] == second["value"] - first["value"]
 
 
 def test_simulate_writes_trajectories_that_reduce_takes(capsys, tmp_path):

@@ -15,6 +15,7 @@ from rich.table import Table
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
+    from dynred.compare import Comparison
     from dynred.evaluation import Evaluation
     from dynred.optimise import Runtime
 
@@ -83,13 +84,18 @@ def working(device: str = "auto") -> "Iterator[Runtime]":
             bar.stop()
 
 
-def show_evaluations(found: "list[Evaluation]", as_json: bool) -> None:
-    """Prints the table of one evaluation, or of several side by side."""
-    data = [one.to_dict() for one in found]
-    if len(found) == 1:
-        one = found[0]
-        title = f"{one.system}: {one.state_dim} -> {one.latent_dim}, {one.test['trajectories']} test trajectories"
-        show(title, ("", "model", f"POD {one.latent_dim}", "linear dynamics"), one.rows(), data[0], as_json)
+def show_evaluation(one: "Evaluation", as_json: bool) -> None:
+    """Prints the table of one evaluation."""
+    title = f"{one.system}: {one.state_dim} -> {one.latent_dim}, {one.test['trajectories']} test trajectories"
+    show(title, ("", "model", f"POD {one.latent_dim}", "linear dynamics"), one.rows(), one.to_dict(), as_json)
+
+
+def show_comparison(comparison: "Comparison | None", found: "list[Evaluation]", as_json: bool) -> None:
+    """Prints models side by side: on one test, with their differences; or, without, each with its own evaluation."""
+    data = {"comparison": comparison and comparison.to_dict(), "evaluations": [one.to_dict() for one in found]}
+    if comparison is not None:
+        what = f"{comparison.trajectories} test trajectories; differences from {comparison.models[0]}"
+        show(what, comparison.heads(), comparison.rows(), data, as_json)
         return
     names = list(dict.fromkeys(row[0] for one in found for row in one.rows()))
     tables = [{row[0]: row[1] for row in one.rows()} for one in found]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dynred.cli.base import Arguments, AsJson, Settings, pairs, show_evaluations, stderr, working
+from dynred.cli.base import Arguments, AsJson, Settings, pairs, show_evaluation, stderr, working
 
 if TYPE_CHECKING:
     from dynred.experiment import ExperimentSpec
@@ -50,7 +50,7 @@ def reduce(
     out = out or Path("runs") / f"{Path(source).stem}-{spec.digest()}"
     with working(device) as runtime:
         found = run(spec, out, resume=resume, overwrite=overwrite, runtime=runtime)
-    show_evaluations([found], as_json)
+    show_evaluation(found, as_json)
     for line in notes(load_model(out).about):
         stderr.print(line, markup=False, highlight=False, soft_wrap=True)
     stderr.print(f"The report is {out / 'report.html'}", markup=False, highlight=False, soft_wrap=True)

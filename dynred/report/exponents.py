@@ -1,5 +1,7 @@
 """Lyapunov exponents of the full and the reduced model."""
 
+from typing import Any
+
 import numpy as np
 
 from dynred.report.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank
@@ -36,17 +38,12 @@ class LyapunovExponents(Figure):
             (found.reduced, MODEL, ".", 9, "reduced model"),
         ):
             k, error = np.arange(1, len(part.exponents) + 1), 2 * np.array(part.error)
-            fill = "none" if marker == "o" else "full"
-            ax.errorbar(
-                k,
-                part.exponents,
-                np.nan_to_num(error),
-                fmt=marker,
-                color=colour,
-                markersize=size,
-                fillstyle=fill,
-                label=name,
-            )
+            look: dict[str, Any] = {
+                "color": colour,
+                "markersize": size,
+                "fillstyle": "none" if marker == "o" else "full",
+            }
+            ax.errorbar(k, part.exponents, np.nan_to_num(error), fmt=marker, label=name, **look)
         ax.axhline(0, color=MARK, linewidth=0.8)
         ax.set_xticks(np.arange(1, len(found.full.exponents) + 1))
         ax.set(xlabel="number", ylabel=f"exponent (1 / {context.time_unit.removesuffix('s')})")

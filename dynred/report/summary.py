@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from dynred.bootstrap import Interval
 from dynred.report.base import Context
-from dynred.scores import Speedup
+from dynred.scores import Rollout, Speedup
 
 MISSING = "\N{EN DASH}"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -18,8 +19,6 @@ _COSTS = {
     "peak_memory_mb": ("peak memory", "MiB"),
     "parameters": ("trainable numbers", ""),
 }
-_QUANTILES = {"median": "median", "p95": "95 % quantile", "p99": "99 % quantile", "max": "maximum"}
-_SPREADS = {"median": "median", "mean": "mean", "p10": "10 % quantile"}
 
 
 class KeyNumber(NamedTuple):
@@ -28,16 +27,6 @@ class KeyNumber(NamedTuple):
     name: str
     value: str
     note: str
-
-
-class Row(NamedTuple):
-    """A row of the table of results; `group` is a heading above the first row that has it."""
-
-    group: str
-    name: str
-    model: str
-    pod: str
-    linear: str
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -81,7 +70,7 @@ def key_numbers(context: Context) -> list[KeyNumber]:
         KeyNumber(
             "valid prediction time, median",
             f"{number(found.rollout.valid_time.median)} {context.time_unit}",
-            f"linear dynamics: {number(linear.valid_time.median)}" if linear else "",
+            _beside(found.rollout.valid_time.median_interval, linear),
         ),
         KeyNumber(
             "reconstruction error (nmse)",
@@ -97,27 +86,6 @@ def key_numbers(context: Context) -> list[KeyNumber]:
     if found.speedup.ratio is not None:
         numbers.append(_speed(found.speedup))
     return numbers
-
-
-def results(context: Context) -> list[Row]:
-    """The table of errors: the model beside POD of the same dimension and linear dynamics of the same latents."""
-    found = context.evaluation
-    pod, linear = context.pod, context.linear
-    group = "Reconstruction: decode(encode(x)) against x"
-    rows = [Row(group, "nmse", number(found.reconstruction.nmse), number(pod.nmse if pod else None), "")]
-    for key, name in _QUANTILES.items():
-        own, other = (getattr(part.relative_error, key) if part else None for part in (found.reconstruction, pod))
-        rows.append(Row(group, f"relative error, {name}", number(own), number(other), ""))
-    group = f"Prediction: time until the relative error exceeds {found.rollout.threshold:g}"
-    units = [("valid_time", context.time_unit)]
-    if context.time_scale_name:
-        units.append(("valid_time_scaled", context.time_scale_name))
-    for part, unit in units:
-        for key, name in _SPREADS.items():
-            own, other = (getattr(getattr(one, part), key) if one else None for one in (found.rollout, linear))
-            rows.append(Row(group, f"{name}, {unit}", number(own), "", number(other)))
-    lost = number(linear.diverged if linear else None)
-    return [*rows, Row(group, "diverged predictions", str(found.rollout.diverged), "", lost)]
 
 
 def costs(context: Context) -> list[tuple[str, str]]:
@@ -166,6 +134,12 @@ def settings_rows(settings: Mapping[str, Any], path: str = "") -> list[tuple[str
             text = MISSING if value is None else str(value)
             rows.append((here, text.rpartition(":")[2] if key == "kind" else text))
     return rows
+
+
+def _beside(interval: Interval | None, linear: Rollout | None) -> str:
+    parts = [f"95 %: {number(interval[0], 2)} to {number(interval[1], 2)}"] if interval else []
+    parts += [f"linear dynamics: {number(linear.valid_time.median)}"] if linear else []
+    return "; ".join(parts)
 
 
 def _speed(speedup: Speedup) -> KeyNumber:
