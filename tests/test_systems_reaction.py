@@ -277,14 +277,14 @@ def ott_antonsen(start, t, coupling, spread):
 @pytest.mark.parametrize("n", [250, 1000])
 def test_the_order_parameter_of_the_network_obeys_its_equation_within_the_finite_size_error(n):
     system = find_system("kuramoto_network", oscillators=n)
-    t = times(2.0, 9)
-    solver = Explicit("rk4", step=2.5 / n)  # resolves the fastest oscillator, at 2 n spread / pi
-    x = simulate(system, 24, t, rng=generator(0), solver=solver, transient=0.0).stacked()
+    t = times(1.0, 9)
+    solver = Explicit("rk4", step=1 / n)  # resolves the fastest oscillator, at 2 n spread / pi
+    x = simulate(system, 16, t, rng=generator(0), solver=solver, transient=0.0).stacked()
     z = order_parameter(x)
     error = (z - ott_antonsen(z[:, 0], t, 4.0, 0.5)).abs().pow(2).mean().sqrt()
-    assert error < 1 / math.sqrt(n)
-    assert z.abs().std(0)[0] > 0.2  # from far apart
-    assert z[:, -1].abs().mean() == pytest.approx(system.known.constants["order_parameter"], abs=3 / math.sqrt(n))
+    assert error < 1.5 / math.sqrt(n)
+    assert (z[:, -1] - z[:, 0]).abs().mean() > 0.2  # it moved
+    assert z[:, -1].abs().std() < 0.5 * z[:, 0].abs().std()  # to one value, from far apart
 
 
 def test_phases_move_by_kuramotos_equation():
