@@ -1,0 +1,68 @@
+"""Lorenz's three modes seen in 128 dimensions through Legendre polynomials: the first test of SINDy autoencoders."""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from dynred.checks import integer
+from dynred.observe import observe
+from dynred.system import Axis, Grid, KnownSet, System, find_system
+
+SCALE = 1 / 40  # of the three modes before they are seen
+CENTRE, HALF = (0.0, 0.0, 25.0), (36.0, 48.0, 41.0)  # box of initial states
+WIDER = (18.0, 24.0, 20.0)  # by how much more the half-widths are for the test of extrapolation
+
+
+def lorenz_legendre(points: int = 128, outside: bool = False) -> System:
+    """x(y) = P0 z1 + P1 z2 + P2 z3 + P3 z1^3 + P4 z2^3 + P5 z3^3, P_k(y) Legendre's, z = (Lorenz's x, y, z) / 40.
+
+    y runs over `points` even points on [-1, 1], both ends among them. The ODE, its parameters and their defaults are
+    those of `lorenz63`; as published there is no transient, trajectories are .02 x 250 long and start uniformly in the
+    box of half-widths (36, 48, 41) around (0, 0, 25), of Lorenz's own variables. The authors train on 1,024, validate
+    on 20 and test on 100 trajectories, and add noise of standard deviation 1e-6, which is left to the user.
+
+    Known exactly: the six profiles are linearly independent, so the map is one-to-one with a smooth inverse on its
+    image, a three-dimensional manifold that lies in a six-dimensional subspace; the attractor has Lorenz's exponents.
+
+    Args:
+        points: dimension of what is seen, >= 6; published: 128.
+        outside: whether to start in the published test of extrapolation: half-widths larger by (18, 24, 20), outside
+            the first box.
+
+    References:
+        K. Champion, B. Lusch, J. N. Kutz, S. L. Brunton, PNAS 116, 22445 (2019), supporting
+        information, and their code.
+    """
+    integer("points", points, 6)
+    y = torch.linspace(-1, 1, points, dtype=torch.float64)
+    profiles = [torch.ones_like(y), y]
+    for k in range(1, 5):  # Bonnet's recursion
+        profiles.append(((2 * k + 1) * y * profiles[k] - k * profiles[k - 1]) / (k + 1))
+    modes = torch.stack(profiles)
+    centre, half = torch.tensor(CENTRE, dtype=torch.float64), torch.tensor(HALF, dtype=torch.float64)
+    larger = half + torch.tensor(WIDER, dtype=torch.float64)
+
+    def see(state: Tensor) -> Tensor:
+        z = SCALE * state
+        return torch.cat([z, z**3], -1) @ modes.to(state)
+
+    def sample_initial(n: int, rng: torch.Generator) -> Tensor:
+        if not outside:
+            return centre + half * (2 * torch.rand(n, 3, generator=rng, dtype=torch.float64) - 1)
+        found = torch.empty(0, 3, dtype=torch.float64)
+        while len(found) < n:
+            x = larger * (2 * torch.rand(2 * n, 3, generator=rng, dtype=torch.float64) - 1)
+            found = torch.cat([found, x[(x.abs() > half).any(-1)]])
+        return centre + found[:n]
+
+    inner = find_system("lorenz63")
+    constants = {name: inner.known.constants[name] for name in ("lyapunov_1", "kaplan_yorke_dimension")}
+    return observe(
+        dataclasses.replace(inner, sample_initial=sample_initial, transient=0.0, duration=4.98, sampling=0.02),
+        see,
+        name="lorenz_legendre",
+        grid=Grid((Axis("y", y),), ("x",)),
+        known=KnownSet(components=1, closed=False, constants=constants),
+        reference="K. Champion, B. Lusch, J. N. Kutz, S. L. Brunton, PNAS 116, 22445 (2019)",
+    )
