@@ -1,17 +1,21 @@
 """The catalogue of systems, as data: what `dynred systems` shows."""
 
 import inspect
+import re
 from typing import Any
 
 from dynred import plugins
 from dynred.errors import DynredError
-from dynred.system import System, find_system
+from dynred.system import KnownSet, System, find_system
 
 PACKAGE = "dynred.systems"
 
 
 def list_systems() -> list[dict[str, Any]]:
-    """Name, dimension, kind of solver and equation of every system in the catalogue, with its default arguments."""
+    """Every system with its default arguments: name, dimension, kind of solver, K, time scale, equation.
+
+    Of K, `dimension` is that of the set, or the Kaplan-Yorke dimension of its attractor where that is all one knows.
+    """
     return [_entry(name) for name in plugins.names(PACKAGE)]
 
 
@@ -49,12 +53,15 @@ def describe(name: str, **arguments: Any) -> dict[str, Any]:
         },
         "constants": dict(known.constants),
         "reference": system.reference,
+        "description": _description(name),
     }
 
 
 def solver_kind(system: System) -> str:
-    """The family of solvers that `auto` takes, as far as the system says it."""
+    """The solver, or the family of solvers, that `auto` takes, as far as the system says it."""
     system = system.underlying
+    if system.solver is not None:
+        return system.solver
     if system.semilinear is not None:
         return "etdrk4"
     return "auto" if system.stiff is None else "stiff" if system.stiff else "explicit"
@@ -64,20 +71,60 @@ def _entry(name: str) -> dict[str, Any]:
     try:
         system = find_system(name)
     except DynredError as error:
-        return {"name": name, "dim": None, "solver": None, "equation": f"cannot be built: {error}"}
-    return {"name": name, "dim": system.dim, "solver": solver_kind(system), "equation": _equation(name)}
+        blank = dict.fromkeys(("dim", "solver", "K", "time_scale"))
+        return {"name": name, **blank, "equation": f"cannot be built: {error}"}
+    return {
+        "name": name,
+        "dim": system.dim,
+        "solver": solver_kind(system),
+        "K": {"dimension": _dimension(system.known), "components": system.known.components},
+        "time_scale": system.time_scale,
+        "equation": _equation(name),
+    }
+
+
+def _dimension(known: KnownSet) -> float | None:
+    return known.constants.get("kaplan_yorke_dimension") if known.dimension is None else known.dimension
+
+
+# -- what the docstring of a system's function says ------------------------------------------------------------------
 
 
 def _builder(name: str) -> Any:
     return plugins.load(PACKAGE, name) if not name.endswith(".py") else None
 
 
+def _documentation(name: str) -> str:
+    builder = _builder(name)
+    return (inspect.getdoc(builder) or "") if inspect.isfunction(builder) else ""
+
+
 def _equation(name: str) -> str:
-    return (inspect.getdoc(_builder(name)) or "").partition("\n")[0] if _builder(name) is not None else ""
+    return _documentation(name).partition("\n")[0]
 
 
-def _arguments(name: str) -> dict[str, Any]:
+def _description(name: str) -> str:
+    """The paragraphs between the equation and the sections, each on one line; lists and formulas keep their lines."""
+    body = re.split(r"(?m)^\w+:$", _documentation(name).partition("\n")[2])[0].strip("\n")
+    paragraphs = [part if re.search(r"(?m)^( |- )", part) else part.replace("\n", " ") for part in body.split("\n\n")]
+    return "\n\n".join(paragraphs)
+
+
+def _arguments(name: str) -> dict[str, dict[str, str]]:
+    """Default and meaning of every argument, by name."""
     builder = _builder(name)
     if not inspect.isfunction(builder):
         return {}
-    return {key: str(value.default) for key, value in inspect.signature(builder).parameters.items()}
+    meanings = _meanings(_documentation(name))
+    accepted = inspect.signature(builder).parameters
+    return {key: {"default": str(value.default), "meaning": meanings.get(key, "")} for key, value in accepted.items()}
+
+
+def _meanings(documentation: str) -> dict[str, str]:
+    """What a docstring says of each argument; `a, b: ...` speaks of both."""
+    section = documentation.partition("\nArgs:\n")[2].partition("\n\n")[0]
+    found: dict[str, str] = {}
+    for entry in re.split(r"(?m)^ {4}(?! )", section)[1:]:
+        names, _, text = entry.partition(":")
+        found |= {key.strip(): " ".join(text.split()) for key in names.split(",")}
+    return found

@@ -31,7 +31,7 @@ def burgers_inviscid(points: int = 1001) -> System:
         points: of the grid, >= 11; published: 1001.
 
     References:
-        X. He, Y. Choi, W. D. Fries, J. L. Belof, J.-S. Chen, J. Comput. Phys. 489, 112267 (2023) (gLaSDI), section 4.1;
+        X. He, Y. Choi, W. D. Fries, J. L. Belof, J.-S. Chen, J. Comput. Phys. 489, 112267 (2023) (gLaSDI);
         their code's residual, Jacobian and stopping rule.
     """
     integer("points", points, 11)

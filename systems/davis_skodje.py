@@ -29,7 +29,7 @@ def davis_skodje(gamma: float = 10.0) -> System:
         gamma: default of the parameter, > 1; `transient` is for it.
 
     References:
-        M. J. Davis, R. T. Skodje, J. Chem. Phys. 111, 859 (1999), section III A.
+        M. J. Davis, R. T. Skodje, J. Chem. Phys. 111, 859 (1999).
     """
     if not (isinstance(gamma, int | float) and 1 < gamma < math.inf):
         raise refuse("gamma", "a finite number > 1", repr(gamma), "Else the manifold is not slow.")

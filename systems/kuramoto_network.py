@@ -35,7 +35,7 @@ def kuramoto_network(oscillators: int = 1000, coupling: float = 4.0, spread: flo
 
     References:
         Y. Kuramoto, Chemical Oscillations, Waves, and Turbulence, Springer (1984); E. Ott, T. M. Antonsen, Chaos 18,
-        037113 (2008), eqs. 1-11.
+        037113 (2008).
     """
     integer("oscillators", oscillators, 2)
     positive("coupling", coupling)
