@@ -107,7 +107,7 @@ class Changed(Explicit):
     [
         ("first", "the first state must be x0 itself"),
         ("shape", r"solve must return states \[N, T, D\]"),
-        ("accuracy", "must be right to 1e-4"),
+        ("accuracy", "must be right to 0.0001"),
         ("divergence", "a row must be NaN from the time on at which it diverges"),
         ("neighbours", "a row must not depend on the other rows of the batch"),
     ],
