@@ -54,6 +54,7 @@ def check_system(system: System) -> None:
     x, t = system.initial(6, generator(0, "states")), torch.tensor(0.3, dtype=torch.float64)
     _check_velocity(claim, system, t, x)
     _check_parameters(claim, system, t, x)
+    _check_draws(claim, system)
     _check_jacobian(claim, system, t, x)
     _check_split(claim, system, t, x)
     _check_known(claim, system)
@@ -243,6 +244,16 @@ def _check_parameters(claim: Claim, system: System, t: Tensor, x: Tensor) -> Non
         together = system.bind({name: values})(t, x)
         singly = torch.stack([system.bind({name: value})(t, row) for value, row in zip(values, x, strict=True)])
         claim(_close(together, singly, ROUND_OFF), f"a value of {name} per trajectory must be as one by one.")
+
+
+def _check_draws(claim: Claim, system: System) -> None:
+    if system.sample_parameters is None:
+        return
+    drawn, again = (system.sample_parameters(5, generator(0, "draws")) for _ in range(2))
+    claim(set(drawn) <= set(system.parameters), "sample_parameters must draw parameters that the system has.")
+    for name, values in drawn.items():
+        claim(values.shape == (5,) and values.dtype == torch.float64, f"{name} must be drawn as float64 of shape [n].")
+        claim(torch.equal(values, again[name]), f"{name} must be drawn the same from the same stream.")
 
 
 def _check_jacobian(claim: Claim, system: System, t: Tensor, x: Tensor) -> None:

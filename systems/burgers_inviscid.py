@@ -19,7 +19,8 @@ def burgers_inviscid(points: int = 1001) -> System:
     trajectory from a in [.7, .9] and w in [.9, 1.1], the square of the published studies. All is dimensionless.
 
     As published, time runs from 0 to 1 and the solver is `backward_euler` with 1,000 steps, Newton's method to 1e-8;
-    its damping is part of what the reduced models learned. Any other solver gives the flow of the differences.
+    its damping is part of what the reduced models learned. The published data hold every step, `sampling` every tenth.
+    Any other solver gives the flow of the differences.
 
     Known exactly: for u >= 0 states stay within the bounds of the initial state. The mass dx sum_i u_i (over one
     period) falls at the rate sum_i (u_i - u_{i-1})^2 / 2: upwinding this form of the equation does not conserve it; the
@@ -65,7 +66,7 @@ def burgers_inviscid(points: int = 1001) -> System:
         parameters={"a": 0.8, "w": 1.0},
         sample_parameters=sample_parameters,
         duration=1.0,
-        sampling=1e-3,
+        sampling=0.01,
         time_scale=1.0,
         time_scale_name="published durations",
         solver="backward_euler",

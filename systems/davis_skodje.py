@@ -23,7 +23,7 @@ def davis_skodje(gamma: float = 10.0) -> System:
     is largest at the origin, 1 / sqrt 2, and it turns by less than a right angle, so that its reach is sqrt 2.
 
     States start so far out that after the transient y1 is uniform in [0, 3]. `graph_lift` takes the model to more
-    dimensions with the same rates.
+    dimensions.
 
     Args:
         gamma: default of the parameter, > 1; `transient` is for it.

@@ -27,7 +27,7 @@ def kuramoto_network(oscillators: int = 1000, coupling: float = 4.0, spread: flo
     r' = -spread r + coupling r (1 - r^2) / 2, psi' = 0: above the coupling 2 spread, r tends to
     sqrt(1 - 2 spread / coupling) at the rate coupling - 2 spread. A finite network follows to order 1 / sqrt N. Those
     with |omega_i| < coupling r lock, the others drift, each at its own rate, so that the dimension of K grows with N.
-    The few fastest (the tail of the distribution) turn at 2 N spread / pi; `sampling` resolves the others.
+    The few fastest (the tail of the distribution) turn at 2 N spread / pi; `sampling` resolves those below 15.
 
     Args:
         oscillators: N, >= 2; states have 2 N components.
@@ -74,7 +74,7 @@ def kuramoto_network(oscillators: int = 1000, coupling: float = 4.0, spread: flo
         parameters={"coupling": float(coupling), "spread": float(spread)},
         transient=20.0 / rate,
         duration=10.0,
-        sampling=0.02,
+        sampling=0.1,
         time_scale=1 / rate,
         time_scale_name="relaxation times of the order parameter",
         stiff=False,

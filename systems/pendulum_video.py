@@ -18,8 +18,9 @@ def pendulum_video(pixels: int = 51, moving: bool = False) -> System:
     """z'' = -sin z, seen as the image exp(-d^2 / .05), d the distance of a pixel from the bob (sin z, -cos z).
 
     Pixels lie evenly on [-1.5, 1.5]^2, both ends among them; the state is the image row by row, from the bottom. As
-    published, trajectories last .02 x 500 and start uniformly in |z| < pi, |z'| < 2.1 where |H| <= .99,
-    H = z'^2 / 2 - cos z, so that none goes over the top; 100 are for training, 10 for validation and 10 for testing.
+    published, trajectories start uniformly in |z| < pi, |z'| < 2.1 where |H| <= .99, H = z'^2 / 2 - cos z, so that none
+    goes over the top, and last 10 time units; the authors keep 500 images of each, .02 apart, `sampling` every fifth.
+    100 are for training, 10 for validation and 10 for testing.
 
     An image shows the angle and not the speed, so one alone does not determine what follows: the authors learn an
     equation of second order from images and their derivatives. `moving` makes a state of it: the image and its rate of
@@ -63,8 +64,8 @@ def pendulum_video(pixels: int = 51, moving: bool = False) -> System:
         dim=2,
         rhs=lambda t, x: torch.stack([x[..., 1], -torch.sin(x[..., 0])], -1),
         sample_initial=sample,
-        duration=9.98,
-        sampling=0.02,
+        duration=10.0,
+        sampling=0.1,
         time_scale=2 * math.pi,
         time_scale_name="periods of small swings",
         stiff=False,

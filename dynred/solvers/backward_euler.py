@@ -103,7 +103,7 @@ class _Newton:
         out = torch.full_like(x, torch.nan)
         rows = x.isfinite().all(-1).nonzero()[:, 0]
         before, size = x[rows], torch.linalg.vector_norm(x[rows], dim=-1)
-        field, y = self.field.rows(rows), x[rows]
+        field, y = self.field.rows(rows.cpu()), x[rows]
         residual = -h * field(moment, y).detach()
         for _ in range(self.settings.max_iterations):
             if len(rows) == 0:
@@ -118,7 +118,7 @@ class _Newton:
             going = ~done & error.isfinite()
             if not going.all():
                 rows, before, size, y, residual = (v[going] for v in (rows, before, size, y, residual))
-                field = self.field.rows(rows)
+                field = self.field.rows(rows.cpu())
         return out
 
     def solve(
