@@ -10,9 +10,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     "errors rng checks files modes",
-    "spec plugins bootstrap righthand jacobian nets optimise latent_space polynomials",
+    "spec plugins bootstrap righthand jacobian spectral nets optimise latent_space polynomials",
     "system trajectories phases direct polynomials",
-    "storage velocities catalogue solvers observe obstruction",
+    "storage stored velocities catalogue solvers observe obstruction",
+    "events",
+    "integrate",
+    "stream",
     "simulate lyapunov geometry reducers dynamics",
     "model forecast landmarks charts atlas",
     "metrics scores",
@@ -29,6 +32,7 @@ WITHIN = {  # who may import whom of the same layer
     ("optimise", "nets"),
     ("optimise", "spec"),
     ("polynomials", "spec"),
+    ("storage", "stored"),
     ("lyapunov", "simulate"),
     ("forecast", "model"),
     ("charts", "landmarks"),
@@ -44,7 +48,7 @@ PLUGINS = {"solvers", "reducers", "dynamics", "metrics"}
 HOMES = {
     "torchdiffeq": {"solvers/explicit.py"},
     "xarray": {"storage.py"},
-    "zarr": {"storage.py"},
+    "zarr": {"storage.py", "stored.py"},
     "safetensors": {"files.py"},
     "matplotlib": {"report"},
     "jinja2": {"report"},
