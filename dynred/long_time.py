@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from dynred.agreement import agreement
@@ -29,6 +30,7 @@ from dynred.system import Grid, System
 from dynred.trajectories import Trajectories, pieces
 
 BLOCK = 512  # snapshots of one piece of a rollout: what is held in memory of a rollout of any length
+FOLLOWED = 8  # rollouts whose exponents are averaged
 VALUES = 2**24  # numbers of one piece, at most
 
 
@@ -74,7 +76,7 @@ def long_time(
         progress("long time", i + 1, count)
     gone = int(tally.left.sum())
     low, high = proportion_interval(gone, n)
-    full, reduced = _exponents(model, system, exponents, rng, progress)
+    full, reduced = _exponents(model, system, exponents, tally.ends(model), rng, progress)
     return LongTime(n, count * size * system.sampling, gone, (low * n, high * n), tally.agreements(), full, reduced)
 
 
@@ -82,7 +84,7 @@ class _Tally:
     """What pieces of rollouts add up to, without keeping them; bins and units are those of the first piece."""
 
     def __init__(self, grid: Grid | None):
-        self.grid, self.count, self.left = grid, 0, torch.zeros(1)
+        self.grid, self.count, self.left, self.last = grid, 0, torch.zeros(1), torch.zeros(1)
         self.gauges: dict[str, Gauge] = {}
         self.sums: dict[str, list[np.ndarray]] = {}
 
@@ -92,10 +94,16 @@ class _Tally:
             reference = Reference(truth, self.grid)
             self.gauges = {statistic.name: statistic.gauge(reference) for statistic in find_statistics(reference)}
         self.count += 1
+        self.last = predicted.states[predicted.starts + predicted.lengths - 1]
         self.left = torch.maximum(self.left, Escape()(Forecast(truth, truth, predicted)))
         for name, gauge in self.gauges.items():
             before = self.sums.get(name, [np.zeros(1), np.zeros(1)])
             self.sums[name] = [s + gauge.measure(p) for s, p in zip(before, (truth, predicted), strict=True)]
+
+    def ends(self, model: Model) -> Float[Tensor, "n R"]:
+        """Where rollouts that stayed have come to: latents on the reduced model's own attracting set, at most eight."""
+        with torch.no_grad():
+            return model.encode(self.last[self.left == 0][:FOLLOWED]).double()
 
     def agreements(self) -> dict[str, Agreement]:
         """The distance of every statistic, over all pieces."""
@@ -127,7 +135,12 @@ def _blocks(
 
 
 def _exponents(
-    model: Model, system: System, k: int | None, rng: torch.Generator, progress: Progress
+    model: Model,
+    system: System,
+    k: int | None,
+    initial: Float[Tensor, "n R"],
+    rng: torch.Generator,
+    progress: Progress,
 ) -> tuple[Exponents | None, Exponents | None]:
     field = model.dynamics if isinstance(model, ReducedModel) else None
     k = model.latent_space.dim if k is None else integer("exponents", k, 0, model.latent_space.dim)
@@ -135,12 +148,11 @@ def _exponents(
         return None, None
     k = min(k, system.underlying.dim)
     full = lyapunov_spectrum(system, k, rng=spawn(rng, "full"), progress=progress)
-    states = simulate(system, 8, torch.zeros(1, dtype=torch.float64), rng=spawn(rng, "initial")).states
     times: dict[str, Any] = {"interval": 0.1 * system.time_scale, "duration": 200 * system.time_scale}
     reduced = None
-    with suppress(DivergenceError):  # then there are no exponents, and the count of rollouts that left says why
-        with torch.no_grad():
-            initial = model.encode(states).double()
+    if len(initial) == 0:  # every rollout left: there is no attracting set to have exponents
+        return _record(full), None
+    with suppress(DivergenceError):
         reduced = lyapunov_spectrum(field, k, rng=spawn(rng, "reduced"), initial=initial, progress=progress, **times)
     return _record(full), _record(reduced) if reduced else None
 
