@@ -23,7 +23,9 @@ FAR = 0.02  # of the diameter: a gap smaller than this parts nothing
 # Death / birth that parts holes from noise: within these, where the gap is largest. Measured on samples of discs,
 # spheres, tori, Klein bottles and the Lorenz attractor: noise up to 2.5 (H1) and 1.4 (H2), holes from 3.5 and 1.6.
 RATIO = {1: (2.2, 3.4), 2: (1.35, 1.75)}
-LATE = 2.0  # connection scales: a class born later is one of the gaps between parts of the set, not of the set
+# Connection scales: a class born later comes from gaps between parts of the set, as between the layers of a roll. The
+# spanning tree of a closed curve leaves out its largest gap, which random samples make up to three times as long.
+LATE, LATE_CURVE = 2.0, 3.0
 THRESHOLD = {2: 7.0, 3: 5.0}  # covering radii up to which H2 of surfaces and 3-manifolds is followed: enough, and cheap
 
 
@@ -104,7 +106,9 @@ def diagrams(points: Float[np.ndarray, "n Q"], dimension: float) -> list[Diagram
     """
     points = points[:: max(1, len(points) // MOST)]
     if dimension < 1.5:
-        return _bars(points, NET_LINE, 2)
+        return _bars(points, NET_LINE, 2, late=LATE_CURVE)
+    isolation = neighbours(points, points, min(6, len(points)))[0][:, -1]
+    points = points[np.argsort(isolation)[: len(points) - int(ISOLATED * len(points))]]
     found = _bars(points, NET, 2)
     if dimension < 3.5:
         limit = THRESHOLD[round(dimension)]
@@ -112,23 +116,25 @@ def diagrams(points: Float[np.ndarray, "n Q"], dimension: float) -> list[Diagram
     return found
 
 
-def _bars(points: Float[np.ndarray, "n Q"], count: int, coefficients: int, radii: float | None = None) -> list[Diagram]:
+def _bars(
+    points: Float[np.ndarray, "n Q"], count: int, coefficients: int, radii: float | None = None, late: float = LATE
+) -> list[Diagram]:
     """H1 of a net; H2 too where `radii` says up to how many covering radii to follow both."""
-    isolation = neighbours(points, points, min(6, len(points)))[0][:, -1]
-    points = points[np.argsort(isolation)[: len(points) - int(ISOLATED * len(points))]]
     rows, radius = farthest_points(points, max(30, min(count, len(points) // SHARE)))
     table = cdist(points[rows], points[rows])
-    connected = max(2 * radius, float(minimum_spanning_tree(table).data.max()))
+    latest = late * max(2 * radius, float(minimum_spanning_tree(table).data.max()))
     enclosing = float(table.max(1).min())  # the complex is a cone from here on
     limit, top = (enclosing, 1) if radii is None else (min(enclosing, radii * radius), 2)
     found = load("ripser").ripser(table, maxdim=top, distance_matrix=True, coeff=coefficients, thresh=limit)["dgms"]
-    return [_judged(q, coefficients, found[q], connected, limit, radius) for q in range(1, top + 1)]
+    return [_judged(q, coefficients, found[q], latest, limit, radius) for q in range(1, top + 1)]
 
 
-def _judged(degree: int, coefficients: int, bars: np.ndarray, connected: float, limit: float, radius: float) -> Diagram:
+def _judged(degree: int, coefficients: int, bars: np.ndarray, latest: float, limit: float, radius: float) -> Diagram:
     ratio = np.where(np.isfinite(bars[:, 1]), bars[:, 1], limit) / bars[:, 0].clip(1e-300)
-    early = bars[:, 0] <= LATE * connected
+    early = bars[:, 0] <= latest
     threshold, margin = _parting(ratio[early], *RATIO[degree])
+    if (~early & (bars[:, 0] <= 2 * latest) & (ratio >= RATIO[degree][1])).any():
+        margin = 1.0  # a large hole, but born between early and late
     return Diagram(degree, coefficients, bars, early & (ratio > threshold), margin, radius, limit)
 
 

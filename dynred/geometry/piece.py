@@ -118,7 +118,7 @@ class Piece:
             return False
         m = self.manifold
         if m is None:
-            return True if k > 2 * self.dimension else None
+            return True if k > 2 * max(self.dimension, self.spread[1]) else None
         if m == 0 or k >= max(1, 2 * m):
             return True
         if self.kind in ("arc", "disc"):

@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist
 from dynred.geometry.sample import farthest_points
 
 NET = 800
+FINE = 0.25  # of the diameter: far must begin nearer than this for the net to tell anything
 NEAR = 6.0  # covering radii: closer pairs tell whether a tangent is lost, farther ones whether two parts meet
 SHRUNK = 0.3  # least factor by which the projection may shorten close pairs
 
@@ -15,7 +16,7 @@ def injective_from(points: Float[np.ndarray, "n Q"]) -> int:
     """The least k such that the projection to the first k POD coordinates is one-to-one at the sample's resolution.
 
     Far pairs must stay farther apart than the balls around them that the net leaves unseen, close pairs must keep a
-    third of their distance. Q, the rank, always is.
+    third of their distance. Q, the rank, always is, and nothing less where the net is coarse.
 
     Args:
         points: POD coordinates, by decreasing energy.
@@ -26,7 +27,7 @@ def injective_from(points: Float[np.ndarray, "n Q"]) -> int:
     pairs = np.triu_indices(len(net), 1)
     distance = table[pairs]
     far = distance >= NEAR * radius
-    if not far.any():
+    if NEAR * radius > FINE * distance.max():
         return points.shape[1]
     needed = np.where(far, 2 * radius, SHRUNK * distance)
     square = np.zeros(len(distance))

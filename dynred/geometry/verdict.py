@@ -126,11 +126,11 @@ class Verdict:
     def ks(self) -> range:
         """The k that a verdict is given for: from 1 to the first that is possible, or that is asked about."""
         first = self._first()
-        last = first if first is not None else min(20, 2 * math.ceil(self.dimension) + 1)
+        last = first if first is not None else min(20, 2 * math.ceil(self.dimension_range[1]) + 1)
         return range(1, max(last, self.latent_dim or 1) + 1)
 
     def _first(self) -> int | None:
-        most = max(self.projects_from, 2 * math.ceil(self.dimension) + 1)
+        most = max(self.projects_from, 2 * math.ceil(self.dimension_range[1]) + 1)
         return next((k for k in range(1, most + 1) if self.possible(k)), None)
 
     @property
@@ -142,7 +142,7 @@ class Verdict:
         """
         kinds = [piece.kind for piece in self.pieces]
         first = self._first()
-        lines = Recommended(0, first if first is not None else math.floor(2 * self.dimension) + 1)
+        lines = Recommended(0, first if first is not None else math.floor(2 * self.dimension_range[1]) + 1)
         if any(kind == "surface" and p.orientable is False for kind, p in zip(kinds, self.pieces, strict=True)):
             return Recommended(0, 2, CHARTS_OF_SURFACE * len(self.pieces)) if lines.lines > 2 else lines
         if set(kinds) <= {"circle", "torus", "point", "arc"} and set(kinds) & {"circle", "torus"}:
@@ -173,9 +173,11 @@ class Verdict:
         return self.lower_bound(k) if self.possible(k) is False else 0.0
 
     def __str__(self) -> str:
-        return "\n".join([f"K: {self._what()}.", *(self._answer(k) for k in self.ks), self._advice(), self._sure()])
+        answers = [f"{k} coordinate{'s' if k > 1 else ''}: {self.answer(k)}" for k in self.ks]
+        return "\n".join([f"K: {self.what()}.", *answers, self.advice(), self.sure()])
 
-    def _what(self) -> str:
+    def what(self) -> str:
+        """What K is, in a line."""
         low, high = self.dimension_range
         size = f"dimension {self.dimension:.3g} (estimators from {low:.3g} to {high:.3g})"
         names = [NAMES[piece.kind] for piece in self.pieces]
@@ -184,25 +186,26 @@ class Verdict:
         holes = ", ".join("?" if b is None else str(b) for b in self.betti)
         return f"{', '.join(counted)}{rest}; {size}; Betti numbers {holes}"
 
-    def _answer(self, k: int) -> str:
-        """One line on k coordinates."""
-        word = "coordinate" if k == 1 else "coordinates"
+    def answer(self, k: int) -> str:
+        """What k Euclidean coordinates can do, in words."""
         if self.possible(k):
-            return f"{k} {word}: possible."
+            return "possible."
         if self.possible(k) is None:
-            return f"{k} {word}: cannot be known from this sample."
+            return "cannot be known from this sample."
         bound = self.lower_bound(k)
-        size = f"is at least {bound:.3g}" if bound > 0 else "stays above zero"
+        size = f"is at least about {bound:.3g}" if bound > 0 else "stays above zero"
         return (
-            f"{k} {word}: obstructed. Whatever the network, its largest error {size}. It can be small on average: "
-            "training pushes it onto a seam K0 that becomes thin but cannot vanish, along which K is cut open."
+            f"obstructed. Whatever the network, its largest error {size}. It can be small on average: training pushes "
+            "it onto a seam K0, along which K is cut open, that becomes thin but cannot vanish."
         )
 
-    def _advice(self) -> str:
+    def advice(self) -> str:
+        """The latent space that works, in words."""
         note = "" if self._first() is not None else ", enough by the embedding theorem if the dimension is right"
         return f"Recommended latent space: {self.recommended}{note}."
 
-    def _sure(self) -> str:
+    def sure(self) -> str:
+        """How sure all this is, in words."""
         return f"Confidence: {self.confidence}."
 
 

@@ -1,0 +1,82 @@
+"""`dynred inspect`: which latent spaces can carry K, before training."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from dynred.cli.base import Arguments, AsJson, Parameters, pairs, show, stderr, working
+from dynred.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dynred.geometry.verdict import Verdict
+    from dynred.optimise import Progress
+    from dynred.trajectories import Trajectories
+
+
+def inspect(
+    source: str,
+    /,
+    *,
+    latent_dim: int | None = None,
+    out: Path | None = None,
+    n: Annotated[int, Parameter(name=["--n", "-n"])] = 64,
+    seed: int = 0,
+    with_: Arguments = None,
+    set_: Parameters = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say before training which latent spaces can carry the set of long-time states: dimension, holes, reach, verdict.
+
+    Parameters
+    ----------
+    source: Name of a system, a .py file that defines one, or data (.npz, .zarr, .nc; an .npz of points holds `states`).
+    latent_dim: A number of latent coordinates to answer for in any case.
+    out: Where to put a page with figures, e.g. page.html.
+    n: Number of trajectories to simulate.
+    seed: Decides initial states and sub-samples.
+    """
+    from dynred.geometry.inspection import inspect as inspect_data
+    from dynred.rng import generator
+
+    if out is not None and out.suffix != ".html":
+        raise InputError(f"out must be a file ending in .html, got {out}.")
+    with working() as runtime:
+        data = _data(source, n, seed, pairs(with_ or []), pairs(set_ or []), runtime.progress)
+        found = inspect_data(data, rng=generator(seed, "inspect"), latent_dim=latent_dim, progress=runtime.progress)
+    name = Path(source).stem
+    if as_json:
+        show(name, (), (), found.to_dict(), True)
+    else:
+        _print(name, found)
+    if out is not None:
+        from dynred.report.inspection.page import write_inspection
+
+        write_inspection(out, found, name)
+        stderr.print(f"The page is {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _data(
+    source: str, n: int, seed: int, arguments: dict[str, Any], parameters: dict[str, Any], progress: "Progress"
+) -> "Trajectories | Tensor":
+    from dynred.geometry.source import load_data
+    from dynred.rng import generator
+    from dynred.simulate import simulate
+    from dynred.storage import SUFFIXES
+    from dynred.system import find_system
+
+    if Path(source).suffix in SUFFIXES:
+        if arguments or parameters:
+            raise InputError(f"--with and --set must be left out for data, got {source}.")
+        return load_data(source)
+    system = find_system(source, **arguments)
+    return simulate(system, n, rng=generator(seed, "train"), parameters=parameters, progress=progress)
+
+
+def _print(name: str, found: "Verdict") -> None:
+    rows = [(str(k), found.answer(k)) for k in found.ks]
+    show(f"{name}: {found.what()}", ("coordinates", "verdict"), rows, None, False)
+    sys.stdout.write(f"{found.advice()}\n{found.sure()}\n")

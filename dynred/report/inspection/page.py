@@ -1,0 +1,90 @@
+"""The page of an inspection: one HTML file that needs nothing beside itself."""
+
+import base64
+import io
+import math
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import jinja2
+import matplotlib
+
+from dynred import plugins
+from dynred.files import write_text
+from dynred.geometry.piece import Piece
+from dynred.geometry.verdict import NAMES, Verdict
+from dynred.report.base import STYLE
+from dynred.report.inspection.base import Picture
+
+FOLDER = "dynred.report.inspection"
+MOST = 20  # components in the table
+_MEDIA = {"svg": "image/svg+xml", "png": "image/png"}
+_WORDS = {True: ("yes", "possible"), False: ("no", "obstructed"), None: ("unknown", "cannot be known")}
+
+
+class Drawn(NamedTuple):
+    """A picture as the page takes it: the image as a data URI."""
+
+    title: str
+    caption: str
+    uri: str
+
+
+def write_inspection(path: str | Path, verdict: Verdict, name: str) -> None:
+    """Writes the page of a verdict, moved into place.
+
+    Args:
+        path: of the page.
+        verdict: what `inspect` returned.
+        name: of the system or the data.
+    """
+    write_text(path, render(verdict, name))
+
+
+def render(verdict: Verdict, name: str) -> str:
+    """The page as text; the same verdict gives the same text."""
+    source = resources.files(FOLDER).joinpath("page.html").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(source).render(
+        title=f"{name}: which latent space?",
+        what=verdict.what(),
+        advice=verdict.advice(),
+        sure=verdict.sure(),
+        answers=[(k, *_WORDS[verdict.possible(k)], _bound(verdict, k)) for k in verdict.ks],
+        components=[_row(piece) for piece in verdict.pieces[:MOST]],
+        pictures=pictures(verdict),
+    )
+
+
+def pictures(verdict: Verdict) -> list[Drawn]:
+    """Every picture that applies, drawn, in order."""
+    found = [item() for item in plugins.classes(FOLDER, Picture)]
+    with matplotlib.rc_context(dict(STYLE)):
+        return [
+            Drawn(picture.title, picture.caption(verdict), _uri(picture, verdict))
+            for picture in sorted(found, key=lambda picture: picture.order)
+            if picture.applies(verdict)
+        ]
+
+
+def _uri(picture: Picture, verdict: Verdict) -> str:
+    buffer = io.BytesIO()
+    # Neither date nor version: the same page is the same file.
+    metadata = {"Date": None, "Creator": None} if picture.kind == "svg" else {"Software": None}
+    picture.draw(verdict).savefig(buffer, format=picture.kind, metadata=metadata)
+    return f"data:{_MEDIA[picture.kind]};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _bound(verdict: Verdict, k: int) -> str:
+    bound = verdict.lower_bound(k)
+    return f"{bound:.3g}" if verdict.possible(k) is False and bound > 0 else ""
+
+
+def _row(piece: Piece) -> tuple[str, ...]:
+    holes = ", ".join("?" if b is None else str(b) for b in piece.betti[1:])
+    boundary = {True: "none", False: "yes", None: "not clear"}[piece.closed]
+    reach = "" if piece.reach is None else f"{piece.reach:.3g}" if math.isfinite(piece.reach) else "infinite"
+    return NAMES[piece.kind], str(piece.points), f"{piece.dimension:.3g}", holes, boundary, reach
