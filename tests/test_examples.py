@@ -15,12 +15,19 @@ def load(name):
 
 
 def test_the_published_model_is_compared_with_ours(tmp_path, capsys):
-    found = load("linot_graham_2022").main(tmp_path / "run", reducer_steps=150, dynamics_steps=150, train=32, test=8)
+    found = load("linot_graham_2022").main(tmp_path / "run", steps=100, train=32, test=8, terms=200)
     assert {path.name for path in (tmp_path / "run").iterdir()} >= {"model.safetensors", "evaluation.json"}
     assert "1.12e-06" in capsys.readouterr().out
     # Even this little training beats POD by far; the full one is measured in the README.
     assert found.reconstruction.nmse < 0.1 * found.baselines["pod"]["reconstruction"].nmse
     assert found.rollout.valid_time.median > 2 * found.baselines["linear"]["rollout"].valid_time.median
+
+
+def test_the_same_goes_without_the_equation_from_samples_alone(tmp_path):
+    main = load("linot_graham_2022").main
+    found = main(tmp_path / "run", steps=50, train=20, terms=200, from_data=True, duration=40.0)
+    assert found.test["trajectories"] == 2
+    assert found.rollout.valid_time.median > 10
 
 
 def test_the_ring_of_oscillators_is_carried_by_two_coordinates(tmp_path):
@@ -32,6 +39,6 @@ def test_the_ring_of_oscillators_is_carried_by_two_coordinates(tmp_path):
 @pytest.mark.slow
 def test_kuramoto_sivashinsky_reaches_what_the_readme_says(tmp_path):
     found = load("linot_graham_2022").main(tmp_path / "run")
-    assert found.reconstruction.nmse <= 4e-7
-    assert found.rollout.valid_time.median >= 85
+    assert found.reconstruction.nmse <= 1e-7
+    assert found.rollout.valid_time.median >= 100
     assert found.rollout.diverged == 0
