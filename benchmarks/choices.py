@@ -14,13 +14,17 @@ from pathlib import Path
 
 import torch
 
+from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
+from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.files import write_json
 from dynred.forecast import forecast
 from dynred.metrics.valid_time import ValidTime
 from dynred.model import ReducedModel
 from dynred.optimise import TrainingSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.reducers.base import ReducerSpec
+from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.system import find_system
@@ -29,7 +33,7 @@ LATENT_DIM = 8
 HORIZON = 201  # snapshots, one time unit apart
 
 
-def reducers() -> dict[str, AutoencoderSpec]:
+def reducers() -> dict[str, ReducerSpec]:
     """The default autoencoder and its alternatives, one change each."""
     default = AutoencoderSpec(LATENT_DIM)
     steps = default.training
@@ -45,16 +49,23 @@ def reducers() -> dict[str, AutoencoderSpec]:
             default, training=dataclasses.replace(steps, learning_rate=steps.learning_rate / 2)
         ),
         "depth 3": dataclasses.replace(default, depth=3),
+        "polynomial manifold": PolynomialManifoldSpec(LATENT_DIM),
     }
 
 
-def fields() -> dict[str, NeuralODESpec]:
+def fields() -> dict[str, DynamicsSpec]:
     """The default neural ODE and its alternatives, one change each."""
     default = NeuralODESpec()
     steps = default.training
+    bare = dataclasses.replace(default, start=None)
     fine = TrainingSpec(steps=300, batch_size=256, learning_rate=2e-4)
     return {
         "default": default,
+        "polynomial alone": PolynomialODESpec(),
+        "no polynomial to start from": bare,
+        "the same, 2 x the steps": dataclasses.replace(
+            bare, training=dataclasses.replace(steps, steps=2 * steps.steps)
+        ),
         "Adam alone": dataclasses.replace(default, training=dataclasses.replace(steps, muon=0.0)),
         "silu": dataclasses.replace(default, activation="silu"),
         "half the Muon rate": dataclasses.replace(default, training=dataclasses.replace(steps, muon=steps.muon / 2)),

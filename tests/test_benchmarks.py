@@ -25,7 +25,7 @@ import one_interval
 from one_interval import OneIntervalSpec, OneIntervalTraining, Pairs, TorchdiffeqTraining, trainings
 from training_curves import Curve, Point, Score, compare
 
-SPEC = NeuralODESpec(width=16, depth=2, training=TrainingSpec(steps=1, learning_rate=1e-30))
+SPEC = NeuralODESpec(width=16, depth=2, start=None, training=TrainingSpec(steps=1, learning_rate=1e-30))
 
 
 def rotation(lengths: tuple[int, ...] = (30, 20)) -> Trajectories:
