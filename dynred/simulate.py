@@ -2,27 +2,67 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, overload
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from torch import Tensor
 
 from dynred import plugins
-from dynred.checks import finite, increasing, integer, refuse
-from dynred.errors import DivergenceError
+from dynred.checks import finite, increasing, integer, positive, refuse
+from dynred.events import Crossings, Event, check_events
+from dynred.integrate import FINISHED, Solved, integrate
+from dynred.jacobian import direction
 from dynred.optimise import Progress, silent
-from dynred.solvers.base import Solver
+from dynred.rng import generator
+from dynred.solvers.base import Deadline, Solver
 from dynred.solvers.etdrk4 import ETDRK4
 from dynred.solvers.explicit import Explicit
-from dynred.solvers.stiff import Stiff
+from dynred.solvers.stiff import LARGEST, Stiff
+from dynred.stored import StoredTrajectories
+from dynred.stream import Plan, check_streamable, stream
 from dynred.system import Parameters, System, SystemField, VectorField
 from dynred.trajectories import Trajectories
 
 STIFF = 200.0  # fastest decay times the time between snapshots from which an explicit solver loses to an implicit one
-GROWTH = 1e8  # a state so many times larger than the initial ones (or than 1) has diverged
-DENSE = 1000  # largest dimension whose Jacobian is looked at to decide on stiffness
+DENSE = 300  # dimension up to which all eigenvalues are computed to find the fastest decay
 
 
+@overload
+def simulate(
+    system: System,
+    n: int | None = ...,
+    times: Float[Tensor, " T"] | Sequence[Float[Tensor, " T"]] | None = ...,
+    *,
+    rng: torch.Generator,
+    initial: Float[Tensor, "N D"] | None = ...,
+    parameters: Parameters | None = ...,
+    solver: str | Solver = ...,
+    transient: float | None = ...,
+    events: Sequence[Event] = ...,
+    time_limit: float | None = ...,
+    store: None = ...,
+    progress: Progress = ...,
+) -> Trajectories: ...
+@overload
+def simulate(
+    system: System,
+    n: int | None = ...,
+    times: Float[Tensor, " T"] | None = ...,
+    *,
+    rng: torch.Generator,
+    initial: Float[Tensor, "N D"] | None = ...,
+    parameters: Parameters | None = ...,
+    solver: str | Solver = ...,
+    transient: float | None = ...,
+    events: Sequence[Event] = ...,
+    time_limit: float | None = ...,
+    store: str | Path,
+    progress: Progress = ...,
+) -> StoredTrajectories: ...
 def simulate(
     system: System,
     n: int | None = None,
@@ -33,8 +73,11 @@ def simulate(
     parameters: Parameters | None = None,
     solver: str | Solver = "auto",
     transient: float | None = None,
+    events: Sequence[Event] = (),
+    time_limit: float | None = None,
+    store: str | Path | None = None,
     progress: Progress = silent,
-) -> Trajectories:
+) -> Trajectories | StoredTrajectories:
     """Trajectories of a system, with their exact velocities, in float64.
 
     Args:
@@ -48,20 +91,42 @@ def simulate(
             system draws them and `initial` is not given.
         solver: `auto`, `explicit`, `stiff`, `etdrk4` or another solver's name, or a Solver with settings.
         transient: time simulated and dropped before times[0]; default: the system's.
+        events: functions of time and state whose zeros are reported, or end a trajectory. What they found stands in
+            the attribute `events`: of each by name, the lists `trajectory`, `t` and `state`.
+        time_limit: seconds after which the work stops. What was computed is kept: trajectories end where they were.
+            The attribute `status` says of each `finished`, `time limit`, or `event` and its name; those that did not
+            get past their transient are left out, the attribute `not_started` has their numbers.
+        store: a path ending in .zarr. The trajectories are written there block after block and never held all at
+            once. Interrupted by anything, the same call goes on where it stopped and ends with the same store, bit
+            for bit; a time limit is such an interruption. Every block draws from a stream of its own, so that the
+            initial states are others than without a store. Of `events`, terminal ones are allowed.
         progress: receives reports.
 
     Returns:
         Trajectories whose attributes name the system, its arguments and the solver, with the reason for it. Where the
-        system is seen through an observation, their states and velocities are those that are seen.
+        system is seen through an observation, their states and velocities are those that are seen. With `store`, a
+        view of the store, which gives its trajectories part by part.
 
     Raises:
-        InputError: a wrong width of `initial`, times that do not increase, unknown parameters, a bad right-hand side.
-        DivergenceError: a trajectory left every bound; names it, its time, and what to try.
+        InputError: a wrong width of `initial`, times that do not increase, unknown parameters, a bad right-hand side,
+            a `store` of another system, settings or seed.
+        DivergenceError: a trajectory left every bound, or its right-hand side is not finite; names it, its time, and
+            what to try.
+        FileFormatError: `store` could not be written; what was written before stays readable.
     """
     grids = _grids(system, times)
     count = _count(n, initial, times, grids)
-    given: Parameters = _per_trajectory(parameters, count)
-    if initial is None:
+    asked, found_events = _per_trajectory(parameters, count), check_events(tuple(events))
+    if time_limit is not None:
+        positive("time_limit", time_limit)
+    if store is not None:
+        check_streamable(grids, found_events)
+    given: Parameters = asked
+    if store is not None and initial is None:
+        # What a few states need to choose a solver; the blocks draw their own.
+        given = system.draw_parameters(1, generator(0, "look"), {k: v[:1] if v.ndim else v for k, v in asked.items()})
+        x0 = system.initial(1, generator(0, "look"), given)
+    elif initial is None:
         given = system.draw_parameters(count, rng, given)
         x0 = system.initial(count, rng, given)
     else:
@@ -75,17 +140,6 @@ def simulate(
         raise refuse("transient", ">= 0", dropped)
     field = system.bind(given)
     method, reason = choose_solver(field, x0, grids[0], solver)
-    members = [torch.arange(count)] if len(grids) == 1 else [torch.tensor([i]) for i in range(count)]
-    if len(grids) > 1:
-        grids, members = _merge_equal(grids)
-    parts = []
-    for done, (grid, rows) in enumerate(zip(grids, members, strict=True)):
-        progress("simulate", done, len(grids))
-        parts.append(_seen(system, _solve(field.rows(rows), x0[rows], grid, dropped, method, rows)))
-    progress("simulate", len(grids), len(grids))
-    order = torch.argsort(torch.cat(members))
-    found = Trajectories.concatenate(parts)[order]
-    values = {name: value.expand(count).clone() for name, value in field.parameters.items()}
     attributes = {
         "system": system.name,
         "arguments": dict(system.arguments),
@@ -93,7 +147,61 @@ def simulate(
         "solver_reason": reason,
         "transient": float(dropped),
     }
+    if store is not None:
+        key = int(torch.randint(2**62, (1,), generator=rng))
+        start = None if initial is None else x0
+        plan = Plan(system, method, count, grids[0], float(dropped), asked, start, key, found_events, attributes)
+        return stream(plan, store, time_limit, progress)
+    members = [torch.arange(count)]
+    if len(grids) > 1:
+        grids, members = _merge_equal(grids)
+    deadline, parts = Deadline(time_limit), []
+    for done, (grid, rows) in enumerate(zip(grids, members, strict=True)):
+        progress("simulate", done, len(grids))
+        limited = method if time_limit is None else replace(method, time_limit=deadline.left())
+        here = field.rows(rows)
+        parts.append(integrate(system, here, x0[rows], grid, limited, dropped=dropped, events=found_events, first=rows))
+    progress("simulate", len(grids), len(grids))
+    return _gathered(parts, members, field, attributes, found_events)
+
+
+def _gathered(
+    parts: list[Solved],
+    members: list[Int[Tensor, " n"]],
+    field: SystemField,
+    attributes: dict[str, Any],
+    events: tuple[Event, ...],
+) -> Trajectories:
+    """The trajectories in order of their rows; what happened to them in their attributes."""
+    kept = torch.cat([rows[part.kept] for part, rows in zip(parts, members, strict=True)])
+    if len(kept) == 0:
+        raise refuse("time_limit", "long enough for the transient of one trajectory", "a shorter one")
+    order = torch.argsort(kept)
+    solved = [part.trajectories for part in parts if part.trajectories is not None]
+    found = solved[0] if len(solved) == 1 else Trajectories.concatenate(solved)[order]
+    rows = torch.cat(members)
+    status = [word for part in parts for word in part.status]
+    status = [status[i] for i in torch.argsort(rows).tolist()]
+    if events or set(status) != {FINISHED}:
+        attributes["status"] = [status[i] for i in kept[order].tolist()]
+    if len(kept) < len(rows):
+        attributes["not_started"] = [i for i, word in enumerate(status) if i not in set(kept.tolist())]
+    if events:
+        place = {row: i for i, row in enumerate(kept[order].tolist())}
+        attributes["events"] = {event.name: _crossings(parts, members, event.name, place) for event in events}
+    values = {name: value.expand(len(rows))[kept[order]].clone() for name, value in field.parameters.items()}
     return replace(found, parameters=values, attributes=attributes)
+
+
+def _crossings(parts: list[Solved], members: list[Tensor], name: str, place: dict[int, int]) -> dict[str, list[Any]]:
+    """Trajectory, time and state of every crossing, as plain data, in order."""
+    found: list[tuple[int, float, list[float]]] = []
+    for part, rows in zip(parts, members, strict=True):
+        one: Crossings = part.crossings[name]
+        numbers = [place[i] for i in rows[one.row].tolist()]
+        found += zip(numbers, one.t.tolist(), one.x.tolist(), strict=True)
+    found.sort(key=lambda crossing: crossing[:2])
+    return {key: [crossing[i] for crossing in found] for i, key in enumerate(("trajectory", "t", "state"))}
 
 
 def choose_solver(
@@ -118,16 +226,23 @@ def choose_solver(
         return ETDRK4(), "the system has a semilinear split"
     if system.stiff is not None:
         return (Stiff(), "the system is declared stiff") if system.stiff else (Explicit(), "declared not stiff")
-    if system.dim > DENSE:
-        return Explicit(), f"more than {DENSE} dimensions and not declared stiff"
     gap = float(torch.diff(times).median()) if len(times) > 1 else system.time_scale
     rate = fastest_decay(field.rows(slice(0, 1)), x0[:1], times[0])
     words = f"its fastest decay is {rate * gap:.3g} per sampling time at an initial state"
-    return (Stiff(), f"stiff: {words}") if rate * gap > STIFF else (Explicit(), f"not stiff: {words}")
+    if rate * gap <= STIFF:
+        return Explicit(), f"not stiff: {words}"
+    if system.dim > LARGEST and system.jacobian_pattern is None:
+        return Explicit(), f"{words}, but its Jacobian is dense in {system.dim} dimensions"
+    return Stiff(), f"stiff: {words}"
 
 
 def fastest_decay(field: SystemField, x: Float[Tensor, "1 D"], t: Tensor) -> float:
-    """The largest -Re(eigenvalue) of the Jacobian at a state, per time unit; 0 where nothing decays."""
+    """The largest -Re(eigenvalue) of the Jacobian at a state, per time unit; 0 where nothing decays.
+
+    In more than 300 dimensions by Arnoldi iterations on directional derivatives, to a few per cent; no matrix is made.
+    """
+    if field.dim > DENSE:
+        return _fastest_decay_by_iteration(field, x, t)
     if field.differentiable:
         jacobian = torch.func.jacfwd(lambda y: field(t, y[None])[0])(x[0])
     else:
@@ -138,38 +253,24 @@ def fastest_decay(field: SystemField, x: Float[Tensor, "1 D"], t: Tensor) -> flo
     return max(0.0, -float(values.real.min()))
 
 
-def _solve(field: SystemField, x0: Tensor, grid: Tensor, dropped: float, method: Solver, rows: Tensor) -> Trajectories:
-    start = torch.cat([grid[:1] - dropped, grid]) if dropped > 0 else grid
-    states = method.solve(field, x0, start, GROWTH * max(1.0, float(x0.abs().max())))
-    gone = ~torch.isfinite(states).all(-1)
-    if gone.any():
-        _raise_divergence(gone, start, rows, method)
-    states = states[:, 1:] if dropped > 0 else states
-    t = grid.expand(len(x0), -1)
-    wide = {name: value[:, None].expand(t.shape) if value.ndim else value for name, value in field.parameters.items()}
-    velocities = replace(field, parameters=wide)(t, states)
-    if not torch.isfinite(velocities).all():
-        _raise_divergence(~torch.isfinite(velocities).all(-1), grid, rows, method)
-    return Trajectories.from_stacked(states, grid, velocities)
+def _fastest_decay_by_iteration(field: SystemField, x: Float[Tensor, "1 D"], t: Tensor) -> float:
+    size = x.abs().max().clamp_min(1e-3)
 
+    def along(v: Tensor) -> Tensor:
+        if field.differentiable:
+            return torch.func.jvp(lambda y: field(t, y), (x,), (v,))[1]  # type: ignore[return-value] # its stub
+        h = 1e-6 * size / v.abs().max().clamp_min(1e-300)
+        return (field(t, x + h * v) - field(t, x - h * v)) / (2 * h)
 
-def _seen(system: System, solved: Trajectories) -> Trajectories:
-    return solved if system.observation is None else solved.map(system.observation.map)
+    def product(v: np.ndarray) -> np.ndarray:
+        return along(torch.from_numpy(v.copy())[None])[0].detach().numpy()
 
-
-def _raise_divergence(gone: Tensor, times: Tensor, rows: Tensor, method: Solver) -> None:
-    first = torch.where(gone.any(1), gone.int().argmax(1), gone.shape[1])
-    row = int(first.argmin())
-    last = float(times[max(int(first[row]) - 1, 0)])
-    trajectory = int(rows[row])
-    name = type(method).__name__
-    advice = "a smaller `step`" if hasattr(method, "step") and not hasattr(method, "rtol") else "a smaller `rtol`"
-    raise DivergenceError(
-        f"Trajectory {trajectory} diverged after t = {last:g} ({int(gone.any(1).sum())} of {len(gone)} did). "
-        f"Try {advice} of {name}, another solver (`stiff` for stiff systems), or other initial states and parameters.",
-        trajectory,
-        last,
-    )
+    operator = LinearOperator((field.dim, field.dim), product, dtype=np.float64)
+    try:
+        values = eigs(operator, 1, which="SR", v0=direction(field.dim).numpy(), tol=0.03, return_eigenvectors=False)
+    except ArpackError:  # no convergence: nothing stands out
+        return 0.0
+    return max(0.0, -float(values.real.min()))
 
 
 def _grids(system: System, times: object) -> list[Tensor]:

@@ -20,10 +20,9 @@ from torch import Tensor
 from dynred.checks import finite, refuse
 from dynred.errors import FileFormatError, InputError, MissingExtraError
 from dynred.files import moved_into_place
+from dynred.stored import CHUNK_BYTES, SCHEMA, StoredTrajectories, progress_path
 from dynred.trajectories import Trajectories
 
-SCHEMA = 1
-CHUNK_BYTES = 8 * 2**20  # of one zarr chunk: large enough to stream, small enough to keep several in memory
 SUFFIXES = (".zarr", ".npz", ".nc")
 
 
@@ -54,6 +53,8 @@ def save_trajectories(trajectories: Trajectories, path: str | Path) -> None:
 
 def load_trajectories(path: str | Path) -> Trajectories:
     """Reads trajectories from .zarr, .npz or .nc, as `save_trajectories` writes them or as the module describes.
+
+    Of a store that `simulate` has not finished, what is written so far.
 
     Raises:
         InputError: arrays that do not fit together, or another suffix.
@@ -123,12 +124,20 @@ def _read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict]:
 
 def _read_dataset(path: Path, suffix: str) -> tuple[dict[str, np.ndarray], dict]:
     engine = {"engine": "zarr", "consolidated": False} if suffix == ".zarr" else {"engine": "h5netcdf"}
+    if suffix == ".zarr" and progress_path(path).exists():
+        return _read_unfinished(path)
     with xarray.open_dataset(path, decode_times=False, **engine) as opened:  # type: ignore[arg-type]
         if int(opened.attrs.get("dynred_schema", SCHEMA)) > SCHEMA:
             newer = opened.attrs["dynred_schema"]
             raise InputError(f"{path} must be of schema {SCHEMA} or older, got {newer}. Install a newer dynred.")
         arrays = {str(name): opened[name].to_numpy() for name in opened.variables}
         return arrays, json.loads(opened.attrs.get("dynred_attributes", "{}"))
+
+
+def _read_unfinished(path: Path) -> tuple[dict[str, np.ndarray], dict]:
+    stored = StoredTrajectories(path)
+    found = stored.load()
+    return _arrays(found), dict(stored.attributes)
 
 
 def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) -> Trajectories:

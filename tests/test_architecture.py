@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors rng checks files modes",
+    "errors rng checks files modes numpy_model export",
     "spec plugins bootstrap righthand jacobian spectral nets optimise latent_space polynomials",
     "system trajectories phases direct polynomials",
     "storage stored velocities catalogue solvers observe obstruction",
@@ -27,6 +27,9 @@ LAYERS = (
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 WITHIN = {  # who may import whom of the same layer
     ("checks", "errors"),
+    ("export", "checks"),
+    ("export", "numpy_model"),
+    ("numpy_model", "errors"),
     ("files", "errors"),
     ("latent_space", "spec"),
     ("optimise", "nets"),

@@ -95,6 +95,10 @@ class Deadline:
         """Whether it is over."""
         return self._end is not None and time.monotonic() >= self._end
 
+    def left(self) -> float | None:
+        """Seconds until then, >= 0; None for no end of them."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
 
 def unreached(states: Float[Tensor, "N T D"], times: Float[Tensor, " T"], stopped: float) -> Float[Tensor, "N T D"]:
     """`states`, infinite after the time `stopped` at which a deadline ended the work, but for those that diverged."""

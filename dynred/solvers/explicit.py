@@ -8,11 +8,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import one_of, positive, refuse
-from dynred.solvers.base import LIMIT, Solver, end_at_blow_up
+from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
 from dynred.system import VectorField
 
+SPAN = 16  # outputs between which fixed steps look whether they are overdue and keep what they have
 ADAPTIVE = ("dopri8", "dopri5", "bosh3", "adaptive_heun", "fehlberg2")
 FIXED = ("euler", "midpoint", "heun2", "heun3", "rk4")
+
+
+class _Overdue(Exception):
+    """Ends the fixed steps of torchdiffeq."""
 
 
 @dataclass(frozen=True)
@@ -43,28 +48,46 @@ class Explicit(Solver):
         self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
     ) -> Float[Tensor, "N T D"]:
         """See `Solver.solve`; differentiable in x0 and in the weights of `field`."""
+        return self._solve(field, x0, times, limit, Deadline(self.time_limit))
+
+    def _solve(self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline) -> Tensor:
         if len(times) == 1 or len(x0) == 0:
             return end_at_blow_up(x0[:, None].expand(-1, len(times), -1), limit)
+        if self.time_limit is not None and self.method in FIXED and len(times) > SPAN + 1:
+            return self._by_spans(field, x0, times, limit, deadline)
         try:
-            return end_at_blow_up(self._integrate(field, x0, times, limit), limit)
+            return self._integrate(field, x0, times, limit, deadline)
+        except _Overdue:
+            return unreached(x0[:, None].expand(-1, len(times), -1), times, float(times[0]))
         except AssertionError:  # torchdiffeq's word for: step size underflow, or too many steps
             if len(x0) > 1:
-                return self._by_halves(field, x0, times, limit)
-            return self._as_far_as_it_goes(field, x0, times, limit)
+                return self._by_halves(field, x0, times, limit, deadline)
+            return self._as_far_as_it_goes(field, x0, times, limit, deadline)
 
-    def _integrate(self, field: VectorField, x0: Tensor, times: Tensor, limit: float) -> Tensor:
+    def _integrate(self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline) -> Tensor:
         stopped = torch.zeros((), dtype=torch.bool, device=x0.device)
+        overdue: list[float] = []  # the time reached when the deadline passed: from then on everything stands still
+
+        def look_at_the_clock(t0: Tensor, x: Tensor, step: Tensor) -> None:
+            if overdue or not deadline.passed():
+                return
+            if self.method in FIXED:
+                raise _Overdue
+            overdue.append(float(t0))
 
         def velocity(t: Tensor, x: Tensor) -> Tensor:
             # A row beyond the limit or without a velocity stands still, or its steps would be those of the whole batch.
             # It slows down between once and twice the limit: a sudden stop would take ever smaller steps to cross.
             nonlocal stopped
+            if overdue:
+                return torch.zeros_like(x)
             v = field(t, x)
             defined = v.isfinite().all(-1, keepdim=True)
             pace = (2 - x.abs().amax(-1, keepdim=True) / limit).clamp(0, 1)
             stopped = stopped | ~defined.all()
             return torch.where(defined & (pace > 0), v * pace, 0.0)
 
+        velocity.callback_step = look_at_the_clock  # type: ignore[attr-defined] # torchdiffeq calls it at every step
         adaptive = self.method in ADAPTIVE
         options = {"norm": largest_row, "max_num_steps": self.max_steps} if adaptive else {"step_size": self.step}
         out = torchdiffeq.odeint(
@@ -78,21 +101,39 @@ class Explicit(Solver):
         )
         assert isinstance(out, Tensor)
         states = out.transpose(0, 1)
-        return _without_velocity_is_lost(field, states, times) if stopped else states
+        if stopped:
+            states = _without_velocity_is_lost(field, states, times)
+        states = end_at_blow_up(states, limit)
+        return unreached(states, times, overdue[0]) if overdue else states
 
-    def _by_halves(self, field: VectorField, x0: Tensor, times: Tensor, limit: float) -> Tensor:
+    def _by_spans(self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline) -> Tensor:
+        # Fixed steps cannot stand still quickly, but lose nothing by a new start.
+        parts = [x0[:, None]]
+        for start in range(0, len(times) - 1, SPAN):
+            now = parts[-1][:, -1]
+            if now.isinf().any():
+                late = torch.where(now.isnan(), torch.nan, torch.inf)[:, None]
+                return torch.cat([*parts, late.expand(-1, len(times) - 1 - start, -1)], 1)
+            parts.append(self._solve(field, now, times[start : start + SPAN + 1], limit, deadline)[:, 1:])
+        return torch.cat(parts, 1)
+
+    def _by_halves(self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline) -> Tensor:
         middle = len(x0) // 2
         halves = (slice(None, middle), slice(middle, None))
-        return torch.cat([self.solve(field.rows(half), x0[half], times, limit) for half in halves])
+        return torch.cat([self._solve(field.rows(half), x0[half], times, limit, deadline) for half in halves])
 
-    def _as_far_as_it_goes(self, field: VectorField, x0: Tensor, times: Tensor, limit: float) -> Tensor:
+    def _as_far_as_it_goes(
+        self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline
+    ) -> Tensor:
         out = torch.full((1, len(times), x0.shape[1]), torch.nan, dtype=x0.dtype, device=x0.device)
         out[:, 0] = x0
         for i in range(1, len(times)):
             try:
-                out[:, i] = self._integrate(field, out[:, i - 1], times[i - 1 : i + 1], limit)[:, -1]
+                out[:, i] = self._integrate(field, out[:, i - 1], times[i - 1 : i + 1], limit, deadline)[:, -1]
             except AssertionError:
                 break
+            if out[:, i].isinf().any():
+                return unreached(end_at_blow_up(out, limit), times, float(times[i - 1]))
         return end_at_blow_up(out, limit)
 
 

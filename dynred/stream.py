@@ -1,0 +1,173 @@
+"""Ensembles larger than memory: simulated block after block into a store, and on from there after an interruption.
+
+A block is a group of trajectories, followed together; where even a few trajectories are large, it is followed from one
+span of time to the next. Every block has a random stream of its own, so that the content does not depend on where
+a run was interrupted.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import refuse
+from dynred.errors import DynredError, FileFormatError
+from dynred.events import Event
+from dynred.integrate import OUT_OF_TIME, integrate
+from dynred.optimise import Progress
+from dynred.rng import generator
+from dynred.solvers.base import Deadline, Solver
+from dynred.stored import StoredTrajectories, StoreWriter
+from dynred.system import System
+from dynred.trajectories import Trajectories
+
+VALUES = 2**22  # numbers in the states of one block and span: 32 MB; a solver needs a few times as much
+ROWS = 64  # trajectories that are followed together even where each is large: batches make solvers fast
+SPAN = 16  # snapshots at least in a span of these
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that decides the content of a store.
+
+    Attributes:
+        system, method: the ODE and the solver.
+        count: number of trajectories N.
+        times: of their snapshots [T].
+        dropped: transient before the first.
+        given: parameters that were asked for, one value or one per trajectory.
+        initial: states of the ODE [N, D] to start from; None draws them.
+        key: names the random streams.
+        events: terminal ones.
+        attributes: of the trajectories.
+    """
+
+    system: System
+    method: Solver
+    count: int
+    times: Float[Tensor, " T"]
+    dropped: float
+    given: Mapping[str, Tensor]
+    initial: Float[Tensor, "N D"] | None
+    key: int
+    events: tuple[Event, ...]
+    attributes: Mapping[str, Any]
+
+    def block(self, first: int, size: int) -> tuple[dict[str, Tensor], Float[Tensor, "size D"]]:
+        """Parameters and initial states of the block that begins with trajectory `first`."""
+        here = {k: v[first : first + size] if v.ndim else v for k, v in self.given.items()}
+        if self.initial is not None:
+            return here, self.initial[first : first + size]
+        rng = generator(self.key, "block", first)
+        values = self.system.draw_parameters(size, rng, here)
+        return values, self.system.initial(size, rng, values)
+
+    def identity(self) -> dict[str, Any]:
+        """Plain JSON data that two plans share only if they give the same content."""
+        x = self.system.initial(2, generator(0, "identity"))
+        speed = self.system.bind()(torch.tensor(0.3, dtype=torch.float64), x)
+        return {
+            "system": self.system.name,
+            "arguments": {k: str(v) for k, v in self.system.arguments.items()},
+            "equation": _digest(x, speed),
+            "parameters": {name: float(value) for name, value in self.system.parameters.items()},
+            "parameters given": {name: _digest(value) for name, value in self.given.items()},
+            "initial": None if self.initial is None else _digest(self.initial),
+            "trajectories": self.count,
+            "times": _digest(self.times),
+            "transient": self.dropped,
+            "solver": replace(self.method, time_limit=None).to_dict(),
+            "seed": self.key,
+            "events": [[event.name, event.direction] for event in self.events],
+        }
+
+
+def stream(plan: Plan, path: str | Path, time_limit: float | None, progress: Progress) -> StoredTrajectories:
+    """Writes what is missing of a store, until it is complete or the time is over.
+
+    Raises:
+        InputError: the path holds something else, or a store of another plan.
+        DivergenceError: a trajectory diverged; what was written before stays.
+        FileFormatError: writing failed, as on a full disk; what was written before stays readable.
+    """
+    writer = StoreWriter(
+        path,
+        plan.identity(),
+        plan.attributes,
+        count=plan.count,
+        longest=len(plan.times),
+        dim=plan.system.dim,
+        parameters=sorted(plan.system.parameters),
+    )
+    deadline = Deadline(time_limit)
+    rows, columns = layout(plan)
+    try:
+        while not writer.finished and not deadline.passed():
+            progress("simulate", writer.mark.done, plan.count)
+            if not _next(plan, writer, rows, columns, deadline):
+                break
+        if writer.finished:
+            writer.finish()
+    except DynredError:
+        raise
+    except OSError as error:
+        found = f"{writer.mark.done} of {plan.count} trajectories in it are complete and readable"
+        advice = "Make room, then the same call goes on."
+        raise FileFormatError(f"{path} could not be written: {error}. {found}. {advice}") from error
+    progress("simulate", writer.mark.done, plan.count)
+    return StoredTrajectories(path)
+
+
+def layout(plan: Plan) -> tuple[int, int]:
+    """Trajectories in a block, and snapshots of each in a span."""
+    width, length = max(plan.system.dim, plan.system.underlying.dim), len(plan.times)
+    rows = max(1, VALUES // (width * length))
+    if plan.events:  # a trajectory may end anywhere, so that the next one's place is known only when it has
+        return min(rows, plan.count), length
+    rows = min(plan.count, max(rows, min(ROWS, max(1, VALUES // (width * SPAN)))))
+    return rows, min(length, max(1, VALUES // (width * rows)))
+
+
+def _next(plan: Plan, writer: StoreWriter, rows: int, columns: int, deadline: Deadline) -> bool:
+    """Simulates and writes the next span of the next block; False where the time was over before."""
+    mark, system = writer.mark, plan.system
+    size = min(rows, plan.count - mark.done)
+    values, x0 = plan.block(mark.done, size)
+    start, end = mark.columns, min(mark.columns + columns, len(plan.times))
+    dropped = plan.dropped
+    if start > 0:
+        assert mark.last is not None
+        x0, dropped = mark.last, float(plan.times[start] - plan.times[start - 1])
+    field = system.bind(values)
+    method = plan.method if deadline.left() is None else replace(plan.method, time_limit=deadline.left())
+    numbers = mark.done + torch.arange(size)
+    times = plan.times[start:end]
+    solved = integrate(system, field, x0, times, method, dropped=dropped, events=plan.events, first=numbers)
+    if OUT_OF_TIME in solved.status:
+        return False
+    filled = {name: value.expand(size) for name, value in field.parameters.items()}
+    assert isinstance(solved.trajectories, Trajectories)
+    writer.write(solved.trajectories, solved.last, filled, ends=end == len(plan.times))
+    return True
+
+
+def check_streamable(grids: list[Tensor], events: tuple[Event, ...]) -> None:
+    """Raises InputError for what a store cannot take."""
+    if len(grids) > 1:
+        raise refuse("times", "one vector for all trajectories with `store`", f"{len(grids)} of them")
+    for event in events:
+        if not event.terminal:
+            advice = "A store keeps snapshots, no crossings."
+            raise refuse(f"event {event.name}", "terminal with `store`", "one that is not", advice)
+
+
+def _digest(*tensors: Tensor) -> str:
+    content = hashlib.sha256()
+    for tensor in tensors:
+        content.update(repr(tuple(tensor.shape)).encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return content.hexdigest()[:16]
