@@ -1,6 +1,6 @@
 """From the points of one component to a `Piece`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -78,7 +78,7 @@ def examine(
     value, doubts_of_dimension = _dimension(curve, len(points))
     found = diagrams(points, value)
     piece = _judge(points, value, curve, found, noise)
-    return _with_doubts(piece, doubts_of_dimension), Evidence(curve, found)
+    return _doubted(piece, *doubts_of_dimension), Evidence(curve, found)
 
 
 def _dimension(curve: list[Dimension], count: int) -> tuple[float, list[Doubt]]:
@@ -99,31 +99,37 @@ def _judge(
     points: Float[np.ndarray, "n Q"], value: float, curve: list[Dimension], found: list[Diagram], noise: float
 ) -> Piece:
     betti, clear = _betti(found, value)
-    open_until = tuple(max((d.size for d in found if d.degree == q), default=0.0) for q in (1, 2))
-    spread = (min([value, *(level.spread[0] for level in curve[:1])]), max([value, curve[0].spread[1]]))
-    doubts = [] if clear else [Doubt("holes are not clearly told from sampling noise")]
+    unknown = Piece(
+        points=len(points),
+        dimension=value,
+        spread=(min(value, curve[0].spread[0]), max(value, curve[0].spread[1])),
+        manifold=None,
+        closed=None,
+        betti=betti,
+        open_until=tuple(max((d.size for d in found if d.degree == q), default=0.0) for q in (1, 2)),  # type: ignore[arg-type]
+        doubts=() if clear else (Doubt("holes are not clearly told from sampling noise"),),
+    )
     m = round(value)
-    common = {"points": len(points), "dimension": value, "spread": spread, "betti": betti, "open_until": open_until}
+    if m == 1 and (betti[1] or 0) > 1:
+        return _doubted(unknown, Doubt("it is a curve that branches, or touches itself"))
     if not (1 <= m <= min(HIGHEST, points.shape[1]) and abs(value - m) <= WHOLE):
-        doubts.append(Doubt(f"dimension {value:.3g} is that of no manifold seen clearly"))
-        return Piece(manifold=None, closed=None, doubts=tuple(doubts), **common)  # type: ignore[arg-type]
+        return _doubted(unknown, Doubt(f"dimension {value:.3g} is that of no manifold seen clearly"))
     net = points[farthest_points(points, max(30, min(NET if m > 1 else NET // 2, len(points) // SHARE)))[0]]
     at = tangents(net, points, m, noise=noise)
     if np.quantile(at.roughness, ROUGH[0]) > ROUGH[1] + 2 * noise / at.radius:
-        doubts.append(Doubt("it is not smooth everywhere at the sample's resolution: no manifold, or too few points"))
-        return Piece(manifold=None, closed=None, doubts=tuple(doubts), **common)  # type: ignore[arg-type]
+        says = "it is not smooth everywhere at the sample's resolution: no manifold, or too few points"
+        return _doubted(unknown, Doubt(says))
     closed, rim, unsure = _closed(at, m, betti)
     orientable, puzzle = _orientable(found) if m == 2 and closed else (None, [])
-    radius = reach(local_reach(at, points[:: max(1, len(points) // BEND)], noise=noise))
-    return Piece(
+    manifold = replace(
+        unknown,
         manifold=m,
         closed=closed,
         orientable=orientable,
-        reach=radius,
+        reach=reach(local_reach(at, points[:: max(1, len(points) // BEND)], noise=noise)),
         depth=depth(net, rim) if closed is False and rim.any() else 0.0,
-        doubts=(*doubts, *unsure, *puzzle),
-        **common,  # type: ignore[arg-type]
     )
+    return _doubted(manifold, *unsure, *puzzle)
 
 
 def _betti(found: list[Diagram], value: float) -> tuple[tuple[int, int | None, int | None], bool]:
@@ -141,11 +147,7 @@ def _closed(at: Tangents, m: int, betti: tuple) -> tuple[bool | None, np.ndarray
     enough = 1 if m == 1 else max(3, 0.5 * len(side) ** ((m - 1) / m))
     seen = None if 0 < rim.sum() < enough else not rim.any()
     if m == 1:  # a gap of the sample looks like two ends, but a curve with a hole is a circle
-        return (
-            (top == 1 if top in (0, 1) else None),
-            rim,
-            [] if top in (0, 1) else [Doubt("a curve that branches", True)],
-        )
+        return top == 1, rim, []
     if seen is None or (top is not None and seen != (top == 1)):
         return None, rim, [Doubt("whether it has a boundary is not clear", grave=True)]
     return seen, rim, []
@@ -162,5 +164,5 @@ def _orientable(found: list[Diagram]) -> tuple[bool | None, list[Doubt]]:
     return None, [Doubt("whether the surface is orientable is not clear", grave=True)]
 
 
-def _with_doubts(piece: Piece, more: list[Doubt]) -> Piece:
-    return Piece(**{**piece.__dict__, "doubts": (*more, *piece.doubts)})
+def _doubted(piece: Piece, *more: Doubt) -> Piece:
+    return replace(piece, doubts=(*piece.doubts, *more))

@@ -194,9 +194,16 @@ class Verdict:
             return "cannot be known from this sample."
         bound = self.lower_bound(k)
         size = f"is at least about {bound:.3g}" if bound > 0 else "stays above zero"
+        return f"obstructed. Whatever the network, its largest error {size}. {self._seam(k)}"
+
+    def _seam(self, k: int) -> str:
+        """Where the error sits when one insists on k coordinates that are too few: the expected K0."""
+        if k < self.dimension - 0.25:
+            return "K has more dimensions than that, so that the error is not confined to a thin part of it."
+        seam = "a point of every closed curve" if k == 1 else f"a set of dimension {k - 1}" if k > 2 else "curves"
         return (
-            f"obstructed. Whatever the network, its largest error {size}. It can be small on average: training pushes "
-            "it onto a seam K0, along which K is cut open, that becomes thin but cannot vanish."
+            f"It can be small on average: training pushes it onto a seam K0 ({seam}) along which K is cut open, and "
+            "which becomes thin but cannot vanish."
         )
 
     def advice(self) -> str:
