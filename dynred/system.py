@@ -258,7 +258,7 @@ class System:
 
     @property
     def jacobian_pattern(self) -> Pattern | None:
-        """The entries of the Jacobian that can be non-zero: declared, or found at the first use; None if it is dense."""
+        """The entries of the Jacobian that can be non-zero: declared, or found at the first use; None if dense."""
         if self.observation is not None:
             return self.underlying.jacobian_pattern
         if not self._pattern:
