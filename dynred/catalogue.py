@@ -2,10 +2,12 @@
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from dynred import plugins
 from dynred.errors import DynredError
+from dynred.rng import generator
 from dynred.system import KnownSet, System, find_system
 
 PACKAGE = "dynred.systems"
@@ -34,7 +36,8 @@ def describe(name: str, **arguments: Any) -> dict[str, Any]:
         "dim": system.dim,
         "solver": solver_kind(system),
         "parameters": {key: float(value) for key, value in system.parameters.items()},
-        "arguments": _arguments(name),
+        "drawn": _drawn(system),
+        "arguments": _arguments(name, arguments),
         "transient": system.transient,
         "duration": system.duration,
         "sampling": system.sampling,
@@ -83,6 +86,11 @@ def _entry(name: str) -> dict[str, Any]:
     }
 
 
+def _drawn(system: System) -> list[str]:
+    """The parameters that differ between trajectories unless they are given."""
+    return [] if system.sample_parameters is None else sorted(system.sample_parameters(1, generator(0, "catalogue")))
+
+
 def _dimension(known: KnownSet) -> float | None:
     return known.constants.get("kaplan_yorke_dimension") if known.dimension is None else known.dimension
 
@@ -110,14 +118,17 @@ def _description(name: str) -> str:
     return "\n\n".join(paragraphs)
 
 
-def _arguments(name: str) -> dict[str, dict[str, str]]:
-    """Default and meaning of every argument, by name."""
+def _arguments(name: str, given: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Value, default and meaning of every argument, by name."""
     builder = _builder(name)
     if not inspect.isfunction(builder):
         return {}
     meanings = _meanings(_documentation(name))
     accepted = inspect.signature(builder).parameters
-    return {key: {"default": str(value.default), "meaning": meanings.get(key, "")} for key, value in accepted.items()}
+    return {
+        key: {"value": str(given.get(key, one.default)), "default": str(one.default), "meaning": meanings.get(key, "")}
+        for key, one in accepted.items()
+    }
 
 
 def _meanings(documentation: str) -> dict[str, str]:

@@ -58,11 +58,12 @@ def test_one_system_is_shown_in_full(capsys, monkeypatch):
     out = printed(capsys, monkeypatch, "kuramoto_sivashinsky", "--with", "length=44")
     assert max(len(line) for line in out.splitlines()) <= 100
     text = " ".join(out.replace("│", " ").split())
-    for part in (
-        "argument length 22.0: domain length, > 0",
+    parts = (
+        "argument length 44 (default 22.0): domain length, > 0",
         "parameter viscosity 1",
-        "12.3 time units (Lyapunov times)",
-    ):
+        "12.3 time units (Lyapunov",
+    )
+    for part in parts:
         assert part in text
     assert "The mean of u is conserved exactly." in text
 
@@ -77,8 +78,14 @@ def test_a_users_own_file_is_shown_too(capsys, monkeypatch, tmp_path):
 
 def test_arguments_that_share_an_explanation_both_have_it():
     about = describe("michaelis_menten")["arguments"]
-    assert about["epsilon"] == {"default": "0.1", "meaning": about["turnover"]["meaning"]}
+    assert about["epsilon"] == {"value": "0.1", "default": "0.1", "meaning": about["turnover"]["meaning"]}
     assert about["epsilon"]["meaning"].startswith("defaults of the parameters")
+
+
+def test_parameters_that_are_drawn_are_marked(capsys, monkeypatch):
+    text = " ".join(printed(capsys, monkeypatch, "burgers_inviscid").replace("│", " ").split())
+    assert "parameter a 0.8 (drawn unless given)" in text
+    assert describe("lorenz63")["drawn"] == []
 
 
 def test_lists_in_a_description_keep_their_lines():

@@ -69,9 +69,10 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for key in ("equation", "dim", "solver"):
         yield key, words(facts[key])
     for name, value in facts["parameters"].items():
-        yield f"parameter {name}", words(value)
+        yield f"parameter {name}", words(value) + (" (drawn unless given)" if name in facts["drawn"] else "")
     for name, about in facts["arguments"].items():
-        yield f"argument {name}", f"{about['default']}: {about['meaning']}"
+        default = "" if about["value"] == about["default"] else f" (default {about['default']})"
+        yield f"argument {name}", f"{about['value']}{default}: {about['meaning']}"
     for key in ("transient", "duration", "sampling"):
         yield key, f"{words(facts[key])} {unit}"
     yield "time scale", f"{words(facts['time_scale'])} {unit} ({facts['time_scale_name']})"
