@@ -154,7 +154,7 @@ def _quantity(
         sure = low > 0 or high < 0
         verdict = SIGNS[(low > 0) == metric.higher_is_better] if sure else ""
         entries.append(Entry(number, interval, number - numbers[0], (low, high), verdict))
-    title = f"{metric.title or metric.name}, {label}"
+    title = (metric.title or metric.name) + ("" if label == metric.summary == "mean" else f", {label}")
     return Quantity(metric.name, title, metric.unit, metric.higher_is_better, tuple(entries))
 
 

@@ -146,7 +146,7 @@ def interval_text(value: float, interval: Interval | None) -> str:
     """A number with its interval, as text."""
     if interval is None:
         return number(value)
-    return f"{number(value)} [{', '.join(number(end, 2) for end in interval)}]"
+    return f"{number(value)} [{', '.join(number(end) for end in interval)}]"
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -53,6 +53,7 @@ def long_time(
         duration: of each, in time units.
         exponents: how many Lyapunov exponents of both models are computed; 0 for none; default: as many as the model
             has latent coordinates, where its dynamics are a vector field and torch can differentiate the full model's.
+            They are averaged over eight trajectories of this duration, at most 200 time scales.
         rng: draws initial states and tangents; default: always the same.
         progress: receives reports.
 
@@ -76,7 +77,8 @@ def long_time(
         progress("long time", i + 1, count)
     gone = int(tally.left.sum())
     low, high = proportion_interval(gone, n)
-    full, reduced = _exponents(model, system, exponents, tally.ends(model), rng, progress)
+    averaged = min(duration, 200 * system.time_scale)
+    full, reduced = _exponents(model, system, exponents, tally.ends(model), averaged, rng, progress)
     return LongTime(n, count * size * system.sampling, gone, (low * n, high * n), tally.agreements(), full, reduced)
 
 
@@ -139,6 +141,7 @@ def _exponents(
     system: System,
     k: int | None,
     initial: Float[Tensor, "n R"],
+    duration: float,
     rng: torch.Generator,
     progress: Progress,
 ) -> tuple[Exponents | None, Exponents | None]:
@@ -147,8 +150,8 @@ def _exponents(
     if k == 0 or not isinstance(field, VectorFieldDynamics) or not system.bind().differentiable:
         return None, None
     k = min(k, system.underlying.dim)
-    full = lyapunov_spectrum(system, k, rng=spawn(rng, "full"), progress=progress)
-    times: dict[str, Any] = {"interval": 0.1 * system.time_scale, "duration": 200 * system.time_scale}
+    times: dict[str, Any] = {"interval": 0.1 * system.time_scale, "duration": duration}
+    full = lyapunov_spectrum(system, k, rng=spawn(rng, "full"), progress=progress, **times)
     reduced = None
     if len(initial) == 0:  # every rollout left: there is no attracting set to have exponents
         return _record(full), None

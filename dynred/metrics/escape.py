@@ -24,7 +24,7 @@ class Escape(Metric):
     """
 
     factor: float = 1.5
-    title: ClassVar[str] = "rollouts that leave the attractor"
+    title: ClassVar[str] = "fraction of rollouts that leave the attractor"
     higher_is_better: ClassVar[bool] = False
 
     def __post_init__(self):

@@ -24,7 +24,7 @@ class RelativeMSE(Metric):
     """
 
     ceiling: float = 10.0
-    title: ClassVar[str] = "reconstruction error relative to mean |x|^2"
+    title: ClassVar[str] = "mean squared reconstruction error over mean |x|²"
     higher_is_better: ClassVar[bool] = False
 
     def __post_init__(self):

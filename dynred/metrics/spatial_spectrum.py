@@ -39,7 +39,7 @@ class SpatialSpectrumGauge(Gauge):
         assert axis.period is not None
         self.grid, self.count = reference.grid, len(axis.coordinates) // 2 + 1
         self.axes = (2 * np.pi / axis.period * np.arange(self.count),)
-        self.labels = (f"wavenumber (1 / {axis.unit or axis.name})",)
+        self.labels = (f"wavenumber (1 / {axis.unit})" if axis.unit else "wavenumber",)
 
     def measure(self, trajectories: Trajectories) -> Float[np.ndarray, "N K"]:
         """The spectrum of every trajectory; a diverged snapshot has no power."""

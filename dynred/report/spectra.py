@@ -66,6 +66,8 @@ def _draw(ax: Axes, context: Context, panel: Panel) -> None:
     gauge = context.gauges[panel.name]
     (x,), curves = gauge.axes, [context.average(part) for part in (truth, predicted)]
     low, high = _band(context, truth)
+    if panel.power:  # what has no power at all, such as the mean of a field, has no place on a logarithmic axis
+        low, high, *curves = (np.where(values > 0, values, np.nan) for values in (low, high, *curves))
     ax.fill_between(x, low, high, color=TRUTH, alpha=0.2, linewidth=0, label="truth, 95 %")
     ax.plot(x, curves[0], color=TRUTH, linewidth=1.2, label="truth")
     ax.plot(x, curves[1], color=MODEL, linewidth=1.5, linestyle=(0, (4, 1.5)), label="prediction")
@@ -73,12 +75,13 @@ def _draw(ax: Axes, context: Context, panel: Panel) -> None:
     if not panel.power:
         ax.axhline(0, color=TRUTH, linewidth=0.6)
         return
-    top = float(max(curve.max() for curve in curves)) or 1.0
+    positive = curves[0][np.isfinite(curves[0])]
+    if len(positive) == 0:
+        return
+    top, bottom = float(positive.max()), max(float(positive.min()), SHOWN * float(positive.max()))
     ax.set_yscale("log")
-    bottom = max(SHOWN * top, float(curves[0][curves[0] > 0].min()) if (curves[0] > 0).any() else SHOWN * top)
-    ax.set_ylim(decades(bottom, top))
-    seen = x[curves[0] > SHOWN * top]
-    ax.set_xlim(0, 1.05 * seen[-1] if len(seen) > 1 else x[-1])
+    ax.set_ylim(decades(bottom, 2 * top))
+    ax.set_xlim(0, x[np.flatnonzero(np.nan_to_num(curves[0]) >= bottom)[-1]] or x[-1])
 
 
 def _band(context: Context, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -42,7 +42,7 @@ def exponents(context: Context) -> list[tuple[str, str, str]]:
         return []
     full, reduced = found.full, found.reduced
     rows = [(f"{i + 1}", _exponent(full, i), _exponent(reduced, i)) for i in range(len(full.exponents))]
-    rows.append(("sum", number(sum(full.exponents)), number(sum(reduced.exponents))))
+    rows.append(("sum", f"{sum(full.exponents):.4f}", f"{sum(reduced.exponents):.4f}"))
     rows.append(("Kaplan-Yorke dimension", number(full.kaplan_yorke_dimension), number(reduced.kaplan_yorke_dimension)))
     return rows
 
@@ -73,11 +73,12 @@ def _prediction(context: Context) -> list[Row]:
 
 def _metrics(context: Context) -> list[Row]:
     own, linear = context.evaluation.metrics, context.evaluation.baselines.get("linear", {}).get("metrics", {})
-    group, rows = "Other errors, as studies define them", []
+    group, rows = "Other scores, as studies define them", []
     for metric in find_metrics():
         if metric.name in own and metric.name not in _SHOWN:
             model, other = (_cell(part.get(metric.name), metric.summary) for part in (own, linear))
-            rows.append(Row(group, f"{metric.title or metric.name}, {metric.summary}", model, linear=other))
+            which = "" if metric.summary == "mean" else f", {metric.summary}"
+            rows.append(Row(group, f"{metric.title or metric.name}{which}", model, linear=other))
     return rows
 
 
@@ -87,7 +88,7 @@ def _statistics(context: Context) -> list[Row]:
     rows = [Row(group, _name(key, one), _distance(one), linear=_distance(linear.get(key))) for key, one in own.items()]
     long = context.evaluation.long_time
     if long is not None:
-        group = f"{long.rollouts} rollouts of {number(long.duration)} {context.time_unit} each"
+        group = f"The same of {long.rollouts} rollouts of {number(long.duration)} {context.time_unit} each"
         rows.append(Row(group, "rollouts that left", _cell(long, "left")))
         rows += [Row(group, _name(key, one), _distance(one)) for key, one in long.statistics.items()]
     return rows
@@ -109,7 +110,7 @@ def _cell(record: Any, name: str) -> Cell:
 def _pair(value: float, interval: tuple[float, float] | None) -> Cell:
     if interval is None:
         return Cell(number(value))
-    return Cell(number(value), f"{number(interval[0], 2)} to {number(interval[1], 2)}")
+    return Cell(number(value), f"{number(interval[0])} to {number(interval[1])}")
 
 
 def _exponent(found: Exponents, i: int) -> str:
