@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     "errors rng checks files modes numpy_model export",
     "spec plugins bootstrap righthand jacobian spectral nets optimise latent_space polynomials",
-    "system trajectories phases direct polynomials",
+    "system trajectories phases direct projection",
     "storage stored velocities catalogue solvers observe obstruction",
     "events",
     "integrate",

@@ -99,6 +99,31 @@ def test_a_quadratic_manifold_is_recovered_where_pod_fails():
     assert right < 1e-4 * wrong
 
 
+@pytest.fixture(scope="module")
+def profiles():
+    """Lorenz through Legendre profiles: a cubic graph over three linear coordinates, but not over its leading modes."""
+    system = find_system("lorenz_legendre")
+    return [simulate(system, n, rng=generator(0, part)) for n, part in ((40, "train"), (10, "held"))]
+
+
+def test_the_search_finds_the_linear_coordinates_over_which_the_set_is_a_graph(profiles):
+    train, held = profiles
+    cubic = PolynomialSpec(degree=3, ridge=(1e-14,))
+    leading = PolynomialManifoldSpec(3, cubic).fit(train, held, rng=generator(0))
+    searched = PolynomialManifoldSpec(3, cubic, starts=6).fit(train, held, rng=generator(0))
+    folded, found = ((one.reconstruct(held.states) - held.states).norm(dim=1).max() for one in (leading, searched))
+    assert folded > 0.1
+    assert found < 1e-6 * folded
+
+
+def test_it_goes_on_beyond_the_data_that_it_was_found_from(profiles):
+    train, held = profiles
+    searched = PolynomialManifoldSpec(3, PolynomialSpec(degree=3, ridge=(1e-14,)), starts=6)
+    outside = simulate(find_system("lorenz_legendre", outside=True), 5, rng=generator(0, "outside")).states
+    found = searched.fit(train, held, rng=generator(0)).reconstruct(outside)
+    assert (found - outside).norm() < 1e-5 * outside.norm()
+
+
 def test_encoding_a_decoded_latent_gives_it_back():
     data = bent()
     found = PolynomialManifoldSpec(2).fit(data[:9], data[9:], rng=generator(0))
@@ -111,5 +136,7 @@ def test_encoding_a_decoded_latent_gives_it_back():
     [("degree", 0, "degree must be an integer >= 1"), ("terms", 0, "terms must"), ("ridge", (0.0,), "ridge must be")],
 )
 def test_settings_out_of_range_are_refused_by_name(field, value, message):
+    with pytest.raises(InputError, match="starts must be an integer >= 0"):
+        PolynomialManifoldSpec(2, starts=-1)
     with pytest.raises(InputError, match=message):
         PolynomialSpec(**{field: value})
