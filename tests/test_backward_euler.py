@@ -198,6 +198,8 @@ def test_a_time_limit_ends_the_work_and_marks_what_was_not_reached():
     found = BackwardEuler(0.01, time_limit=1e-9).solve(system.bind(), x0, times(1.0, 3))
     assert torch.equal(found[:, 0], x0)
     assert found[:, 1:].isinf().all()
+    whole, unlimited = (BackwardEuler(0.01, time_limit=s).solve(system.bind(), x0, times(0.1, 3)) for s in (3600, None))
+    assert torch.equal(whole, unlimited)
 
 
 def test_large_dense_jacobians_and_bad_settings_are_refused():

@@ -10,6 +10,7 @@ from rich.text import Text
 from dynred.cli.base import Arguments, AsJson, pairs, show, words
 
 HEADS = ("name", "dim", "solver", "dim K", "parts", "time scale")
+SIDES = "<><>>>"  # words to the left, numbers to the right
 
 
 def systems(name: str | None = None, /, *, with_: Arguments = None, as_json: AsJson = False) -> None:
@@ -24,30 +25,27 @@ def systems(name: str | None = None, /, *, with_: Arguments = None, as_json: AsJ
     """
     from dynred.catalogue import describe, list_systems
 
-    if name is None:
-        entries = list_systems()
-        if as_json:
-            show("systems", (), (), entries, as_json)
-        for line in () if as_json else _listed(entries):
+    if name is not None:
+        facts = describe(name, **pairs(with_ or []))
+        show(facts["name"], ("", "value"), list(_rows(facts)), facts, as_json)
+        if not as_json:
+            Console().print(Text(facts["description"]))
+    elif as_json:
+        show("systems", (), (), list_systems(), as_json)
+    else:
+        for line in _listed(list_systems()):
             Console().print(line)
-        return
-    facts = describe(name, **pairs(with_ or []))
-    show(facts["name"], ("", "value"), list(_rows(facts)), facts, as_json)
-    if not as_json:
-        Console().print(Text(facts["description"]))
 
 
 def _listed(entries: list[dict[str, Any]]) -> Iterator[Text | Padding]:
     """A line of facts for every system, and its equation below, which is too long for a column."""
     table = [HEADS, *(_facts(entry) for entry in entries)]
     widths = [max(len(row[i]) for row in table) for i in range(len(HEADS))]
-    for row, entry in zip(table, [None, *entries], strict=True):
-        cells = [
-            cell.ljust(w) if i in (0, 2) else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
+    for i, row in enumerate(table):
+        cells = (f"{cell:{side}{width}}" for cell, side, width in zip(row, SIDES, widths, strict=True))
         yield Text("  ".join(cells), style="bold")
-        if entry is not None:
-            yield Padding(Text(entry["equation"]), (0, 0, 0, 4), expand=False)
+        if i > 0:
+            yield Padding(Text(entries[i - 1]["equation"]), (0, 0, 0, 4), expand=False)
 
 
 def _facts(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -52,17 +52,16 @@ class BackwardEuler(Solver):
         """
         newton, deadline = _Newton(self, field, x0.shape[1]), Deadline(self.time_limit)
         grid = times.double().tolist()
-        x, states, stopped = x0.double(), [x0.double()], None
+        x, states = x0.double(), [x0.double()]
         for start, end in pairwise(grid):
             for t, h in self._steps(start, end):
-                if stopped is None and deadline.passed():
-                    stopped = t - h
-                if stopped is None:
-                    x = newton.advance(x, t, h)
-                    x = torch.where((x.abs() <= limit).all(-1, keepdim=True), x, torch.nan)
+                if deadline.passed():
+                    states += [x] * (len(grid) - len(states))
+                    return unreached(end_at_blow_up(torch.stack(states, 1), limit), times, t - h).to(x0.dtype)
+                x = newton.advance(x, t, h)
+                x = torch.where((x.abs() <= limit).all(-1, keepdim=True), x, torch.nan)
             states.append(x)
-        out = end_at_blow_up(torch.stack(states, 1), limit)
-        return (out if stopped is None else unreached(out, times, stopped)).to(x0.dtype)
+        return end_at_blow_up(torch.stack(states, 1), limit).to(x0.dtype)
 
     def flow_with_tangents(
         self, field: VectorField, x: Float[Tensor, "N D"], tangents: Float[Tensor, "N k D"], duration: float
