@@ -84,8 +84,8 @@ def best_projection(
 ) -> Float[Tensor, "Q R"]:
     """The projection of coefficients a of which a polynomial of a degree best gives back a.
 
-    From every start it is searched at degree 2, from what that gives at degree 3, and so on: where K is simple in some
-    coordinates, a low degree finds them, while high degrees are content with any.
+    From every start it is searched at every degree from 2 on: where K is simple in some coordinates, a low degree finds
+    them, while high degrees are content with any.
 
     Args:
         a: coefficients of snapshots, of mean 0.
@@ -101,10 +101,9 @@ def best_projection(
     searches = [Search.of(a, latent_dim, d) for d in range(min(2, degree), degree + 1)]
     leading = torch.eye(q, latent_dim, dtype=torch.float64)
     draws = [torch.linalg.qr(torch.randn(q, latent_dim, generator=rng, dtype=torch.float64))[0] for _ in range(starts)]
-    found = []
-    for projection in (leading, *draws):
-        for search in searches:
-            projection = search.improved(projection)
-            found.append((float(searches[-1].error(projection)), projection))
-    best = min(found, key=lambda pair: pair[0])[1] / a.std(0).clamp_min(1e-12 * (1e-300 + a.std(0).max()))[:, None]
+    found = [search.improved(start) for start in (leading, *draws) for search in searches]
+    best = (
+        min(found, key=lambda one: float(searches[-1].error(one)))
+        / a.std(0).clamp_min(1e-12 * (1e-300 + a.std(0).max()))[:, None]
+    )
     return best / (a @ best).std(0)
