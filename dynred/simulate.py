@@ -120,7 +120,7 @@ def simulate(
     if time_limit is not None:
         positive("time_limit", time_limit)
     if store is not None:
-        check_streamable(grids, found_events)
+        check_streamable(store, grids, found_events)
     given: Parameters = asked
     if store is not None and initial is None:
         # What a few states need to choose a solver; the blocks draw their own.

@@ -156,8 +156,10 @@ def _next(plan: Plan, writer: StoreWriter, rows: int, columns: int, deadline: De
     return True
 
 
-def check_streamable(grids: list[Tensor], events: tuple[Event, ...]) -> None:
+def check_streamable(path: str | Path, grids: list[Tensor], events: tuple[Event, ...]) -> None:
     """Raises InputError for what a store cannot take."""
+    if Path(path).suffix != ".zarr":
+        raise refuse("store", "a path ending in .zarr", repr(str(path)))
     if len(grids) > 1:
         raise refuse("times", "one vector for all trajectories with `store`", f"{len(grids)} of them")
     for event in events:

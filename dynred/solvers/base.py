@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.checks import refuse
 from dynred.spec import Spec
 from dynred.system import VectorField
 
@@ -54,7 +55,12 @@ class Solver(Spec, ABC):
 
         State and tangents are one larger ODE, (x, v)' = (f(x), f'(x) v), for the same solver. The field must be
         differentiable by torch.
+
+        Raises:
+            InputError: it is not.
         """
+        if not field.differentiable:
+            raise refuse("the right-hand side", "differentiable by torch", "one that is not", "Write it in torch.")
         n, k, d = tangents.shape
         start = torch.cat([x[:, None], tangents], 1).reshape(n, (k + 1) * d)
         times = torch.tensor([0.0, duration], dtype=torch.float64)

@@ -53,7 +53,7 @@ class Explicit(Solver):
     def _solve(self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline) -> Tensor:
         if len(times) == 1 or len(x0) == 0:
             return end_at_blow_up(x0[:, None].expand(-1, len(times), -1), limit)
-        if self.time_limit is not None and self.method in FIXED and len(times) > SPAN + 1:
+        if self.method in FIXED and len(times) > SPAN + 1:
             return self._by_spans(field, x0, times, limit, deadline)
         try:
             return self._integrate(field, x0, times, limit, deadline)
@@ -107,7 +107,8 @@ class Explicit(Solver):
         return unreached(states, times, overdue[0]) if overdue else states
 
     def _by_spans(self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline) -> Tensor:
-        # Fixed steps cannot stand still quickly, but lose nothing by a new start.
+        # Fixed steps cannot stand still quickly, but lose nothing by a new start; without a time limit as well, so that
+        # a limit changes no result.
         parts = [x0[:, None]]
         for start in range(0, len(times) - 1, SPAN):
             now = parts[-1][:, -1]
