@@ -7,6 +7,7 @@ z_new = Enc_new(Dec_old(z_old)) (D. Floryan, M. D. Graham, Nature Machine Intell
 discrete maps in time; here every chart has a neural ODE, so times are free).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
@@ -27,6 +28,7 @@ from dynred.optimise import History, Runtime
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import spawn
+from dynred.solvers.base import end_at_blow_up
 from dynred.trajectories import Trajectories
 
 AHEAD = 8  # steps of the partition that are integrated at once; those after an edge are done again
@@ -89,15 +91,23 @@ class AtlasModel(Model):
         """See `Model.decode`."""
         return self.atlas.decode(z)
 
-    def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def rhs(
+        self,
+        t: Tensor | float,
+        z: Float[Tensor, "*batch R"],
+        parameters: Mapping[str, float | Tensor] | None = None,
+    ) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`. Between hand-overs latents move with this velocity."""
         time = torch.as_tensor(t, dtype=torch.float64)
+        values = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in (parameters or {}).items()}
+        chart, local = self.atlas.placed(z)
         fields = []
-        for part in self.dynamics:
+        for c, part in enumerate(self.dynamics):
             if not isinstance(part, VectorFieldDynamics):
                 raise refuse("dynamics", "given by a vector field", type(part).__name__)
-            fields.append(lambda y, field=part.field: field(time, y))
-        return by_chart(fields, *self.atlas.placed(z))
+            bound = part.bind({name: value[chart == c] if value.ndim else value for name, value in values.items()})
+            fields.append(lambda y, bound=bound: bound(time, y))
+        return by_chart(fields, chart, local)
 
     def rollout(
         self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
@@ -127,7 +137,8 @@ class AtlasModel(Model):
             rows = torch.nonzero((begin == start) & (chart == c))[:, 0]
             here = {name: value[rows] if value.ndim else value for name, value in parameters.items()}
             local = self.dynamics[c].rollout(self.atlas.placed(path[rows, start])[1], times[start:], here)
-            path[rows, start:] = self.atlas.latent(local, chart[rows, None].expand(local.shape[:2]))
+            latent = self.atlas.latent(local, chart[rows, None].expand(local.shape[:2]))
+            path[rows, start:] = end_at_blow_up(latent, math.inf)
             leaving, when, following, arrived = self._at_the_edge(path[rows, start:], chart[rows])
             begin[rows] = len(times) - 1
             begin[rows[leaving]], chart[rows[leaving]] = start + when, following
