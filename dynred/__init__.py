@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynred.atlas import AtlasModel, AtlasSpec
+    from dynred.certificate import Certificate
+    from dynred.certify import certify
     from dynred.compare import compare
+    from dynred.dynamics.fourier import FourierSpec
     from dynred.dynamics.linear import LinearSpec
     from dynred.dynamics.neural_ode import NeuralODESpec
     from dynred.evaluate import evaluate
     from dynred.evaluation import Evaluation
+    from dynred.events import Event
     from dynred.geometry.inspection import inspect
+    from dynred.latent_space import LatentSpace
     from dynred.model import ReducedModel, load_model
     from dynred.observe import observe
     from dynred.pipeline import reduce
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from dynred.rng import generator
     from dynred.simulate import simulate
     from dynred.storage import load_trajectories, save_trajectories
+    from dynred.stored import StoredTrajectories
     from dynred.system import System, find_system
     from dynred.trajectories import Trajectories
 
@@ -39,13 +45,19 @@ _HOMES = {
     "AtlasModel": "dynred.atlas",
     "AtlasSpec": "dynred.atlas",
     "AutoencoderSpec": "dynred.reducers.autoencoder",
+    "Certificate": "dynred.certificate",
     "Evaluation": "dynred.evaluation",
+    "Event": "dynred.events",
+    "FourierSpec": "dynred.dynamics.fourier",
+    "LatentSpace": "dynred.latent_space",
     "LinearSpec": "dynred.dynamics.linear",
     "NeuralODESpec": "dynred.dynamics.neural_ode",
     "PODSpec": "dynred.reducers.pod",
     "ReducedModel": "dynred.model",
+    "StoredTrajectories": "dynred.stored",
     "System": "dynred.system",
     "Trajectories": "dynred.trajectories",
+    "certify": "dynred.certify",
     "compare": "dynred.compare",
     "evaluate": "dynred.evaluate",
     "find_system": "dynred.system",

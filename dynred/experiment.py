@@ -1,7 +1,7 @@
 """An experiment: settings in, a run folder out, resumable at any moment.
 
-A run folder holds `experiment.json` (settings, seed, versions), `model.safetensors`, `evaluation.json` and
-`report.html`; while it runs, also `checkpoints/`.
+A run folder holds `experiment.json` (settings, seed, versions), `model.safetensors`, `evaluation.json`,
+`certificate.json` and `report.html`; while it runs, also `checkpoints/`.
 """
 
 import importlib.metadata
@@ -12,6 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from dynred.certificate import Certificate
+from dynred.certify import FOLLOWED, certify
 from dynred.charts import PartitionSpec
 from dynred.checks import integer, positive, refuse
 from dynred.dynamics.base import DynamicsSpec
@@ -21,6 +25,7 @@ from dynred.evaluate import score
 from dynred.evaluation import Evaluation
 from dynred.files import read_json, write_json
 from dynred.forecast import Forecast, forecast
+from dynred.long_time import long_time
 from dynred.model import Model, load_model
 from dynred.optimise import Runtime
 from dynred.pipeline import DataSpec, reduce, simulate_parts, split_data
@@ -156,13 +161,31 @@ def _compute(spec: ExperimentSpec, source: System | Trajectories, out: Path, run
 
 def _publish(out: Path, model: Model, evaluation: Evaluation, found: Forecast, source: System | Trajectories) -> None:
     write_json(out / "evaluation.json", evaluation.to_dict())
+    stored = read_json(out / "experiment.json")
+    promised = certificate(model, source, found.truth, generator(stored["seed"], "certificate"))
+    write_json(out / "certificate.json", promised.to_dict())
     grid = source.grid if isinstance(source, System) else None
-    page = out / "report.html"
-    write_report(page, model, evaluation, found, grid=grid, settings=read_json(out / "experiment.json"))
+    write_report(out / "report.html", model, evaluation, found, grid=grid, certificate=promised, settings=stored)
 
 
-def evaluate_run(out: str | Path, *, runtime: Runtime | None = None) -> Evaluation:
+def certificate(
+    model: Model, source: System | Trajectories, test: Trajectories, rng: torch.Generator, samples: int = 10_000
+) -> Certificate:
+    """The certificate on points of K: drawn where the system can draw them, else the test trajectories."""
+    known = source.known if isinstance(source, System) else None
+    if known is not None and known.sample is not None:
+        return certify(model, known.sample(samples, rng), rng=rng, known=known, truth=test)
+    return certify(model, test, rng=rng, known=known)
+
+
+def evaluate_run(out: str | Path, *, long: bool = False, runtime: Runtime | None = None) -> Evaluation:
     """Scores the model of a run folder again, on the same test trajectories, and renews evaluation.json and the report.
+
+    Args:
+        out: the run folder.
+        long: also roll the model out for very long and compute its Lyapunov exponents (`dynred.long_time`), which takes
+            minutes; without, what was found of these before is kept.
+        runtime: device and progress.
 
     Raises:
         FileFormatError: no run there, or an unreadable one.
@@ -181,10 +204,48 @@ def evaluate_run(out: str | Path, *, runtime: Runtime | None = None) -> Evaluati
         train, _, test = split_data(source, spec.data, generator(spec.seed, "split"))
     found = forecast(model, test)
     before = out / "evaluation.json"
-    cost = Evaluation.from_dict(read_json(before)).cost if before.exists() else Cost()
-    scored = score(found, model, train, system, spec.threshold, cost=cost)
+    known = Evaluation.from_dict(read_json(before)) if before.exists() else None
+    extra = known.long_time if known else None
+    if long:
+        if system is None:
+            raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
+        extra = long_time(model, system, progress=runtime.progress)
+    cost = known.cost if known else Cost()
+    scored = score(found, model, train, system, spec.threshold, cost=cost, long_time=extra)
     _publish(out, model, scored, found, source)
     return scored
+
+
+def certify_run(
+    out: str | Path, *, samples: int = 100_000, seed: int = 1, runtime: Runtime | None = None
+) -> Certificate:
+    """Certifies the model of a run folder on a denser sample of K than its report does, and renews certificate.json.
+
+    Args:
+        out: the run folder.
+        samples: points of K, where its system can draw them; else as many snapshots at least, from fresh simulations
+            of new initial states; data without an equation have no more than their test trajectories.
+        seed: of the sample.
+        runtime: progress.
+
+    Raises:
+        FileFormatError: no run there, or an unreadable one.
+        InputError: its system or data are gone or changed.
+    """
+    out, runtime = Path(out), runtime or Runtime()
+    integer("samples", samples, 2)
+    spec, model = stored_spec(out), load_model(out)
+    source = spec.open()
+    if isinstance(source, System):
+        _, _, test = simulate_parts(source, replace(spec.data, train=1, validation=1, test=FOLLOWED), seed, runtime)
+        if source.known.sample is None:
+            more = -(-samples // int(test.lengths[0]))
+            _, _, test = simulate_parts(source, replace(spec.data, train=1, validation=1, test=more), seed, runtime)
+    else:
+        _, _, test = split_data(source, spec.data, generator(spec.seed, "split"))
+    found = certificate(model, source, test, generator(seed, "certificate"), samples)
+    write_json(out / "certificate.json", found.to_dict())
+    return found
 
 
 def stored_spec(out: str | Path) -> ExperimentSpec:
@@ -220,6 +281,6 @@ def _check_same(spec: ExperimentSpec, out: Path) -> None:
 
 
 def _clear(out: Path) -> None:
-    for name in ("experiment.json", "model.safetensors", "evaluation.json", "report.html"):
+    for name in ("experiment.json", "model.safetensors", "evaluation.json", "certificate.json", "report.html"):
         (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)

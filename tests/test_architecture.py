@@ -18,10 +18,10 @@ LAYERS = (
     "stream",
     "simulate lyapunov geometry reducers dynamics",
     "model forecast landmarks charts atlas",
-    "metrics scores",
+    "metrics scores certificate certify",
     "agreement evaluation",
     "evaluate long_time compare pipeline",
-    "report experiment testing",
+    "report experiment automatic testing",
     "runs study cli",
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
@@ -46,6 +46,7 @@ WITHIN = {  # who may import whom of the same layer
     ("experiment", "report"),
     ("cli", "runs"),
     ("certify", "certificate"),
+    ("automatic", "experiment"),
 }
 PLUGINS = {"solvers", "reducers", "dynamics", "metrics"}
 HOMES = {

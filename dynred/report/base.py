@@ -13,6 +13,7 @@ from matplotlib.figure import Figure as Drawing
 from torch import Tensor
 
 from dynred.agreement import later_halves
+from dynred.certificate import Certificate
 from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast
 from dynred.metrics.base import Gauge, Reference, find_statistics
@@ -56,12 +57,14 @@ class Context:
         evaluation: its scores.
         forecast: the predictions that were scored.
         grid: for fields, how a state is laid out in space.
+        certificate: what can be promised on K; None leaves its figures out.
     """
 
     model: Model
     evaluation: Evaluation
     forecast: Forecast
     grid: Grid | None = None
+    certificate: Certificate | None = None
 
     @cached_property
     def time_unit(self) -> str:
@@ -149,12 +152,19 @@ class Context:
 
         The components of states of up to three, else the leading POD coordinates of the true states.
         """
-        truth, predicted = self.forecast.truth.states.double(), self.forecast.predicted.states.double()
-        if truth.shape[1] <= 3:
-            return [f"$x_{i + 1}$" for i in range(truth.shape[1])], truth.numpy(), predicted.numpy()
-        modes = Modes.of(truth, 3, scaled=False)
-        a, b = modes.coefficients(truth), modes.coefficients(predicted)
-        return [f"POD coordinate $a_{i + 1}$" for i in range(a.shape[1])], a.numpy(), b.numpy()
+        dim = self.forecast.truth.dim
+        names = [f"$x_{i + 1}$" if dim <= 3 else f"POD coordinate $a_{i + 1}$" for i in range(min(3, dim))]
+        truth, predicted = (self.coordinates(part.states) for part in (self.forecast.truth, self.forecast.predicted))
+        return names, truth, predicted
+
+    def coordinates(self, states: Float[Tensor, "*batch D"]) -> Float[np.ndarray, "*batch K"]:
+        """The same coordinates of other states."""
+        return states.double().numpy() if self._modes is None else self._modes.coefficients(states).numpy()
+
+    @cached_property
+    def _modes(self) -> Modes | None:
+        truth = self.forecast.truth
+        return Modes.of(truth.states.double(), 3, scaled=False) if truth.dim > 3 else None
 
     def rows(self, i: int) -> slice:
         """The snapshots of trajectory i."""
@@ -263,4 +273,5 @@ def agreement_words(context: Context, name: str, what: str) -> str:
         return ""
     if found.ratio is None:
         return f"{what.capitalize()}: distance {found.distance:.2g}."
-    return f"{what[0].upper()}{what[1:]}: distance {found.distance:.2g}, where chance alone gives {found.sampling_error:.2g}."
+    what = what[0].upper() + what[1:]
+    return f"{what}: distance {found.distance:.2g}, where chance alone gives {found.sampling_error:.2g}."

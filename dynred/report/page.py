@@ -11,11 +11,12 @@ import jinja2
 import matplotlib
 
 from dynred import plugins
+from dynred.certificate import Certificate
 from dynred.evaluation import Evaluation
 from dynred.files import write_text
 from dynred.forecast import Forecast
 from dynred.model import Model
-from dynred.report import summary
+from dynred.report import summary, tables
 from dynred.report.base import STYLE, Context, Figure
 from dynred.system import Grid
 
@@ -38,6 +39,7 @@ def write_report(
     forecast: Forecast,
     *,
     grid: Grid | None = None,
+    certificate: Certificate | None = None,
     settings: Mapping[str, Any],
 ) -> None:
     """Writes the report as one self-contained HTML page, moved into place.
@@ -48,9 +50,10 @@ def write_report(
         evaluation: its scores; every number on the page is one of these.
         forecast: the predictions that were scored; every curve and cloud is drawn from these.
         grid: for fields, how a state is laid out in space.
+        certificate: what can be promised of the model on K; None leaves it out.
         settings: the content of experiment.json, plain JSON: `spec`, `versions`, and facts like `seed` and `digest`.
     """
-    write_text(path, render(Context(model, evaluation, forecast, grid), settings))
+    write_text(path, render(Context(model, evaluation, forecast, grid, certificate), settings))
 
 
 def render(context: Context, settings: Mapping[str, Any]) -> str:
@@ -65,8 +68,10 @@ def render(context: Context, settings: Mapping[str, Any]) -> str:
         verdict=summary.verdict(context),
         threshold=context.evaluation.rollout.threshold,
         key_numbers=summary.key_numbers(context),
-        results=summary.results(context),
+        results=tables.results(context),
+        exponents=tables.exponents(context),
         latent_dim=context.evaluation.latent_dim,
+        certificate=context.certificate,
         pictures=pictures(context),
         costs=summary.costs(context),
         origin=summary.origin(context),

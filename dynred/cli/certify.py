@@ -1,0 +1,25 @@
+"""`dynred certify`: what can be promised of a model on K."""
+
+from pathlib import Path
+
+from dynred.cli.base import AsJson, show, stderr, working
+
+
+def certify(run: Path, /, *, samples: int = 100_000, seed: int = 1, as_json: AsJson = False) -> None:
+    """Certify the model of a run folder on a dense, fresh sample of K, beside what topology makes unavoidable.
+
+    Parameters
+    ----------
+    run: A run folder that `dynred reduce` made; its certificate.json is renewed.
+    samples: Points of K; where the system cannot draw them, snapshots of new simulations.
+    seed: Decides the sample.
+    """
+    from dynred.experiment import certify_run
+
+    with working() as runtime:
+        found = certify_run(run, samples=samples, seed=seed, runtime=runtime)
+    several = len(found.parts) > 1
+    heads = ("", "K", *(f"component {i + 1}" for i in range(len(found.parts)) if several))
+    show(f"{found.system}: errors on K, in state units", heads, found.rows(), found.to_dict(), as_json)
+    for line in found.words():
+        stderr.print(line, markup=False, highlight=False, soft_wrap=True)
