@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from dynred.cli.base import Arguments, AsJson, Settings, pairs, show_evaluation, stderr, working
+from dynred.errors import InputError
 
 if TYPE_CHECKING:
     from dynred.experiment import ExperimentSpec
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 def reduce(
     source: str,
     *,
-    latent_dim: int,
+    latent_dim: int | None = None,
+    angles: int = 0,
+    latent: Literal["auto"] | None = None,
     out: Path | None = None,
     seed: int = 0,
     reducer: str = "autoencoder",
-    dynamics: str = "neural_ode",
+    dynamics: str | None = None,
     charts: int = 1,
     set_: Settings = None,
     with_: Arguments = None,
@@ -33,11 +36,14 @@ def reduce(
     Parameters
     ----------
     source: Name of a system (see `dynred systems`), a .py file that defines one, or a data file (.npz, .zarr, .nc).
-    latent_dim: Number of latent coordinates.
+    latent_dim: Number of latent coordinates; default: that of the angles.
+    angles: How many of them are angles: one for a closed curve, two for a torus.
+    latent: auto takes the latent space that `dynred inspect` recommends.
     out: Folder for the model, its scores and the report; default: runs/ and a name made of the source and the settings.
     seed: Decides every random draw.
     reducer: autoencoder, pod, or a file with a reducer of your own.
-    dynamics: neural_ode, linear, or a file with latent dynamics of your own.
+    dynamics: neural_ode, linear, fourier, or a file with latent dynamics of your own; default: fourier where all
+        coordinates are angles, else neural_ode.
     charts: More than one cut K into overlapping charts, each with coordinates and dynamics of its own.
     device: auto, cpu or cuda.
     resume: Go on with an interrupted run of the same settings, to the same result.
@@ -46,7 +52,10 @@ def reduce(
     from dynred.experiment import run
     from dynred.model import load_model
 
-    spec = _experiment(source, latent_dim, seed, reducer, dynamics, charts, set_ or [], with_ or [])
+    wanted = _latent_dim(latent_dim, angles, latent, charts)
+    spec = _experiment(source, wanted, angles, seed, reducer, dynamics, charts, set_ or [], with_ or [])
+    if latent == "auto":
+        spec = _recommended(spec, dynamics is not None)
     out = out or Path("runs") / f"{Path(source).stem}-{spec.digest()}"
     with working(device) as runtime:
         found = run(spec, out, resume=resume, overwrite=overwrite, runtime=runtime)
@@ -56,16 +65,35 @@ def reduce(
     stderr.print(f"The report is {out / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
 
 
+def _latent_dim(latent_dim: int | None, angles: int, latent: str | None, charts: int) -> int:
+    if latent == "auto" and (latent_dim is not None or angles or charts > 1):
+        raise InputError("--latent auto must be alone, got --latent-dim, --angles or --charts beside it.")
+    if latent_dim is None and latent is None and angles < 1:
+        raise InputError("--latent-dim must be a number of coordinates, got none. Or try --latent auto.")
+    return latent_dim or max(1, angles)
+
+
+def _recommended(spec: "ExperimentSpec", keep_dynamics: bool) -> "ExperimentSpec":
+    from dynred.automatic import with_recommended_latents
+
+    with working() as runtime:
+        spec, verdict = with_recommended_latents(spec, keep_dynamics=keep_dynamics, runtime=runtime)
+    stderr.print(str(verdict), markup=False, highlight=False, soft_wrap=True)
+    return spec
+
+
 def _experiment(
     source: str,
     latent_dim: int,
+    angles: int,
     seed: int,
     reducer: str,
-    dynamics: str,
+    dynamics: str | None,
     charts: int,
     changes: list[str],
     arguments: list[str],
 ) -> "ExperimentSpec":
+    from dynred.automatic import with_latents
     from dynred.charts import PartitionSpec
     from dynred.dynamics.base import DynamicsSpec
     from dynred.experiment import ExperimentSpec
@@ -78,9 +106,11 @@ def _experiment(
         seed=seed,
         arguments=pairs(arguments),
         reducer=load_class("dynred.reducers", reducer, ReducerSpec)(latent_dim=latent_dim),
-        dynamics=load_class("dynred.dynamics", dynamics, DynamicsSpec)(),
+        dynamics=load_class("dynred.dynamics", dynamics or "neural_ode", DynamicsSpec)(),
         partition=PartitionSpec(charts),
     )
+    if angles:
+        spec = with_latents(spec, angles, latent_dim - angles, charts, keep_dynamics=dynamics is not None)
     for path, value in pairs(changes).items():
         spec = spec.updated(path, value)
     return spec

@@ -48,8 +48,8 @@ class Autoencoder(Reducer):
         self.state_dim = modes.basis.shape[0]
         self.latent_space = spec.latent_space
         features, hidden = self.latent_space.feature_dim, [spec.width] * spec.depth
-        self.encoder = MLP(modes.count, features, hidden, spec.activation, rng=rng, zero=True)
-        self.decoder = MLP(features, modes.count, hidden, spec.activation, rng=rng, zero=True)
+        self.encoder = MLP(modes.count, features, hidden, spec.activation, rng=rng, zero=spec.residual)
+        self.decoder = MLP(features, modes.count, hidden, spec.activation, rng=rng, zero=spec.residual)
         self.register_buffer("start", start.to(self.encoder.dtype))
         self.register_buffer("back", back.to(self.decoder.dtype))
 
@@ -91,8 +91,11 @@ class AutoencoderSpec(ReducerSpec):
         tolerance: fraction of the energy that the Q modes may leave out, in (0, 1). It bounds the nmse from below.
         max_modes: Q at most.
         training: batches, steps, rates.
-        trials: with angles, how many starts are tried, each for a twentieth of the steps, before the one with the least
-            validation loss is trained in full; >= 1.
+        residual: start as a linear reduction. False leaves S and B out and starts with random networks, which is better
+            where the linear reduction folds K, as it does where K has more dimensions' worth of bends than there are
+            lines: folds do not come undone in training.
+        trials: with angles or random networks, how many starts are tried, each for a twentieth of the steps, before
+            the one with the least validation loss is trained in full; >= 1.
     """
 
     angles: int = 0
@@ -102,6 +105,7 @@ class AutoencoderSpec(ReducerSpec):
     tolerance: float = 1e-10
     max_modes: int = 256
     training: TrainingSpec = field(default_factory=TrainingSpec)
+    residual: bool = True
     trials: int = 4
 
     def __post_init__(self):
@@ -171,10 +175,17 @@ class _Fit:
         self.device = runtime.torch_device()
         self.known, self.held = (_coefficients(modes, part.states).to(self.device) for part in (train, validation))
         self.energy = self.known.pow(2).sum(-1).mean()
+        self.starts = self._starts(train)
+
+    def _starts(self, train: Trajectories) -> list[tuple[Tensor, Tensor]]:
+        a, space = self.known.double().cpu(), self.spec.latent_space
+        if not self.spec.residual:
+            none = torch.zeros(a.shape[1], space.feature_dim)
+            return self.spec.trials * [(none, none.T)]
         velocities = None
-        if train.velocities is not None and spec.angles:
-            velocities = _coefficients(modes, train.velocities + modes.mean).double()
-        self.starts = starts(self.known.double().cpu(), velocities, spec.latent_space, spec.trials)
+        if train.velocities is not None and space.angles:
+            velocities = _coefficients(self.modes, train.velocities + self.modes.mean).double()
+        return starts(a, velocities, space, self.spec.trials)
 
     def best(self, rng: torch.Generator) -> Autoencoder:
         """The autoencoder of the best start, trained in full."""
@@ -184,7 +195,7 @@ class _Fit:
         tried = [self.trained(s, short, rng, f"reducer-trial-{i + 1}") for i, s in enumerate(self.starts)]
         order = sorted(range(len(tried)), key=lambda i: self.held_loss(tried[i]))
         best = self.trained(self.starts[order[0]], self.spec.training, rng, "reducer")
-        if self.tears(best):
+        if self.spec.angles and self.tears(best):
             other = self.trained(self.starts[order[1]], self.spec.training, rng, "reducer-again")
             best = min(best, other, key=self.held_loss)
         return best
