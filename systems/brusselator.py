@@ -66,10 +66,12 @@ def brusselator(points: int = 64, length: float = 1.0) -> System:
         start = torch.stack([1 + shapes[1], torch.full_like(shapes[1], 3.0)])
         return (start + amplitudes @ shapes).flatten(1)
 
+    parameters = {"a": 1.0, "b": 3.0, "diffusion_u": 0.02, "diffusion_v": 0.02}
+    linear(**{name: torch.tensor(value) for name, value in parameters.items()})  # refuses a grid too coarse for them
     return System(
         name="brusselator",
         dim=2 * points,
-        parameters={"a": 1.0, "b": 3.0, "diffusion_u": 0.02, "diffusion_v": 0.02},
+        parameters=parameters,
         sample_initial=sample_initial,
         transient=60.0,
         duration=40.0,

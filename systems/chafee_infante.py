@@ -47,6 +47,8 @@ def chafee_infante(points: int = 64, reaction: float = 10.0) -> System:
         resolved("1 / reaction", 1 / reaction, 16 / (points + 1) ** 2, points, 2)
         return reaction[..., None] - k2.on(reaction)
 
+    linear(torch.tensor(rate, dtype=torch.float64))  # refuses a grid too coarse for it
+
     def nonlinear(t: Tensor, v: Tensor, reaction: Tensor) -> Tensor:
         return modes.amplitudes(-reaction[..., None] * modes.values(v) ** 3)
 

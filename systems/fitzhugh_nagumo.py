@@ -60,10 +60,12 @@ def fitzhugh_nagumo(points: int = 101, length: float = 20.0) -> System:
         u = -torch.tanh((modes.points - length * (0.25 + 0.5 * place)) / 8**0.5)
         return torch.cat([u, 0.1 * u + 0.1 * (level - 0.5)], -1)
 
+    parameters = {"epsilon": 0.006, "a0": -0.03, "a1": 2.0, "diffusion_u": 1.0, "diffusion_v": 4.0}
+    linear(**{name: torch.tensor(value) for name, value in parameters.items()})  # refuses a grid too coarse for them
     return System(
         name="fitzhugh_nagumo",
         dim=2 * points,
-        parameters={"epsilon": 0.006, "a0": -0.03, "a1": 2.0, "diffusion_u": 1.0, "diffusion_v": 4.0},
+        parameters=parameters,
         sample_initial=sample_initial,
         transient=1000.0,
         duration=450.0,

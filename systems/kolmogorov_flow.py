@@ -5,12 +5,12 @@ import math
 import torch
 from torch import Tensor
 
-from dynred.checks import integer, refuse
+from dynred.checks import integer, positive, refuse
 from dynred.spectral import Constant
 from dynred.system import Axis, Grid, KnownSet, Semilinear, System
 
 
-def kolmogorov_flow(points: int = 32, wave_number: int = 2) -> System:
+def kolmogorov_flow(points: int = 32, wave_number: int = 2, reynolds: float = 14.4) -> System:
     """w_t + u . grad w = laplace w / Re - n cos(n y) on [0, 2 pi)^2, periodic: the vorticity w, force (sin(n y), 0).
 
     u = (psi_y, -psi_x) with -laplace psi = w. State: w at points x points, [x, y]. Spectral (Fourier), semilinear: L =
@@ -26,6 +26,7 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2) -> System:
     Args:
         points: collocation points in each direction, even, >= 16.
         wave_number: n of the force, 1 <= n <= points / 3.
+        reynolds: default of the parameter, > 0; at most (points / 4 n)^2.
 
     References:
         G. J. Chandler, R. R. Kerswell, J. Fluid Mech. 722, 554 (2013).
@@ -38,6 +39,7 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2) -> System:
     if points % 2:
         raise refuse("points", "even", points)
     integer("wave_number", wave_number, 1, points // 3)
+    _check_reynolds(torch.tensor(positive("reynolds", reynolds)), points, wave_number)
     shape = (points, points // 2 + 1)
     kx = torch.fft.fftfreq(points, 1 / points, dtype=torch.float64)[:, None].expand(shape)
     ky = torch.arange(points // 2 + 1, dtype=torch.float64).expand(shape)
@@ -77,7 +79,7 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2) -> System:
     return System(
         name="kolmogorov_flow",
         dim=points**2,
-        parameters={"reynolds": 14.4},
+        parameters={"reynolds": float(reynolds)},
         sample_initial=sample_initial,
         transient=500.0,
         duration=500.0,
@@ -87,14 +89,14 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2) -> System:
         tangent_projection=lambda v: v - v.mean(-1, keepdim=True),
         semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.05),
         grid=Grid(axes, ("vorticity",)),
-        known=KnownSet(constants={"laminar_energy": (14.4 / wave_number**2) ** 2 / 4}),
+        known=KnownSet(constants={"laminar_energy": (reynolds / wave_number**2) ** 2 / 4}),
         reference="G. J. Chandler, R. R. Kerswell, J. Fluid Mech. 722, 554 (2013); C. E. Perez De Jesus, M. D. Graham, "
         "Phys. Rev. Fluids 8, 044402 (2023)",
     )
 
 
 def _check_reynolds(reynolds: Tensor, points: int, wave_number: int) -> None:
-    # A rule of thumb: the published grids (32 for n = 2, Re = 14.4; 128 for n = 4, Re = 40) keep it.
+    # A rule of thumb, thickness of shear layers 1 / (n sqrt(Re)): the published 32 for n = 2, Re = 14.4 keep it.
     smallest, largest = float(reynolds.min()), float(reynolds.max())
     if not smallest > 0:
         raise refuse("reynolds", "> 0", f"{smallest:g}")

@@ -16,8 +16,8 @@ def lambda_omega(
 ) -> System:
     """u_t = (1 - r^2) u + beta r^2 v + d1 laplace u, v_t = (1 - r^2) v - beta r^2 u + d2 laplace v; r^2 = u^2 + v^2.
 
-    On [-length / 2, length / 2]^2. State: u at points x points, [x, y], then v. Spectral in space, semilinear: L = 1 -
-    d k^2. Parameters (dimensionless): `beta` (1), `d1`, `d2` (.1), > 0. Length and time are dimensionless. Trajectories
+    On [-length / 2, length / 2]^2. State: u at points x points, [x, y], then v. Spectral in space, semilinear: L = -d
+    k^2. Parameters (dimensionless): `beta` (1), `d1`, `d2` (.1), > 0. Length and time are dimensionless. Trajectories
     start with a spiral u + i v = g(r, angle) exp(i phase); the first trajectory has the published phase 0, the others
     random ones. Where d1 = d2 the phase is a symmetry, and trajectories that start so differ by it alone.
 
@@ -51,13 +51,15 @@ def lambda_omega(
         resolved("d1", d1, spacing**2 / 4, n, 2)
         resolved("d2", d2, spacing**2 / 4, n, 2)
         both = torch.stack(torch.broadcast_tensors(d1, d2), -1)
-        return (1 - both[..., None] * k2.on(both)).flatten(-2)
+        # Growth stands in the nonlinear part: real fields leave a part of the modes free (that breaks the symmetry of
+        # their conjugates), which no field shows and nothing but this would hold back.
+        return (-both[..., None] * k2.on(both)).flatten(-2)
 
     def nonlinear(t: Tensor, v: Tensor, beta: Tensor, d1: Tensor, d2: Tensor) -> Tensor:
         state = from_modes(v)
         u, v = state.unflatten(-1, (2, n * n)).unbind(-2)
         r2, b = u * u + v * v, beta[..., None]
-        return to_modes(torch.cat([r2 * (b * v - u), r2 * (-b * u - v)], -1))
+        return to_modes(torch.cat([(1 - r2) * u + b * r2 * v, (1 - r2) * v - b * r2 * u], -1))
 
     def sample_initial(count: int, rng: torch.Generator) -> Tensor:
         phase = 2 * math.pi * torch.rand(count, 1, generator=rng, dtype=torch.float64)
@@ -65,11 +67,13 @@ def lambda_omega(
         u, v = _spiral(x, periodic)
         return torch.cat([u * torch.cos(phase) - v * torch.sin(phase), u * torch.sin(phase) + v * torch.cos(phase)], -1)
 
+    parameters = {"beta": 1.0, "d1": 0.1, "d2": 0.1}
+    linear(**{name: torch.tensor(value) for name, value in parameters.items()})  # refuses a grid too coarse for them
     axes = tuple(Axis(name, x, period=length if periodic else None) for name in ("x", "y"))
     system = System(
         name="lambda_omega",
         dim=2 * n * n,
-        parameters={"beta": 1.0, "d1": 0.1, "d2": 0.1},
+        parameters=parameters,
         sample_initial=sample_initial,
         transient=50.0,
         duration=500.0,
