@@ -42,3 +42,15 @@ def test_kuramoto_sivashinsky_reaches_what_the_readme_says(tmp_path):
     assert found.reconstruction.nmse <= 1e-7
     assert found.rollout.valid_time.median >= 100
     assert found.rollout.diverged == 0
+
+
+def test_lorenz_in_128_dimensions_is_exact_but_for_the_noise(tmp_path):
+    found = load("champion_2019").main("lorenz", tmp_path / "run", train=64, test=8)
+    assert found["x, in distribution"] < 1e-9
+    assert found["x, out of distribution"] < 1e-6
+    assert found["valid time, median, in Lyapunov times"] > 6
+
+
+def test_the_spiral_is_carried_by_two_coordinates(tmp_path):
+    found = load("champion_2019").main("spiral", tmp_path / "run", points=32, duration=250.0)
+    assert found["x"] < 3e-3  # on a coarse grid and half the time; the full one is measured in the README
