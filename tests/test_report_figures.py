@@ -1,0 +1,125 @@
+"""Figures of long-time statistics, exponents and ensembles: what is drawn is what was measured."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_report import ABOUT, Drawn, line, scored, waves, with_prediction
+
+from dynred.dynamics.ensemble import EnsembleSpec
+from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.evaluate import score
+from dynred.forecast import forecast
+from dynred.model import ReducedModel
+from dynred.optimise import TrainingSpec
+from dynred.reducers.pod import PODSpec
+from dynred.report.base import Context
+from dynred.report.ensemble_bands import EnsembleBands
+from dynred.report.error_split import ErrorSplit
+from dynred.report.exponents import LyapunovExponents
+from dynred.report.joint_density import JointDensity
+from dynred.report.page import find_figures
+from dynred.report.spectra import Spectra
+from dynred.report.tables import exponents, results
+from dynred.rng import generator
+from dynred.scores import Exponents, LongTime
+
+
+@pytest.fixture(scope="module")
+def field():
+    return scored(waves(steps=60), line())
+
+
+@pytest.fixture(scope="module")
+def ensemble():
+    truth = waves(steps=60)
+    reducer = PODSpec(2).fit(truth, truth, rng=generator(0))
+    latents = truth.map(reducer.encode)
+    member = NeuralODESpec(width=8, depth=1, training=TrainingSpec(steps=5, batch_size=32, validations=2))
+    dynamics = EnsembleSpec(member=member, members=3).fit(latents, latents, rng=generator(0))
+    model = ReducedModel(reducer, dynamics, ABOUT)
+    found = forecast(model, truth)
+    return Context(model, score(found, model), found, line())
+
+
+def with_exponents(context):
+    full, reduced = Exponents([0.1, 0.0, -1.0], [0.01] * 3, 2.1), Exponents([0.2, 0.1, -1.5], [0.02] * 3, None)
+    found = LongTime(100, 1e4, 2, (0.2, 7.0), context.evaluation.statistics, full, reduced)
+    return replace(context, evaluation=replace(context.evaluation, long_time=found))
+
+
+def test_the_split_curves_are_the_three_errors(field):
+    drawn = Drawn.of(ErrorSplit(), field)
+    curve = field.evaluation.rollout.error
+    shown = drawn.line("dynamics: prediction against reconstruction")
+    n = len(shown.get_xdata())
+    np.testing.assert_allclose(shown.get_xdata(), curve.t[:n])
+    np.testing.assert_allclose(shown.get_ydata()[1:], np.maximum(curve.dynamics[1:n], 1e-8))
+
+
+def test_a_diverged_prediction_has_no_power():
+    context = scored(waves(steps=60), line())
+    lost = with_prediction(context, torch.full((300, 16), torch.nan, dtype=torch.float64))
+    drawn = Drawn.of(Spectra(), lost).axes[0]
+    truth, predicted = (next(c for c in drawn.get_lines() if c.get_label() == n) for n in ("truth", "prediction"))
+    assert np.nanmax(truth.get_ydata()) > 0
+    assert np.isnan(predicted.get_ydata().astype(float)).all()  # no power at all has no place on a logarithmic axis
+
+
+def test_densities_of_truth_and_prediction_share_axes_and_colours(field):
+    axes = Drawn.of(JointDensity(), field).axes
+    first, second = (ax.collections[0] for ax in axes[:2])
+    assert first.get_clim() == second.get_clim()
+    assert axes[0].get_xlim() == axes[1].get_xlim()
+    area = np.diff(field.gauges["joint_density"].axes[0])[0] * np.diff(field.gauges["joint_density"].axes[1])[0]
+    assert np.nansum(first.get_array().filled(0)) * area == pytest.approx(1)
+
+
+def test_captions_give_the_distance_beside_chance(field):
+    found = field.evaluation.statistics["joint_density"]
+    assert f"distance {found.distance:.2g}" in JointDensity().caption(field)
+    assert f"chance alone gives {found.sampling_error:.2g}" in JointDensity().caption(field)
+
+
+def test_exponents_are_drawn_and_listed_where_they_were_computed(field):
+    assert not LyapunovExponents().applies(field)
+    assert exponents(field) == []
+    context = with_exponents(field)
+    assert LyapunovExponents().applies(context)
+    _, reduced = Drawn.of(LyapunovExponents(), context).axes[0].containers
+    np.testing.assert_allclose(reduced[0].get_xydata(), [[1, 0.2], [2, 0.1], [3, -1.5]])
+    rows = exponents(context)
+    assert rows[0] == ("1", "0.1000 ± 0.0100", "0.2000 ± 0.0200")
+    assert rows[-1] == ("Kaplan-Yorke dimension", "2.1", "–")
+    assert any(row.name == "rollouts that left" and row.model.value == "2" for row in results(context))
+
+
+def test_every_score_of_the_table_has_its_interval(field):
+    rows = results(field)
+    assert len(rows) > 20
+    assert all(row.model.interval for row in rows)
+    assert {"joint density", "marginals"} <= {row.name.partition(" (")[0] for row in rows}
+
+
+def test_the_band_of_an_ensemble_reaches_from_its_lowest_to_its_highest_member(ensemble):
+    assert EnsembleBands().applies(ensemble)
+    drawn = Drawn.of(EnsembleBands(), ensemble)
+    band = drawn.axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    one = ensemble.forecast.truth[ensemble.typical]
+    latents = ensemble.model.dynamics.rollouts(ensemble.model.encode(one.initial), one.t - one.t[0])[:, 0]
+    a = ensemble.coordinates(ensemble.model.decode(latents))[..., 0]
+    assert band.min() == pytest.approx(a.min())
+    assert band.max() == pytest.approx(a.max())
+
+
+def test_only_an_ensemble_has_a_band(field):
+    assert not EnsembleBands().applies(field)
+
+
+def test_every_figure_says_how_to_read_it(ensemble):
+    context = with_exponents(ensemble)
+    shown = [figure for figure in find_figures() if figure.applies(context)]
+    names = {type(figure).__name__ for figure in shown}
+    assert {"Spectra", "JointDensity", "ErrorSplit", "EnsembleBands", "LyapunovExponents"} <= names
+    assert all(len(figure.caption(context)) > 60 for figure in shown)
