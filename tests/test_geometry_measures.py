@@ -106,16 +106,22 @@ def test_noise_makes_the_dimension_grow_towards_small_scales():
 
 
 def test_neighbours_in_time_show_the_curve_and_the_window_leaves_them_out():
-    t = torch.arange(0, 150, 0.02, dtype=torch.float64)
-    golden = (1 + math.sqrt(5)) / 2
-    turns = [torch.cos(t), torch.sin(t), torch.cos(golden * t), torch.sin(golden * t)]
-    data = Trajectories.from_stacked(torch.stack(turns, -1)[None], t)
-    sample = take_sample(data, generator(0))
-    moments = {"owner": sample.owner, "time": sample.time}
-    plain = dimensions(sample.points, generator(0))[0].value
-    window = time_window(data, sample.diameter)
-    assert plain < 1.8
-    assert dimensions(sample.points, generator(0), window=window, **moments)[0].value == pytest.approx(2, abs=0.25)
+    start = sampled(torus, 600).points
+    along = np.cross(start, start + np.random.default_rng(0).normal(size=start.shape))
+    step = 1e-3 * along / np.linalg.norm(along, axis=1, keepdims=True)
+    points = (start[:, None] + np.arange(5)[:, None] * step[:, None]).reshape(-1, 3)  # 600 trajectories of 5 states
+    moments = {"owner": np.repeat(np.arange(600), 5), "time": np.tile(np.arange(5.0), 600)}
+    assert dimensions(points, generator(0))[0].estimates["TwoNN"] < 1.5
+    apart = dimensions(points, generator(0), window=10.0, **moments)[0]
+    assert all(value == pytest.approx(2, abs=0.35) for value in apart.estimates.values())
+
+
+def test_the_window_is_the_time_of_a_tenth_of_the_diameter():
+    t = torch.linspace(0, 20, 500, dtype=torch.float64)
+    turning = Trajectories.from_stacked(torch.stack([torch.cos(3 * t), torch.sin(3 * t)], -1)[None], t)
+    assert time_window(turning, 2.0) == pytest.approx(0.2 / 3, rel=1e-3)
+    still = Trajectories.from_stacked(torch.ones(2, 50, 3), t[:50])
+    assert time_window(still, 1.0) == 0
 
 
 def test_covering_dimensions_fall_from_the_span_to_the_set():

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.geometry.extra import load
 
 MOST = 3000  # points whose neighbours are looked at
 LEVELS = (1, 2, 4, 8, 16)  # decimations: the sample itself, every second point ...
+ENOUGH = 300  # points that must remain when one is kept of every stretch of a trajectory
 FEWEST = 120  # points below which a level is not asked
 K = 20  # neighbours; MOM, whose bias is about d / k, takes five times as many
 
@@ -52,8 +53,9 @@ def dimensions(
         points: distinct points.
         rng: decides the halves.
         owner, time: trajectory and time of every point.
-        window: neighbours on the same trajectory within this time do not count: they show the curve, not the set (J.
-            Theiler, Phys. Rev. A 34, 2427 (1986)).
+        window: neighbours on the same trajectory within this time show the curve, not the set (J. Theiler, Phys. Rev. A
+            34, 2427 (1986)): one point is kept of every such stretch where enough remain, and those left do not count
+            as neighbours of each other.
 
     Returns:
         Finest scale first; at least one.
@@ -62,7 +64,10 @@ def dimensions(
         TwoNN: E. Facco, M. d'Errico, A. Rodriguez, A. Laio, Sci. Rep. 7, 12140 (2017). MLE: E. Levina, P. J. Bickel,
         NIPS (2004). CorrInt: P. Grassberger, I. Procaccia, Physica D 9, 189 (1983). MOM: L. Amsaleg et al., KDD (2015).
     """
-    order = torch.randperm(len(points), generator=rng).numpy()[:MOST]
+    order = torch.randperm(len(points), generator=rng).numpy()
+    if owner is not None and time is not None and window > 0:
+        order = _apart(order, owner, time, window)
+    order = order[:MOST]
     found: list[Dimension] = []
     for level in LEVELS:
         rows = order[: len(order) // level]
@@ -71,6 +76,12 @@ def dimensions(
         later = None if owner is None or time is None else (owner[rows], time[rows])
         found.append(_estimate(points[rows], later, window))
     return found
+
+
+def _apart(order: Int[np.ndarray, " n"], owner: np.ndarray, time: np.ndarray, window: float) -> np.ndarray:
+    stretch = np.stack([owner[order], np.floor(time[order] / window).astype(np.int64)])
+    first = np.sort(np.unique(stretch, axis=1, return_index=True)[1])
+    return order[first] if len(first) >= ENOUGH else order
 
 
 def _estimate(x: Float[np.ndarray, "n Q"], when: tuple[np.ndarray, np.ndarray] | None, window: float) -> Dimension:
