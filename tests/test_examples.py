@@ -54,3 +54,8 @@ def test_lorenz_in_128_dimensions_is_exact_but_for_the_noise(tmp_path):
 def test_the_spiral_is_carried_by_two_coordinates(tmp_path):
     found = load("champion_2019").main("spiral", tmp_path / "run", points=32, duration=250.0)
     assert found["x"] < 3e-3  # on a coarse grid and half the time; the full one is measured in the README
+
+
+def test_burgers_runs_of_unseen_amplitude_and_width_are_predicted(tmp_path):
+    found = load("he_2023").main(tmp_path / "run", points=101, train=4, test=3, samples=26)
+    assert found["worst error, %"] < 1.5
