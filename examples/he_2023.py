@@ -1,4 +1,4 @@
-"""The Burgers study of gLaSDI (X. He, Y. Choi, W. D. Fries, J. L. Belof, J.-S. Chen, J. Comput. Phys. 489, 112267, 2023).
+"""The Burgers study of gLaSDI: X. He, Y. Choi, W. D. Fries, J. L. Belof, J.-S. Chen, J. Comput. Phys. 489, 112267.
 
     python examples/he_2023.py --out runs/burgers
 
