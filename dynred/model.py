@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -15,13 +15,16 @@ from typing import Any, Self
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from dynred.checks import finite, increasing, refuse
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
 from dynred.errors import FileFormatError, InputError
-from dynred.files import read_tensors, write_tensors
+from dynred.export import as_numpy, exported
+from dynred.files import moved_into_place, read_tensors, write_tensors
 from dynred.latent_space import LatentSpace
 from dynred.nets import parameter_count
+from dynred.numpy_model import NumpyModel
 from dynred.optimise import History, Runtime
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.trajectories import Trajectories, pieces
@@ -68,8 +71,13 @@ class Model(ABC):
         """States of latents, float64."""
 
     @abstractmethod
-    def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        """The latent velocity, per time unit.
+    def rhs(
+        self,
+        t: Tensor | float,
+        z: Float[Tensor, "*batch R"],
+        parameters: Mapping[str, float | Tensor] | None = None,
+    ) -> Float[Tensor, "*batch R"]:
+        """The latent velocity, per time unit; `parameters` by name, for parametric dynamics.
 
         Raises:
             InputError: the dynamics are not given by a vector field.
@@ -136,6 +144,41 @@ class Model(ABC):
             raise refuse(name, f"states of {self.state_dim} values", f"shape {list(x.shape)}")
         return x if x.is_floating_point() else x.double()
 
+    # -- leaving -----------------------------------------------------------------------------------------------------
+
+    def to_numpy(self, parameters: Mapping[str, float] | None = None) -> NumpyModel:
+        """encode, decode and rhs as functions of NumPy arrays, without torch when they are called.
+
+        Args:
+            parameters: fixed values by name, for parametric dynamics.
+
+        Raises:
+            InputError: a reducer or dynamics with operations that cannot be traced, or are not known in NumPy.
+        """
+        return NumpyModel({name: as_numpy(program) for name, program in self._programs(parameters).items()})
+
+    def export(self, path: str | Path, parameters: Mapping[str, float] | None = None) -> None:
+        """Writes a folder of `torch.export` programs: encode.pt2 (x [N, D]), decode.pt2 (z [N, R]) and, where the
+        dynamics are a vector field, rhs.pt2 (t, z [N, R]); all arguments float64. `torch.export.load` reads them, here
+        or without dynred. Arguments and errors as for `to_numpy`."""
+        programs = self._programs(parameters)
+        with moved_into_place(path) as folder:
+            folder.mkdir()
+            for name, program in programs.items():
+                torch.export.save(program, folder / f"{name}.pt2")
+
+    def _programs(self, parameters: Mapping[str, float] | None) -> dict[str, ExportedProgram]:
+        parts = [part if isinstance(part, list | tuple) else [part] for part in vars(self).values()]
+        modules = [one for part in parts for one in part if isinstance(one, nn.Module)]
+        x, z = (torch.zeros(3, n, dtype=torch.float64) for n in (self.state_dim, self.latent_space.dim))
+        calls: dict[str, tuple[Callable[..., Tensor], dict[str, Tensor]]] = {
+            "encode": (self.encode, {"x": x}),
+            "decode": (self.decode, {"z": z}),
+        }
+        if all(isinstance(one, VectorFieldDynamics) for one in modules if isinstance(one, LatentDynamics)):
+            calls["rhs"] = (lambda t, z: self.rhs(t, z, parameters), {"t": z[0, 0].clone(), "z": z})
+        return {name: exported(name, call, modules, given) for name, (call, given) in calls.items()}
+
     # -- files -------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
@@ -201,11 +244,17 @@ class ReducedModel(Model):
         """See `Model.decode`."""
         return self.reducer.decode(z)
 
-    def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def rhs(
+        self,
+        t: Tensor | float,
+        z: Float[Tensor, "*batch R"],
+        parameters: Mapping[str, float | Tensor] | None = None,
+    ) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`."""
         if not isinstance(self.dynamics, VectorFieldDynamics):
             raise refuse("dynamics", "given by a vector field", type(self.dynamics).__name__)
-        return self.dynamics.field(torch.as_tensor(t, dtype=torch.float64), z)
+        values = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in (parameters or {}).items()}
+        return self.dynamics.bind(values)(torch.as_tensor(t, dtype=torch.float64), z)
 
     def rollout(
         self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None

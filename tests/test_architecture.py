@@ -11,14 +11,14 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     "errors rng checks files modes numpy_model export",
     "spec plugins bootstrap righthand jacobian spectral nets optimise latent_space polynomials",
-    "system trajectories phases direct projection",
+    "system trajectories phases direct projection derivatives",
     "storage stored velocities catalogue solvers observe obstruction",
     "events",
     "integrate",
     "stream",
-    "simulate lyapunov geometry reducers dynamics",
+    "simulate geometry reducers dynamics",
     "model forecast landmarks charts atlas",
-    "metrics scores certificate certify",
+    "metrics scores lyapunov certificate certify",
     "agreement evaluation",
     "evaluate long_time compare pipeline",
     "report experiment automatic testing",
@@ -36,7 +36,6 @@ WITHIN = {  # who may import whom of the same layer
     ("optimise", "spec"),
     ("polynomials", "spec"),
     ("storage", "stored"),
-    ("lyapunov", "simulate"),
     ("forecast", "model"),
     ("charts", "landmarks"),
     ("atlas", "charts"),
@@ -48,7 +47,7 @@ WITHIN = {  # who may import whom of the same layer
     ("certify", "certificate"),
     ("automatic", "experiment"),
 }
-PLUGINS = {"solvers", "reducers", "dynamics", "metrics"}
+PLUGINS = {"derivatives", "solvers", "reducers", "dynamics", "metrics"}
 HOMES = {
     "torchdiffeq": {"solvers/explicit.py"},
     "xarray": {"storage.py"},

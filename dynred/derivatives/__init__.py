@@ -1,0 +1,1 @@
+"""Estimators of derivatives from samples, one file each."""

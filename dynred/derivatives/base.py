@@ -1,0 +1,45 @@
+"""What every estimator of derivatives offers: a curve through or near samples, with its derivative."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from dynred.spec import Spec
+
+Curve = Callable[[np.ndarray, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Estimator(Spec, ABC):
+    """Settings of a method and the method itself; linear in the samples."""
+
+    @classmethod
+    def candidates(cls) -> list[Self]:
+        """The settings that are worth trying."""
+        return [cls()]
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The method in words, as reports show it."""
+
+    @abstractmethod
+    def takes(self, t: np.ndarray) -> bool:
+        """Whether samples at these increasing times [T] can be used."""
+
+    @abstractmethod
+    def curve(self, t: np.ndarray, x: np.ndarray) -> Curve:
+        """`(s [S], order) -> [S, D]`: values (order 0) or derivatives (order 1) at times s within the samples' span.
+
+        Args:
+            t: times [T], for which `takes` is true.
+            x: samples [T, D].
+        """
+
+
+def evenly_spaced(t: np.ndarray) -> bool:
+    """Whether the times are at equal distances, to a millionth of one."""
+    steps = np.diff(t)
+    return len(steps) > 0 and bool(np.ptp(steps) <= 1e-6 * steps.mean())

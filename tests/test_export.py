@@ -1,0 +1,148 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import solve_ivp
+
+from dynred.dynamics.ensemble import EnsembleSpec
+from dynred.dynamics.linear import LinearSpec
+from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.dynamics.parametric import ParametricSpec
+from dynred.dynamics.quadratic import QuadraticSpec
+from dynred.dynamics.sindy import SindySpec
+from dynred.dynamics.stabilised import StabilisedSpec
+from dynred.errors import FileFormatError, InputError
+from dynred.export import as_numpy, exported
+from dynred.model import ReducedModel
+from dynred.nets import ACTIVATIONS, MLP
+from dynred.numpy_model import load_numpy_model
+from dynred.optimise import TrainingSpec
+from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.reducers.pod import PODSpec
+from dynred.rng import generator
+from dynred.simulate import simulate
+from dynred.system import find_system
+
+TINY = TrainingSpec(steps=20, batch_size=64, validations=2)
+NET = NeuralODESpec(width=16, depth=2, training=TINY)
+REDUCERS = {"pod": PODSpec(2), "autoencoder": AutoencoderSpec(2, width=16, training=TINY)}
+DYNAMICS = {
+    "neural_ode": NET,
+    "stabilised": StabilisedSpec(member=NET),
+    "ensemble": EnsembleSpec(member=NET, members=2),
+    "linear": LinearSpec(),
+    "quadratic": QuadraticSpec((1e-6,)),
+    "sindy": SindySpec(thresholds=(1e-2,)),
+    "parametric": ParametricSpec(member=NET),
+}
+
+
+@pytest.fixture(scope="module")
+def states():
+    """Lifted cycles of several radii."""
+    times = torch.linspace(0, 3, 16, dtype=torch.float64)
+    parameters = {"mu": torch.linspace(0.6, 1.4, 12, dtype=torch.float64)}
+    return simulate(find_system("graph_lift", dim=8), 12, times, rng=generator(0), parameters=parameters, transient=2.0)
+
+
+@pytest.fixture(scope="module")
+def reducers(states):
+    return {name: spec.fit(states[:9], states[9:], rng=generator(0)) for name, spec in REDUCERS.items()}
+
+
+def model(reducer, spec, states):
+    latents = states.map(reducer.encode)
+    return ReducedModel(reducer, spec.fit(latents[:9], latents[9:], rng=generator(0)))
+
+
+def agree(ours, theirs, tolerance):
+    theirs = theirs.detach().double().numpy()
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() <= tolerance * max(1.0, np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("name", REDUCERS)
+def test_numpy_encoders_and_decoders_agree_with_torch_to_round_off(name, reducers, states):
+    whole = model(reducers[name], LinearSpec(), states)
+    plain, x = whole.to_numpy(), states.states[:6].reshape(2, 3, -1)
+    agree(plain.encode(x.numpy()), whole.encode(x), 2e-6)
+    agree(plain.decode(plain.encode(x.numpy())), whole.reconstruct(x), 5e-6)
+    agree(plain.encode(x[0, 0].numpy()), whole.encode(x[0, 0]), 2e-6)
+
+
+@pytest.mark.parametrize("name", DYNAMICS)
+def test_numpy_fields_agree_with_torch_to_round_off(name, reducers, states):
+    whole = model(reducers["pod"], DYNAMICS[name], states)
+    values = {"mu": 0.9} if name == "parametric" else None
+    z = torch.cat([whole.encode(states.states[:5]), 40 * torch.ones(1, 2).double()])  # and one far outside
+    agree(whole.to_numpy(values).rhs(0.5, z.numpy()), whole.rhs(0.5, z, values), 5e-6)
+
+
+def test_scipy_integrates_the_numpy_field_to_the_same_end(reducers, states):
+    whole = model(reducers["pod"], SindySpec(thresholds=(1e-2,)), states)
+    plain = whole.to_numpy()
+    z0 = plain.encode(states.initial[0].numpy())
+    end = solve_ivp(plain.rhs, (0, 2), z0, rtol=1e-9, atol=1e-9).y[:, -1]
+    found = whole.dynamics.rollout(torch.from_numpy(z0)[None], torch.tensor([0.0, 2.0], dtype=torch.float64))
+    assert np.allclose(end, found[0, -1].numpy(), atol=1e-5)
+
+
+def test_a_saved_numpy_model_runs_without_torch(reducers, states, tmp_path):
+    whole = model(reducers["autoencoder"], NET, states)
+    plain, x = whole.to_numpy(), states.states[:4].numpy()
+    plain.save(tmp_path / "m.npz")
+    np.save(tmp_path / "x.npy", x)
+    code = (
+        "import sys, numpy as np\n"
+        "from dynred.numpy_model import load_numpy_model\n"
+        f"m = load_numpy_model({str(tmp_path / 'm.npz')!r})\n"
+        f"z = m.encode(np.load({str(tmp_path / 'x.npy')!r}))\n"
+        f"np.savez({str(tmp_path / 'out.npz')!r}, z=z, x=m.decode(z), v=m.rhs(0.0, z))\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    out = np.load(tmp_path / "out.npz")
+    z = plain.encode(x)
+    for name, expected in (("z", z), ("x", plain.decode(z)), ("v", plain.rhs(0.0, z))):
+        assert np.array_equal(out[name], expected)
+
+
+def test_exported_programs_give_the_same_for_any_number_of_rows(reducers, states, tmp_path):
+    whole = model(reducers["autoencoder"], NET, states)
+    whole.export(tmp_path / "programs")
+    assert sorted(p.name for p in (tmp_path / "programs").iterdir()) == ["decode.pt2", "encode.pt2", "rhs.pt2"]
+    encode, decode, rhs = (
+        torch.export.load(tmp_path / "programs" / f"{name}.pt2").module() for name in ("encode", "decode", "rhs")
+    )
+    x, now = states.states[:7], torch.zeros((), dtype=torch.float64)
+    z = encode(x)
+    assert torch.allclose(z, whole.encode(x), atol=1e-6)
+    assert torch.allclose(decode(z.double()), whole.decode(z), atol=1e-6)
+    assert torch.allclose(rhs(now, z.double()), whole.rhs(0.0, z.double()), atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_is_known_in_numpy(activation):
+    net = MLP(3, 2, [8, 8], activation, rng=generator(0)).requires_grad_(False)
+    x = 4 * torch.randn(20, 3, generator=generator(1))
+    agree(as_numpy(exported("net", net, [net], {"x": x[:2]}))(x.numpy()), net(x), 2e-6)
+
+
+def test_parameters_that_are_missing_and_operations_that_are_unknown_are_named(reducers, states):
+    whole = model(reducers["pod"], DYNAMICS["parametric"], states)
+    with pytest.raises(InputError, match="rhs must be traceable by torch.export.*parameters must be given for mu"):
+        whole.to_numpy()
+    program = exported("special", torch.special.i0, [], {"x": torch.zeros(2, 1)})
+    with pytest.raises(InputError, match="operations that are known in NumPy, got .*i0"):
+        as_numpy(program)
+
+
+def test_a_file_that_holds_no_numpy_model_is_refused(tmp_path):
+    with pytest.raises(FileFormatError, match="does not exist"):
+        load_numpy_model(tmp_path / "nothing.npz")
+    np.savez(tmp_path / "other.npz", x=np.zeros(2))
+    with pytest.raises(FileFormatError, match="holds no NumPy model"):
+        load_numpy_model(tmp_path / "other.npz")
