@@ -21,7 +21,8 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2, reynolds: float = 14
     Known exactly: the laminar flow w = -(Re / n) cos(n y), of energy (Re / n^2)^2 / 4; the balance of energy dE/dt = I
     - D with E = mean |u|^2 / 2, power input I = mean of u_x sin(n y), dissipation D = mean w^2 / Re. The mean of w is
     conserved (and zero). Shifts in x are a symmetry. At n = 2, Perez De Jesus & Graham find relative periodic orbits at
-    Re = 13.5 and chaos with bursts at Re = 14.4, on 32 x 32 points.
+    Re = 13.5 and chaos with bursts at Re = 14.4, on 32 x 32 points. Measured at the defaults: Lyapunov exponents .036
+    +- .004, 0, 0, -.056, -.103, -.148, Kaplan-Yorke dimension 3.6.
 
     Args:
         points: collocation points in each direction, even, >= 16.
@@ -84,7 +85,7 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2, reynolds: float = 14
         transient=500.0,
         duration=500.0,
         sampling=0.5,
-        time_scale=20.0,
+        time_scale=28.0,
         time_scale_name="Lyapunov times (approximate)",
         tangent_projection=lambda v: v - v.mean(-1, keepdim=True),
         semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.05),

@@ -107,7 +107,11 @@ def test_a_file_with_a_system_or_a_function_that_builds_one_gives_it(tmp_path):
             {},
             "dynred.checks:math must be a dynred.System or a function that returns one, got module",
         ),
-        ("kuramoto_sivashinsky", {"lenght": 44}, "must be one of length, points, got 'lenght'. Did you mean length?"),
+        (
+            "kuramoto_sivashinsky",
+            {"lenght": 44},
+            "must be one of length, points, viscosity, got 'lenght'. Did you mean length?",
+        ),
         ("kuramoto_sivashinsky", {"points": 63}, "points must be even, got 63"),
     ],
 )
