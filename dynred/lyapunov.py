@@ -12,11 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import integer, positive, refuse
-from dynred.errors import DivergenceError
+from dynred.dynamics.base import VectorFieldDynamics
+from dynred.errors import DivergenceError, InputError
+from dynred.model import Model, ReducedModel
 from dynred.optimise import Progress, silent
 from dynred.simulate import choose_solver, simulate
 from dynred.solvers.base import Solver
-from dynred.system import Parameters, System, VectorField
+from dynred.system import Parameters, System, VectorField, find_system
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class LyapunovSpectrum:
 
 
 def lyapunov_spectrum(
-    source: System | VectorField,
+    source: System | Model | VectorField,
     k: int | None = None,
     *,
     rng: torch.Generator,
@@ -54,16 +56,18 @@ def lyapunov_spectrum(
     """The k leading Lyapunov exponents.
 
     Args:
-        source: a system, or any vector field, such as the dynamics of a reduced model; that needs `initial`.
+        source: a system; a reduced model, whose latent dynamics are followed; or any vector field, which needs
+            `initial`, `interval` and `duration`.
         k: how many, 1 <= k <= D; default: all, at most 16.
         rng: draws initial states and tangent vectors.
         n: number of trajectories, each started on K by its own transient.
-        duration: averaging time of each, in time units; default: 200 time scales of a system.
-        interval: time between two orthogonalisations; default: a tenth of a system's time scale. Tangents must not
-            align within it: at most about 10 / (first minus k-th exponent).
-        initial: states on K, instead of n fresh ones.
-        parameters: replaces a system's defaults.
-        solver: as for `simulate`.
+        duration: averaging time of each, in time units; default: 200 time scales of the system, also of a model's.
+        interval: time between two orthogonalisations; default: a tenth of its time scale. Tangents must not align
+            within it: at most about 10 / (first minus k-th exponent).
+        initial: states on K, instead of n fresh ones; of a model latents [n, R] or full states [n, D]. Without them a
+            model's system must be in the catalogue.
+        parameters: replaces defaults.
+        solver: as for `simulate`; `auto` takes the solver of a model's rollouts.
         project: projection of tangents [..., D] onto directions that count; default: the system's `tangent_projection`.
             Without it round-off keeps re-seeding directions along a conserved quantity, as a spurious zero exponent.
         progress: receives reports.
@@ -72,6 +76,11 @@ def lyapunov_spectrum(
         InputError: arguments out of range, or a field that torch cannot differentiate.
         DivergenceError: a trajectory diverged.
     """
+    if isinstance(source, Model):
+        field, initial, scale = _latent(source, rng, n, initial, parameters)
+        duration, interval = duration or 200 * scale, interval or 0.1 * scale
+        solver = field.solver if solver == "auto" and isinstance(field, VectorFieldDynamics) else solver
+        source = field
     field, x, step, total, projection = _prepared(source, rng, n, duration, interval, initial, parameters)
     projection = project or projection
     k = integer("k", min(field.dim, 16) if k is None else k, 1, field.dim)
@@ -109,6 +118,34 @@ def kaplan_yorke_dimension(exponents: Float[Tensor, " k"]) -> float | None:
         return None
     before = float(sums[j - 1]) if j else 0.0
     return j + before / abs(float(exponents[j])) if j else 0.0
+
+
+def _latent(
+    model: Model, rng: torch.Generator, n: int, initial: Tensor | None, parameters: Parameters | None
+) -> tuple[VectorField, Float[Tensor, "n R"], float]:
+    """The latent field of a model, latents on K, and its system's time scale."""
+    dynamics = model.dynamics if isinstance(model, ReducedModel) else None
+    if not isinstance(dynamics, VectorFieldDynamics):
+        kind = type(model if dynamics is None else dynamics).__name__
+        raise refuse("the model's dynamics", "given by one vector field", kind)
+    values = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in (parameters or {}).items()}
+    if initial is None:
+        initial = _states(model, rng, n, parameters)
+    if initial.shape[-1] == model.state_dim:
+        initial = model.encode(initial)
+    elif initial.shape[-1] != dynamics.dim:
+        width = f"latents of {dynamics.dim} or states of {model.state_dim} values"
+        raise refuse("initial", width, f"shape {list(initial.shape)}")
+    return dynamics.bind(values), initial.double(), float(model.about.get("time_scale", 1.0))
+
+
+def _states(model: Model, rng: torch.Generator, n: int, parameters: Parameters | None) -> Float[Tensor, "n D"]:
+    try:
+        system = find_system(str(model.about.get("system", "")), **model.about.get("arguments", {}))
+    except InputError as error:
+        advice = f"The catalogue has no system of that name: {error}"
+        raise refuse("initial", "states on K", "None", advice) from error
+    return simulate(system, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
 
 
 def _prepared(

@@ -28,6 +28,7 @@ from dynred.trajectories import Trajectories
 
 VALUES = 2**22  # numbers in the states of one block and span: 32 MB; a solver needs a few times as much
 ROWS = 64  # trajectories that are followed together even where each is large: batches make solvers fast
+BATCH = 2**15  # numbers in the states of a batch from which more trajectories make it no faster, only later done
 SPAN = 16  # snapshots at least in a span of these
 
 
@@ -126,7 +127,7 @@ def stream(plan: Plan, path: str | Path, time_limit: float | None, progress: Pro
 def layout(plan: Plan) -> tuple[int, int]:
     """Trajectories in a block, and snapshots of each in a span."""
     width, length = max(plan.system.dim, plan.system.underlying.dim), len(plan.times)
-    rows = max(1, VALUES // (width * length))
+    rows = max(1, min(VALUES // (width * length), max(ROWS, BATCH // width)))
     if plan.events:  # a trajectory may end anywhere, so that the next one's place is known only when it has
         return min(rows, plan.count), length
     rows = min(plan.count, max(rows, min(ROWS, max(1, VALUES // (width * SPAN)))))

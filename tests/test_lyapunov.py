@@ -6,6 +6,8 @@ import torch
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, InputError
 from dynred.lyapunov import kaplan_yorke_dimension, lyapunov_spectrum
+from dynred.model import ReducedModel
+from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.solvers.etdrk4 import ETDRK4
@@ -65,6 +67,38 @@ def test_a_reduced_vector_field_is_taken_as_well():
     assert torch.allclose(found.exponents, torch.tensor([-0.1, -0.1]).double(), atol=1e-2)
 
 
+def linear_model(matrix, **about):
+    system = linear_system(matrix)
+    data = simulate(system, 6, torch.linspace(0, 3, 31), rng=generator(0))
+    reducer = PODSpec(2).fit(data, data, rng=generator(0))
+    latents = data.map(reducer.encode)
+    return ReducedModel(reducer, LinearSpec().fit(latents, latents, rng=generator(0)), about), data
+
+
+PLANE = [[-0.1, 1.0, 0.0], [-1.0, -0.1, 0.0], [0.0, 0.0, -30.0]]
+
+
+def test_a_reduced_model_is_followed_in_its_latents_and_with_its_time_scale():
+    model, data = linear_model(PLANE, time_scale=2.0)
+    start = data.states[data.starts + 20]
+    settings = {"rng": generator(0), "duration": 0.5}  # ten orthogonalisations, at least
+    a, b = (lyapunov_spectrum(model, initial=x, **settings) for x in (start, model.encode(start)))
+    assert a.time == pytest.approx(6 * 10 * 0.1 * 2.0)
+    assert torch.allclose(a.exponents, torch.tensor([-0.1, -0.1]).double(), atol=2e-2)
+    assert torch.allclose(a.exponents, b.exponents, atol=1e-2)
+    with pytest.raises(InputError, match="latents of 2 or states of 3 values, got shape"):
+        lyapunov_spectrum(model, rng=generator(0), initial=torch.zeros(2, 5))
+
+
+def test_a_model_of_a_system_in_the_catalogue_finds_its_own_initial_states():
+    model, _ = linear_model(PLANE, system="no_such_system")
+    with pytest.raises(InputError, match="initial must be states on K, got None. The catalogue has no system"):
+        lyapunov_spectrum(model, rng=generator(0))
+    known, _ = linear_model(PLANE, system="mean_field_wake", time_scale=5.0)
+    found = lyapunov_spectrum(known, rng=generator(0), n=3, duration=5.0)
+    assert torch.allclose(found.exponents, torch.tensor([-0.1, -0.1]).double(), atol=5e-2)
+
+
 @pytest.mark.parametrize(
     ("exponents", "dimension"),
     [([0.906, 0.0, -14.572], 2 + 0.906 / 14.572), ([-1.0, -2.0], 0.0), ([1.0, 0.5], None), ([0.0, -2.0], 1.0)],
@@ -97,9 +131,9 @@ def test_a_diverging_trajectory_is_named():
 @pytest.mark.slow
 def test_kuramoto_sivashinsky_has_its_eight_leading_exponents_and_no_spurious_zero():
     found = lyapunov_spectrum(
-        find_system("kuramoto_sivashinsky"), 10, rng=generator(0), n=16, duration=3000.0, interval=1.0
+        find_system("kuramoto_sivashinsky"), 11, rng=generator(0), n=16, duration=3000.0, interval=1.0
     )
-    known = torch.tensor([0.0454, 0.0009, 0, -0.0007, -0.190, -0.257, -0.291, -0.311, -1.962, -1.967]).double()
+    known = torch.tensor([0.0454, 0.0009, 0, -0.0007, -0.190, -0.257, -0.291, -0.311, -1.962, -1.967, -5.605]).double()
     assert torch.allclose(found.exponents, known, atol=6e-3)
     assert found.kaplan_yorke_dimension == pytest.approx(4.24, abs=0.06)
 
@@ -111,3 +145,36 @@ def test_lorenz_has_its_known_exponents():
     )
     assert torch.allclose(found.exponents, torch.tensor([0.906, 0.0, -14.572]).double(), atol=5e-3)
     assert found.kaplan_yorke_dimension == pytest.approx(2.062, abs=2e-3)
+
+
+@pytest.mark.slow
+def test_roessler_has_its_known_exponents():
+    # REFERENCE: .071, 0, -5.394, slow to converge.
+    found = lyapunov_spectrum(
+        find_system("rossler"),
+        rng=generator(0),
+        n=32,
+        duration=1500.0,
+        interval=0.5,
+        solver=Explicit("rk4", step=0.025),
+    )
+    assert torch.allclose(found.exponents, torch.tensor([0.071, 0.0, -5.394]).double(), atol=6e-3)
+    assert found.kaplan_yorke_dimension == pytest.approx(2.013, abs=2e-3)
+
+
+@pytest.mark.slow
+def test_lorenz_96_has_its_known_spectrum():
+    # REFERENCE: the first is 1.67-1.70, 13 are positive, D_KY 27.16, and the sum is -40 exactly.
+    found = lyapunov_spectrum(
+        find_system("lorenz96"),
+        40,
+        rng=generator(0),
+        n=32,
+        duration=60.0,
+        interval=0.1,
+        solver=Explicit("rk4", step=0.02),
+    )
+    assert 1.65 < float(found.exponents[0]) < 1.72
+    assert int((found.exponents > 0.01).sum()) == 13
+    assert found.kaplan_yorke_dimension == pytest.approx(27.16, abs=0.1)
+    assert float(found.exponents.sum()) == pytest.approx(-40.0, abs=1e-4)

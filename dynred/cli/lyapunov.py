@@ -1,14 +1,23 @@
 """`dynred lyapunov`: Lyapunov exponents and the Kaplan-Yorke dimension."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from dynred.cli.base import Arguments, AsJson, Parameters, pairs, show, working
+from dynred.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from dynred.model import Model
+    from dynred.system import System
 
 
 def lyapunov(
-    system: str,
+    source: str,
+    /,
     *,
     k: Annotated[int | None, Parameter(name=["--k", "-k"])] = None,
     n: Annotated[int, Parameter(name=["--n", "-n"])] = 8,
@@ -20,11 +29,11 @@ def lyapunov(
     set_: Parameters = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute Lyapunov exponents and the Kaplan-Yorke dimension of a system.
+    """Compute Lyapunov exponents and the Kaplan-Yorke dimension of a system, or of the model of a run.
 
     Parameters
     ----------
-    system: Name of a system or path to a .py file that defines one.
+    source: Name of a system, path to a .py file that defines one, or a run folder that `dynred reduce` made.
     k: Number of exponents; default: all, at most 16.
     n: Number of trajectories; their spread gives the error.
     duration: Averaging time of each, in time units; default: 200 time scales.
@@ -36,21 +45,30 @@ def lyapunov(
     from dynred.rng import generator
     from dynred.system import find_system
 
-    found = find_system(system, **pairs(with_ or []))
+    rng, parameters = generator(seed, "lyapunov"), pairs(set_ or [])
+    followed: System | Model
+    if Path(source).is_dir():
+        if with_:
+            raise InputError("--with must be left out for a run, which knows its system, got it.")
+        name, followed, initial = _run(Path(source), n, rng, parameters)
+    else:
+        followed, initial = find_system(source, **pairs(with_ or [])), None
+        name = followed.name
     with working() as runtime:
         spectrum = lyapunov_spectrum(
-            found,
+            followed,
             k,
-            rng=generator(seed, "lyapunov"),
+            rng=rng,
             n=n,
+            initial=initial,
             duration=duration,
             interval=interval,
-            parameters=pairs(set_ or []),
+            parameters=parameters,
             solver=solver,
             progress=runtime.progress,
         )
     facts = {
-        "system": found.name,
+        "system": name,
         "exponents": spectrum.exponents.tolist(),
         "error": [value if value == value else None for value in spectrum.error.tolist()],
         "kaplan_yorke_dimension": spectrum.kaplan_yorke_dimension,
@@ -64,4 +82,21 @@ def lyapunov(
     dimension = spectrum.kaplan_yorke_dimension
     words = "more exponents are needed" if dimension is None else f"{dimension:.4g}"
     rows.append(("Kaplan-Yorke dimension", words, ""))
-    show(f"{found.name}: Lyapunov exponents per time unit", ("", "exponent", "error"), rows, facts, as_json)
+    show(f"{name}: Lyapunov exponents per time unit", ("", "exponent", "error"), rows, facts, as_json)
+
+
+def _run(out: Path, n: int, rng: "torch.Generator", parameters: dict[str, Any]) -> "tuple[str, Model, torch.Tensor]":
+    """What a run's model is called, the model, and states on K: fresh ones of its system, or some of its data."""
+    import torch
+
+    from dynred.experiment import stored_spec
+    from dynred.model import load_model
+    from dynred.simulate import simulate
+    from dynred.system import System
+
+    model, source = load_model(out), stored_spec(out).open()
+    if isinstance(source, System):
+        states = simulate(source, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
+    else:
+        states = source.states[torch.randint(len(source.states), (n,), generator=rng)]
+    return f"{model.about.get('system', out.name)}, reduced to {model.latent_space.dim}", model, states
