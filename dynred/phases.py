@@ -20,6 +20,7 @@ from dynred.latent_space import LatentSpace
 ROWS = 4000  # snapshots that are looked at
 LEADING = 24  # coefficients that may enter an eigenfunction
 TAIL = 1e-5  # fraction of the energy that those may leave out
+ROUND = 0.3  # modulus, over its root mean square, that a pair should nowhere be below
 PAIRS = 8  # pairs that are combined where there are several angles
 
 
@@ -29,7 +30,7 @@ def starts(
     """Linear maps from coefficients to features of `space` and back, the most promising first, at most `count`.
 
     The promise of a map is the energy of the coefficients that its features explain, the angles as unit cosines and
-    sines: a phase that does not turn evenly around K, or stands still on part of it, explains little.
+    sines, times the roundness of its pairs: one that comes near 0, where it has no phase, goes around K by chance.
 
     Args:
         a: coefficients, centred, by decreasing energy.
@@ -42,9 +43,9 @@ def starts(
         return [(unit, unit.T.contiguous())]
     some = torch.linspace(0, len(a) - 1, min(ROWS, len(a))).long()
     a, v = a[some], None if velocities is None else velocities[some]
-    pairs = sorted([*_eigenfunctions(a, v), *_coordinate_pairs(a)], key=lambda pair: -_explained(a, [pair]))
+    pairs = sorted([*_eigenfunctions(a, v), *_coordinate_pairs(a)], key=lambda pair: -_promise(a, [pair]))
     chosen = [list(group) for group in combinations(pairs[: max(PAIRS, space.angles)], space.angles)]
-    chosen.sort(key=lambda group: -_explained(a, group))
+    chosen.sort(key=lambda group: -_promise(a, group))
     return [_with_lines(a, group, space) for group in chosen[:count]]
 
 
@@ -70,9 +71,11 @@ def _of_unit_size(a: Tensor, pair: Float[Tensor, "Q 2"]) -> Float[Tensor, "Q 2"]
     return pair / (a @ pair).pow(2).sum(1).mean().sqrt()
 
 
-def _explained(a: Tensor, pairs: list[Float[Tensor, "Q 2"]]) -> float:
+def _promise(a: Tensor, pairs: list[Float[Tensor, "Q 2"]]) -> float:
     features = torch.cat([torch.nn.functional.normalize(a @ pair, dim=1) for pair in pairs], 1)
-    return 1 - float((a - features @ _least_squares(features, a)).pow(2).sum() / a.pow(2).sum())
+    explained = 1 - float((a - features @ _least_squares(features, a)).pow(2).sum() / a.pow(2).sum())
+    least = [float((a @ pair).norm(dim=1).quantile(0.02)) for pair in pairs]
+    return explained * min(1.0, *(modulus / ROUND for modulus in least))
 
 
 def _with_lines(a: Tensor, pairs: list[Tensor], space: LatentSpace) -> tuple[Tensor, Tensor]:

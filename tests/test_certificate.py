@@ -12,17 +12,26 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from dynred.atlas import AtlasModel
+from dynred.automatic import with_recommended_latents
 from dynred.certify import certify
+from dynred.cli.app import main
+from dynred.dynamics.fourier import FourierSpec
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
+from dynred.evaluate import score
+from dynred.experiment import ExperimentSpec
+from dynred.forecast import forecast
 from dynred.latent_space import LatentSpace
 from dynred.model import ReducedModel
 from dynred.nets import MLP
 from dynred.obstruction import obstruction
 from dynred.optimise import TrainingSpec
+from dynred.pipeline import DataSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec
+from dynred.report.base import Context
+from dynred.report.page import render
 from dynred.rng import generator
 from dynred.system import KnownSet, find_system
 from dynred.trajectories import Trajectories
@@ -293,3 +302,87 @@ def test_bad_samples_are_refused(projected, samples, message):
         certify(projected, samples, rng=generator(0))
     with pytest.raises(InputError, match="confidence must be in"):
         certify(projected, np.zeros((5, 3)), rng=generator(0), confidence=1.0)
+
+
+# -- report and command ------------------------------------------------------------------------------------------------
+
+
+def test_its_figures_are_drawn_and_its_words_are_on_the_page(circle):
+    reducer = PODSpec(1).fit(circle, circle, rng=generator(0))
+    latents = circle.map(reducer.encode)
+    model = ReducedModel(reducer, LinearSpec().fit(latents, latents, rng=generator(0)), {"system": "circle"})
+    known = find_system("stuart_landau").known
+    found = certify(model, unit_circle(500, 2), rng=generator(0), known=known, truth=circle)
+    made = forecast(model, circle)
+    page = render(Context(model, score(made, model), made, None, found), {"spec": {}})
+    for title in ("How much of K is wrong", "Where on K it is wrong", "Off K, and from step to step"):
+        assert title in page
+    assert "proven to be at least 1" in page
+    assert "How much of K is wrong" not in render(Context(model, score(made, model), made), {"spec": {}})
+
+
+def test_every_run_has_a_certificate_and_the_command_renews_it(tmp_path, capsys):
+    small = [f"--set=data.{name}" for name in ("train=6", "validation=2", "test=2", "duration=6.3", "sampling=0.3")]
+    steps = [f"--set={part}.training.{key}" for part in ("reducer", "dynamics") for key in ("steps=5", "batch_size=16")]
+    main(["reduce", "stuart_landau", "--latent-dim", "1", "--out", str(tmp_path / "run"), *small, *steps])
+    first = json.loads((tmp_path / "run" / "certificate.json").read_text())
+    assert first["samples"] == 10_000
+    assert first["obstruction"]["lower_bound"] == 1
+    assert first["error"]["max"] >= 1
+    capsys.readouterr()
+    main(["certify", str(tmp_path / "run"), "--samples", "500", "--json"])
+    out, err = capsys.readouterr()
+    assert json.loads(out)["samples"] == 500
+    assert json.loads((tmp_path / "run" / "certificate.json").read_text()) == json.loads(out)
+    assert "proven to be at least 1" in err
+
+
+def test_angles_are_asked_for_by_command_and_take_a_fourier_series(tmp_path, capsys):
+    small = [f"--set=data.{name}" for name in ("train=6", "validation=2", "test=2", "duration=6.3", "sampling=0.3")]
+    steps = [f"--set=reducer.{key}" for key in ("training.steps=5", "training.batch_size=16", "trials=1")]
+    main(["reduce", "stuart_landau", "--angles", "1", "--out", str(tmp_path / "run"), *small, *steps, "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["latent_space"] == {"angles": 1, "lines": 0}
+    assert found["rollout"]["diverged"] == 0
+    certificate = json.loads((tmp_path / "run" / "certificate.json").read_text())
+    assert certificate["obstruction"]["lower_bound"] == 0
+    assert certificate["error"]["max"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--latent", "auto", "--latent-dim", "2"], "--latent auto must be alone"),
+        ([], "--latent-dim must be a number of coordinates, got none"),
+        (["--angles", "1", "--reducer", "pod"], "setting of PODSpec must be one of"),
+    ],
+)
+def test_contradictory_latent_spaces_are_refused(tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit):
+        main(["reduce", "stuart_landau", "--out", str(tmp_path / "run"), *options])
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_automatic_latent_space_of_a_lifted_cycle_is_one_angle():
+    pytest.importorskip("ripser")
+    data = DataSpec(train=24, validation=2, test=2, duration=6.3, sampling=0.1)
+    spec = ExperimentSpec("graph_lift", 1, arguments={"dim": 8}, data=data)
+    found, verdict = with_recommended_latents(spec)
+    assert (verdict.recommended.angles, verdict.recommended.lines) == (1, 0)
+    assert found.reducer.latent_space == LatentSpace(angles=1, lines=0)
+    assert isinstance(found.dynamics, FourierSpec)
+
+
+@pytest.mark.slow
+def test_two_linked_circles_take_one_line_but_for_two_percent_of_each():
+    system = find_system("linked_circles")
+    train, held = (still(system.known.sample(n, generator(0, n))) for n in (4000, 1000))
+    training = TrainingSpec(steps=20_000, batch_size=128, learning_rate=1e-3, muon=0.0)
+    spec = AutoencoderSpec(1, width=128, depth=3, activation="relu", residual=False, training=training)
+    reducer = spec.fit(train, held, rng=generator(0))
+    x = system.known.sample(20_000, generator(9))
+    found = certify(reducer, x, rng=generator(0), known=system.known)
+    for i, part in enumerate(found.parts):
+        assert (found.errors[found.labels == i] <= 0.05).double().mean() >= 0.98
+        assert part.error.max >= 1

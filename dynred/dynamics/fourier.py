@@ -31,7 +31,7 @@ class Fourier(VectorFieldDynamics):
     """
 
     coefficients: Tensor
-    solver = Explicit("dopri8", rtol=1e-10, atol=1e-10)  # as exact as the series, or the phase drifts by the solver
+    solver = Explicit("dopri8", rtol=1e-9, atol=1e-9)  # as exact as the series, or the phase drifts by the solver
 
     def __init__(self, spec: "FourierSpec", space: LatentSpace, units: Standardisation, coefficients: Tensor):
         super().__init__()
