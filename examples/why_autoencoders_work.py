@@ -1,0 +1,81 @@
+"""M. Kvalheim, E. D. Sontag, "Why should autoencoders work?", Transactions on Machine Learning Research (2024),
+measured and taken further.
+
+    python examples/why_autoencoders_work.py --out runs/why                       # minutes
+    python examples/why_autoencoders_work.py --out runs/why --effort full         # as in the paper and the README
+    python examples/why_autoencoders_work.py --out runs/why --parts 1 4
+
+Their theorem: a finite union K of compact manifolds of dimension k can be carried through k coordinates but for a set
+K0 as small as one likes. Its reverse: on a closed manifold K0 is never empty, and the largest error on it is never less
+than the reach.
+
+1. The paper's computation: two interlaced unit circles, one coordinate. How much of K is wrong, where, and how much.
+2. K0 shrinks with width and training; the largest error does not.
+4. Spheres and tori: which lines and angles can carry them.
+6. Zero training error means nothing: a network of width 2 that returns its samples exactly.
+
+Tables are printed and kept in OUT/results.json, with the figures beside it, after every part; parts that are run later
+are added. A part whose claims do not hold ends the run.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from autoencoders_on_sets import Findings, memorised, paper, shrinking, spheres
+from rich.console import Console
+from rich.table import Table
+
+from dynred.files import moved_into_place, read_json, write_json
+
+PARTS: dict[str, Callable[[bool], Findings]] = {
+    "1": paper,
+    "2": shrinking,
+    "4": spheres,
+    "6": memorised,
+}
+
+
+def kept(findings: Findings, name: str, out: Path) -> None:
+    """Adds what a part found to the results and figures in `out`."""
+    path = out / "results.json"
+    results = read_json(path) if path.exists() else {}
+    results[name] = {"rows": findings.rows, "claims": findings.claims}
+    write_json(path, {key: results[key] for key in sorted(results)})
+    for stem, figure in findings.figures.items():
+        with moved_into_place(out / f"{stem}.png") as temporary:
+            figure.savefig(temporary, dpi=150, format="png")
+
+
+def shown(findings: Findings, title: str) -> Table:
+    """The table of a part."""
+    table = Table(*findings.rows[0], title=title)
+    for row in findings.rows:
+        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()))
+    return table
+
+
+def main(out: Path = Path("runs/why"), parts: Sequence[str] = (), effort: str = "small") -> dict[str, Findings]:
+    """Runs the parts, by default all; `5` stands for all cases of part 5, `5.circle` for one.
+
+    Raises:
+        AssertionError: a claim does not hold; what was measured is kept and printed before.
+    """
+    chosen = [name for name in PARTS if not parts or name in parts or name.partition(".")[0] in parts]
+    found, console = {}, Console()
+    for name in chosen:
+        found[name] = PARTS[name](effort == "full")
+        kept(found[name], name, out)
+        console.print(shown(found[name], f"Part {name}"))
+        for claim, holds in found[name].claims.items():
+            console.print(f"  {'holds' if holds else 'DOES NOT HOLD'}: {claim}")
+        assert all(found[name].claims.values()), f"part {name}: a claim does not hold"
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/why"))
+    parser.add_argument("--parts", nargs="+", default=(), help="numbers; 5.circle is one case of part 5")
+    parser.add_argument("--effort", choices=("small", "full"), default="small")
+    main(**vars(parser.parse_args()))

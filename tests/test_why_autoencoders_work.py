@@ -1,0 +1,72 @@
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from dynred.files import read_json
+from dynred.rng import generator
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def load(name):
+    """A module of the examples."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs one part with little effort: (its rows, the files it leaves)."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+
+    def part(name):
+        found = load("why_autoencoders_work").main(tmp_path, [name])
+        assert read_json(tmp_path / "results.json")[name]["rows"] == found[name].rows
+        return found[name].rows, {path.name for path in tmp_path.iterdir()}
+
+    return part
+
+
+def test_each_of_two_linked_circles_has_a_point_that_one_coordinate_misses_by_its_radius(run):
+    rows, files = run("1")
+    assert len(rows) == 3
+    assert all(row[f"maximum, circle {i}"] >= 1 for row in rows for i in (1, 2))
+    assert "1_linked_circles.png" in files
+
+
+def test_spheres_and_tori_fit_where_topology_allows_it(run):
+    largest = {row["case"]: row["maximum"] for row in run("4")[0]}
+    assert largest["sphere into 2 lines"] >= 1
+    assert largest["sphere into 3 lines"] < 0.5
+    assert largest["torus into 2 lines"] >= 0.5
+    assert largest["torus into 2 angles"] < 0.1
+
+
+def test_a_network_without_training_error_is_wrong_on_most_of_the_set(run):
+    rows, files = run("6")
+    assert all(row["largest training error"] < 1e-6 < row["median error on K"] for row in rows)
+    assert all(row["K0"] > 0.5 for row in rows)
+    assert "6_memorised.png" in files
+
+
+def test_any_samples_are_memorised_by_two_layers_of_two_units_for_each(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    samples = torch.randn(40, 5, generator=generator(0, "any"), dtype=torch.float64)
+    network = load("memorising_network").Memoriser.of(samples, rng=generator(0, "line"))
+    assert network.depth == 2 * 40 - 2
+    assert (network.reconstruct(samples) - samples).abs().max() < 1e-8
+    assert (network.reconstruct(samples + 1e-3) - samples).abs().max() > 1e-3
+
+
+def test_a_claim_that_does_not_hold_ends_the_run_after_its_numbers_are_kept(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    why = load("why_autoencoders_work")
+    rows = [{"maximum": 0.9}]
+    monkeypatch.setitem(why.PARTS, "6", lambda full: why.Findings(rows, {"at least 1": False}))
+    with pytest.raises(AssertionError, match="part 6"):
+        why.main(tmp_path, ["6"])
+    assert read_json(tmp_path / "results.json")["6"] == {"rows": rows, "claims": {"at least 1": False}}
