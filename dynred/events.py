@@ -42,17 +42,17 @@ class Event:
             raise refuse("direction", "-1, 0 or 1", self.direction)
 
     def values(self, t: Float[Tensor, "*batch"], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch"]:
-        """The function, checked.
+        """The function, checked; on the CPU, wherever the states are.
 
         Raises:
             InputError: not one number per state.
         """
-        found = self.function(t, x)
+        found = self.function(t.to(x.device), x)
         if not isinstance(found, Tensor) or found.shape != x.shape[:-1]:
             actual = f"shape {list(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
             advice = "Index x along its last axis, as in `lambda t, x: x[..., 0]`."
             raise refuse(f"event {self.name}", f"one number per state {list(x.shape[:-1])}", actual, advice)
-        return found
+        return found.cpu()
 
     def crossed(self, values: Float[Tensor, "*batch T"]) -> Bool[Tensor, "*batch S"]:
         """Whether it happens between each value and the next, S = T - 1; a value of exactly zero ends a crossing."""
@@ -146,5 +146,5 @@ def _within(
 
 def _cubic(a: Tensor, b: Tensor, va: Tensor, vb: Tensor, s: Float[Tensor, " n"]) -> Float[Tensor, "n D"]:
     """Hermite's cubic from a to b with velocities va, vb per unit of s, at s in [0, 1]."""
-    s = s[:, None]
+    s = s[:, None].to(a)
     return a + s * va + s * s * (3 * (b - a) - 2 * va - vb + s * (va + vb - 2 * (b - a)))

@@ -129,7 +129,7 @@ def _singly(vector_field: SystemField, t: Tensor, x: Tensor, owner: Tensor) -> F
 def _reached(states: Float[Tensor, "N T D"]) -> tuple[Int[Tensor, " N"], list[str]]:
     """Snapshots before the first that is not finite, and the reason: NaN is divergence, infinity the time limit."""
     finite = states.isfinite().all(-1)
-    lengths = torch.cumprod(finite.int(), 1).sum(1)
+    lengths = torch.cumprod(finite.int(), 1).sum(1).cpu()  # states may be on a GPU, times and lengths stay here
     diverged = states.isnan().any(-1).any(-1)
     reasons = zip(lengths.tolist(), diverged.tolist(), strict=True)
     return lengths, [DIVERGED if bad else FINISHED if n == states.shape[1] else OUT_OF_TIME for n, bad in reasons]
@@ -188,7 +188,7 @@ def _raise_divergence(
     names: Int[Tensor, " N"],
     diverged: Bool[Tensor, " N"],
 ) -> None:
-    gone = states.isnan().any(-1) & diverged[:, None]
+    gone = states.isnan().any(-1).cpu() & diverged[:, None]
     first = torch.where(gone.any(1), gone.int().argmax(1), gone.shape[1])
     row = int(first.argmin())
     before = max(int(first[row]) - 1, 0)

@@ -143,7 +143,7 @@ def _next(plan: Plan, writer: StoreWriter, rows: int, columns: int, deadline: De
     dropped = plan.dropped
     if start > 0:
         assert mark.last is not None
-        x0, dropped = mark.last, float(plan.times[start] - plan.times[start - 1])
+        x0, dropped = mark.last.to(x0.device), float(plan.times[start] - plan.times[start - 1])
     field = system.bind(values)
     method = plan.method if deadline.left() is None else replace(plan.method, time_limit=deadline.left())
     numbers = mark.done + torch.arange(size)

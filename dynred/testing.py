@@ -263,6 +263,13 @@ def _check_jacobian(claim: Claim, system: System, t: Tensor, x: Tensor) -> None:
         exact = torch.func.jvp(lambda y: field(t, y), (x,), (direction,))[1]
         slope = _slope(lambda y: field(t, y), x, direction, 1e-5)
         claim(_close(exact, slope, 1e-5), "torch's derivative must agree with finite differences.")
+    if system.jacobian_sparsity is not None:
+        pattern, direction = system.jacobian_pattern, torch.randn(system.dim, generator=generator(0), dtype=x.dtype)
+        assert pattern is not None
+        values = pattern.values(lambda y: field(t, y), x[:1], field.differentiable)[0]
+        product = torch.from_numpy(pattern.matrix(values) @ direction.numpy())
+        slope = _slope(lambda y: field(t, y), x[0], direction, 1e-6)
+        claim(_close(product, slope, 1e-4), "jacobian_sparsity must hold every entry of the Jacobian that is not zero.")
 
 
 def _check_split(claim: Claim, system: System, t: Tensor, x: Tensor) -> None:

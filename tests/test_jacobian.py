@@ -13,6 +13,7 @@ from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.solvers.stiff import Stiff
 from dynred.system import System
+from dynred.testing import check_system
 
 
 def neighbours(u):
@@ -142,6 +143,15 @@ def test_a_field_in_numpy_has_a_sparse_jacobian_as_well():
     times = torch.tensor([0.0, 0.1], dtype=torch.float64)
     a, b = (simulate(s, 1, times, rng=generator(0), solver=Stiff()).states for s in (system, torch_one))
     assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_a_declared_pattern_is_held_to_its_contract():
+    system, _, _ = heat(120)
+    wrong, right = torch.arange(120).repeat(2, 1), system.jacobian_pattern.entries
+    noise = lambda n, rng: torch.randn(n, 120, generator=rng, dtype=torch.float64)  # noqa: E731
+    check_system(dataclasses.replace(system, jacobian_sparsity=right, sample_initial=noise))
+    with pytest.raises(AssertionError, match="jacobian_sparsity must hold every entry"):
+        check_system(dataclasses.replace(system, jacobian_sparsity=wrong, sample_initial=noise))
 
 
 def test_entries_that_a_pattern_lacks_are_found_on_the_way():
