@@ -144,6 +144,10 @@ class Model(ABC):
             raise refuse(name, f"states of {self.state_dim} values", f"shape {list(x.shape)}")
         return x if x.is_floating_point() else x.double()
 
+    def notes(self) -> list[str]:
+        """What a user should know of what was fitted, line by line, such as equations that can be read."""
+        return []
+
     # -- leaving -----------------------------------------------------------------------------------------------------
 
     def to_numpy(self, parameters: Mapping[str, float] | None = None) -> NumpyModel:
@@ -261,6 +265,10 @@ class ReducedModel(Model):
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Angles go on counting past pi."""
         return self.dynamics.rollout(z0, t, parameters)
+
+    def notes(self) -> list[str]:
+        """See `Model.notes`: those of the dynamics."""
+        return self.dynamics.notes()
 
     def with_dynamics(
         self,

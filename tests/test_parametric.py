@@ -85,9 +85,10 @@ def test_each_row_has_its_own_parameters(landau):
     t = unseen.times(0)
     together = dynamics.rollout(unseen.initial, t, unseen.parameters)
     for i, one in enumerate(unseen):
-        assert torch.allclose(dynamics.rollout(one.initial, t, one.parameters)[0], together[i], atol=1e-4)
+        alone = dynamics.rollout(one.initial, t, one.parameters)[0]
+        assert torch.allclose(alone, together[i], atol=1e-3)  # the solver's tolerance; parameters are 0.2 apart
     field = dynamics.bind(unseen.parameters)
-    assert torch.allclose(field.rows(slice(2, 4))(NOW, unseen.initial[2:4]), field(NOW, unseen.initial)[2:4])
+    assert torch.allclose(field.rows(slice(2, 4))(NOW, unseen.initial[2:4]), field(NOW, unseen.initial)[2:4], atol=1e-6)
 
 
 def test_without_differing_parameters_it_is_its_member(landau):

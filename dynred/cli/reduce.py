@@ -60,7 +60,8 @@ def reduce(
     with working(device) as runtime:
         found = run(spec, out, resume=resume, overwrite=overwrite, runtime=runtime)
     show_evaluation(found, as_json)
-    for line in notes(load_model(out).about):
+    model = load_model(out)
+    for line in [*notes(model.about), *model.notes()]:
         stderr.print(line, markup=False, highlight=False, soft_wrap=True)
     stderr.print(f"The report is {out / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
 

@@ -33,8 +33,6 @@ class FourierSeries(Estimator):
 
         def value(s: np.ndarray, order: int = 0) -> np.ndarray:
             waves = np.exp(np.outer(s - t[0], rate)) * rate**order
-            if n % 2 == 0 and order == 1:
-                waves[:, -1] = 0  # its derivative vanishes at every sample
             return np.real(waves @ amplitudes)
 
         return value

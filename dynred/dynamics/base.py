@@ -49,6 +49,10 @@ class LatentDynamics(nn.Module, ABC):
         """What `DynamicsSpec.build` needs beside the settings to make the same module, weights apart: plain JSON data,
         such as numbers of coordinates, or the sizes of a part."""
 
+    def notes(self) -> list[str]:
+        """What a user should know of what was fitted, line by line, such as equations that can be read."""
+        return []
+
 
 class Standardisation(nn.Module):
     """Units in which latents and their velocities are of order one.

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dynred.checks import integer
-from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics, default_member, fit_field
+from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, default_member, fit_field
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
 from dynred.rng import spawn
@@ -26,7 +26,9 @@ class Ensemble(VectorFieldDynamics):
 
     def __init__(self, spec: "EnsembleSpec", members: list[VectorFieldDynamics]):
         super().__init__()
-        self.spec, self.latent_space, self.units = spec, members[0].latent_space, members[0].units
+        self.spec, self.latent_space = spec, members[0].latent_space
+        units = members[0].units
+        self.units = Standardisation(units.shift.clone(), units.spread.clone(), units.rate.clone())
         self.members = nn.ModuleList(members)
         self.histories = tuple(
             replace(history, stage=f"{history.stage} {i + 1}")

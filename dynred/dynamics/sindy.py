@@ -37,6 +37,10 @@ class Sindy(PolynomialDynamics):
         super().__init__(spec, space, units, factors(space.feature_dim, spec.degree))
         self.register_buffer("threshold", torch.zeros((), dtype=torch.float64))
 
+    def notes(self) -> list[str]:
+        """The equations; see `LatentDynamics.notes`."""
+        return self.equations()
+
 
 @dataclass(frozen=True)
 class SindySpec(DynamicsSpec):

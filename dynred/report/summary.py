@@ -120,6 +120,7 @@ def origin(context: Context) -> list[tuple[str, str]]:
     if context.time_scale_name:
         scale = f"{number(context.time_scale)} {context.time_unit}"
         rows.append(("time scale", f"{scale}, in which {context.time_scale_name} are counted"))
+    rows += [("latent dynamics", note) for note in context.model.notes()]
     return rows
 
 
