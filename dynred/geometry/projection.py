@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist
 from dynred.geometry.sample import farthest_points
 
 NET = 800
+SHARE = 5  # points of the sample to one of the net: else the balls around the net do not cover the sample's own gaps
 FINE = 0.25  # of the diameter: far must begin nearer than this for the net to tell anything
 NEAR = 6.0  # covering radii: closer pairs tell whether a tangent is lost, farther ones whether two parts meet
 SHRUNK = 0.3  # least factor by which the projection may shorten close pairs
@@ -21,7 +22,7 @@ def injective_from(points: Float[np.ndarray, "n Q"]) -> int:
     Args:
         points: POD coordinates, by decreasing energy.
     """
-    rows, radius = farthest_points(points, NET)
+    rows, radius = farthest_points(points, max(10, min(NET, len(points) // SHARE)))
     net = points[rows]
     table = cdist(net, net)
     pairs = np.triu_indices(len(net), 1)
