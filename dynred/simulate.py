@@ -119,25 +119,18 @@ def simulate(
     asked, found_events = _per_trajectory(parameters, count), check_events(tuple(events))
     if time_limit is not None:
         positive("time_limit", time_limit)
-    if store is not None:
-        check_streamable(store, grids, found_events)
-    given: Parameters = asked
-    if store is not None and initial is None:
-        # What a few states need to choose a solver; the blocks draw their own.
-        given = system.draw_parameters(1, generator(0, "look"), {k: v[:1] if v.ndim else v for k, v in asked.items()})
-        x0 = system.initial(1, generator(0, "look"), given)
-    elif initial is None:
-        given = system.draw_parameters(count, rng, given)
-        x0 = system.initial(count, rng, given)
-    else:
-        x0 = finite("initial", torch.as_tensor(initial, dtype=torch.float64))
-        width = system.underlying.dim
-        if x0.shape != (count, width):
-            advice = "Start from states of the ODE, not from what is seen of them." if system.observation else ""
-            raise refuse("initial", f"of shape [{count}, {width}]", f"{list(x0.shape)}", advice)
     dropped = transient if transient is not None else (system.transient if initial is None else 0.0)
     if not dropped >= 0:
         raise refuse("transient", ">= 0", dropped)
+    if initial is not None:
+        given, x0 = asked, _checked_initial(system, initial, count)
+    elif store is None:
+        given = system.draw_parameters(count, rng, asked)
+        x0 = system.initial(count, rng, given)
+    else:  # what it takes to choose a solver; every block draws its own
+        look = generator(0, "look")
+        given = system.draw_parameters(1, look, {k: v[:1] if v.ndim else v for k, v in asked.items()})
+        x0 = system.initial(1, look, given)
     field = system.bind(given)
     method, reason = choose_solver(field, x0, grids[0], solver)
     attributes = {
@@ -148,8 +141,8 @@ def simulate(
         "transient": float(dropped),
     }
     if store is not None:
-        key = int(torch.randint(2**62, (1,), generator=rng))
-        start = None if initial is None else x0
+        check_streamable(store, grids, found_events)
+        key, start = int(torch.randint(2**62, (1,), generator=rng)), None if initial is None else x0
         plan = Plan(system, method, count, grids[0], float(dropped), asked, start, key, found_events, attributes)
         return stream(plan, store, time_limit, progress)
     members = [torch.arange(count)]
@@ -163,6 +156,14 @@ def simulate(
         parts.append(integrate(system, here, x0[rows], grid, limited, dropped=dropped, events=found_events, first=rows))
     progress("simulate", len(grids), len(grids))
     return _gathered(parts, members, field, attributes, found_events)
+
+
+def _checked_initial(system: System, initial: Tensor, count: int) -> Float[Tensor, "N D"]:
+    x0, width = finite("initial", torch.as_tensor(initial, dtype=torch.float64)), system.underlying.dim
+    if x0.shape != (count, width):
+        advice = "Start from states of the ODE, not from what is seen of them." if system.observation else ""
+        raise refuse("initial", f"of shape [{count}, {width}]", f"{list(x0.shape)}", advice)
+    return x0
 
 
 def _gathered(
@@ -185,7 +186,7 @@ def _gathered(
     if events or set(status) != {FINISHED}:
         attributes["status"] = [status[i] for i in kept[order].tolist()]
     if len(kept) < len(rows):
-        attributes["not_started"] = [i for i, word in enumerate(status) if i not in set(kept.tolist())]
+        attributes["not_started"] = sorted(set(range(len(rows))) - set(kept.tolist()))
     if events:
         place = {row: i for i, row in enumerate(kept[order].tolist())}
         attributes["events"] = {event.name: _crossings(parts, members, event.name, place) for event in events}
