@@ -1,0 +1,85 @@
+import dataclasses
+
+import pytest
+import torch
+
+from dynred.bands import Calibration, calibrate, predict_band
+from dynred.dynamics.ensemble import EnsembleSpec
+from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.errors import InputError
+from dynred.model import ReducedModel
+from dynred.optimise import TrainingSpec
+from dynred.reducers.pod import PODSpec
+from dynred.rng import generator
+from dynred.simulate import simulate
+from dynred.spec import Spec
+from dynred.system import find_system
+
+NET = NeuralODESpec(width=16, depth=2, start=None, training=TrainingSpec(steps=60, batch_size=64, validations=2))
+LEADS = (1, 5, 10)
+
+
+@pytest.fixture(scope="module")
+def lifted():
+    """Lifted spirals onto the cycle, sampled 0.2 apart: training, validation and test trajectories."""
+    system = find_system("graph_lift", dim=6, rate=20.0)
+    times = 0.2 * torch.arange(11, dtype=torch.float64)
+    return [simulate(system, n, times, rng=generator(0, n), transient=0.5) for n in (16, 80, 120)]
+
+
+@pytest.fixture(scope="module")
+def models(lifted):
+    """An ensemble trained so little that it errs, and its first member alone."""
+    train = lifted[0]
+    reducer = PODSpec(2).fit(train, train, rng=generator(0))
+    latents = train.map(reducer.encode)
+    ensemble = EnsembleSpec(member=NET, members=4).fit(latents, latents, rng=generator(0))
+    return ReducedModel(reducer, ensemble), ReducedModel(reducer, ensemble.members[0])
+
+
+@pytest.mark.parametrize("which", ["ensemble", "single"])
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_a_band_holds_as_often_as_it_says_on_trajectories_never_seen(models, lifted, which, level):
+    model = models[which == "single"]
+    calibration = calibrate(model, lifted[1], horizon=10)
+    test = lifted[2]
+    band = predict_band(model, calibration, test.initial, test.times(0), level)
+    held = band.holds(test).reshape(len(test), -1).mean(0)
+    for lead in LEADS:
+        assert abs(float(held[lead]) - level) < 0.08
+
+
+def test_without_calibration_the_members_would_be_too_sure_of_themselves(models, lifted):
+    calibration = calibrate(models[0], lifted[1], horizon=10)
+    assert calibration.factor(0.9, torch.tensor([1.0]))[0] > 1.7  # a normal distribution has 1.64
+
+
+def test_bands_of_an_ensemble_are_wider_where_its_members_disagree(models, lifted):
+    calibration = calibrate(models[0], lifted[1], horizon=10)
+    test = lifted[2]
+    band = predict_band(models[0], calibration, test.initial, test.times(0))
+    width = (band.upper.states - band.lower.states).reshape(len(test), 11, -1)[:, 10].mean(-1)
+    error = (band.centre.states - test.states).reshape(len(test), 11, -1)[:, 10].norm(dim=-1)
+    wide = width > width.median()
+    assert float(error[wide].mean()) > float(error[~wide].mean())
+
+
+def test_a_calibration_survives_json_and_goes_on_beyond_its_horizon(models, lifted):
+    calibration = calibrate(models[0], lifted[1], horizon=5)
+    again = Spec.from_dict(calibration.to_dict())
+    assert again == calibration
+    assert isinstance(again, Calibration)
+    late = calibration.factor(0.9, torch.tensor([1.0, 50.0]))
+    assert late[0] == late[1]
+
+
+def test_what_cannot_be_calibrated_is_refused(models, lifted):
+    with pytest.raises(InputError, match="validation must be at least 19 starts of 10 snapshots, got 6"):
+        calibrate(models[0], lifted[1][:6], horizon=10)
+    calibration = calibrate(models[0], lifted[1], horizon=10)
+    with pytest.raises(InputError, match="level must be one of 0.5, 0.8, 0.9, 0.95, got 0.7"):
+        predict_band(models[0], calibration, lifted[2].initial, lifted[2].times(0), 0.7)
+    uneven = dataclasses.replace(lifted[1], t=lifted[1].t ** 2)
+    mixed = type(uneven).concatenate([lifted[1], uneven])
+    with pytest.raises(InputError, match="validation must be trajectories sampled alike"):
+        calibrate(models[0], mixed, horizon=10)
