@@ -24,13 +24,17 @@ ROUND = 0.3  # modulus, over its root mean square, that a pair should nowhere be
 PAIRS = 8  # pairs that are combined where there are several angles
 
 
+Maps = tuple[Float[Tensor, "Q F"], Float[Tensor, "F Q"]]  # from coefficients to features, and back
+
+
 def starts(
     a: Float[Tensor, "M Q"], velocities: Float[Tensor, "M Q"] | None, space: LatentSpace, count: int
-) -> list[tuple[Float[Tensor, "Q F"], Float[Tensor, "F Q"]]]:
+) -> list[Maps]:
     """Linear maps from coefficients to features of `space` and back, the most promising first, at most `count`.
 
-    The promise of a map is the energy of the coefficients that its features explain, the angles as unit cosines and
-    sines, times the roundness of its pairs: one that comes near 0, where it has no phase, goes around K by chance.
+    The promise of a map is the energy of the coefficients that its features explain linearly, the angles as unit
+    cosines and sines, times the roundness of its pairs: one that comes near 0, where it has no phase, goes around K by
+    chance.
 
     Args:
         a: coefficients, centred, by decreasing energy.
@@ -43,10 +47,12 @@ def starts(
         return [(unit, unit.T.contiguous())]
     some = torch.linspace(0, len(a) - 1, min(ROWS, len(a))).long()
     a, v = a[some], None if velocities is None else velocities[some]
-    pairs = sorted([*_eigenfunctions(a, v), *_coordinate_pairs(a)], key=lambda pair: -_promise(a, [pair]))
-    chosen = [list(group) for group in combinations(pairs[: max(PAIRS, space.angles)], space.angles)]
-    chosen.sort(key=lambda group: -_promise(a, group))
-    return [_with_lines(a, group, space) for group in chosen[:count]]
+    one = LatentSpace(angles=1, lines=space.lines)
+    pairs = [*_eigenfunctions(a, v), *_coordinate_pairs(a)]
+    pairs.sort(key=lambda pair: -_promise(a, _with_lines(a, [pair], one), one))
+    groups = combinations(pairs[: max(PAIRS, space.angles)], space.angles)
+    found = [_with_lines(a, list(group), space) for group in groups]
+    return sorted(found, key=lambda maps: -_promise(a, maps, space))[:count]
 
 
 def _eigenfunctions(a: Float[Tensor, "M Q"], v: Float[Tensor, "M Q"] | None) -> list[Float[Tensor, "Q 2"]]:
@@ -71,14 +77,15 @@ def _of_unit_size(a: Tensor, pair: Float[Tensor, "Q 2"]) -> Float[Tensor, "Q 2"]
     return pair / (a @ pair).pow(2).sum(1).mean().sqrt()
 
 
-def _promise(a: Tensor, pairs: list[Float[Tensor, "Q 2"]]) -> float:
-    features = torch.cat([torch.nn.functional.normalize(a @ pair, dim=1) for pair in pairs], 1)
-    explained = 1 - float((a - features @ _least_squares(features, a)).pow(2).sum() / a.pow(2).sum())
-    least = [float((a @ pair).norm(dim=1).quantile(0.02)) for pair in pairs]
-    return explained * min(1.0, *(modulus / ROUND for modulus in least))
+def _promise(a: Float[Tensor, "M Q"], maps: Maps, space: LatentSpace) -> float:
+    start, back = maps
+    y = a @ start
+    explained = 1 - float((a - space.features(space.coordinates(y)) @ back).pow(2).sum() / a.pow(2).sum())
+    least = float(space.moduli(y).quantile(0.02, dim=0).min())
+    return explained * min(1.0, least / ROUND)
 
 
-def _with_lines(a: Tensor, pairs: list[Tensor], space: LatentSpace) -> tuple[Tensor, Tensor]:
+def _with_lines(a: Tensor, pairs: list[Tensor], space: LatentSpace) -> Maps:
     # Lines start as the leading directions of what the angles leave unexplained.
     columns = torch.cat([torch.stack(pairs, -1)[:, i] for i in (0, 1)], 1)
     features = space.features(space.coordinates(torch.cat([a @ columns, a[:, : space.lines]], 1)))

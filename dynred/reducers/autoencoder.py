@@ -50,8 +50,9 @@ class Autoencoder(Reducer):
         features, hidden = self.latent_space.feature_dim, [spec.width] * spec.depth
         self.encoder = MLP(modes.count, features, hidden, spec.activation, rng=rng, zero=spec.residual)
         self.decoder = MLP(features, modes.count, hidden, spec.activation, rng=rng, zero=spec.residual)
-        self.register_buffer("start", start.to(self.encoder.dtype))
-        self.register_buffer("back", back.to(self.decoder.dtype))
+        # Contiguous, as they come back from a file: the order of a sum depends on the layout.
+        self.register_buffer("start", start.to(self.encoder.dtype).contiguous())
+        self.register_buffer("back", back.to(self.decoder.dtype).contiguous())
 
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Reducer.encode`."""
