@@ -21,7 +21,9 @@ def nmse(reducer, data):
 def test_before_training_it_is_pod(lifted):
     spec = AutoencoderSpec(2)
     modes = Modes.of(lifted.states, 2, scaled=True, tolerance=1e-10)
-    untrained = Autoencoder(spec, modes, *starts(modes.coefficients(lifted.states), None, spec.latent_space, 1)[0], generator(0))
+    untrained = Autoencoder(
+        spec, modes, *starts(modes.coefficients(lifted.states), None, spec.latent_space, 1)[0], generator(0)
+    )
     pod = PODSpec(2).fit(lifted, lifted, rng=generator(0))
     assert modes.count > 2
     assert torch.allclose(untrained.reconstruct(lifted.states), pod.reconstruct(lifted.states), atol=1e-6)
