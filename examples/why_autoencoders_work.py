@@ -11,7 +11,10 @@ than the reach.
 
 1. The paper's computation: two interlaced unit circles, one coordinate. How much of K is wrong, where, and how much.
 2. K0 shrinks with width and training; the largest error does not.
+3. Dynamics on the two circles, in 50 dimensions: encoded once or every step, on a line, an angle, an atlas.
 4. Spheres and tori: which lines and angles can carry them.
+5. The sets of D. Floryan, M. D. Graham, Nature Machine Intelligence 4, 1113 (2022): charts, coordinates, long rollouts
+   (all but their lambda-omega spiral).
 6. Zero training error means nothing: a network of width 2 that returns its samples exactly.
 
 Tables are printed and kept in OUT/results.json, with the figures beside it, after every part; parts that are run later
@@ -20,8 +23,10 @@ are added. A part whose claims do not hold ends the run.
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+from autoencoders_of_dynamics import CASES, candyman, turns
 from autoencoders_on_sets import Findings, memorised, paper, shrinking, spheres
 from rich.console import Console
 from rich.table import Table
@@ -31,7 +36,9 @@ from dynred.files import moved_into_place, read_json, write_json
 PARTS: dict[str, Callable[[bool], Findings]] = {
     "1": paper,
     "2": shrinking,
+    "3": turns,
     "4": spheres,
+    **{f"5.{name}": partial(candyman, name) for name in CASES},
     "6": memorised,
 }
 

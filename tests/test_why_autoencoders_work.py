@@ -70,3 +70,30 @@ def test_a_claim_that_does_not_hold_ends_the_run_after_its_numbers_are_kept(tmp_
     with pytest.raises(AssertionError, match="part 6"):
         why.main(tmp_path, ["6"])
     assert read_json(tmp_path / "results.json")["6"] == {"rows": rows, "claims": {"at least 1": False}}
+
+
+@pytest.mark.slow
+def test_more_work_leaves_less_of_the_circles_wrong_but_never_none(run):
+    rows = run("2")[0]
+    assert rows[-1]["measure of K0"] < rows[0]["measure of K0"] / 3
+    assert all(row["maximum, better circle"] >= 1 for row in rows)
+
+
+@pytest.mark.slow
+def test_an_angle_turns_a_thousand_times_where_a_line_does_not_turn_once(run):
+    stepwise, line, angle, atlas = run("3")[0]
+    assert stepwise["turns with an error above 0.5, %"] == 100
+    assert line["median error, last turn"] > 0.5
+    assert angle["turns"] == 1000
+    assert angle["largest error, last turn"] < 0.1
+    assert atlas["distance from K, last turn"] < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case", ["circle", "periodic torus", "quasi-periodic torus", "beating", "travelling", "bursting"]
+)
+def test_the_sets_of_candyman_are_followed_on_an_atlas(run, case):
+    (row,) = run(f"5.{case}")[0]
+    assert row["largest reconstruction error"] < 0.2
+    assert row["off K after 10 x"] < 0.3

@@ -1,0 +1,254 @@
+"""Parts 3 and 5 of `why_autoencoders_work.py`: what latent dynamics do over a thousand turns, and CANDyMan's sets."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from autoencoders_on_sets import Findings, nearer_circle
+from jaxtyping import Float, Int
+from scipy.spatial import KDTree
+from torch import Tensor
+
+from dynred.atlas import AtlasModel, AtlasSpec
+from dynred.dynamics.fourier import FourierSpec
+from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.dynamics.polynomial import PolynomialODESpec
+from dynred.model import Model, ReducedModel, on_reducer
+from dynred.optimise import TrainingSpec
+from dynred.polynomials import PolynomialSpec
+from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.reducers.polynomial import PolynomialManifoldSpec
+from dynred.rng import generator
+from dynred.simulate import simulate
+from dynred.system import find_system
+from dynred.trajectories import Trajectories
+
+TURN = 2 * math.pi
+STEPS = 24  # snapshots a turn
+
+
+# -- part 3 ------------------------------------------------------------------------------------------------------------
+
+
+def turns(full: bool) -> Findings:
+    """The linked circles in 50 dimensions, followed on a line, on an angle for each circle, on an atlas."""
+    system, steps, count = find_system("linked_circles", dim=50), 2000 if full else 150, 1000
+    assert system.known.sample is not None
+    known, x = (system.known.sample(n, generator(0, part)) for part, n in (("known", 16), ("starts", 4)))
+    times = torch.linspace(0, 7, 71, dtype=torch.float64)
+    data = simulate(system, times=times, initial=known, rng=generator(0))
+    # On K, trajectories are periodic: one turn of the truth is all of it.
+    truth = simulate(system, times=TURN / STEPS * torch.arange(STEPS + 1.0).double(), initial=x, rng=generator(0))
+    # Integrating charts one after the other takes a second for some turns, an angle is done in one call.
+    few = count if full else 10
+    line = on_a_line(data, steps)
+    rows = [
+        stepwise(line, truth, 20 if full else 2),
+        once("one line, encoded once", (line,), truth, few),
+        once("one angle for each circle, encoded once", on_angles(data, steps), truth, count),
+        once("atlas of 8 charts, one line each", (on_an_atlas(data, 8, 1, 9),), truth, few),
+    ]
+    failed, _, angle, atlas = rows
+    claims = {
+        "one line, encoded every step, fails every turn": failed["turns with an error above 0.5, %"] == 100,
+        f"one angle is in phase after {count} turns": float(angle["largest error, last turn"]) < 0.1,
+        f"the atlas is on K, on the right circle, after {few} turns": float(atlas["distance from K, last turn"]) < 0.1
+        and atlas["on the right circle, %"] == 100,
+    }
+    return Findings(rows, claims)
+
+
+def _training(steps: int) -> TrainingSpec:
+    return TrainingSpec(steps=steps, batch_size=256, validations=5)
+
+
+def on_a_line(data: Trajectories, steps: int) -> ReducedModel:
+    """One Euclidean coordinate for both circles."""
+    spec = AutoencoderSpec(1, width=64, residual=False, trials=1, training=_training(3 * steps))
+    reducer = spec.fit(data[:-4], data[-4:], rng=generator(0, "line"))
+    dynamics = NeuralODESpec(width=32, depth=2, training=_training(steps))
+    return on_reducer(reducer, dynamics, data[:-4], data[-4:], rng=generator(0, "field"))
+
+
+def on_angles(data: Trajectories, steps: int) -> tuple[ReducedModel, ReducedModel]:
+    """One angle for each circle, in which the field is a Fourier series; a state knows its circle."""
+    circle, models = circles(data.initial), []
+    for i in range(2):
+        mine = data[torch.nonzero(circle == i)[:, 0]]
+        reducer = AutoencoderSpec(1, angles=1, width=32, training=_training(steps)).fit(
+            mine[:-2], mine[-2:], rng=generator(i, "angle")
+        )
+        models.append(on_reducer(reducer, FourierSpec(), mine[:-2], mine[-2:], rng=generator(i)))
+    return models[0], models[1]
+
+
+def on_an_atlas(data: Trajectories, charts: int, latent_dim: int, degree: int) -> AtlasModel:
+    """In every chart K is a polynomial graph over `latent_dim` coordinates and the field a polynomial in them: both by
+    least squares, without training."""
+    polynomial = PolynomialSpec(degree=degree, ridge=(1e-10,))
+    reducer = PolynomialManifoldSpec(latent_dim, polynomial)
+    spec = AtlasSpec(charts, reducer=reducer, dynamics=PolynomialODESpec(polynomial))
+    return spec.fit(data[:-4], data[-4:], rng=generator(1, "atlas"))
+
+
+def circles(x: Float[Tensor, "M 50"]) -> Int[Tensor, " M"]:
+    """Of which circle states of the lifted system are, 0 or 1.
+
+    The lift is an isometry, the same draws give the same points before and after it, so least squares find it exactly.
+    """
+    flat, lifted = (find_system("linked_circles", dim=dim).known.sample for dim in (3, x.shape[1]))
+    assert flat is not None
+    assert lifted is not None
+    frame = torch.linalg.lstsq(flat(100, generator(0)), lifted(100, generator(0))).solution
+    return nearer_circle(x @ frame.T)
+
+
+def stepwise(model: ReducedModel, truth: Trajectories, count: int) -> dict[str, float | str]:
+    """What becomes of a model that decodes and encodes again at every snapshot, STEPS times a turn."""
+    exact, t = truth.stacked(), truth.t[:2] - truth.t[0]
+    found = [exact[:, 0]]
+    for _ in range(count * STEPS):
+        found.append(model.predict(found[-1], t).stacked()[:, 1])
+    at = torch.arange(count * STEPS + 1)
+    return _row("one line, encoded every step", torch.stack(found, 1), exact[:, at % STEPS], at // STEPS)
+
+
+def once(name: str, models: tuple[Model, ...], truth: Trajectories, count: int) -> dict[str, float | str]:
+    """A model, or one for each circle, that encodes once and is followed for `count` turns.
+
+    Up to 50 turns are looked at, at one time each, and the last at STEPS.
+    """
+    exact, circle = truth.stacked(), circles(truth.initial)
+    seen = torch.linspace(0, count - 2, min(count - 1, 50)).long()
+    at = torch.cat([STEPS * seen + torch.arange(len(seen)) % STEPS, STEPS * (count - 1) + torch.arange(STEPS + 1)])
+    found = torch.empty(len(exact), len(at), exact.shape[-1], dtype=torch.float64)
+    for i, model in enumerate(models):
+        mine = (circle == i) | (len(models) == 1)
+        found[mine] = model.predict(exact[mine, 0], TURN / STEPS * at.double()).stacked()
+    return _row(name, found, exact[:, at % STEPS], at // STEPS)
+
+
+def _row(
+    name: str, found: Float[Tensor, "N T D"], exact: Float[Tensor, "N T D"], turn: Int[Tensor, " T"]
+) -> dict[str, float | str]:
+    """Errors by turn; the last time belongs to the last turn. A prediction that diverged is infinitely wrong."""
+    count = int(turn.max())
+    turn = turn.clamp_max(count - 1)
+    error = torch.nan_to_num((found - exact).norm(dim=-1), nan=torch.inf)
+    largest = torch.stack([error[:, turn == k].max(1).values for k in turn.unique()], 1)
+    last = found[:, turn == count - 1]
+    distance = find_system("linked_circles", dim=exact.shape[-1]).known.distance
+    assert distance is not None
+    right = (circles(last[:, -1]) == circles(exact[:, 0])).double().mean()
+    return {
+        "model": name,
+        "turns": count,
+        "turns with an error above 0.5, %": float(100 * (largest > 0.5).double().mean()),
+        "median error, last turn": float(largest[:, -1].median()),
+        "largest error, last turn": float(largest[:, -1].max()),
+        "distance from K, last turn": float(torch.nan_to_num(distance(last), nan=torch.inf).max()),
+        "on the right circle, %": float(100 * right),
+    }
+
+
+# -- part 5 ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """A set of CANDyMan's, and how it is sampled.
+
+    Attributes:
+        system, arguments, parameters: see `find_system` and `simulate`.
+        charts, latent_dim: of the atlas.
+        published: coordinates and charts there.
+        sampling, duration, transient: of every trajectory, in the system's time units.
+        degree: of the polynomials in each chart, at most.
+        spread: trajectories start at states of one long run, so many time units apart; 0: at the system's own.
+    """
+
+    system: str
+    charts: int
+    latent_dim: int
+    published: str
+    sampling: float
+    duration: float
+    transient: float
+    degree: int = 9
+    spread: float = 0.0
+    arguments: Mapping[str, float | str] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+def _waves(viscosity: float, charts: int, latent_dim: int, published: str, sampling: float, duration: float) -> Case:
+    return Case(
+        "kuramoto_sivashinsky",
+        charts,
+        latent_dim,
+        published,
+        sampling,
+        duration,
+        transient=60.0,
+        degree=9 if latent_dim == 1 else 5,
+        spread=0.37,
+        arguments={"length": TURN, "viscosity": viscosity},
+    )
+
+
+CASES = {
+    "circle": Case("stuart_landau", 3, 1, "1, 3 charts", 0.1, 7.0, 15.0),
+    "periodic torus": Case(
+        "torus_flow", 3, 1, "1, 3 charts", 0.1, 7.0, 30.0, spread=0.77, parameters={"omega_1": 1.0, "omega_2": 2.0}
+    ),
+    "quasi-periodic torus": Case("torus_flow", 6, 2, "2, 6 charts", 0.1, 30.0, 30.0, degree=7),
+    "beating": _waves(16 / 337, 3, 1, "1, 3 charts", 0.01, 0.5),
+    "travelling": _waves(4 / 87, 6, 2, "1 and a phase, 3 charts", 0.01, 1.0),
+    "bursting": _waves(16 / 71, 6, 3, "3, 6 charts", 0.02, 44.0),
+}
+
+
+def candyman(name: str, full: bool) -> Findings:
+    """An atlas of one of the sets, followed for ten times as long as its training trajectories."""
+    case = CASES[name]
+    data = recorded(case, 48 if full else 24)
+    model = on_an_atlas(data[:-4], case.charts, case.latent_dim, case.degree)
+    test = data[-4:]
+    scale = float((data.states - data.states.mean(0)).pow(2).sum(1).mean().sqrt())
+    static = (model.reconstruct(test.states) - test.states).norm(dim=1).max() / scale
+    t = test.t[: int(test.lengths[0])] - test.t[0]
+    error = (model.predict(test.initial, t).stacked() - test.stacked()).norm(dim=-1).nan_to_num(torch.inf) / scale
+    long = model.predict(test.initial, torch.linspace(0, 10 * float(t[-1]), 200, dtype=torch.float64)).stacked()
+    off = _off(long.flatten(0, 1), data.states) / scale
+    row: dict[str, float | str] = {
+        "case": name,
+        "charts": case.charts,
+        "coordinates": case.latent_dim,
+        "published": case.published,
+        "largest reconstruction error": float(static),
+        "steps": len(t) - 1,
+        "median rollout error": float(error[:, -1].median()),
+        "largest rollout error": float(error[:, -1].max()),
+        "off K after 10 x": off,
+    }
+    claims = {"the charts carry the set": float(static) < 0.2, "ten times the data is followed on it": off < 0.3}
+    return Findings([row], claims)
+
+
+def recorded(case: Case, count: int) -> Trajectories:
+    """Trajectories of a case, all on its attracting set, with velocities."""
+    system = find_system(case.system, **case.arguments)
+    times = case.sampling * torch.arange(round(case.duration / case.sampling) + 1, dtype=torch.float64)
+    rng, same = generator(0, case.system), case.parameters
+    if not case.spread:
+        return simulate(system, count, times, rng=rng, transient=case.transient, parameters=same)
+    apart = case.spread * torch.arange(count, dtype=torch.float64)
+    run = simulate(system, 1, apart, rng=rng, transient=case.transient, parameters=same)
+    return simulate(system, times=times, initial=run.states, rng=rng, parameters=same)
+
+
+def _off(x: Float[Tensor, "M D"], states: Float[Tensor, "S D"]) -> float:
+    """The largest distance of x from the nearest of some states; infinite where predictions diverged."""
+    if not torch.isfinite(x).all():
+        return math.inf
+    return float(torch.as_tensor(KDTree(states.numpy()).query(x.numpy())[0]).max())
