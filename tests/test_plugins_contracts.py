@@ -4,6 +4,7 @@ import pytest
 
 from dynred import plugins
 from dynred.dynamics.base import DynamicsSpec
+from dynred.latent_space import LatentSpace
 from dynred.metrics.base import Metric, Statistic
 from dynred.reducers.base import ReducerSpec
 from dynred.solvers.base import Solver
@@ -12,14 +13,17 @@ from dynred.system import find_system
 from dynred.testing import check_dynamics, check_metric, check_reducer, check_solver, check_statistic, check_system
 
 FIRST_ORDER = {"backward_euler"}  # solvers that would need very small steps for the usual accuracy
+SPACES = {"fourier": LatentSpace(angles=2, lines=0)}  # of dynamics that do not take lines
 
 
 def small(spec):
-    """The spec, with every training that it holds cut down to thirty steps."""
+    """The spec, with every training that it holds cut down to thirty steps, and every ensemble to two members."""
     for name, value in vars(spec).items():
         if isinstance(value, Spec):
             spec = spec.updated(name, small(value))
-    return spec.updated("steps", 30) if "steps" in vars(spec) else spec
+    for name, few in (("steps", 30), ("members", 2)):
+        spec = spec.updated(name, few) if name in vars(spec) else spec
+    return spec
 
 
 def made(package, name, base):
@@ -47,7 +51,7 @@ def test_reducer(name):
 
 @pytest.mark.parametrize("name", plugins.names("dynred.dynamics"))
 def test_dynamics(name):
-    check_dynamics(small(made("dynred.dynamics", name, DynamicsSpec)))
+    check_dynamics(small(made("dynred.dynamics", name, DynamicsSpec)), latent_space=SPACES.get(name))
 
 
 @pytest.mark.parametrize("metric", plugins.classes("dynred.metrics", Metric))

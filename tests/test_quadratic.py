@@ -16,7 +16,7 @@ NOW = torch.zeros((), dtype=torch.float64)
 
 @pytest.fixture(scope="module")
 def lorenz():
-    times = torch.arange(0, 1.5, 0.05, dtype=torch.float64)
+    times = torch.arange(0, 1.0, 0.05, dtype=torch.float64)
     return simulate(find_system("lorenz63"), 12, times, rng=generator(0, "lorenz"), transient=5.0)
 
 
@@ -39,7 +39,7 @@ def test_the_solution_in_pieces_is_that_of_all_snapshots_at_once(lorenz):
 def test_the_weights_are_those_whose_validation_rollouts_are_best(lorenz):
     noise = torch.randn(lorenz.velocities.shape, generator=generator(0, "noise"), dtype=torch.float64)
     wrong = dataclasses.replace(lorenz, velocities=lorenz.velocities + 20 * noise)
-    weights = (0.0, 1e-4, 1e-2)
+    weights = (0.0, 1e-2)
     chosen = QuadraticSpec(regularisation=weights).fit(wrong[:6], lorenz[9:], rng=generator(0))
     alone = [QuadraticSpec(regularisation=(w,)).fit(wrong[:6], lorenz[9:], rng=generator(0)) for w in weights]
     assert rollout_score(chosen, lorenz[9:]) <= min(rollout_score(one, lorenz[9:]) for one in alone) + 1e-12

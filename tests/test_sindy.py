@@ -21,7 +21,7 @@ NOW = torch.zeros((), dtype=torch.float64)
 
 @pytest.fixture(scope="module")
 def lorenz():
-    times = torch.arange(0, 1.6, 0.02, dtype=torch.float64)
+    times = torch.arange(0, 1.2, 0.02, dtype=torch.float64)
     return simulate(find_system("lorenz63"), 12, times, rng=generator(0, "lorenz"), transient=5.0)
 
 
@@ -38,7 +38,7 @@ def test_the_equations_of_lorenz_are_found_with_no_other_term(lorenz):
 def test_trajectories_of_any_lengths_and_times_are_taken():
     times = [torch.sort(torch.rand(n, generator=generator(n), dtype=torch.float64) * 5).values for n in range(20, 28)]
     ragged = simulate(find_system("stuart_landau"), times=times, rng=generator(0), transient=0.0)
-    found = SindySpec().fit(ragged[:6], ragged[6:], rng=generator(0))
+    found = SindySpec(thresholds=(1e-2,)).fit(ragged[:6], ragged[6:], rng=generator(0))
     assert found.equations()[0] == "z1' = 1 z1 - 1 z2 - 1 z1^3 - 1 z1 z2^2"
 
 
