@@ -42,8 +42,8 @@ def reduce(
     out: Folder for the model, its scores and the report; default: runs/ and a name made of the source and the settings.
     seed: Decides every random draw.
     reducer: autoencoder, pod, or a file with a reducer of your own.
-    dynamics: neural_ode, sindy, quadratic, parametric, stabilised, ensemble, polynomial, linear, fourier, or a file with
-        latent dynamics of your own; default: fourier where all coordinates are angles, else neural_ode.
+    dynamics: neural_ode, sindy, quadratic, parametric, stabilised, ensemble, polynomial, linear, fourier, or a file
+        with latent dynamics of your own; default: fourier where all coordinates are angles, else neural_ode.
     charts: More than one cut K into overlapping charts, each with coordinates and dynamics of its own.
     device: auto, cpu or cuda.
     resume: Go on with an interrupted run of the same settings, to the same result.
