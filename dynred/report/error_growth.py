@@ -50,7 +50,7 @@ class ErrorGrowth(Figure):
             ax.plot(curve.t, shown_errors(np.array(curve.median)), color=LINEAR, linestyle=dashes, label=name)
         _threshold(ax, context)
         ax.set_yscale("log")
-        ax.set_ylim(decades(min(q10.min(), floor.min(), context.evaluation.rollout.threshold), TOP / 2))
+        ax.set_ylim(decades(0.9 * min(q10.min(), floor.min(), context.evaluation.rollout.threshold), TOP / 2))
         ax.set_xlim(0, t[-1])
         ax.set_ylabel("relative error")
         ax.grid(axis="y")

@@ -53,7 +53,7 @@ class ErrorSplit(Figure):
             lowest.append(curve[1:].min())  # a prediction starts at its reconstruction: no error of the dynamics yet
         ax.axhline(threshold, color=MARK, linestyle=":", linewidth=1.2)
         ax.set_yscale("log")
-        ax.set_ylim(decades(min([*lowest, threshold]), max(3.0, threshold)))
+        ax.set_ylim(decades(0.9 * min([*lowest, threshold]), max(3.0, threshold)))
         ax.set_xlim(0, t[inside][-1])
         ax.set_ylabel("relative error")
         ax.grid(axis="y")
