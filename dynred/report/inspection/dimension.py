@@ -40,8 +40,9 @@ class DimensionAgainstScale(Picture):
             x = [cover.scale / verdict.diameter for cover in covers]
             ax.plot(x, [c.dimension for c in covers], "--", marker=".", color=TYPICAL, label="effective Minkowski")
         ax.axhline(verdict.pieces[0].dimension, color=TRUTH, linestyle="--", linewidth=1)
-        ax.axvspan(0.1, max(1.0, ax.get_xlim()[1]), color=MARK, alpha=0.08, linewidth=0)
-        ax.set(xscale="log", xlabel="scale / diameter", ylabel="dimension", ylim=(0, None))
+        ends = 0.8 * scales.min(), 1.25 * max([*scales, *(cover.scale / verdict.diameter for cover in covers)])
+        ax.axvspan(0.1, 1.0, color=MARK, alpha=0.08, linewidth=0)
+        ax.set(xscale="log", xlim=ends, xlabel="scale / diameter", ylabel="dimension", ylim=(0, None))
         ax.grid(axis="y")
         drawing.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
         return drawing
