@@ -19,6 +19,7 @@ from torch import Tensor
 
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
 from dynred.forecast import Forecast
+from dynred.latent_space import LatentSpace
 from dynred.metrics.base import Metric, Reference, Statistic
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import generator
@@ -123,19 +124,23 @@ def check_reducer(spec: ReducerSpec, trajectories: Trajectories | None = None) -
     claim(same, "build and load_state_dict must give the same reducer, bit for bit.")
 
 
-def check_dynamics(spec: DynamicsSpec, latents: Trajectories | None = None) -> None:
+def check_dynamics(
+    spec: DynamicsSpec, latents: Trajectories | None = None, latent_space: LatentSpace | None = None
+) -> None:
     """Checks latent dynamics by fitting them twice.
 
     Args:
         spec: settings, with few training steps.
         latents: at least four latent trajectories with velocities; default: spirals onto a circle.
+        latent_space: which of their coordinates are angles; default: none.
 
     Raises:
         AssertionError: the broken contract.
     """
     claim, data = _claims(type(spec).__name__), latents or _spirals()
     half, size = len(data) // 2, float(data.states.double().std(0).norm())
-    dynamics, again = _twice(claim, lambda: spec.fit(data[:half], data[half:], rng=generator(0, "check")))
+    parts = data[:half], data[half:]
+    dynamics, again = _twice(claim, lambda: spec.fit(*parts, rng=generator(0, "check"), latent_space=latent_space))
     _check_settings(claim, spec, DynamicsSpec, dynamics.spec)
     z0, t = data.initial.double(), data.times(0)[:9].double()
     z = dynamics.rollout(z0, t)
