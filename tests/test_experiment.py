@@ -20,7 +20,7 @@ from dynred.simulate import simulate
 from dynred.storage import save_trajectories
 from dynred.system import find_system
 
-FILES = {"model.safetensors", "experiment.json", "evaluation.json", "report.html"}
+FILES = {"model.safetensors", "experiment.json", "evaluation.json", "certificate.json", "report.html"}
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def spec(small_data, small_reducer, small_dynamics):
     return ExperimentSpec("stuart_landau", 1, data=small_data, reducer=small_reducer, dynamics=small_dynamics)
 
 
-def test_a_run_folder_holds_just_the_four_documented_files(spec, tmp_path):
+def test_a_run_folder_holds_just_the_documented_files(spec, tmp_path):
     found = run(spec, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
     assert read_json(tmp_path / "run" / "evaluation.json") == found.to_dict()

@@ -88,7 +88,15 @@ def test_an_interrupted_training_ends_with_the_same_weights_and_history(tmp_path
     assert dataclasses.replace(again, seconds=[]) == dataclasses.replace(history, seconds=[])
 
 
-def test_a_second_ctrl_c_does_not_wait():
+@pytest.fixture
+def interruptible():
+    """SIGINT as a terminal gives it: a process in the background may have been started with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_ctrl_c_does_not_wait(interruptible):
     with pytest.raises(KeyboardInterrupt):
         train(net_loss=stopped(5, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)]))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

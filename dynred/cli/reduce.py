@@ -71,7 +71,7 @@ def _latent_dim(latent_dim: int | None, angles: int, latent: str | None, charts:
         raise InputError("--latent auto must be alone, got --latent-dim, --angles or --charts beside it.")
     if latent_dim is None and latent is None and angles < 1:
         raise InputError("--latent-dim must be a number of coordinates, got none. Or try --latent auto.")
-    return latent_dim or max(1, angles)
+    return max(1, angles) if latent_dim is None else latent_dim
 
 
 def _recommended(spec: "ExperimentSpec", keep_dynamics: bool) -> "ExperimentSpec":
