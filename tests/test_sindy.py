@@ -111,7 +111,7 @@ def test_a_saved_model_is_rolled_out_without_pysindy(lifted, tmp_path, monkeypat
     t = torch.linspace(0, 3, 7, dtype=torch.float64)
     again = load_model(tmp_path / "m.safetensors")
     assert torch.equal(again.predict(lifted.initial, t).states, model.predict(lifted.initial, t).states)
-    assert again.dynamics.equations() == dynamics.equations()
+    assert again.notes() == dynamics.equations()
 
 
 def test_without_pysindy_fitting_names_the_command_that_brings_it(lorenz, monkeypatch):
