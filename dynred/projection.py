@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dynred.polynomials import factors, monomials
 
-RIDGE = 1e-12  # keeps the normal equations solvable where monomials depend on each other on K
+RIDGE = 1e-14  # keeps the normal equations solvable where monomials depend on each other on K
 SNAPSHOTS = 4000  # that are looked at, evenly spread
 ITERATIONS = 200  # of L-BFGS, at most
 
@@ -61,8 +61,8 @@ class Search:
             max_iter=ITERATIONS,
             history_size=20,
             line_search_fn="strong_wolfe",
-            tolerance_grad=1e-14,
-            tolerance_change=1e-15,
+            tolerance_grad=0,
+            tolerance_change=0,
         )
 
         def closure() -> float:
@@ -102,8 +102,7 @@ def best_projection(
     leading = torch.eye(q, latent_dim, dtype=torch.float64)
     draws = [torch.linalg.qr(torch.randn(q, latent_dim, generator=rng, dtype=torch.float64))[0] for _ in range(starts)]
     found = [search.improved(start) for start in (leading, *draws) for search in searches]
-    best = (
-        min(found, key=lambda one: float(searches[-1].error(one)))
-        / a.std(0).clamp_min(1e-12 * (1e-300 + a.std(0).max()))[:, None]
-    )
+    best = min(found, key=lambda one: float(searches[-1].error(one)))
+    best = searches[-1].improved(best)  # L-BFGS begun afresh gains the last digits
+    best = best / a.std(0).clamp_min(1e-12 * (1e-300 + a.std(0).max()))[:, None]
     return best / (a @ best).std(0)
