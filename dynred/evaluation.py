@@ -119,7 +119,7 @@ class Evaluation:
         for name, own in self.statistics.items():
             other = linear.get(name)
             chance = f" (by chance {number(own.sampling_error)})" if own.sampling_error is not None else ""
-            rows.append((f"{name} distance{chance}", distance(own), "", distance(other)))
+            rows.append((f"{name.replace('_', ' ')} distance{chance}", distance(own), "", distance(other)))
         return rows
 
     def __str__(self) -> str:

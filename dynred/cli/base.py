@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dynred.optimise import Runtime
 
 stderr = Console(stderr=True)
+WIDTH = 132  # columns of a table that goes to no terminal
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON on standard output.")]
 Settings = Annotated[
@@ -115,7 +116,10 @@ def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], data: 
         table.add_column(head, justify="left" if i == 0 else "right" if len(heads) > 2 else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a file or a pipe has no width of its own: rows need not be folded to 80 columns
+        console.width = max(console.width, WIDTH)
+    console.print(table)
 
 
 def words(value: object) -> str:
