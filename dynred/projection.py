@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.polynomials import factors, monomials
+from dynred.polynomials import all_monomials
 
 RIDGE = 1e-14  # keeps the normal equations solvable where monomials depend on each other on K
 SNAPSHOTS = 4000  # that are looked at, evenly spread
@@ -27,25 +27,25 @@ class Search:
     Attributes:
         whitened: coefficients of snapshots in units of their standard deviations [m, Q].
         weight: what an error in each coefficient counts [Q].
-        factors: the monomials of the decoder.
+        degree: of the decoder.
     """
 
     whitened: Float[Tensor, "m Q"]
     weight: Float[Tensor, " Q"]
-    factors: Tensor
+    degree: int
 
     @classmethod
-    def of(cls, a: Float[Tensor, "M Q"], latent_dim: int, degree: int) -> "Search":
-        """The search among projections of coefficients to `latent_dim` coordinates, for decoders of a degree."""
+    def of(cls, a: Float[Tensor, "M Q"], degree: int) -> "Search":
+        """The search among projections of coefficients a, for decoders of a degree."""
         spread = a.std(0)
         spread = spread.clamp_min(1e-12 * (1e-300 + spread.max()))
         rows = torch.linspace(0, len(a) - 1, min(SNAPSHOTS, len(a))).long()
-        return cls(a[rows] / spread, spread / spread.norm(), factors(latent_dim, degree))
+        return cls(a[rows] / spread, spread / spread.norm(), degree)
 
     def error(self, projection: Float[Tensor, "Q R"]) -> Float[Tensor, ""]:
         """The mean squared error that the best polynomial leaves, over the mean squared size."""
         z = self.whitened @ projection
-        design = monomials((z - z.mean(0)) / z.std(0), self.factors)
+        design = all_monomials((z - z.mean(0)) / z.std(0), self.degree)
         gram = design.T @ design / len(design)
         size = gram.diagonal().sqrt()
         scaled = gram / size[:, None] / size + RIDGE * torch.eye(len(gram)).to(gram)
@@ -98,7 +98,7 @@ def best_projection(
         The projection, to be applied to a: its latent coordinates have unit variance.
     """
     q = a.shape[1]
-    searches = [Search.of(a, latent_dim, d) for d in range(min(2, degree), degree + 1)]
+    searches = [Search.of(a, d) for d in range(min(2, degree), degree + 1)]
     leading = torch.eye(q, latent_dim, dtype=torch.float64)
     draws = [torch.linalg.qr(torch.randn(q, latent_dim, generator=rng, dtype=torch.float64))[0] for _ in range(starts)]
     found = [search.improved(start) for start in (leading, *draws) for search in searches]

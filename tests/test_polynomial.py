@@ -5,7 +5,15 @@ import torch
 
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.errors import InputError
-from dynred.polynomials import PolynomialMap, PolynomialSpec, Regression, factors, largest_degree, monomials
+from dynred.polynomials import (
+    PolynomialMap,
+    PolynomialSpec,
+    Regression,
+    all_monomials,
+    factors,
+    largest_degree,
+    monomials,
+)
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
@@ -29,6 +37,12 @@ def lorenz():
 def test_there_are_as_many_monomials_as_the_binomial_says(variables, degree):
     found = factors(variables, degree)
     assert len(found) == math.comb(variables + degree, degree) == len({tuple(row) for row in found.tolist()})
+
+
+def test_all_monomials_are_the_monomials_of_the_factors_in_their_order():
+    y = normal(7, 2, 3)
+    assert torch.allclose(all_monomials(y, 4), monomials(y, factors(3, 4)), rtol=1e-14)
+    assert torch.equal(all_monomials(y, 0), torch.ones(7, 2, 1).double())
 
 
 @pytest.mark.parametrize(("variables", "terms"), [(8, 1500), (3, 20), (28, 10)])

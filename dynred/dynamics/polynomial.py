@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from dynred.dynamics.base import (
     DynamicsSpec,
@@ -20,7 +22,7 @@ from dynred.dynamics.base import (
 )
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
-from dynred.polynomials import PolynomialSpec, factors
+from dynred.polynomials import PolynomialSpec, all_monomials, factors
 from dynred.trajectories import Trajectories
 
 
@@ -30,6 +32,10 @@ class PolynomialODE(PolynomialDynamics):
     def __init__(self, spec: "PolynomialODESpec", space: LatentSpace, units: Standardisation, degree: int):
         super().__init__(spec, space, units, factors(space.feature_dim, degree))
         self.degree = degree
+
+    def library(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch K"]:
+        """See `PolynomialDynamics.library`."""
+        return all_monomials(self.latent_space.features(self.units.standard(z.double())), self.degree)
 
     def sizes(self) -> Mapping[str, int]:
         """See `LatentDynamics.sizes`."""
