@@ -7,6 +7,7 @@ from dynred.optimise import History
 from dynred.report.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank, decades
 
 COLUMNS = 2
+FLOOR = 1e-16  # where a loss of exactly 0 is drawn
 
 
 class Training(Figure):
@@ -47,11 +48,11 @@ def _stage(ax: Axes, history: History) -> None:
         (history.validation, MODEL, "-", "validation loss"),
     ):
         loss = np.array(values, dtype=float)
-        loss[~(np.isfinite(loss) & (loss > 0))] = np.nan
-        ax.plot(step, loss, style, color=colour, marker=".", label=name)
+        loss[~np.isfinite(loss)] = np.nan
+        ax.plot(step, np.maximum(loss, FLOOR), style, color=colour, marker=".", label=name)
     if history.best_step in history.step:
         best = history.validation[history.step.index(history.best_step)]
-        ax.plot(history.best_step, best, "o", color=TRUTH, fillstyle="none", markersize=9, label="kept")
+        ax.plot(history.best_step, max(best, FLOOR), "o", color=TRUTH, fillstyle="none", markersize=9, label="kept")
     ax.set_yscale("log")
     ax.set_ylim(decades(*ax.get_ylim()))
     ax.set(xlabel="steps", ylabel="loss")
