@@ -1,6 +1,7 @@
 """What the commands share: options, progress, tables, JSON. The home of rich."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -117,7 +118,8 @@ def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], data: 
     for row in rows:
         table.add_row(*row)
     console = Console()
-    if not console.is_terminal:  # a file or a pipe has no width of its own: rows need not be folded to 80 columns
+    # A file or a pipe has no width of its own: rows need not be folded to 80 columns.
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = max(console.width, WIDTH)
     console.print(table)
 
