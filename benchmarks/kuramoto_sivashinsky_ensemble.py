@@ -1,5 +1,6 @@
 """Kuramoto-Sivashinsky: an ensemble on the attractor, and how dynred and SciPy follow it."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,9 +9,11 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 from work_precision import Ensemble, Method, largest_error, one_by_one
 
+from dynred.exponential import ExponentialSolver
 from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.solvers.etdrk4 import ETDRK4
+from dynred.solvers.exponential_adams import ExponentialAdams
 from dynred.system import find_system
 
 LENGTH, POINTS = 22.0, 64
@@ -86,10 +89,13 @@ def methods(problem: Ensemble, loop: int) -> list[Method]:
     tuned = _Tuned(end)
     times = torch.tensor([0.0, end], dtype=torch.float64)
 
-    def ours(step: float, count: int) -> Tensor:
-        solver, rng = ETDRK4(step=step), generator(0)
-        found = simulate(problem.system, times=times, initial=problem.initial[:count], solver=solver, rng=rng)
-        return found.stacked()[:, -1]
+    def ours(name: str, solver: ExponentialSolver, steps: tuple[float, ...]) -> Method:
+        def solve(step: float, count: int) -> Tensor:
+            method, rng = replace(solver, step=step), generator(0)
+            found = simulate(problem.system, times=times, initial=problem.initial[:count], solver=method, rng=rng)
+            return found.stacked()[:, -1]
+
+        return Method(f"dynred {name}", solve, steps, len(problem.initial))
 
     def scipy(method: str) -> list[Method]:
         def plain(tolerance: float, count: int) -> Tensor:
@@ -105,5 +111,9 @@ def methods(problem: Ensemble, loop: int) -> list[Method]:
             Method(f"SciPy {method}, tuned", fast, tolerances, loop),
         ]
 
-    steps = (0.5, 0.25, 0.125, 0.0625, 0.03125)
-    return [Method("dynred ETDRK4", ours, steps, len(problem.initial)), *scipy("BDF"), *scipy("LSODA")]
+    return [
+        ours("exponential Adams", ExponentialAdams(), (0.125, 0.1, 0.0625, 0.03125, 0.02)),
+        ours("ETDRK4", ETDRK4(), (0.5, 0.25, 0.125, 0.0625, 0.03125)),
+        *scipy("BDF"),
+        *scipy("LSODA"),
+    ]

@@ -66,7 +66,7 @@ def solver_kind(system: System) -> str:
     if system.solver is not None:
         return system.solver
     if system.semilinear is not None:
-        return "etdrk4"
+        return "exponential_adams"
     return "auto" if system.stiff is None else "stiff" if system.stiff else "explicit"
 
 

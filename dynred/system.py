@@ -116,7 +116,8 @@ class Semilinear:
         from_modes: the inverse on states that the system can take.
         linear: `(**parameters) -> [Q]` or [..., Q]: the diagonal L.
         nonlinear: `(t, v, **parameters) -> [..., Q]`.
-        step: a step at which ETDRK4 is accurate to about 1e-6 per unit of time, in time units.
+        step: a step at which exponential Adams-Bashforth of order 4 is stable and accurate to about 1e-6 per unit of
+            time, in time units.
     """
 
     to_modes: Callable[[Tensor], Tensor]
@@ -173,7 +174,7 @@ class System:
         solver: name of the solver that belongs to the model, where its publication names one: `simulate` takes it
             unless asked for another. None leaves the choice to `simulate`.
         tangent_projection: `v [..., D] -> [..., D]`, onto the perturbations that keep every conserved quantity.
-        semilinear: the split that ETDRK4 uses.
+        semilinear: the split that exponential integrators use.
         jacobian_sparsity: rows and columns [2, E] of the entries of the Jacobian that can be non-zero (component of the
             velocity, component of the state), for implicit solvers; None lets them find out by probing.
         grid: for fields, how a state is laid out in space.

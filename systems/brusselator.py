@@ -78,7 +78,7 @@ def brusselator(points: int = 64, length: float = 1.0) -> System:
         sampling=0.1,
         time_scale=6.855,
         time_scale_name="periods",
-        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.03),
+        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.0075),
         grid=Grid((Axis("x", modes.points),), ("u", "v")),
         known=KnownSet(dimension=1, components=1, betti=(1, 1), closed=True),
         reference="I. Prigogine, R. Lefever, J. Chem. Phys. 48, 1695 (1968); E. Hairer, G. Wanner (1996)",

@@ -69,7 +69,7 @@ def burgers(length: float = 2 * math.pi, points: int = 128, viscosity: float = 0
             from_modes=lambda v: torch.fft.irfft(v, n=points),
             linear=linear,
             nonlinear=nonlinear,
-            step=0.01 * length / (2 * math.pi),
+            step=0.0025 * length / (2 * math.pi),
         ),
         grid=Grid((Axis("x", x, period=length),), ("u",)),
         known=KnownSet(

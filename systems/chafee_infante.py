@@ -66,7 +66,7 @@ def chafee_infante(points: int = 64, reaction: float = 10.0) -> System:
         sampling=0.2 / rate,
         time_scale=1 / rate,
         time_scale_name="reaction times",
-        semilinear=Semilinear(modes.amplitudes, modes.values, linear, nonlinear, step=0.05 / rate),
+        semilinear=Semilinear(modes.amplitudes, modes.values, linear, nonlinear, step=0.025 / rate),
         grid=Grid((Axis("x", modes.points),), ("u",)),
         known=KnownSet(
             dimension=unstable,

@@ -64,7 +64,7 @@ def complex_ginzburg_landau(length: float = 50.0, points: int = 128) -> System:
         sampling=0.5,
         time_scale=7.5,
         time_scale_name="Lyapunov times (approximate)",
-        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.04),
+        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.01),
         grid=Grid((Axis("x", x, period=length),), ("Re A", "Im A")),
         known=KnownSet(components=1),
         reference="I. S. Aranson, L. Kramer, Rev. Mod. Phys. 74, 99 (2002), eq. 1",

@@ -72,7 +72,7 @@ def fitzhugh_nagumo(points: int = 101, length: float = 20.0) -> System:
         sampling=1.0,
         time_scale=185.63,
         time_scale_name="periods",
-        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.2),
+        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.1),
         grid=Grid((Axis("x", modes.points),), ("u", "v")),
         known=KnownSet(dimension=1, components=1, betti=(1, 1), closed=True),
         reference="P. R. Vlachas, G. Arampatzis, C. Uhler, P. Koumoutsakos, Nat. Mach. Intell. 4, 359 (2022)",

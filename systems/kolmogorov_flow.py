@@ -88,7 +88,7 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2, reynolds: float = 14
         time_scale=28.0,
         time_scale_name="Lyapunov times (approximate)",
         tangent_projection=lambda v: v - v.mean(-1, keepdim=True),
-        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.05),
+        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.01),
         grid=Grid(axes, ("vorticity",)),
         known=KnownSet(constants={"laminar_energy": (reynolds / wave_number**2) ** 2 / 4}),
         reference="G. J. Chandler, R. R. Kerswell, J. Fluid Mech. 722, 554 (2013); C. E. Perez De Jesus, M. D. Graham, "

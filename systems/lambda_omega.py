@@ -82,7 +82,7 @@ def lambda_omega(
         sampling=0.05,
         time_scale=6.92,
         time_scale_name="periods of the spiral",
-        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.05),
+        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.025),
         grid=Grid(axes, ("u", "v")),
         known=KnownSet(constants={"angular_velocity": -1.0, "radial_decay": -2.0}),
         reference="K. Champion, B. Lusch, J. N. Kutz, S. L. Brunton, Proc. Natl. Acad. Sci. 116, 22445 (2019)",

@@ -64,7 +64,7 @@ def swift_hohenberg(length: float = 20 * math.pi, points: int = 128) -> System:
             from_modes=lambda v: torch.fft.irfft(v, n=points),
             linear=linear,
             nonlinear=nonlinear,
-            step=0.1,
+            step=0.05,
         ),
         grid=Grid((Axis("x", x, period=length),), ("u",)),
         known=KnownSet(constants={"critical_wave_number": 1.0, "onset": 0.0}),

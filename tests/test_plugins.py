@@ -18,7 +18,7 @@ def write(path, text):
 
 def test_names_are_the_public_modules_of_the_folder():
     found = plugins.names("dynred.solvers")
-    assert {"etdrk4", "explicit", "stiff"} <= set(found)
+    assert {"etdrk4", "explicit", "exponential_adams", "stiff"} <= set(found)
     assert "base" not in found
     assert found == sorted(found)
 

@@ -13,11 +13,18 @@ from dynred.rng import generator
 from dynred.simulate import choose_solver, simulate
 from dynred.solvers.etdrk4 import ETDRK4
 from dynred.solvers.explicit import Explicit
+from dynred.solvers.exponential_adams import ExponentialAdams
 from dynred.solvers.stiff import Stiff
 from dynred.system import Semilinear, System
 
 TIGHT = Explicit(rtol=1e-11, atol=1e-11)
-SOLVERS = [TIGHT, Explicit(method="rk4", step=0.005), Stiff(rtol=1e-10, atol=1e-10), ETDRK4(step=0.01)]
+SOLVERS = [
+    TIGHT,
+    Explicit(method="rk4", step=0.005),
+    Stiff(rtol=1e-10, atol=1e-10),
+    ETDRK4(step=0.01),
+    ExponentialAdams(step=0.002),
+]
 TIMES = torch.linspace(0, 4, 41, dtype=torch.float64)
 Z = torch.zeros(1, dtype=torch.float64)
 
@@ -146,7 +153,7 @@ def slow(seconds, **others):
     return System("slow", 2, rhs, lambda n, rng: torch.tensor([[1.0, 0.0]]).double().repeat(n, 1), semilinear=split)
 
 
-LIMITED = [Explicit(), Explicit(method="rk4"), Stiff(), ETDRK4()]
+LIMITED = [Explicit(), Explicit(method="rk4"), Stiff(), ETDRK4(), ExponentialAdams()]
 
 
 @pytest.mark.parametrize("solver", LIMITED, ids=names(LIMITED))

@@ -38,7 +38,7 @@ def lyapunov(
     n: Number of trajectories; their spread gives the error.
     duration: Averaging time of each, in time units; default: 200 time scales.
     interval: Time between orthogonalisations; default: a tenth of the time scale.
-    solver: auto, explicit, stiff or etdrk4.
+    solver: auto, explicit, stiff, exponential_adams, etdrk4 or backward_euler.
     seed: Decides initial states and tangents.
     """
     from dynred.lyapunov import lyapunov_spectrum

@@ -45,7 +45,7 @@ def simulate(
     duration: Length of each, in time units; default: the system's.
     sampling: Time between snapshots; default: the system's.
     transient: Time dropped at the start; default: the system's.
-    solver: auto, explicit, stiff or etdrk4.
+    solver: auto, explicit, stiff, exponential_adams, etdrk4 or backward_euler.
     seed: Decides the initial states.
     time_limit: Seconds after which the work stops and what was computed is kept; a .zarr file can be gone on with.
     overwrite: Replace a file that is there.

@@ -64,7 +64,7 @@ class Stiff(Solver):
             pattern = None
         if pattern is None and dim > LARGEST:
             kind = "banded" if self.method == "LSODA" else "sparse"
-            advice = "Use BDF, an explicit solver, or give the system a semilinear split for ETDRK4."
+            advice = "Use BDF, an explicit solver, or give the system a semilinear split."
             raise refuse("the Jacobian", f"{kind} in more than {LARGEST} dimensions", f"a dense one of {dim}", advice)
         return pattern
 

@@ -1,0 +1,59 @@
+"""Exponential Adams-Bashforth, batched: what semilinear systems are solved with.
+
+S. P. Norsett, Lecture Notes in Mathematics 109, 214 (1969); M. Hochbruck, A. Ostermann, BIT Numer. Math. 51, 889
+(2011), eq. 2.7.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import integer
+from dynred.exponential import Adams, ExponentialSolver, RungeKutta, Scheme
+from dynred.solvers.base import Deadline
+from dynred.system import SystemField, VectorField
+
+
+@dataclass(frozen=True)
+class ExponentialAdams(ExponentialSolver):
+    """Exponential Adams-Bashforth with a fixed step: one evaluation of the nonlinear part.
+
+    It is stable for shorter steps than ETDRK4, and how short depends on the state: on Kuramoto-Sivashinsky it bears
+    steps of .12 on the attractor, of .04 from random states three times as large. So a trajectory that it loses is
+    followed once more, by ETDRK4 with the same step.
+
+    Attributes:
+        order: values of the nonlinear part that are kept, in [1, 5]; higher orders are stable for shorter steps.
+    """
+
+    order: int = 4
+
+    def __post_init__(self):
+        super().__post_init__()
+        integer("order", self.order, 1, 5)
+
+    def scheme(self, field: SystemField, x: Tensor, deadline: Deadline) -> Scheme:
+        """See `ExponentialSolver.scheme`."""
+        return Adams(field, x, self.step, deadline, self.order)
+
+    def _solve(
+        self,
+        field: VectorField,
+        x0: Tensor,
+        times: Tensor,
+        limit: float,
+        velocities: Tensor | None,
+        deadline: Deadline,
+    ) -> Float[Tensor, "N T D"]:
+        states = super()._solve(field, x0, times, limit, velocities, deadline)
+        lost = torch.nonzero(states[..., 0].isnan().any(1) & x0.isfinite().all(1))[:, 0]
+        if len(lost):
+            rows = field.rows(lost)
+            assert isinstance(rows, SystemField)
+            speed = None if velocities is None else velocities[lost]
+            states[lost] = RungeKutta(rows, x0[lost], self.step, deadline).follow(x0[lost], times, limit, speed)
+            if velocities is not None and speed is not None:
+                velocities[lost] = speed
+        return states
