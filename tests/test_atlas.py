@@ -20,6 +20,7 @@ from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.solvers.etdrk4 import ETDRK4
 from dynred.system import find_system
+from dynred.trajectories import Trajectories
 
 
 def spec(latent_dim=1, charts=6, steps=150, width=32):
@@ -281,29 +282,38 @@ def test_a_circle_takes_three_charts_of_one_coordinate_and_a_torus_six_of_two():
         assert system.known.distance(found).max() < 0.1
 
 
-def bursts(length=44.0):
+def bursts():
     """Kuramoto-Sivashinsky with viscosity 16/71 on 2 pi: two saddles, half a wavelength apart, joined by bursts.
 
-    All trajectories begin on one of them: its place in space is a symmetry's choice, and never changes.
+    All trajectories are of one pattern: its place in space is a symmetry's choice, and never changes. The second set
+    begins a little off K, within the span of K's states, so that fields learn what brings states back.
     """
-    system = find_system("kuramoto_sivashinsky", length=2 * math.pi)
-    settings = {"parameters": {"viscosity": 16 / 71}, "solver": ETDRK4(step=0.01)}
+    system, solver = find_system("kuramoto_sivashinsky", length=2 * math.pi, viscosity=16 / 71), ETDRK4(step=0.01)
     times = torch.arange(0, 60, 2.0, dtype=torch.float64)
-    first = simulate(system, 1, times, rng=generator(0), transient=200.0, **settings)
-    times = torch.arange(0, length, 0.02, dtype=torch.float64)
-    return simulate(system, times=times, initial=first.states, rng=generator(1), **settings)
+    first = simulate(system, 1, times, rng=generator(0), transient=200.0, solver=solver).states
+    times = torch.arange(0, 44, 0.02, dtype=torch.float64)
+    on = simulate(system, times=times, initial=first, rng=generator(1), solver=solver)
+    a, b, c = on.states[torch.randint(len(on.states), (3, 30), generator=generator(5))]
+    off = simulate(system, times=times[:600], initial=a + 0.05 * (b - c), rng=generator(1), solver=solver)
+    return on, off
 
 
 @pytest.mark.slow
 def test_bursts_of_kuramoto_sivashinsky_go_on_for_a_hundred_training_lengths():
-    data = bursts()
-    model = spec(3, charts=6, steps=2000, width=64).fit(data[:20], data[20:25], rng=generator(1))
-    t = torch.arange(0, 4400, 0.5, dtype=torch.float64)
-    found = model.predict(data[25:].initial, t).stacked()
+    on, off = bursts()
+    settings = spec(3, charts=6, steps=1500, width=64)
+    # A polynomial start would leave K in the directions in which there are few data.
+    settings = settings.updated("dynamics.start", None).updated("reducer.training.batch_size", 512)
+    settings = settings.updated("dynamics.training.batch_size", 512)
+    parts = (on[:20], off[:24]), (on[20:25], off[24:])
+    model = settings.fit(*(Trajectories.concatenate(part) for part in parts), rng=generator(2))
+    t = torch.arange(0, 4400, 0.25, dtype=torch.float64)
+    found = model.predict(on[25:28].initial, t).stacked()
     assert found.isfinite().all()
-    place = torch.angle(torch.fft.rfft(found)[..., 2])  # of the pattern; a burst moves it by half a turn
-    moved = torch.remainder(place - place[:1, :1] + math.pi / 2, math.pi) - math.pi / 2
-    quiet = found.norm(dim=-1) > 22  # on a saddle: there the pattern has its place
-    assert moved[quiet].abs().max() < 0.1
-    gap = torch.cdist(found[:, ::20].flatten(0, 1), data.states[::5]).min(1).values
-    assert gap.max() < 0.1 * found.norm(dim=-1).mean()
+    # A pattern at another place, or anything else, would be farther from the training trajectories than this.
+    size = on.states.norm(dim=1).mean()
+    gap = torch.cdist(found[:, ::5].flatten(0, 1), on[:20].states[::7]).min(1).values
+    assert gap.max() < 0.15 * size
+    half = torch.angle(torch.fft.rfft(found)[..., 2])  # of the pattern; a burst moves it by half a turn
+    turned = torch.cos(half - half[:, :1]) < 0
+    assert ((turned[:, 1:] != turned[:, :-1]).sum(1) > 100).all()

@@ -96,7 +96,7 @@ class AutoencoderSpec(ReducerSpec):
             where the linear reduction folds K, as it does where K has more dimensions' worth of bends than there are
             lines: folds do not come undone in training.
         trials: with angles or random networks, how many starts are tried, each for a twentieth of the steps, before
-            the one with the least validation loss is trained in full; >= 1.
+            the one with the least validation loss is trained on, for all of them; >= 1.
     """
 
     angles: int = 0
@@ -191,21 +191,24 @@ class _Fit:
     def best(self, rng: torch.Generator) -> Autoencoder:
         """The autoencoder of the best start, trained in full."""
         if len(self.starts) == 1:
-            return self.trained(self.starts[0], self.spec.training, rng, "reducer")
+            return self.trained(self.untrained(0, rng), self.spec.training, rng, "reducer")
         short = replace(self.spec.training, steps=max(1, self.spec.training.steps // 20), validations=1)
-        tried = [self.trained(s, short, rng, f"reducer-trial-{i + 1}") for i, s in enumerate(self.starts)]
-        order = sorted(range(len(tried)), key=lambda i: self.held_loss(tried[i]))
-        best = self.trained(self.starts[order[0]], self.spec.training, rng, "reducer")
+        tried = [
+            self.trained(self.untrained(i, rng), short, rng, f"reducer-trial-{i + 1}") for i in range(len(self.starts))
+        ]
+        tried.sort(key=self.held_loss)
+        best = self.trained(tried[0], self.spec.training, rng, "reducer")
         if self.spec.angles and self.tears(best):
-            other = self.trained(self.starts[order[1]], self.spec.training, rng, "reducer-again")
+            other = self.trained(tried[1], self.spec.training, rng, "reducer-again")
             best = min(best, other, key=self.held_loss)
         return best
 
-    def trained(
-        self, start: tuple[Tensor, Tensor], training: TrainingSpec, rng: torch.Generator, stage: str
-    ) -> Autoencoder:
-        """The autoencoder of one start."""
-        reducer = Autoencoder(self.spec, self.modes, *start, spawn(rng, "weights")).to(self.device)
+    def untrained(self, i: int, rng: torch.Generator) -> Autoencoder:
+        """The autoencoder of start i, with weights of its own."""
+        return Autoencoder(self.spec, self.modes, *self.starts[i], spawn(rng, "weights")).to(self.device)
+
+    def trained(self, reducer: Autoencoder, training: TrainingSpec, rng: torch.Generator, stage: str) -> Autoencoder:
+        """The same autoencoder, trained on from where it is."""
         history = minimise(
             reducer,
             lambda index: self.loss(reducer, self.known[index]),
