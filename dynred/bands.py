@@ -21,11 +21,12 @@ from torch import Tensor
 
 from dynred.checks import integer, refuse
 from dynred.dynamics.ensemble import Ensemble
-from dynred.model import ReducedModel
+from dynred.model import Model, ReducedModel
 from dynred.spec import Spec
 from dynred.trajectories import Trajectories
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
+STARTS = 200  # in validation trajectories, where these are long enough: the band then holds to about two percent
 FAR = 1e300  # stands for infinite: so many predictions diverged that no band can hold
 
 
@@ -79,7 +80,7 @@ class Band:
 
 
 def calibrate(
-    model: ReducedModel, validation: Trajectories, horizon: int = 50, levels: tuple[float, ...] = LEVELS
+    model: Model, validation: Trajectories, horizon: int | None = None, levels: tuple[float, ...] = LEVELS
 ) -> Calibration:
     """Factors for bands of a model's predictions.
 
@@ -87,13 +88,13 @@ def calibrate(
         model: its dynamics may be an ensemble or not.
         validation: trajectories that it was not trained on, sampled alike; cut into pieces of `horizon` steps, each of
             which is one start.
-        horizon: snapshots ahead, >= 1.
+        horizon: snapshots ahead, >= 1; default: the most that leave 200 starts, or half a trajectory where none do.
         levels: of the bands, in (0, 1).
 
     Raises:
         InputError: trajectories of different sampling, or shorter than the horizon; too few starts for the levels.
     """
-    integer("horizon", horizon, 1)
+    horizon = _horizon(validation) if horizon is None else integer("horizon", horizon, 1)
     if any(not 0 < q < 1 for q in levels):
         raise refuse("levels", "in (0, 1)", levels)
     starts = validation.windows(horizon + 1, horizon)
@@ -115,8 +116,16 @@ def calibrate(
     return Calibration(tuple(t.tolist()), tuple(levels), tuple(map(tuple, factors.tolist())), tuple(floor.tolist()))
 
 
+def _horizon(validation: Trajectories) -> int:
+    steps = validation.lengths - 1
+    found = max(1, int(steps.min()) // 2)
+    while found > 1 and int((steps // found).sum()) < STARTS:
+        found -= 1
+    return found
+
+
 def predict_band(
-    model: ReducedModel,
+    model: Model,
     calibration: Calibration,
     x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
     t: Float[Tensor, " T"],
@@ -139,7 +148,7 @@ def predict_band(
 
 
 def _centre_and_scale(
-    model: ReducedModel,
+    model: Model,
     x0: Float[Tensor, "N D"],
     t: Float[Tensor, " T"],
     parameters: Mapping[str, Tensor] | None,
@@ -147,7 +156,7 @@ def _centre_and_scale(
 ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T D"]]:
     """The prediction, and how far the members' are from it, with `floor` added; without members, `floor` alone."""
     centre = model.predict(x0, t, parameters).stacked()
-    if not isinstance(model.dynamics, Ensemble):
+    if not (isinstance(model, ReducedModel) and isinstance(model.dynamics, Ensemble)):
         return centre, floor.expand_as(centre)
     with torch.no_grad():
         rollouts = model.dynamics.rollouts(model.encode(x0), t, parameters)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.agreement import agreements
+from dynred.bands import Calibration, predict_band
 from dynred.bootstrap import Resamples, proportion_interval
 from dynred.checks import refuse
 from dynred.dynamics.linear import LinearSpec
@@ -21,7 +22,18 @@ from dynred.metrics.valid_time import ValidTime
 from dynred.model import Model, ReducedModel
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.scores import Cost, ErrorCurve, LongTime, Quantiles, Reconstruction, Rollout, Score, Speedup, Spread
+from dynred.scores import (
+    Cost,
+    Coverage,
+    ErrorCurve,
+    LongTime,
+    Quantiles,
+    Reconstruction,
+    Rollout,
+    Score,
+    Speedup,
+    Spread,
+)
 from dynred.simulate import simulate
 from dynred.system import Grid, System
 from dynred.trajectories import Trajectories
@@ -36,6 +48,7 @@ def evaluate(
     threshold: float = 0.5,
     time_scale: float | None = None,
     cost: Cost | None = None,
+    calibration: Calibration | None = None,
 ) -> Evaluation:
     """Scores a model on test trajectories, each predicted from its first state.
 
@@ -47,11 +60,13 @@ def evaluate(
         threshold: rollout error that counts as lost, in units of the root mean square distance from the mean.
         time_scale: unit of `valid_time_scaled`, in time units; default: the system's, else the one the model knows.
         cost: what making the model took.
+        calibration: of bands, on other trajectories than these (`dynred.bands.calibrate`), to be scored as well.
 
     Raises:
         InputError: the states have another width than the model's, or only one snapshot per trajectory.
     """
-    return score(forecast(model, checked_test(model, test)), model, train, system, threshold, time_scale, cost)
+    found = forecast(model, checked_test(model, test))
+    return score(found, model, train, system, threshold, time_scale, cost, calibration=calibration)
 
 
 def score(
@@ -63,10 +78,11 @@ def score(
     time_scale: float | None = None,
     cost: Cost | None = None,
     long_time: LongTime | None = None,
+    calibration: Calibration | None = None,
 ) -> Evaluation:
     """The evaluation of a forecast that was already made by `model`; arguments as for `evaluate`.
 
-    `long_time` is what `dynred.long_time` found, if it was asked.
+    `long_time` is what `dynred.long_time` found, if it was asked; with `calibration`, the band is scored as well.
     """
     test = found.truth
     unit = time_scale or (system.time_scale if system else float(model.about.get("time_scale", 1.0)))
@@ -88,6 +104,7 @@ def score(
         cost=replace(cost or Cost(), parameters=model.parameter_count),
         speedup=_speedup(model, test, system),
         long_time=long_time,
+        band=coverage(model, calibration, test) if calibration else None,
         **_dynamics_scores(found, threshold, unit, grid, resamples),
     )
 
@@ -99,6 +116,18 @@ def baseline_models(model: Model, train: Trajectories) -> tuple[ReducedModel, Mo
     latents = train.map(pod.encode)
     first = ReducedModel(pod, LinearSpec().fit(latents, latents, rng=rng), model.about)
     return first, model.with_dynamics(LinearSpec(), train, train[:1], rng=rng)
+
+
+def coverage(model: Model, calibration: Calibration, test: Trajectories, level: float = 0.9) -> Coverage:
+    """How often the band of a level holds the test trajectories, as far ahead as it was calibrated.
+
+    Of trajectories with different times, those that share the times of the first are scored.
+    """
+    grid, members = test.shared_grids()[0]
+    t, chosen = grid[grid <= calibration.lead[-1] * (1 + 1e-9)], test[members]
+    truth = Trajectories.from_stacked(chosen.stacked()[:, : len(t)], t)
+    band = predict_band(model, calibration, chosen.initial, t, level, chosen.parameters)
+    return Coverage.of(level, t.tolist(), band.holds(truth).reshape(len(chosen), -1).numpy())
 
 
 def by_trajectory(found: Forecast, metrics: Sequence[Metric]) -> dict[str, list[float]]:

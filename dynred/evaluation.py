@@ -9,6 +9,7 @@ from dynred.errors import FileFormatError
 from dynred.scores import (
     Agreement,
     Cost,
+    Coverage,
     LongTime,
     Reconstruction,
     Rollout,
@@ -47,6 +48,7 @@ class Evaluation:
         metrics: by name, every metric over trajectories.
         statistics: by name, every long-time statistic of the later halves of the test's rollouts.
         long_time: what very long rollouts show, where they were made.
+        band: how often a calibrated band around the predictions held the truth, where one could be calibrated.
     """
 
     system: str
@@ -63,6 +65,7 @@ class Evaluation:
     metrics: Mapping[str, Score] = field(default_factory=dict)
     statistics: Mapping[str, Agreement] = field(default_factory=dict)
     long_time: LongTime | None = None
+    band: Coverage | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data; numbers that are not finite become None."""
@@ -89,7 +92,7 @@ class Evaluation:
 
     def rows(self) -> list[Row]:
         """The table (quantity, model, POD, linear dynamics), as text; intervals in square brackets."""
-        rows = [*self._reconstruction_rows(), *self._rollout_rows(), *self._agreement_rows()]
+        rows = [*self._reconstruction_rows(), *self._rollout_rows(), *self._band_rows(), *self._agreement_rows()]
         rows += [(name, f"{value:.4g}", "", "") for name, value in vars(self.cost).items() if value is not None]
         if self.speedup.ratio is not None:
             rows.append(("speed-up over the full model", f"{self.speedup.ratio:.3g}", "", ""))
@@ -112,6 +115,12 @@ class Evaluation:
                 rows.append((f"valid time ({own.threshold:g}), {name}, {unit}", model, "", other))
         rows.append(("diverged rollouts", with_interval(own, "diverged"), "", with_interval(linear, "diverged")))
         return rows
+
+    def _band_rows(self) -> list[Row]:
+        if self.band is None:
+            return []
+        holds = f"{min(self.band.holds):.3g} to {max(self.band.holds):.3g}"
+        return [(f"{100 * self.band.level:g} % band holds, until t = {self.band.t[-1]:.3g}", holds, "", "")]
 
     def _agreement_rows(self) -> list[Row]:
         linear = self.baselines.get("linear", {}).get("statistics", {})

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from dynred.bands import Calibration
 from dynred.certificate import Certificate
 from dynred.certify import FOLLOWED, certify
 from dynred.charts import PartitionSpec
@@ -28,7 +29,7 @@ from dynred.forecast import Forecast, forecast
 from dynred.long_time import long_time
 from dynred.model import Model, load_model
 from dynred.optimise import Runtime
-from dynred.pipeline import DataSpec, reduce, simulate_parts, split_data
+from dynred.pipeline import DataSpec, calibrated, reduce, simulate_parts, split_data
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.report.page import write_report
@@ -154,13 +155,22 @@ def _compute(spec: ExperimentSpec, source: System | Trajectories, out: Path, run
         runtime=runtime,
     )
     made.model.save(out / "model.safetensors")
-    _publish(out, made.model, made.evaluation, made.forecast, source)
+    _publish(out, made.model, made.evaluation, made.forecast, source, made.calibration)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     return made.evaluation
 
 
-def _publish(out: Path, model: Model, evaluation: Evaluation, found: Forecast, source: System | Trajectories) -> None:
+def _publish(
+    out: Path,
+    model: Model,
+    evaluation: Evaluation,
+    found: Forecast,
+    source: System | Trajectories,
+    calibration: Calibration | None,
+) -> None:
     write_json(out / "evaluation.json", evaluation.to_dict())
+    if calibration is not None:
+        write_json(out / "calibration.json", calibration.to_dict())
     stored = read_json(out / "experiment.json")
     promised = certificate(model, source, found.truth, generator(stored["seed"], "certificate"))
     write_json(out / "certificate.json", promised.to_dict())
@@ -199,9 +209,9 @@ def evaluate_run(out: str | Path, *, long: bool = False, runtime: Runtime | None
         raise refuse("the source of the run", f"of {model.state_dim} dimensions, like its model", source.dim)
     system = source if isinstance(source, System) else None
     if isinstance(source, System):
-        train, _, test = simulate_parts(source, spec.data, spec.seed, runtime)
+        train, validation, test = simulate_parts(source, spec.data, spec.seed, runtime)
     else:
-        train, _, test = split_data(source, spec.data, generator(spec.seed, "split"))
+        train, validation, test = split_data(source, spec.data, generator(spec.seed, "split"))
     found = forecast(model, test)
     before = out / "evaluation.json"
     known = Evaluation.from_dict(read_json(before)) if before.exists() else None
@@ -211,8 +221,9 @@ def evaluate_run(out: str | Path, *, long: bool = False, runtime: Runtime | None
             raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
         extra = long_time(model, system, progress=runtime.progress)
     cost = known.cost if known else Cost()
-    scored = score(found, model, train, system, spec.threshold, cost=cost, long_time=extra)
-    _publish(out, model, scored, found, source)
+    calibration = calibrated(model, validation)
+    scored = score(found, model, train, system, spec.threshold, cost=cost, long_time=extra, calibration=calibration)
+    _publish(out, model, scored, found, source, calibration)
     return scored
 
 
@@ -281,6 +292,13 @@ def _check_same(spec: ExperimentSpec, out: Path) -> None:
 
 
 def _clear(out: Path) -> None:
-    for name in ("experiment.json", "model.safetensors", "evaluation.json", "certificate.json", "report.html"):
+    for name in (
+        "experiment.json",
+        "model.safetensors",
+        "evaluation.json",
+        "certificate.json",
+        "calibration.json",
+        "report.html",
+    ):
         (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)

@@ -133,10 +133,13 @@ class Model(ABC):
         finite("x0", x0)
         with torch.no_grad():
             z = self.rollout(self.encode(x0), t, parameters)
-            flat = torch.cat([self.decode(part).double() for part in pieces(z.flatten(0, 1), self.state_dim)])
-        gone = ~torch.isfinite(z).all(-1).reshape(-1, 1)
-        states = torch.where(gone, torch.nan, flat).reshape(len(x0), len(t), -1)
-        return Trajectories.from_stacked(states, t, attributes=dict(self.about))
+            rows = z.flatten(0, 1)
+            states, start = torch.empty(len(rows), self.state_dim, dtype=torch.float64), 0
+            for part in pieces(rows, self.state_dim):
+                states[start : start + len(part)] = self.decode(part)
+                start += len(part)
+        states[~torch.isfinite(rows).all(-1)] = torch.nan
+        return Trajectories.from_stacked(states.reshape(len(x0), len(t), -1), t, attributes=dict(self.about))
 
     def _states(self, name: str, x: object) -> Tensor:
         x = torch.as_tensor(x)

@@ -69,7 +69,7 @@ class Modes(nn.Module):
 
     def state(self, a: Float[Tensor, "*batch Q"]) -> Float[Tensor, "*batch D"]:
         """The state with these coefficients."""
-        return (a.to(self.basis) * self.scale) @ self.basis.T + self.mean
+        return nn.functional.linear(a.to(self.basis) * self.scale, self.basis, self.mean)
 
 
 def _covariance_modes(x: Float[Tensor, "M D"]) -> tuple[Tensor, Tensor]:

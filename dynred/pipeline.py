@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 import torch
 
 from dynred.atlas import AtlasSpec, on_atlas
+from dynred.bands import Calibration, calibrate
 from dynred.charts import PartitionSpec
 from dynred.checks import integer, positive, refuse
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.errors import InputError
 from dynred.evaluate import score
 from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast, forecast
@@ -70,6 +72,7 @@ class Reduction:
         evaluation: its scores.
         forecast: the predictions that were scored.
         train, validation: the trajectories it was made from.
+        calibration: of bands around the model's predictions, on the validation trajectories, where these allow one.
     """
 
     model: Model
@@ -77,6 +80,7 @@ class Reduction:
     forecast: Forecast
     train: Trajectories
     validation: Trajectories
+    calibration: Calibration | None = None
 
 
 def reduce(
@@ -143,10 +147,19 @@ def reduce(
     with _timed(seconds, "evaluate_s"):
         runtime.progress("evaluate", 0, 1)
         found = forecast(model, test)
-        scored = score(found, model, train, system, threshold)
+        calibration = calibrated(model, validation)
+        scored = score(found, model, train, system, threshold, calibration=calibration)
         runtime.progress("evaluate", 1, 1)
     cost = Cost(**seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
-    return Reduction(model, replace(scored, cost=cost), found, train, validation)
+    return Reduction(model, replace(scored, cost=cost), found, train, validation, calibration)
+
+
+def calibrated(model: Model, validation: Trajectories) -> Calibration | None:
+    """The calibration of bands, None where validation trajectories are too few or sampled at different times."""
+    try:
+        return calibrate(model, validation)
+    except InputError:
+        return None
 
 
 def simulate_parts(system: System, data: DataSpec, seed: int, runtime: Runtime) -> tuple[Trajectories, ...]:

@@ -206,6 +206,30 @@ class LongTime:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How often a calibrated band around predictions holds the truth (`dynred.bands`).
+
+    Attributes:
+        level: how often it should.
+        t: times since the start, as far as it was calibrated.
+        holds: fraction of the components of the test trajectories that it holds at each time.
+        low, high: the interval of that fraction.
+    """
+
+    level: float
+    t: list[float]
+    holds: list[float]
+    low: list[float]
+    high: list[float]
+
+    @classmethod
+    def of(cls, level: float, t: list[float], table: Float[np.ndarray, "N T"]) -> "Coverage":
+        """The coverage of N trajectories, of each the fraction of its components that the band holds at each time."""
+        low, high = np.quantile(Resamples.of(len(table)).counts @ table / len(table), [0.025, 0.975], axis=0)
+        return cls(level, t, table.mean(0).tolist(), low.tolist(), high.tolist())
+
+
+@dataclass(frozen=True)
 class Cost:
     """What making the model took; None where it was not measured.
 

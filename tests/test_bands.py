@@ -7,6 +7,7 @@ from dynred.bands import Calibration, calibrate, predict_band
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
+from dynred.evaluate import evaluate
 from dynred.model import ReducedModel
 from dynred.optimise import TrainingSpec
 from dynred.reducers.pod import PODSpec
@@ -71,6 +72,20 @@ def test_a_calibration_survives_json_and_goes_on_beyond_its_horizon(models, lift
     assert isinstance(again, Calibration)
     late = calibration.factor(0.9, torch.tensor([1.0, 50.0]))
     assert late[0] == late[1]
+
+
+def test_the_longest_horizon_that_leaves_enough_starts_is_taken(models, lifted):
+    # 80 trajectories of 10 steps: three pieces of three steps are 240 starts, two of four 160.
+    assert calibrate(models[0], lifted[1]).lead == pytest.approx([0, 0.2, 0.4, 0.6])
+    assert calibrate(models[0], lifted[1][:20]).lead == pytest.approx([0, 0.2])
+
+
+def test_an_evaluation_says_how_often_the_band_holds(models, lifted):
+    test = lifted[2]
+    found = evaluate(models[0], test, calibration=calibrate(models[0], lifted[1], horizon=5)).band
+    assert found.t == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    assert all(abs(holds - 0.9) < 0.08 for holds in found.holds[1:])
+    assert all(low < holds < high for low, holds, high in zip(found.low, found.holds, found.high, strict=True))
 
 
 def test_what_cannot_be_calibrated_is_refused(models, lifted):

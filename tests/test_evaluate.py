@@ -104,7 +104,7 @@ def test_evaluation_json_has_exactly_the_documented_fields(oscillators, exact):
     spread, quantiles = with_intervals("median", "mean", "p10"), with_intervals("median", "p95", "p99", "max")
     assert set(data) == {
         *("schema", "system", "state_dim", "latent_dim", "latent_space", "seed", "test"),
-        *("reconstruction", "rollout", "baselines", "cost", "speedup", "metrics", "statistics", "long_time"),
+        *("reconstruction", "rollout", "baselines", "cost", "speedup", "metrics", "statistics", "long_time", "band"),
     }
     assert data["schema"] == 1
     assert data["latent_space"] == {"angles": 0, "lines": 2}

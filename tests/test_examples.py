@@ -30,6 +30,13 @@ def test_the_same_goes_without_the_equation_from_samples_alone(tmp_path):
     assert found.rollout.valid_time.median > 10
 
 
+def test_an_ensemble_says_how_often_its_band_holds(tmp_path, capsys):
+    main = load("linot_graham_2022").main
+    found = main(tmp_path / "run", steps=20, train=32, test=16, terms=200, members=2)
+    assert "90 % band holds at t = 20" in capsys.readouterr().out
+    assert all(0.7 < held < 1 for held in found.band.holds[5:])
+
+
 def test_the_ring_of_oscillators_is_carried_by_two_coordinates(tmp_path):
     found = load("own_system").main(tmp_path / "run", train=8, steps=300)
     assert found.state_dim == 80

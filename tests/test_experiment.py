@@ -20,7 +20,14 @@ from dynred.simulate import simulate
 from dynred.storage import save_trajectories
 from dynred.system import find_system
 
-FILES = {"model.safetensors", "experiment.json", "evaluation.json", "certificate.json", "report.html"}
+FILES = {
+    "model.safetensors",
+    "experiment.json",
+    "evaluation.json",
+    "certificate.json",
+    "calibration.json",
+    "report.html",
+}
 
 
 @pytest.fixture

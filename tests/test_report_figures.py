@@ -14,6 +14,7 @@ from dynred.forecast import forecast
 from dynred.model import ReducedModel
 from dynred.optimise import TrainingSpec
 from dynred.reducers.pod import PODSpec
+from dynred.report.band_coverage import BandCoverage
 from dynred.report.base import Context
 from dynred.report.ensemble_bands import EnsembleBands
 from dynred.report.error_split import ErrorSplit
@@ -23,7 +24,7 @@ from dynred.report.page import find_figures
 from dynred.report.spectra import Spectra
 from dynred.report.tables import exponents, results
 from dynred.rng import generator
-from dynred.scores import Exponents, LongTime
+from dynred.scores import Coverage, Exponents, LongTime
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,16 @@ def test_the_band_of_an_ensemble_reaches_from_its_lowest_to_its_highest_member(e
 
 def test_only_an_ensemble_has_a_band(field):
     assert not EnsembleBands().applies(field)
+
+
+def test_the_coverage_of_bands_is_drawn_where_it_was_scored(field):
+    assert not BandCoverage().applies(field)
+    band = Coverage(0.9, [0.0, 1.0, 2.0], [0.91, 0.9, 0.88], [0.88, 0.87, 0.8], [0.94, 0.93, 0.92])
+    context = replace(field, evaluation=replace(field.evaluation, band=band))
+    assert BandCoverage().applies(context)
+    curve = Drawn.of(BandCoverage(), context).axes[0].get_lines()[0]
+    np.testing.assert_allclose(curve.get_xydata(), [[0, 0.91], [1, 0.9], [2, 0.88]])
+    assert "90 %" in BandCoverage().caption(context)
 
 
 def test_every_figure_says_how_to_read_it(ensemble):
