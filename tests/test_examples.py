@@ -63,6 +63,12 @@ def test_the_spiral_is_carried_by_two_coordinates(tmp_path):
     assert found["x"] < 3e-3  # on a coarse grid and half the time; the full one is measured in the README
 
 
+def test_the_normal_form_is_recovered_in_the_latent_space_of_the_lift_to_one_percent(tmp_path):
+    found = load("lifted_stuart_landau").main(tmp_path / "run")
+    exact = {"mu": 1.0, "omega": 1.5, "shear": 0.4, "coefficient of |z|^2 z": 1.0}
+    assert found == pytest.approx(exact, rel=0.01)
+
+
 def test_burgers_runs_of_unseen_amplitude_and_width_are_predicted(tmp_path):
     found = load("he_2023").main(tmp_path / "run", points=101, train=4, test=3, samples=26)
     assert found["worst error, %"] < 1.5

@@ -1,5 +1,4 @@
 import dataclasses
-import math
 import sys
 
 import pytest
@@ -50,46 +49,6 @@ def lifted():
     times = torch.linspace(0, 6, 121, dtype=torch.float64)
     parameters = {"shear": SHEAR}
     return simulate(system, 64, times, rng=generator(0, "lifted"), transient=0.3, parameters=parameters)
-
-
-def eigenvalue(dynamics):
-    """The eigenvalue at the fixed point, that of positive imaginary part."""
-    z = torch.zeros(2, dtype=torch.float64)
-    for _ in range(30):  # Newton
-        z = z - torch.linalg.solve(torch.func.jacfwd(lambda y: dynamics.field(NOW, y))(z), dynamics.field(NOW, z))
-    values = torch.linalg.eigvals(torch.func.jacfwd(lambda y: dynamics.field(NOW, y))(z))
-    return values[values.imag.argmax()]
-
-
-def cycle(dynamics, z0):
-    """Angular frequency of the limit cycle, and the mean divergence along it: its Floquet exponent, in the plane."""
-    turns = torch.linspace(0, 6 * 2 * math.pi / (OMEGA - SHEAR * MU), 1201, dtype=torch.float64)
-    t = torch.cat([torch.zeros(1, dtype=torch.float64), 10 + turns])
-    z = dynamics.rollout(z0[None], t)[0, 1:]
-    centred = z - z.mean(0)
-    turn = torch.diff(torch.atan2(centred[:, 1], centred[:, 0]))
-    turn = torch.remainder(turn + math.pi, 2 * math.pi) - math.pi
-    frequency = turn.sum().abs() / turns[-1]
-    divergence = torch.func.vmap(lambda y: torch.func.jacfwd(lambda q: dynamics.field(NOW, q))(y).trace())(z)
-    return float(frequency), float(divergence.mean())
-
-
-def test_the_normal_form_is_recovered_in_the_latent_space_of_the_lift_to_one_percent(lifted):
-    # POD latents are a bent picture of the plane of z' = (mu + i omega) z - (1 + i shear) |z|^2 z, so coefficients in
-    # them are others. What does not depend on coordinates: mu + i omega is the eigenvalue at the fixed point; the cycle
-    # is passed at the rate omega - shear mu and attracts at -2 mu. With the circle scaled to radius sqrt(mu), these are
-    # all of the normal form's coefficients.
-    train, validation = lifted[:48], lifted[48:]
-    reducer = PODSpec(2).fit(train, validation, rng=generator(0))
-    latents = train.map(reducer.encode)
-    found = SindySpec(degree=5, thresholds=(1e-3, 3e-3)).fit(latents, validation.map(reducer.encode), rng=generator(0))
-    fixed = eigenvalue(found)
-    frequency, floquet = cycle(found, latents.initial[0])
-    assert float(fixed.real) == pytest.approx(MU, rel=0.01)
-    assert float(fixed.imag) == pytest.approx(OMEGA, rel=0.01)
-    assert frequency == pytest.approx(OMEGA - SHEAR * MU, rel=0.01)
-    assert floquet == pytest.approx(-2 * MU, rel=0.01)
-    assert (float(fixed.imag) - frequency) / float(fixed.real) == pytest.approx(SHEAR, rel=0.02)
 
 
 def test_units_of_the_latents_do_not_change_what_is_found(lorenz):

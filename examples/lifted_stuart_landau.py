@@ -1,0 +1,91 @@
+"""The Stuart-Landau normal form, hidden in many dimensions and found again as an equation, by SINDy on latents.
+
+    python examples/lifted_stuart_landau.py --out runs/stuart-landau
+
+    z' = (mu + i omega) z - (1 + i shear) |z|^2 z
+
+is lifted into 12 dimensions, where its plane is bent; two POD coordinates and a sparse polynomial field are fitted to
+trajectories with their exact velocities (S. L. Brunton, J. L. Proctor, J. N. Kutz, PNAS 113, 3932 (2016)).
+
+Latents are a bent picture of z, so coefficients in them are others. What does not depend on coordinates gives all of
+the normal form's: mu + i omega is the eigenvalue at the fixed point; the limit cycle is passed at the rate omega -
+shear mu and attracts at the rate 2 mu, which is twice mu times the coefficient of |z|^2 z where the cycle has radius
+sqrt(mu). Trajectories start off the cycle: on it |z|^2 is constant, and no data could tell cubic terms from linear.
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from dynred.dynamics.sindy import Sindy, SindySpec
+from dynred.files import write_json
+from dynred.model import on_reducer
+from dynred.reducers.pod import PODSpec
+from dynred.rng import generator
+from dynred.simulate import simulate
+from dynred.system import find_system
+
+MU, OMEGA, SHEAR = 1.0, 1.5, 0.4
+NOW = torch.zeros((), dtype=torch.float64)
+
+
+def eigenvalue(dynamics: Sindy) -> complex:
+    """The eigenvalue at the fixed point nearest to the origin, that of positive imaginary part, by Newton's method."""
+    z = torch.zeros(2, dtype=torch.float64)
+    for _ in range(30):
+        z = z - torch.linalg.solve(torch.func.jacfwd(lambda y: dynamics.field(NOW, y))(z), dynamics.field(NOW, z))
+    values = torch.linalg.eigvals(torch.func.jacfwd(lambda y: dynamics.field(NOW, y))(z))
+    return complex(values[values.imag.argmax()])
+
+
+def cycle(dynamics: Sindy, z0: torch.Tensor) -> tuple[float, float]:
+    """Angular frequency of the limit cycle, and the rate at which it attracts: minus the mean divergence along it."""
+    turns = torch.linspace(0, 6 * 2 * math.pi / (OMEGA - SHEAR * MU), 1201, dtype=torch.float64)
+    z = dynamics.rollout(z0[None], torch.cat([torch.zeros(1, dtype=torch.float64), 10 + turns]))[0, 1:]
+    centred = z - z.mean(0)
+    turn = torch.diff(torch.atan2(centred[:, 1], centred[:, 0]))
+    turn = torch.remainder(turn + math.pi, 2 * math.pi) - math.pi
+    divergence = torch.func.vmap(lambda y: torch.func.jacfwd(lambda q: dynamics.field(NOW, q))(y).trace())(z)
+    return float(turn.sum().abs() / turns[-1]), -float(divergence.mean())
+
+
+def main(out: Path = Path("runs/stuart-landau"), trajectories: int = 64) -> dict[str, float]:
+    """Fits, prints the latent equations and the coefficients of the normal form, and returns these."""
+    system = find_system("graph_lift", base=find_system("stuart_landau", mu=MU, omega=OMEGA), dim=12, rate=50.0)
+    times = torch.linspace(0, 6, 121, dtype=torch.float64)
+    known = {"shear": SHEAR}
+    truth = simulate(system, trajectories, times, rng=generator(0, "lifted"), transient=0.3, parameters=known)
+    train, validation = truth[: 3 * trajectories // 4], truth[3 * trajectories // 4 :]
+    reducer = PODSpec(2).fit(train, validation, rng=generator(0))
+    spec = SindySpec(degree=5, thresholds=(1e-3, 3e-3))  # the bent plane turns cubic terms into quintic ones
+    model = on_reducer(reducer, spec, train, validation, rng=generator(0), about={"system": system.name})
+    assert isinstance(model.dynamics, Sindy)
+    fixed = eigenvalue(model.dynamics)
+    frequency, attraction = cycle(model.dynamics, model.encode(train.initial[0]).double())
+    found = {
+        "mu": fixed.real,
+        "omega": fixed.imag,
+        "shear": (fixed.imag - frequency) / fixed.real,
+        "coefficient of |z|^2 z": attraction / (2 * fixed.real),
+    }
+    exact = {"mu": MU, "omega": OMEGA, "shear": SHEAR, "coefficient of |z|^2 z": 1.0}
+    table = Table("", "exact", "found", "error, %", title="Stuart-Landau in 12 dimensions, from two latents")
+    for name, value in found.items():
+        table.add_row(name, f"{exact[name]:g}", f"{value:.5g}", f"{100 * abs(value / exact[name] - 1):.2g}")
+    model.save(out / "model.safetensors")
+    write_json(out / "coefficients.json", {"exact": exact, "found": found})
+    console = Console()
+    for line in model.notes():
+        console.print(line, markup=False, highlight=False)
+    console.print(table)
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/stuart-landau"))
+    main(**vars(parser.parse_args()))
