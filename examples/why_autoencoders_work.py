@@ -13,8 +13,8 @@ than the reach.
 2. K0 shrinks with width and training; the largest error does not.
 3. Dynamics on the two circles, in 50 dimensions: encoded once or every step, on a line, an angle, an atlas.
 4. Spheres and tori: which lines and angles can carry them.
-5. The sets of D. Floryan, M. D. Graham, Nature Machine Intelligence 4, 1113 (2022): charts, coordinates, long rollouts
-   (all but their lambda-omega spiral).
+5. The sets of D. Floryan, M. D. Graham, Nature Machine Intelligence 4, 1113 (2022): charts, coordinates, errors over a
+   training length, and whether rollouts ten times as long stay on K.
 6. Zero training error means nothing: a network of width 2 that returns its samples exactly.
 
 Tables are printed and kept in OUT/results.json, with the figures beside it, after every part; parts that are run later
@@ -22,6 +22,7 @@ are added. A part whose claims do not hold ends the run.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dynred.files import moved_into_place, read_json, write_json
+from dynred.scores import plain
 
 PARTS: dict[str, Callable[[bool], Findings]] = {
     "1": paper,
@@ -48,7 +50,7 @@ def kept(findings: Findings, name: str, out: Path) -> None:
     path = out / "results.json"
     results = read_json(path) if path.exists() else {}
     results[name] = {"rows": findings.rows, "claims": findings.claims}
-    write_json(path, {key: results[key] for key in sorted(results)})
+    write_json(path, plain({key: results[key] for key in sorted(results)}))
     for stem, figure in findings.figures.items():
         with moved_into_place(out / f"{stem}.png") as temporary:
             figure.savefig(temporary, dpi=150, format="png")
@@ -69,7 +71,7 @@ def main(out: Path = Path("runs/why"), parts: Sequence[str] = (), effort: str = 
         AssertionError: a claim does not hold; what was measured is kept and printed before.
     """
     chosen = [name for name in PARTS if not parts or name in parts or name.partition(".")[0] in parts]
-    found, console = {}, Console()
+    found, console = {}, Console(width=None if sys.stdout.isatty() else 140)
     for name in chosen:
         found[name] = PARTS[name](effort == "full")
         kept(found[name], name, out)

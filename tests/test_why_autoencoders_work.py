@@ -89,11 +89,15 @@ def test_an_angle_turns_a_thousand_times_where_a_line_does_not_turn_once(run):
     assert atlas["distance from K, last turn"] < 0.1
 
 
+def test_two_angles_follow_a_quasi_periodic_torus_in_phase(run):
+    (row,) = run("5.quasi-periodic torus")[0]
+    assert row["largest reconstruction error"] < 1e-3
+    assert row["largest rollout error"] < 1e-3
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "case", ["circle", "periodic torus", "quasi-periodic torus", "beating", "travelling", "bursting"]
-)
-def test_the_sets_of_candyman_are_followed_on_an_atlas(run, case):
+@pytest.mark.parametrize("case", ["circle", "periodic torus", "beating", "travelling", "bursting", "spiral"])
+def test_the_other_sets_of_candyman_are_followed_on_an_atlas(run, case):
     (row,) = run(f"5.{case}")[0]
-    assert row["largest reconstruction error"] < 0.2
-    assert row["off K after 10 x"] < 0.3
+    assert row["largest reconstruction error"] < 0.1
+    assert row["off K after 10 x"] < 0.2
