@@ -74,6 +74,9 @@ def fields() -> dict[str, DynamicsSpec]:
         ),
         "2 x the steps": dataclasses.replace(default, training=dataclasses.replace(steps, steps=2 * steps.steps)),
         "refined on rollouts of 8": dataclasses.replace(default, refinement=RefinementSpec(training=fine)),
+        "refined on rollouts of 2, 4, 8": dataclasses.replace(
+            default, refinement=RefinementSpec(windows=(2, 4, 8), training=fine)
+        ),
     }
 
 

@@ -50,14 +50,19 @@ def _steps(variables: int, degree: int) -> tuple[tuple[Tensor, Tensor], ...]:
 
 
 def all_monomials(y: Float[Tensor, "*batch F"], degree: int) -> Float[Tensor, "*batch K"]:
-    """The values of all monomials up to a degree, in the order of `factors`: each is one of a lower degree times a
-    variable, which takes a fifth of the time of `monomials` at degree 5."""
-    level = torch.ones_like(y[..., :1])
+    """The values of all monomials up to a degree, in the order of `factors`.
+
+    Each is one of a lower degree times a variable, and the values of one monomial lie side by side in memory: for 256
+    points in 8 variables at degree 5 this takes a fifth of the time that it takes with those of one point together.
+    """
+    columns = y.reshape(-1, y.shape[-1]).T.contiguous()
+    level = torch.ones_like(columns[:1])
     found = [level]
     for parent, variable in _steps(y.shape[-1], degree):
-        level = level[..., parent.to(y.device)] * y[..., variable.to(y.device)]
+        level = level[parent.to(y.device)] * columns[variable.to(y.device)]
         found.append(level)
-    return torch.cat(found, -1)
+    values = torch.cat(found)
+    return values.T.reshape(*y.shape[:-1], len(values))
 
 
 def exponents(factors: Int[Tensor, "K degree"], variables: int) -> Int[Tensor, "K F"]:
@@ -216,7 +221,7 @@ class PolynomialSpec(Spec):
 
 def batches(y: Float[Tensor, "M F"], values: Float[Tensor, "M S"]) -> Iterator[tuple[Tensor, Tensor]]:
     """Points and values in pieces that are small enough for all their monomials."""
-    return zip(y.split(4096), values.split(4096), strict=True)
+    return zip(y.split(1024), values.split(1024), strict=True)
 
 
 def mean_squared_error(fitted: PolynomialMap, y: Float[Tensor, "m F"], values: Float[Tensor, "m S"]) -> float:

@@ -17,7 +17,7 @@ def pieces(rows: Float[Tensor, "M R"], width: int = 1) -> tuple[Tensor, ...]:
 
     `width` is the number of values that are made of each row, where that is more than the row itself has.
     """
-    return rows.split(max(16, min(16384, 2**20 // max(rows.shape[1], width, 1))))
+    return rows.split(max(16, min(1024, 2**20 // max(rows.shape[1], width, 1))))
 
 
 @dataclass(frozen=True, eq=False)

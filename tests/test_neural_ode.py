@@ -68,7 +68,7 @@ def test_refinement_that_does_not_help_validation_rollouts_is_undone(spirals):
     wild = TrainingSpec(steps=3, batch_size=8, learning_rate=3.0)
     short = dataclasses.replace(SPEC, training=TrainingSpec(steps=300, batch_size=128))
     plain = short.fit(spirals[:40], spirals[40:], rng=generator(0))
-    refined = dataclasses.replace(short, refinement=RefinementSpec(window=2, training=wild))
+    refined = dataclasses.replace(short, refinement=RefinementSpec(windows=(2,), training=wild))
     kept = refined.fit(spirals[:40], spirals[40:], rng=generator(0))
     assert all(torch.equal(p, q) for p, q in zip(plain.parameters(), kept.parameters(), strict=True))
     assert [h.stage for h in kept.histories] == ["dynamics", "refinement"]
@@ -79,9 +79,23 @@ def test_refinement_mends_a_field_learned_from_wrong_velocities(spirals):
     short = dataclasses.replace(SPEC, start=None, training=TrainingSpec(steps=400, batch_size=128))
     plain = short.fit(wrong[:40], wrong[40:], rng=generator(0))
     steps = TrainingSpec(steps=150, batch_size=128, learning_rate=1e-3)
-    spec = dataclasses.replace(short, refinement=RefinementSpec(window=4, training=steps))
+    spec = dataclasses.replace(short, refinement=RefinementSpec(windows=(4,), training=steps))
     refined = spec.fit(wrong[:40], wrong[40:], rng=generator(0))
     assert rollout_score(refined, spirals[40:]) < 0.5 * rollout_score(plain, spirals[40:])
+
+
+def test_windows_grow_as_long_as_that_helps(spirals):
+    wrong = dataclasses.replace(spirals, velocities=1.05 * spirals.velocities)
+    short = dataclasses.replace(SPEC, start=None, training=TrainingSpec(steps=400, batch_size=128))
+    steps = TrainingSpec(steps=60, batch_size=128, learning_rate=1e-3)
+    spec = dataclasses.replace(short, refinement=RefinementSpec(windows=(1, 4), training=steps))
+    stages = spec.fit(wrong[:40], wrong[40:], rng=generator(0)).histories
+    assert [h.stage for h in stages] == ["dynamics", "refinement-1", "refinement-2"]
+    wild = dataclasses.replace(steps, learning_rate=30.0, steps=3)
+    spec = dataclasses.replace(short, refinement=RefinementSpec(windows=(1, 4), training=wild))
+    assert len(spec.fit(wrong[:40], wrong[40:], rng=generator(0)).histories) == 2
+    with pytest.raises(InputError, match="windows must be one or more numbers"):
+        RefinementSpec(windows=())
 
 
 def test_refinement_takes_trajectories_of_any_times():
@@ -89,7 +103,7 @@ def test_refinement_takes_trajectories_of_any_times():
     times = [torch.sort(torch.rand(n, generator=generator(n), dtype=torch.float64) * 4).values for n in range(9, 17)]
     ragged = simulate(system, times=times, rng=generator(0), transient=0.0)
     tiny = TrainingSpec(steps=20, batch_size=16, validations=2)
-    spec = dataclasses.replace(SPEC, training=tiny, refinement=RefinementSpec(window=3, training=tiny))
+    spec = dataclasses.replace(SPEC, training=tiny, refinement=RefinementSpec(windows=(3,), training=tiny))
     assert math.isfinite(spec.fit(ragged[:6], ragged[6:], rng=generator(0)).histories[1].validation[-1])
 
 

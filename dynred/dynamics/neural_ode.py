@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, one_of
+from dynred.checks import integer, one_of, refuse
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -87,18 +87,25 @@ class NeuralODE(VectorFieldDynamics):
 class RefinementSpec(Spec):
     """Settings of refinement on short rollouts after derivative matching.
 
+    Every window starts at an encoded snapshot: multiple shooting, whose nodes need not be learned because encoded
+    states are known.
+
     Attributes:
-        window: snapshots ahead, >= 1.
+        windows: snapshots ahead, each >= 1: one stage of training for each, in order, so that windows may grow. A stage
+            after which rollouts of the validation trajectories are not better is undone, and is the last.
         substeps: classical Runge-Kutta steps per snapshot, >= 1.
         training: batches, steps, rates.
     """
 
-    window: int = 8
+    windows: tuple[int, ...] = (8,)
     substeps: int = 4
     training: TrainingSpec = field(default_factory=lambda: TrainingSpec(steps=300, batch_size=256, learning_rate=2e-4))
 
     def __post_init__(self):
-        integer("window", self.window, 1)
+        if not self.windows:
+            raise refuse("windows", "one or more numbers of snapshots", self.windows)
+        for window in self.windows:
+            integer("windows", window, 1)
         integer("substeps", self.substeps, 1)
 
 
@@ -114,7 +121,7 @@ class NeuralODESpec(DynamicsSpec):
             is taken. None lets the network begin from nothing.
         training: batches, steps, rates of derivative matching.
         refinement: train on short rollouts afterwards, and keep the result only where rollouts of the validation
-            trajectories improve; None leaves it out.
+            trajectories improve; None leaves it out. On Kuramoto-Sivashinsky exact velocities leave nothing to improve.
     """
 
     width: int = 256
@@ -168,7 +175,10 @@ class NeuralODESpec(DynamicsSpec):
         )
         model.histories = (history,)
         if self.refinement is not None:
-            _refine(model, self.refinement, latents, validation, spawn(rng, "refinement"), runtime)
+            stream = spawn(rng, "refinement")
+            for i in range(len(self.refinement.windows)):
+                if not _refine(model, self.refinement, i, latents, validation, spawn(stream, i), runtime):
+                    break
         return model.cpu().requires_grad_(False)
 
     def build(self, latent_space: LatentSpace, degree: int) -> NeuralODE:  # type: ignore[override] # its sizes by name
@@ -181,16 +191,18 @@ class NeuralODESpec(DynamicsSpec):
 def _refine(
     model: NeuralODE,
     spec: RefinementSpec,
+    stage: int,
     latents: Trajectories,
     validation: Trajectories,
     rng: torch.Generator,
     runtime: Runtime,
-) -> None:
-    """Trains on rollouts of `window` snapshots; the old weights return if validation rollouts did not improve."""
+) -> bool:
+    """Trains on rollouts of one window; the old weights return, and False, if validation rollouts did not improve."""
+    window = spec.windows[stage]
     before = {name: value.clone() for name, value in model.state_dict().items()}
     score = rollout_score(model, validation)
-    z, t = _windows(latents, spec.window + 1, model)
-    held = _windows(validation, spec.window + 1, model)
+    z, t = _windows(latents, window + 1, model)
+    held = _windows(validation, window + 1, model)
     history = minimise(
         model,
         lambda index: _window_loss(model, z[index], t[index], spec.substeps),
@@ -198,12 +210,14 @@ def _refine(
         lambda: float(_window_loss(model, *held, spec.substeps)),
         spec.training,
         rng=rng,
-        stage="refinement",
+        stage="refinement" if len(spec.windows) == 1 else f"refinement-{stage + 1}",
         runtime=runtime,
     )
     model.histories = (*model.histories, history)
-    if not rollout_score(model, validation) < score:
-        model.load_state_dict(before)
+    if rollout_score(model, validation) < score:
+        return True
+    model.load_state_dict(before)
+    return False
 
 
 def _windows(latents: Trajectories, length: int, model: NeuralODE) -> tuple[Tensor, Tensor]:
