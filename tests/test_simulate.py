@@ -153,6 +153,13 @@ def slow(seconds, **others):
     return System("slow", 2, rhs, lambda n, rng: torch.tensor([[1.0, 0.0]]).double().repeat(n, 1), semilinear=split)
 
 
+def test_states_between_the_steps_of_dopri8_are_as_exact_as_its_steps():
+    times, solver = torch.linspace(0, 10, 501, dtype=torch.float64), Explicit(method="dopri8", rtol=1e-10, atol=1e-10)
+    system = System("turning", 2, lambda t, x: torch.stack([x[..., 1], -x[..., 0]], -1))
+    states = solver.solve(system.bind(), torch.tensor([[1.0, 0.0]], dtype=torch.float64), times)[0]
+    assert (states[:, 0] - torch.cos(times)).abs().max() < 1e-9
+
+
 LIMITED = [Explicit(), Explicit(method="rk4"), Stiff(), ETDRK4(), ExponentialAdams()]
 
 

@@ -88,8 +88,11 @@ class Explicit(Solver):
             return torch.where(defined & (pace > 0), v * pace, 0.0)
 
         velocity.callback_step = look_at_the_clock  # type: ignore[attr-defined] # torchdiffeq calls it at every step
-        adaptive = self.method in ADAPTIVE
-        options = {"norm": largest_row, "max_num_steps": self.max_steps} if adaptive else {"step_size": self.step}
+        options: dict[str, object] = {"norm": largest_row, "max_num_steps": self.max_steps}
+        if self.method in FIXED:
+            options = {} if self.step is None else {"step_size": self.step}
+        elif self.method == "dopri8":  # its interpolation between steps misses the tolerance by orders of magnitude
+            options["step_t"] = times.to(x0)
         out = torchdiffeq.odeint(
             velocity,
             x0,
@@ -97,7 +100,7 @@ class Explicit(Solver):
             rtol=self.rtol,
             atol=self.atol,
             method=self.method,
-            options={key: value for key, value in options.items() if value is not None},
+            options=options,
         )
         assert isinstance(out, Tensor)
         states = out.transpose(0, 1)
