@@ -37,7 +37,8 @@ def load_module(package: str, name: str) -> ModuleType:
     Raises:
         InputError: no such plug-in (lists the known, suggests the nearest), or the file fails to import.
     """
-    what = package.rpartition(".")[2].removesuffix("s")
+    folder = package.rpartition(".")[2]
+    what = folder if folder == "dynamics" else folder.removesuffix("s")
     target = name.partition(":")[0] if not name.endswith(".py") else name
     if target.endswith(".py"):
         return _load_file(what, Path(target))
