@@ -182,7 +182,7 @@ class Adams(RungeKutta):
         full, weights = self._weights[h]
         v = full * v
         for weight, value in zip(weights, self._past, strict=True):
-            v = torch.addcmul(v, weight, value)
+            v.addcmul_(weight, value)
         return v
 
 

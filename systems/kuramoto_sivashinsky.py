@@ -77,7 +77,7 @@ def kuramoto_sivashinsky(length: float = 22.0, points: int = 64, viscosity: floa
             from_modes=lambda v: torch.fft.irfft(v, n=points),
             linear=linear,
             nonlinear=nonlinear,
-            step=0.03125 * nu,
+            step=0.04 * nu,
         ),
         grid=Grid((Axis("x", x, period=length),), ("u",)),
         known=KnownSet(components=1, constants=constants),

@@ -16,7 +16,7 @@ from dynred.evaluate import evaluate
 from dynred.latent_space import LatentSpace
 from dynred.model import ReducedModel, load_model
 from dynred.optimise import TrainingSpec
-from dynred.phases import starts
+from dynred.phases import lifted, starts
 from dynred.pipeline import DataSpec, reduce
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.rng import generator
@@ -69,8 +69,8 @@ def test_the_phases_of_a_flat_torus_are_found_though_its_leading_coordinates_mix
     mixed = torch.linalg.qr(torch.randn(4, 4, generator=generator(0), dtype=torch.float64))[0]
     space = LatentSpace(angles=2, lines=0)
     start, back = starts(turning @ mixed, moving @ mixed, space, 1)[0]
-    y = turning @ mixed @ start
-    _, rate = torch.func.jvp(lambda a: space.coordinates(a @ start), (turning @ mixed,), (moving @ mixed,))
+    y = lifted(turning @ mixed) @ start
+    _, rate = torch.func.jvp(lambda a: space.coordinates(lifted(a) @ start), (turning @ mixed,), (moving @ mixed,))
     assert torch.allclose(rate.abs().sort().values, torch.tensor(rates).double().expand(3000, 2), atol=1e-6)
     assert torch.allclose(space.features(space.coordinates(y)) @ back, turning @ mixed, atol=1e-6)
 
@@ -81,9 +81,9 @@ def test_without_velocities_a_circle_that_is_not_in_the_leading_pair_is_found():
     a = torch.stack([2 * torch.sin(2 * s), torch.cos(s), torch.sin(s)], -1)
     space = LatentSpace(angles=1, lines=0)
     start, _ = starts(a, None, space, 1)[0]
-    turns = space.difference(*(space.coordinates(a.roll(-k, 0) @ start) for k in (1, 0))).sum() / TAU
+    turns = space.difference(*(space.coordinates(lifted(a.roll(-k, 0)) @ start) for k in (1, 0))).sum() / TAU
     assert abs(float(turns)) == pytest.approx(1)
-    assert space.moduli(a @ start).min() > 0.5
+    assert space.moduli(lifted(a) @ start).min() > 0.5
 
 
 def test_the_angle_of_a_cylinder_is_not_that_of_its_largest_coordinates():
@@ -91,7 +91,25 @@ def test_the_angle_of_a_cylinder_is_not_that_of_its_largest_coordinates():
     a = torch.stack([3 * height, angle.cos(), angle.sin()], -1)
     space = LatentSpace(angles=1, lines=1)
     start, back = starts(a, None, space, 1)[0]
-    assert torch.allclose(space.features(space.coordinates(a @ start)) @ back, a, atol=1e-9)
+    assert torch.allclose(space.features(space.coordinates(lifted(a) @ start)) @ back, a, atol=1e-9)
+
+
+def test_both_circles_of_a_torus_in_space_are_found_though_no_linear_function_turns_with_its_tube():
+    u, v = TAU * torch.rand(2, 3000, generator=generator(0), dtype=torch.float64)
+    r = 1 + 0.5 * v.cos()
+    a = torch.stack([r * u.cos(), r * u.sin(), 0.5 * v.sin()], -1)
+    space = LatentSpace(angles=2, lines=0)
+    start, _ = starts(a - a.mean(0), None, space, 1)[0]
+
+    def turns(u, v):
+        r = 1 + 0.5 * v.cos()
+        b = torch.stack([r * u.cos(), r * u.sin(), 0.5 * v.sin()], -1) - a.mean(0)
+        z = space.coordinates(lifted(b) @ start)
+        return space.difference(z.roll(-1, 0), z).sum(0) / TAU
+
+    s = TAU * torch.arange(200, dtype=torch.float64) / 200
+    degrees = torch.stack([turns(s, 0 * s + 0.3), turns(0 * s + 0.3, s)])
+    assert abs(float(torch.linalg.det(degrees))) == pytest.approx(1)
 
 
 def test_lines_start_as_the_leading_directions():

@@ -3,12 +3,13 @@
 With a = U^T (x - mean) / scale the coefficients of Q modes, and y the features of a latent state z (z itself where all
 coordinates are lines, (cos, sin) for an angle),
 
-    y = S^T a + E(a),      a = B^T y + D(y),
+    y = S^T l(a) + E(a),      a = B^T y + D(y),
 
-and both networks start at zero. For lines S and B take the R leading coefficients, so that it starts as POD: the
-"hybrid" form of A. J. Linot, M. D. Graham, Phys. Rev. E 101, 062209 (2020), here with the residual in the decoder as
-well. For angles S makes pairs of numbers whose phase turns around K (see `dynred.phases`), and B is the least squares
-fit. An angle is the phase of its pair, so the decoder, which sees features alone, is periodic in it.
+and both networks start at zero. For lines l(a) = a, S and B take the R leading coefficients, so that it starts as POD:
+the "hybrid" form of A. J. Linot, M. D. Graham, Phys. Rev. E 101, 062209 (2020), here with the residual in the decoder
+as well. With angles l(a) holds products of coefficients too, S makes pairs of numbers whose phase turns around K (see
+`dynred.phases`), and B is the least squares fit. An angle is the phase of its pair, so the decoder, which sees features
+alone, is periodic in it.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from dynred.latent_space import LatentSpace
 from dynred.modes import Modes
 from dynred.nets import ACTIVATIONS, MLP
 from dynred.optimise import Runtime, TrainingSpec, minimise
-from dynred.phases import starts
+from dynred.phases import lifted, lifted_width, starts
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import generator, spawn
 from dynred.trajectories import Trajectories, pieces
@@ -35,7 +36,7 @@ class Autoencoder(Reducer):
     """A fitted residual autoencoder.
 
     Attributes:
-        start: S [Q, F], from coefficients to features.
+        start: S [L, F], from (with angles: lifted) coefficients to features.
         back: B [F, Q], from features to coefficients.
     """
 
@@ -68,7 +69,7 @@ class Autoencoder(Reducer):
 
     def encode_features(self, a: Float[Tensor, "*batch Q"]) -> Float[Tensor, "*batch F"]:
         """Features of scaled POD coefficients; the (cosine, sine) of an angle not yet of length 1."""
-        return a @ self.start + self.encoder(a)
+        return (lifted(a) if self.latent_space.angles else a) @ self.start + self.encoder(a)
 
     def decode_features(self, y: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch Q"]:
         """Scaled POD coefficients of features."""
@@ -161,9 +162,9 @@ class AutoencoderSpec(ReducerSpec):
 
     def build(self, state_dim: int, modes: int) -> Autoencoder:  # type: ignore[override] # its sizes by name
         """See `ReducerSpec.build`."""
-        unit = torch.eye(modes, self.latent_space.feature_dim)
-        chart = Modes.empty(state_dim, modes)
-        return Autoencoder(self, chart, unit, unit.T, generator(0)).requires_grad_(False)
+        features, chart = self.latent_space.feature_dim, Modes.empty(state_dim, modes)
+        start = torch.zeros(lifted_width(modes) if self.angles else modes, features)
+        return Autoencoder(self, chart, start, torch.zeros(features, modes), generator(0)).requires_grad_(False)
 
 
 class _Fit:
@@ -181,8 +182,9 @@ class _Fit:
     def _starts(self, train: Trajectories) -> list[tuple[Tensor, Tensor]]:
         a, space = self.known.double().cpu(), self.spec.latent_space
         if not self.spec.residual:
-            none = torch.zeros(a.shape[1], space.feature_dim)
-            return self.spec.trials * [(none, none.T)]
+            width = lifted_width(a.shape[1]) if space.angles else a.shape[1]
+            none = torch.zeros(width, space.feature_dim), torch.zeros(space.feature_dim, a.shape[1])
+            return self.spec.trials * [none]
         velocities = None
         if train.velocities is not None and space.angles:
             velocities = _coefficients(self.modes, train.velocities + self.modes.mean).double()
