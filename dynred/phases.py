@@ -22,7 +22,7 @@ ROWS = 4000  # snapshots that are looked at
 LEADING = 24  # coefficients that may enter an eigenfunction
 TAIL = 1e-5  # fraction of the energy that those may leave out
 ROUND = 0.3  # modulus, over its root mean square, that a pair should nowhere be below
-PAIRS = 8  # pairs that are combined where there are several angles
+PAIRS = 8  # pairs of each source that are combined where there are two angles; half as many for more
 MULTIPLIED = 4  # leading coefficients whose products are looked at
 
 
@@ -63,9 +63,11 @@ def starts(
     some = torch.linspace(0, len(a) - 1, min(ROWS, len(a))).long()
     a, v = a[some], None if velocities is None else velocities[some]
     one = LatentSpace(angles=1, lines=space.lines)
-    pairs = [*_eigenfunctions(a, v), *_coordinate_pairs(a), *_tube_pairs(a)]
-    pairs.sort(key=lambda pair: -_promise(a, _with_lines(a, [pair], one), one))
-    groups = combinations(pairs[: max(PAIRS, space.angles)], space.angles)
+    few, pairs = max(space.angles, PAIRS if space.angles <= 2 else PAIRS // 2), []
+    # A tube of small radius explains little by itself: the best of every source are kept, not the best of all.
+    for source in (_eigenfunctions(a, v), _coordinate_pairs(a), _tube_pairs(a)):
+        pairs += sorted(source, key=lambda pair: -_promise(a, _with_lines(a, [pair], one), one))[:few]
+    groups = combinations(pairs, space.angles)
     found = [_with_lines(a, list(group), space) for group in groups]
     return sorted(found, key=lambda maps: -_promise(a, maps, space))[:count]
 
