@@ -21,7 +21,7 @@ def evaluate(
     Parameters
     ----------
     runs: Run folders that `dynred reduce` made.
-    long: Also roll out for 10,000 time units and compute Lyapunov exponents of both models; takes minutes.
+    long: Also roll out for 10,000 time units and compute Lyapunov exponents of both models; may take half an hour.
     device: auto, cpu or cuda.
     """
     from dynred.experiment import evaluate_run, stored_spec
