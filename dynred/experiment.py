@@ -193,8 +193,8 @@ def evaluate_run(out: str | Path, *, long: bool = False, runtime: Runtime | None
 
     Args:
         out: the run folder.
-        long: also roll the model out for very long and compute its Lyapunov exponents (`dynred.long_time`), which may take
-            half an hour; without, what was found of these before is kept.
+        long: also roll the model out for very long and compute its Lyapunov exponents (`dynred.long_time`), which may
+            take half an hour; without, what was found of these before is kept.
         runtime: device and progress.
 
     Raises:

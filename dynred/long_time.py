@@ -1,6 +1,7 @@
 """What very long rollouts show: whether they stay, how they are distributed, and their Lyapunov exponents.
 
-This may take half an hour, so it is done on request only; the evaluation's own statistics come from the test's rollouts.
+This may take half an hour, so it is done on request only; the evaluation's own statistics come from the test's
+rollouts.
 """
 
 from collections.abc import Callable, Iterator
