@@ -88,7 +88,8 @@ def calibrate(
         model: its dynamics may be an ensemble or not.
         validation: trajectories that it was not trained on, sampled alike; cut into pieces of `horizon` steps, each of
             which is one start.
-        horizon: snapshots ahead, >= 1; default: the most that leave 200 starts, or half a trajectory where none do.
+        horizon: snapshots ahead, >= 1; default: the most, up to half a trajectory, that leave 200 starts; 1 where
+            none do.
         levels: of the bands, in (0, 1).
 
     Raises:

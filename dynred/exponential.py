@@ -36,6 +36,10 @@ class ExponentialSolver(Solver, ABC):
     def scheme(self, field: SystemField, x: Tensor, deadline: Deadline) -> "Scheme":
         """The method, ready to advance states like x."""
 
+    def fallback(self, field: SystemField, x: Tensor, deadline: Deadline) -> "Scheme | None":
+        """A steadier method for the trajectories that `scheme` loses; None where they are lost."""
+        return None
+
     def solve(
         self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
     ) -> Float[Tensor, "N T D"]:
@@ -44,35 +48,40 @@ class ExponentialSolver(Solver, ABC):
         Raises:
             InputError: the field has no semilinear split.
         """
-        return self._solve(field, x0, times, limit, None, Deadline(self.time_limit))
+        return self._solve(field, x0, times, limit, None)
 
     def solve_with_velocities(
         self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
     ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T D"]]:
         """See `Solver.solve_with_velocities`; a step begins with the velocity, so that here it costs one transform."""
         velocities = x0.new_full((len(x0), len(times), x0.shape[1]), torch.nan)
-        states = self._solve(field, x0, times, limit, velocities, Deadline(self.time_limit))
+        states = self._solve(field, x0, times, limit, velocities)
         velocities[~states[..., 0].isfinite()] = torch.nan  # a state that is lost is so in every component
         return states, velocities
 
     def _solve(
-        self,
-        field: VectorField,
-        x0: Tensor,
-        times: Tensor,
-        limit: float,
-        velocities: Tensor | None,
-        deadline: Deadline,
+        self, field: VectorField, x0: Tensor, times: Tensor, limit: float, velocities: Tensor | None
     ) -> Float[Tensor, "N T D"]:
-        return self._scheme(field, x0, deadline).follow(x0, times, limit, velocities)
+        field, deadline = self._split(field), Deadline(self.time_limit)
+        states = self.scheme(field, x0, deadline).follow(x0, times, limit, velocities)
+        lost = torch.nonzero(states[..., 0].isnan().any(1) & x0.isfinite().all(1))[:, 0]
+        again = self.fallback(field.rows(lost), x0[lost], deadline) if len(lost) else None
+        if again is not None:
+            speed = None if velocities is None else velocities[lost]
+            states[lost] = again.follow(x0[lost], times, limit, speed)
+            if velocities is not None and speed is not None:
+                velocities[lost] = speed
+        return states
 
     def flow_with_tangents(
         self, field: VectorField, x: Float[Tensor, "N D"], tangents: Float[Tensor, "N k D"], duration: float
     ) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N k D"]]:
         """See `Solver.flow_with_tangents`; here the derivative of the scheme itself, exact up to round-off."""
 
+        split = self._split(field)
+
         def flow(y: Tensor) -> Tensor:
-            scheme = self._scheme(field, x, Deadline(None))
+            scheme = self.scheme(split, x, Deadline(None))
             return scheme.split.from_modes(scheme.advance(scheme.split.to_modes(y), 0.0, duration))
 
         def push(v: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,11 +90,11 @@ class ExponentialSolver(Solver, ABC):
 
         return torch.func.vmap(push, in_dims=1, out_dims=(None, 1))(tangents)  # type: ignore[arg-type] # its stub forgets None
 
-    def _scheme(self, field: VectorField, x: Tensor, deadline: Deadline) -> "Scheme":
+    def _split(self, field: VectorField) -> SystemField:
         if not isinstance(field, SystemField) or field.system.semilinear is None:
             name = type(self).__name__
             raise refuse("solver", "one that needs no semilinear split", name, "Use `explicit` or `stiff`.")
-        return self.scheme(field, x, deadline)
+        return field
 
 
 class Scheme(ABC):

@@ -78,7 +78,7 @@ def experiment(
         seed=seed,
         data=DataSpec(train=train, validation=max(2, train // 8), test=test),
         reducer=PolynomialManifoldSpec(case.latent_dim, manifold),
-        dynamics=EnsembleSpec(member=field, members=members) if members > 1 else field,
+        dynamics=EnsembleSpec(member=field, members=members) if members != 1 else field,
     )
 
 
@@ -128,7 +128,7 @@ def main(
     scaled = found.rollout.valid_time_scaled.median
     table.add_row("valid time, median, in time scales", "", f"{scaled:.3g}")
     if found.band is not None:
-        for t in LEADS:
+        for t in (lead for lead in LEADS if lead <= found.band.t[-1]):
             held = found.band.holds[int(torch.tensor(found.band.t).sub(t).abs().argmin())]
             table.add_row(f"{100 * found.band.level:g} % band holds at t = {t:g}", "", f"{held:.3g}")
     Console().print(table)

@@ -121,7 +121,8 @@ class NeuralODESpec(DynamicsSpec):
             is taken. None lets the network begin from nothing.
         training: batches, steps, rates of derivative matching.
         refinement: train on short rollouts afterwards, and keep the result only where rollouts of the validation
-            trajectories improve; None leaves it out. On Kuramoto-Sivashinsky exact velocities leave nothing to improve.
+            trajectories improve; None leaves it out. On Kuramoto-Sivashinsky rollouts of 8 were not kept: median valid
+            time 84 with and without.
     """
 
     width: int = 256

@@ -6,14 +6,12 @@ S. P. Norsett, Lecture Notes in Mathematics 109, 214 (1969); M. Hochbruck, A. Os
 
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import integer
 from dynred.exponential import Adams, ExponentialSolver, RungeKutta, Scheme
 from dynred.solvers.base import Deadline
-from dynred.system import SystemField, VectorField
+from dynred.system import SystemField
 
 
 @dataclass(frozen=True)
@@ -38,22 +36,6 @@ class ExponentialAdams(ExponentialSolver):
         """See `ExponentialSolver.scheme`."""
         return Adams(field, x, self.step, deadline, self.order)
 
-    def _solve(
-        self,
-        field: VectorField,
-        x0: Tensor,
-        times: Tensor,
-        limit: float,
-        velocities: Tensor | None,
-        deadline: Deadline,
-    ) -> Float[Tensor, "N T D"]:
-        states = super()._solve(field, x0, times, limit, velocities, deadline)
-        lost = torch.nonzero(states[..., 0].isnan().any(1) & x0.isfinite().all(1))[:, 0]
-        if len(lost):
-            rows = field.rows(lost)
-            assert isinstance(rows, SystemField)
-            speed = None if velocities is None else velocities[lost]
-            states[lost] = RungeKutta(rows, x0[lost], self.step, deadline).follow(x0[lost], times, limit, speed)
-            if velocities is not None and speed is not None:
-                velocities[lost] = speed
-        return states
+    def fallback(self, field: SystemField, x: Tensor, deadline: Deadline) -> Scheme:
+        """See `ExponentialSolver.fallback`: ETDRK4 with the same step."""
+        return RungeKutta(field, x, self.step, deadline)
