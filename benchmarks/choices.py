@@ -1,6 +1,7 @@
 """The defaults, measured: each choice beside its alternatives, on Kuramoto-Sivashinsky (L = 22, 64 -> 8).
 
     python benchmarks/choices.py --out runs/choices
+    python benchmarks/choices.py --match refined      # the defaults, and alternatives of this name
 
 Reducers are compared by the nmse of validation snapshots, fields by the median valid time of 128 validation
 trajectories, predicted through the first reducer. Choices are made on validation trajectories; test trajectories of
@@ -27,6 +28,7 @@ from dynred.reducers.base import ReducerSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 from dynred.simulate import simulate
+from dynred.spec import Spec
 from dynred.system import find_system
 
 LATENT_DIM = 8
@@ -80,11 +82,16 @@ def fields() -> dict[str, DynamicsSpec]:
     }
 
 
+def matching(alternatives: dict[str, Spec], text: str) -> list[tuple[str, Spec]]:
+    """The default, and the alternatives with `text` in their names."""
+    return [(name, spec) for name, spec in alternatives.items() if name == "default" or text in name]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Runs every alternative and writes choices.json after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/choices"))
-    parser.add_argument("--only", choices=("reducers", "fields"))
+    parser.add_argument("--match", default="", help="only alternatives whose name contains this")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
     system = find_system("kuramoto_sivashinsky")
@@ -101,9 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{what:8s} {name:32s} {seconds:7.1f} s  {words}", flush=True)
 
     first = None
-    for name, spec in reducers().items():
-        if chosen.only == "fields" and first is not None:
-            break
+    for name, spec in matching(reducers(), chosen.match):
         start = time.perf_counter()
         reducer = spec.fit(train, validation, rng=generator(chosen.seed, "reducer"))
         seconds = time.perf_counter() - start
@@ -112,11 +117,9 @@ def main(arguments: list[str] | None = None) -> None:
             scored.states - scored.states.mean(0)
         ).pow(2).sum()
         report("reducer", name, seconds, nmse=float(error))
-    if chosen.only == "reducers":
-        return
     assert first is not None
     latents, held = train.map(first.encode), validation.map(first.encode)
-    for name, spec in fields().items():
+    for name, spec in matching(fields(), chosen.match):
         start = time.perf_counter()
         dynamics = spec.fit(latents, held, rng=generator(chosen.seed, "dynamics"))
         seconds = time.perf_counter() - start
