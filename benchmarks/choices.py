@@ -11,7 +11,9 @@ trajectories, predicted through the first reducer. Choices are made on validatio
 import argparse
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -31,6 +33,7 @@ from dynred.simulate import simulate
 from dynred.spec import Spec
 from dynred.system import find_system
 
+Settings = TypeVar("Settings", bound=Spec)
 LATENT_DIM = 8
 HORIZON = 201  # snapshots, one time unit apart
 
@@ -82,7 +85,7 @@ def fields() -> dict[str, DynamicsSpec]:
     }
 
 
-def matching(alternatives: dict[str, Spec], text: str) -> list[tuple[str, Spec]]:
+def matching(alternatives: Mapping[str, Settings], text: str) -> list[tuple[str, Settings]]:
     """The default, and the alternatives with `text` in their names."""
     return [(name, spec) for name, spec in alternatives.items() if name == "default" or text in name]
 
@@ -119,9 +122,9 @@ def main(arguments: list[str] | None = None) -> None:
         report("reducer", name, seconds, nmse=float(error))
     assert first is not None
     latents, held = train.map(first.encode), validation.map(first.encode)
-    for name, spec in matching(fields(), chosen.match):
+    for name, field in matching(fields(), chosen.match):
         start = time.perf_counter()
-        dynamics = spec.fit(latents, held, rng=generator(chosen.seed, "dynamics"))
+        dynamics = field.fit(latents, held, rng=generator(chosen.seed, "dynamics"))
         seconds = time.perf_counter() - start
         valid = ValidTime()(forecast(ReducedModel(first, dynamics), scored))
         report("field", name, seconds, median_valid_time=float(valid.median()), mean_valid_time=float(valid.mean()))

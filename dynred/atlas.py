@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dynred.charts import Atlas, Partition, PartitionSpec, by_chart
+from dynred.charts import Atlas, Partition, PartitionSpec, by_chart, of_charts
 from dynred.checks import refuse
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, with_velocities
 from dynred.dynamics.neural_ode import NeuralODESpec
@@ -25,6 +25,7 @@ from dynred.latent_space import LatentSpace
 from dynred.model import Model, fill, under
 from dynred.nets import parameter_count
 from dynred.optimise import History, Runtime
+from dynred.parameters import along_time, as_tensors, cut
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import spawn
@@ -83,13 +84,17 @@ class AtlasModel(Model):
         """The connected component of the training set that is nearest to a state."""
         return self.atlas.partition.components[self.chart(x)]
 
-    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
+    def encode(
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
+    ) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`. It jumps where states change from one chart's core to the next."""
-        return self.atlas.encode(self._states("x", x))
+        return self.atlas.encode(self._states("x", x), as_tensors(parameters))
 
-    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
+    def decode(
+        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
+    ) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.atlas.decode(z)
+        return self.atlas.decode(z, as_tensors(parameters))
 
     def rhs(
         self,
@@ -99,18 +104,17 @@ class AtlasModel(Model):
     ) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`. Between hand-overs latents move with this velocity."""
         time = torch.as_tensor(t, dtype=torch.float64)
-        values = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in (parameters or {}).items()}
         chart, local = self.atlas.placed(z)
         fields = []
-        for c, part in enumerate(self.dynamics):
+        for part, here in zip(self.dynamics, of_charts(as_tensors(parameters), chart, len(self.dynamics)), strict=True):
             if not isinstance(part, VectorFieldDynamics):
                 raise refuse("dynamics", "given by a vector field", type(part).__name__)
-            bound = part.bind({name: value[chart == c] if value.ndim else value for name, value in values.items()})
+            bound = part.bind(here)
             fields.append(lambda y, bound=bound: bound(time, y))
         return by_chart(fields, chart, local)
 
     def rollout(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, float | Tensor] | None = None
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Whether to hand over is asked after steps in which states move by one layer at most."""
         step = float(self.atlas.partition.step)
@@ -119,7 +123,7 @@ class AtlasModel(Model):
         out = torch.full((len(z), len(t), self.latent_space.dim), torch.nan, dtype=torch.float64)
         out[:, 0] = z
         for first, last in pairwise(_cuts(times, AHEAD * step)):
-            path = self._followed(z, times[first : last + 1], parameters or {})
+            path = self._followed(z, times[first : last + 1], as_tensors(parameters))
             within = (at > first) & (at <= last)
             out[:, within] = path[:, at[within] - first]
             z = path[:, -1]
@@ -135,28 +139,29 @@ class AtlasModel(Model):
             start = int(begin.min())
             c = int(chart[begin == start][0])
             rows = torch.nonzero((begin == start) & (chart == c))[:, 0]
-            here = {name: value[rows] if value.ndim else value for name, value in parameters.items()}
+            here = cut(parameters, rows)
             local = self.dynamics[c].rollout(self.atlas.placed(path[rows, start])[1], times[start:], here)
             latent = self.atlas.latent(local, chart[rows, None].expand(local.shape[:2]))
             path[rows, start:] = end_at_blow_up(latent, math.inf)
-            leaving, when, following, arrived = self._at_the_edge(path[rows, start:], chart[rows])
+            leaving, when, following, arrived = self._at_the_edge(path[rows, start:], chart[rows], here)
             begin[rows] = len(times) - 1
             begin[rows[leaving]], chart[rows[leaving]] = start + when, following
             path[rows[leaving], start + when] = arrived
         return path
 
     def _at_the_edge(
-        self, path: Float[Tensor, "n S R"], chart: Int[Tensor, " n"]
+        self, path: Float[Tensor, "n S R"], chart: Int[Tensor, " n"], parameters: Mapping[str, Tensor]
     ) -> tuple[Int[Tensor, " m"], Int[Tensor, " m"], Int[Tensor, " m"], Float[Tensor, "m R"]]:
         # Rows that come to the edge of their chart, when, the chart in whose core they are then, their latents there.
-        x = self.atlas.decode(path)
+        x = self.atlas.decode(path, along_time(parameters))
         following = self.atlas.partition.next_chart(x, chart[:, None].expand(x.shape[:2]))
         out = (following != chart[:, None]) & torch.isfinite(path).all(-1)
         out[:, 0] = False
         leaving = torch.nonzero(out.any(1))[:, 0]
         when = out[leaving].int().argmax(1)
         to, states = following[leaving, when], x[leaving, when]
-        return leaving, when, to, self.atlas.latent(self.atlas.local(states, to), to)
+        local = self.atlas.local(states, to, cut(parameters, leaving))
+        return leaving, when, to, self.atlas.latent(local, to)
 
     def with_dynamics(
         self,
@@ -301,7 +306,7 @@ def on_atlas(
     """The model of an atlas with dynamics fitted in every chart, to the velocities of the snapshots in it."""
     parts, held, found = _learnable(atlas.partition.parts(train)), atlas.partition.parts(validation), []
     for i, (reducer, part, other) in enumerate(zip(atlas.reducers, parts, held, strict=True)):
-        latents, unseen = part.map(reducer.encode), (other or part).map(reducer.encode)
+        latents, unseen = reducer.latents(part), reducer.latents(other or part)
         space, here = reducer.latent_space, _of_chart(runtime or Runtime(), i, len(parts))
         found.append(spec.fit(latents, unseen, rng=spawn(rng, "chart", i), latent_space=space, runtime=here))
     return AtlasModel(atlas, tuple(found), about or {})

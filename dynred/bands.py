@@ -22,6 +22,7 @@ from torch import Tensor
 from dynred.checks import integer, refuse
 from dynred.dynamics.ensemble import Ensemble
 from dynred.model import Model, ReducedModel
+from dynred.parameters import along_time
 from dynred.spec import Spec
 from dynred.trajectories import Trajectories
 
@@ -107,7 +108,8 @@ def calibrate(
     if len(starts) + 1 < needed:
         raise refuse("validation", f"at least {int(needed)} starts of {horizon} snapshots", len(starts), "Shorten it.")
     truth = starts.states.double().reshape(len(starts), horizon + 1, -1)
-    floor = (model.reconstruct(validation.states).double() - validation.states.double()).pow(2).mean(0).sqrt()
+    reconstructed = model.reconstruct(validation.states, validation.row_parameters).double()
+    floor = (reconstructed - validation.states.double()).pow(2).mean(0).sqrt()
     floor = floor.clamp_min(1e-12 * (1 + float(truth.abs().max())))
     centre, scale = _centre_and_scale(model, starts.initial, t, starts.parameters, floor)
     score = ((truth - centre).abs() / scale).nan_to_num(nan=FAR, posinf=FAR).transpose(0, 1).reshape(len(t), -1)
@@ -160,8 +162,8 @@ def _centre_and_scale(
     if not (isinstance(model, ReducedModel) and isinstance(model.dynamics, Ensemble)):
         return centre, floor.expand_as(centre)
     with torch.no_grad():
-        rollouts = model.dynamics.rollouts(model.encode(x0), t, parameters)
-        apart = torch.stack([model.decode(z).double() - centre for z in rollouts])
+        rollouts = model.dynamics.rollouts(model.encode(x0, parameters), t, parameters)
+        apart = torch.stack([model.decode(z, along_time(parameters)).double() - centre for z in rollouts])
     # A member that diverged tells nothing about the width; the others do.
     spread = apart.pow(2).nanmean(0).nan_to_num(0.0).sqrt()
     return centre, torch.hypot(spread, floor)

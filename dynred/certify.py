@@ -1,6 +1,6 @@
 """Certifying a model: its errors on a dense sample of K, on a tube around K, and along trajectories."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from dynred.certificate import Certificate, Coverage, ErrorQuantiles, Fraction, 
 from dynred.checks import finite, refuse
 from dynred.model import Model, ReducedModel
 from dynred.obstruction import Obstruction, obstruction
+from dynred.parameters import cut
 from dynred.reducers.base import Reducer
 from dynred.system import KnownSet
 from dynred.trajectories import Trajectories, pieces
@@ -43,8 +44,8 @@ def certify(
     Args:
         model: a model, or a reducer alone.
         samples: points of K that training never saw, the denser the better: independent ones [M, D], as
-            `known.sample` draws them, or trajectories on K. Snapshots of one trajectory are not independent, so
-            confidence limits then count each trajectory once.
+            `known.sample` draws them, or trajectories on K, each at its own parameters. Snapshots of one trajectory
+            are not independent, so confidence limits then count each trajectory once.
         rng: draws the perturbations of the tube.
         known: what is known of K: reach, dimension, components, for the lower bound and the threshold.
         labels: the component of every sample; default: found, where `known` says how many there are.
@@ -58,14 +59,14 @@ def certify(
         raise refuse("confidence", "in (0, 1)", confidence)
     known = known or KnownSet()
     x = _checked(model, samples)
-    draws = len(samples) if isinstance(samples, Trajectories) else len(x)
-    errors = (_reconstruct(model, x) - x).norm(dim=1)
+    moving = samples if isinstance(samples, Trajectories) else None
+    draws, given = (len(x), {}) if moving is None else (len(moving), moving.row_parameters)
+    errors = (_reconstruct(model, x, given) - x).norm(dim=1)
     scale = float((x - x.mean(0)).pow(2).sum(1).mean().sqrt())
     labels = _components(x, known.components or 1) if labels is None else labels
     threshold, name = (known.reach / 2, "half the reach of K") if known.reach else (0.1 * scale, "a tenth of K's size")
     sure = _Confidence(confidence, draws / len(x))
-    if truth is None and isinstance(samples, Trajectories):
-        truth = samples
+    truth = moving if truth is None else truth
     return Certificate(
         system=str(getattr(model, "about", {}).get("system", "unnamed")),
         latent_space={"angles": model.latent_space.angles, "lines": model.latent_space.lines},
@@ -80,7 +81,7 @@ def certify(
         threshold_name=name,
         exceptional=sure.fraction(errors > threshold),
         obstruction=_proven(model, known),
-        tube=_tube(model, x, known, (known.reach or GUESS * scale) * np.array(SIZES), rng),
+        tube=_tube(model, x, given, known, (known.reach or GUESS * scale) * np.array(SIZES), rng),
         over_time=_over_time(model, truth) if truth is not None and isinstance(model, Model) else None,
         points=x,
         errors=errors,
@@ -113,9 +114,12 @@ def _checked(model: Model | Reducer, samples: Tensor | Trajectories) -> Float[Te
     return finite("samples", x.double())
 
 
-def _reconstruct(model: Model | Reducer, x: Float[Tensor, "M D"]) -> Float[Tensor, "M D"]:
+def _reconstruct(
+    model: Model | Reducer, x: Float[Tensor, "M D"], given: Mapping[str, Float[Tensor, " M"]]
+) -> Float[Tensor, "M D"]:
     with torch.no_grad():
-        return torch.cat([model.reconstruct(part).double() for part in pieces(x)])
+        parts = torch.arange(len(x)).split(len(pieces(x)[0]))
+        return torch.cat([model.reconstruct(x[rows], cut(given, rows)).double() for rows in parts])
 
 
 def _quantiles(errors: Float[Tensor, " M"]) -> ErrorQuantiles:
@@ -162,13 +166,21 @@ def _proven(model: Model | Reducer, known: KnownSet) -> Obstruction:
     return Obstruction(False, 0.0, False, "the model has several charts, so its encoder need not be continuous")
 
 
-def _tube(model: Model | Reducer, x: Tensor, known: KnownSet, sizes: np.ndarray, rng: torch.Generator) -> Tube:
-    base = x[torch.randint(len(x), (min(TUBE_POINTS, len(x)),), generator=rng)]
+def _tube(
+    model: Model | Reducer,
+    x: Float[Tensor, "M D"],
+    given: Mapping[str, Float[Tensor, " M"]],
+    known: KnownSet,
+    sizes: np.ndarray,
+    rng: torch.Generator,
+) -> Tube:
+    chosen = torch.randint(len(x), (min(TUBE_POINTS, len(x)),), generator=rng)
+    base, here = x[chosen], cut(given, chosen)
     direction = torch.nn.functional.normalize(torch.randn(base.shape, generator=rng, dtype=torch.float64), dim=1)
     distance = known.distance or _distance_from(x)
     columns: list[list[float]] = [[], [], [], []]
     for size in sizes.tolist():
-        back = _reconstruct(model, base + size * direction)
+        back = _reconstruct(model, base + size * direction, here)
         off, moved = distance(back), (back - base).norm(dim=1)
         for column, value in zip(columns, (off.median(), off.max(), moved.median(), moved.max()), strict=True):
             column.append(float(value))
@@ -198,7 +210,7 @@ def _over_time(model: Model, truth: Trajectories) -> OverTime:
 
 def _step_by_step(model: Model, x: Float[Tensor, "N D"], t: Float[Tensor, " T"], chosen: Trajectories) -> Tensor:
     # A prediction that diverged stays lost.
-    found, alive = [model.reconstruct(x).double()], torch.ones(len(x), dtype=torch.bool)
+    found, alive = [model.reconstruct(x, chosen.parameters).double()], torch.ones(len(x), dtype=torch.bool)
     for j in range(len(t) - 1):
         now = torch.where(alive[:, None], found[-1], 0.0)
         after = model.predict(now, t[j : j + 2], chosen.parameters).states.reshape(len(x), 2, -1)[:, 1]

@@ -6,7 +6,7 @@ is divided by k-means with geodesic distances, and the pieces grow by some layer
 are even where trajectories linger, so that charts are of equal size and not of equal time).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,8 @@ from dynred.checks import integer, refuse
 from dynred.landmarks import geodesic_means, nearest, neighbour_graph, spread_out, symmetric
 from dynred.latent_space import LatentSpace
 from dynred.modes import Modes
-from dynred.reducers.base import Reducer
+from dynred.parameters import cut, per_row
+from dynred.reducers.base import Coder, Reducer
 from dynred.rng import spawn
 from dynred.spec import Spec
 from dynred.trajectories import Trajectories, pieces
@@ -241,24 +242,37 @@ class Atlas(nn.Module):
 
         A slab is twice as wide as its snapshots: a state that leaves it is farther out than anything that was learnt.
         """
-        first = [part.map(r.encode).states[:, 0].double() for r, part in zip(reducers, parts, strict=True)]
+        first = [r.latents(part).states[:, 0].double() for r, part in zip(reducers, parts, strict=True)]
         low, high = (torch.stack([getattr(z, side)() for z in first]) for side in ("min", "max"))
         edges = torch.cat([torch.zeros(1, dtype=torch.float64), torch.cumsum(2 * (high - low), 0)])
         return cls(partition, reducers, edges, edges[:-1] + (high - low) / 2 - low)
 
-    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
+    def encode(
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "*batch R"]:
         """Latents of states, float64."""
         chart = self.partition.chart(x)
-        return self.latent(self.local(x, chart), chart)
+        return self.latent(self.local(x, chart, parameters), chart)
 
-    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
+    def decode(
+        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "*batch D"]:
         """States of latents, float64."""
         chart, local = self.placed(z)
-        return by_chart([reducer.decode for reducer in self.reducers], chart, local)
+        return by_chart([coder.decode for coder in self._coders(chart, parameters)], chart, local)
 
-    def local(self, x: Float[Tensor, "*batch D"], chart: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch R"]:
+    def local(
+        self,
+        x: Float[Tensor, "*batch D"],
+        chart: Int[Tensor, "*batch"],
+        parameters: Mapping[str, Tensor] | None = None,
+    ) -> Float[Tensor, "*batch R"]:
         """Local coordinates of states in given charts, float64."""
-        return by_chart([reducer.encode for reducer in self.reducers], chart, x).double()
+        return by_chart([coder.encode for coder in self._coders(chart, parameters)], chart, x).double()
+
+    def _coders(self, chart: Int[Tensor, "*batch"], parameters: Mapping[str, Tensor] | None) -> list[Coder]:
+        given = of_charts(parameters, chart, len(self.reducers))
+        return [reducer.bind(here) for reducer, here in zip(self.reducers, given, strict=True)]
 
     def latent(self, local: Float[Tensor, "*batch R"], chart: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch R"]:
         """Latents of local coordinates; NaN beyond the slab of their chart."""
@@ -272,6 +286,14 @@ class Atlas(nn.Module):
         chart = torch.searchsorted(self.edges, z[..., 0].detach().contiguous(), right=True) - 1
         chart = chart.clamp(0, len(self.shift) - 1)
         return chart, torch.cat([z[..., :1] - self.shift[chart, None], z[..., 1:]], -1)
+
+
+def of_charts(
+    parameters: Mapping[str, Tensor] | None, chart: Int[Tensor, "*batch"], count: int
+) -> list[dict[str, Tensor]]:
+    """The parameters of the rows in each chart, in the order in which `by_chart` gives the rows to its functions."""
+    given, flat = per_row(parameters, chart.shape), chart.reshape(-1)
+    return [cut(given, flat == c) for c in range(count)]
 
 
 def by_chart(

@@ -113,7 +113,7 @@ def baseline_models(model: Model, train: Trajectories) -> tuple[ReducedModel, Mo
     """POD of the same dimension with linear dynamics, and the model's own coordinates with linear dynamics."""
     rng = generator(0, "baselines")  # neither draws from it
     pod = PODSpec(model.latent_space.dim).fit(train, train, rng=rng)
-    latents = train.map(pod.encode)
+    latents = pod.latents(train)
     first = ReducedModel(pod, LinearSpec().fit(latents, latents, rng=rng), model.about)
     return first, model.with_dynamics(LinearSpec(), train, train[:1], rng=rng)
 
@@ -145,7 +145,7 @@ def checked_test(model: Model, test: Trajectories) -> Trajectories:
 
 
 def _reconstruction_only(model: Model, truth: Trajectories) -> Forecast:
-    reconstructed = Trajectories(model.reconstruct(truth.states), truth.t, truth.lengths)
+    reconstructed = Trajectories(model.reconstruct(truth.states, truth.row_parameters), truth.t, truth.lengths)
     return Forecast(truth, reconstructed, reconstructed)
 
 

@@ -181,8 +181,12 @@ def _publish(
 def certificate(
     model: Model, source: System | Trajectories, test: Trajectories, rng: torch.Generator, samples: int = 10_000
 ) -> Certificate:
-    """The certificate on points of K: drawn where the system can draw them, else the test trajectories."""
-    known = source.known if isinstance(source, System) else None
+    """The certificate on points of K: drawn where the system can draw them, else the test trajectories.
+
+    What is known of K holds at the system's default parameters alone.
+    """
+    default = isinstance(source, System) and source.sample_parameters is None
+    known = source.known if isinstance(source, System) and default else None
     if known is not None and known.sample is not None:
         return certify(model, known.sample(samples, rng), rng=rng, known=known, truth=test)
     return certify(model, test, rng=rng, known=known)

@@ -67,7 +67,7 @@ class Forecast:
 
 def forecast(model: Model, truth: Trajectories) -> Forecast:
     """Reconstruction and rollout of every trajectory of `truth`, each at its own times."""
-    reconstructed = Trajectories(model.reconstruct(truth.states).double(), truth.t, truth.lengths)
+    reconstructed = Trajectories(model.reconstruct(truth.states, truth.row_parameters).double(), truth.t, truth.lengths)
     parts, order = [], []
     for grid, members in truth.shared_grids():
         chosen = truth[members]

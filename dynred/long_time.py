@@ -24,10 +24,11 @@ from dynred.metrics.base import Gauge, Reference, find_statistics
 from dynred.metrics.escape import Escape
 from dynred.model import Model, ReducedModel
 from dynred.optimise import Progress, silent
+from dynred.parameters import as_tensors
 from dynred.rng import generator, spawn
 from dynred.scores import Agreement, Exponents, LongTime
 from dynred.simulate import simulate
-from dynred.system import Grid, System
+from dynred.system import System
 from dynred.trajectories import Trajectories, pieces
 
 BLOCK = 512  # snapshots of one piece of a rollout: what is held in memory of a rollout of any length
@@ -72,7 +73,7 @@ def long_time(
     rng = rng or generator(0, "long time")
     steps = max(1, round(duration / system.sampling))
     size = max(16, min(BLOCK, steps, VALUES // (n * system.dim)))
-    count, tally = -(-steps // size), _Tally(system.grid)
+    count, tally = -(-steps // size), _Tally(system)
     for i, (truth, predicted) in enumerate(_blocks(model, system, n, size, count, rng)):
         tally.add(truth, predicted)
         progress("long time", i + 1, count)
@@ -86,8 +87,9 @@ def long_time(
 class _Tally:
     """What pieces of rollouts add up to, without keeping them; bins and units are those of the first piece."""
 
-    def __init__(self, grid: Grid | None):
-        self.grid, self.count, self.left, self.last = grid, 0, torch.zeros(1), torch.zeros(1)
+    def __init__(self, system: System):
+        self.grid, self.parameters = system.grid, system.parameters
+        self.count, self.left, self.last = 0, torch.zeros(1), torch.zeros(1)
         self.gauges: dict[str, Gauge] = {}
         self.sums: dict[str, list[np.ndarray]] = {}
 
@@ -106,7 +108,7 @@ class _Tally:
     def ends(self, model: Model) -> Float[Tensor, "n R"]:
         """Where rollouts that stayed have come to: latents on the reduced model's own attracting set, at most eight."""
         with torch.no_grad():
-            return model.encode(self.last[self.left == 0][:FOLLOWED]).double()
+            return model.encode(self.last[self.left == 0][:FOLLOWED], self.parameters).double()
 
     def agreements(self) -> dict[str, Agreement]:
         """The distance of every statistic, over all pieces."""
@@ -126,13 +128,14 @@ def _blocks(
     t = system.sampling * torch.arange(size + 1, dtype=torch.float64)
     x = simulate(ode, n, t[:1], rng=rng, parameters=parameters).states
     with torch.no_grad():
-        z = model.encode(seen(x)).double()
+        z = model.encode(seen(x), parameters).double()
     for _ in range(count):
         states = simulate(ode, times=t, initial=x, rng=rng, parameters=parameters).stacked()
         with torch.no_grad():
             latents = model.rollout(z, t, parameters)
         x, z = states[:, -1], latents[:, -1]
-        truth, predicted = _mapped(seen, states[:, 1:]), _mapped(model.decode, latents[:, 1:])
+        truth = _mapped(seen, states[:, 1:])
+        predicted = _mapped(lambda z: model.decode(z, system.parameters), latents[:, 1:])
         predicted = torch.where(latents[:, 1:].isfinite().all(-1, keepdim=True), predicted, torch.nan)
         yield Trajectories.from_stacked(truth, t[1:]), Trajectories.from_stacked(predicted, t[1:])
 
@@ -157,7 +160,8 @@ def _exponents(
     if len(initial) == 0:  # every rollout left: there is no attracting set to have exponents
         return _record(full), None
     with suppress(DivergenceError):
-        reduced = lyapunov_spectrum(field, k, rng=spawn(rng, "reduced"), initial=initial, progress=progress, **times)
+        bound = field.bind(as_tensors(system.parameters))
+        reduced = lyapunov_spectrum(bound, k, rng=spawn(rng, "reduced"), initial=initial, progress=progress, **times)
     return _record(full), _record(reduced) if reduced else None
 
 

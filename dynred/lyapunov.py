@@ -16,6 +16,7 @@ from dynred.dynamics.base import VectorFieldDynamics
 from dynred.errors import DivergenceError, InputError
 from dynred.model import Model, ReducedModel
 from dynred.optimise import Progress, silent
+from dynred.parameters import as_tensors
 from dynred.simulate import choose_solver, simulate
 from dynred.solvers.base import Solver
 from dynred.system import Parameters, System, VectorField, find_system
@@ -128,11 +129,11 @@ def _latent(
     if not isinstance(dynamics, VectorFieldDynamics):
         kind = type(model if dynamics is None else dynamics).__name__
         raise refuse("the model's dynamics", "given by one vector field", kind)
-    values = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in (parameters or {}).items()}
+    values = as_tensors(parameters)
     if initial is None:
         initial = _states(model, rng, n, parameters)
     if initial.shape[-1] == model.state_dim:
-        initial = model.encode(initial)
+        initial = model.encode(initial, values)
     elif initial.shape[-1] != dynamics.dim:
         width = f"latents of {dynamics.dim} or states of {model.state_dim} values"
         raise refuse("initial", width, f"shape {list(initial.shape)}")

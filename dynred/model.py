@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +26,7 @@ from dynred.latent_space import LatentSpace
 from dynred.nets import parameter_count
 from dynred.numpy_model import NumpyModel
 from dynred.optimise import History, Runtime
+from dynred.parameters import along_time, as_tensors, cut, per_row
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.trajectories import Trajectories, pieces
 
@@ -35,6 +36,10 @@ OLDER_KINDS = {"reduced_model": "dynred.model:ReducedModel"}
 
 class Model(ABC):
     """encode -> rollout -> decode, between states [..., D] and latents [..., R]; fitted and immutable.
+
+    Where reducer or dynamics see parameters of the system, every call takes them by name: a number, or one value per
+    trajectory (`predict`, `rollout`) or values that fit the batch shape of the argument (the others). Names that the
+    model does not know are left aside.
 
     Attributes:
         about: where the model comes from: plain JSON values by name (`system`, `seed` ...).
@@ -63,11 +68,15 @@ class Model(ABC):
         """Number of trainable numbers."""
 
     @abstractmethod
-    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
+    def encode(
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
+    ) -> Float[Tensor, "*batch R"]:
         """Latents of states."""
 
     @abstractmethod
-    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
+    def decode(
+        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
+    ) -> Float[Tensor, "*batch D"]:
         """States of latents, float64."""
 
     @abstractmethod
@@ -77,7 +86,7 @@ class Model(ABC):
         z: Float[Tensor, "*batch R"],
         parameters: Mapping[str, float | Tensor] | None = None,
     ) -> Float[Tensor, "*batch R"]:
-        """The latent velocity, per time unit; `parameters` by name, for parametric dynamics.
+        """The latent velocity, per time unit.
 
         Raises:
             InputError: the dynamics are not given by a vector field.
@@ -85,7 +94,7 @@ class Model(ABC):
 
     @abstractmethod
     def rollout(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, float | Tensor] | None = None
     ) -> Float[Tensor, "N T R"]:
         """Latents at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges."""
 
@@ -101,25 +110,31 @@ class Model(ABC):
     ) -> Self:
         """The same coordinates with other dynamics, fitted to trajectories of states with velocities."""
 
-    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+    def reconstruct(
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
+    ) -> Float[Tensor, "*batch D"]:
         """decode(encode(x)), in pieces that bound memory."""
         x = self._states("x", x)
+        given = per_row(parameters, x.shape[:-1])
         with torch.no_grad():
-            rows = pieces(x.reshape(-1, self.state_dim))
-            return torch.cat([self.decode(self.encode(part)) for part in rows]).reshape(x.shape)
+            parts = [
+                self.decode(self.encode(part, here), here)
+                for part, here in _with_parameters(x.reshape(-1, self.state_dim), given)
+            ]
+            return torch.cat(parts).reshape(x.shape)
 
     def predict(
         self,
         x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Tensor] | None = None,
+        parameters: Mapping[str, float | Tensor] | None = None,
     ) -> Trajectories:
         """Trajectories from initial states: encoded once, integrated in latent space, decoded.
 
         Args:
             x0: states at t[0]; one [D] or many [N, D], torch or NumPy.
             t: increasing times, in the system's time units.
-            parameters: by name, one value per trajectory; for parametric dynamics.
+            parameters: by name, a number or one value per trajectory.
 
         Returns:
             N trajectories of T states, float64; NaN from the time on at which the prediction diverged. The first state
@@ -132,11 +147,11 @@ class Model(ABC):
         x0 = self._states("x0", x0).reshape(-1, self.state_dim)
         finite("x0", x0)
         with torch.no_grad():
-            z = self.rollout(self.encode(x0), t, parameters)
-            rows = z.flatten(0, 1)
+            z = self.rollout(self.encode(x0, parameters), t, parameters)
+            rows, given = z.flatten(0, 1), per_row(along_time(parameters), z.shape[:-1])
             states, start = torch.empty(len(rows), self.state_dim, dtype=torch.float64), 0
-            for part in pieces(rows, self.state_dim):
-                states[start : start + len(part)] = self.decode(part)
+            for part, here in _with_parameters(rows, given, self.state_dim):
+                states[start : start + len(part)] = self.decode(part, here)
                 start += len(part)
         states[~torch.isfinite(rows).all(-1)] = torch.nan
         return Trajectories.from_stacked(states.reshape(len(x0), len(t), -1), t, attributes=dict(self.about))
@@ -157,7 +172,7 @@ class Model(ABC):
         """encode, decode and rhs as functions of NumPy arrays, without torch when they are called.
 
         Args:
-            parameters: fixed values by name, for parametric dynamics.
+            parameters: fixed values by name, where the model sees any.
 
         Raises:
             InputError: a reducer or dynamics with operations that cannot be traced, or are not known in NumPy.
@@ -179,8 +194,8 @@ class Model(ABC):
         modules = [one for part in parts for one in part if isinstance(one, nn.Module)]
         x, z = (torch.zeros(3, n, dtype=torch.float64) for n in (self.state_dim, self.latent_space.dim))
         calls: dict[str, tuple[Callable[..., Tensor], dict[str, Tensor]]] = {
-            "encode": (self.encode, {"x": x}),
-            "decode": (self.decode, {"z": z}),
+            "encode": (lambda x: self.encode(x, parameters), {"x": x}),
+            "decode": (lambda z: self.decode(z, parameters), {"z": z}),
         }
         if all(isinstance(one, VectorFieldDynamics) for one in modules if isinstance(one, LatentDynamics)):
             calls["rhs"] = (lambda t, z: self.rhs(t, z, parameters), {"t": z[0, 0].clone(), "z": z})
@@ -243,13 +258,17 @@ class ReducedModel(Model):
         """See `Model.parameter_count`."""
         return parameter_count(self.reducer) + parameter_count(self.dynamics)
 
-    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
+    def encode(
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
+    ) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`."""
-        return self.reducer.encode(self._states("x", x))
+        return self.reducer.bind(as_tensors(parameters)).encode(self._states("x", x))
 
-    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
+    def decode(
+        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
+    ) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.reducer.decode(z)
+        return self.reducer.bind(as_tensors(parameters)).decode(z)
 
     def rhs(
         self,
@@ -260,14 +279,13 @@ class ReducedModel(Model):
         """See `Model.rhs`."""
         if not isinstance(self.dynamics, VectorFieldDynamics):
             raise refuse("dynamics", "given by a vector field", type(self.dynamics).__name__)
-        values = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in (parameters or {}).items()}
-        return self.dynamics.bind(values)(torch.as_tensor(t, dtype=torch.float64), z)
+        return self.dynamics.bind(as_tensors(parameters))(torch.as_tensor(t, dtype=torch.float64), z)
 
     def rollout(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, float | Tensor] | None = None
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Angles go on counting past pi."""
-        return self.dynamics.rollout(z0, t, parameters)
+        return self.dynamics.rollout(z0, t, as_tensors(parameters))
 
     def notes(self) -> list[str]:
         """See `Model.notes`: those of the dynamics."""
@@ -324,7 +342,7 @@ def on_reducer(
     about: Mapping[str, Any] | None = None,
 ) -> ReducedModel:
     """The model of a reducer with dynamics fitted to its latents of the trajectories, velocities pushed forward."""
-    latents, held = (part.map(reducer.encode) for part in (train, validation))
+    latents, held = (reducer.latents(part) for part in (train, validation))
     fitted = spec.fit(latents, held, rng=rng, latent_space=reducer.latent_space, runtime=runtime)
     return ReducedModel(reducer, fitted, about or {})
 
@@ -360,6 +378,16 @@ def _class(kind: object) -> type[Model] | None:
             importlib.import_module(module)
     found = getattr(sys.modules.get(module), name, None) if name else None
     return found if isinstance(found, type) and issubclass(found, Model) else None
+
+
+def _with_parameters(
+    rows: Float[Tensor, "M R"], given: Mapping[str, Float[Tensor, " M"]], width: int = 1
+) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """Pieces of rows, and the parameters of each."""
+    start = 0
+    for part in pieces(rows, width):
+        yield part, cut(given, slice(start, start + len(part)))
+        start += len(part)
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -31,8 +31,9 @@ Maps = tuple[Float[Tensor, "L F"], Float[Tensor, "F Q"]]  # from lifted coeffici
 
 def lifted(a: Float[Tensor, "*batch Q"]) -> Float[Tensor, "*batch L"]:
     """Coefficients, the products of two of the four leading ones, and the number 1."""
-    i, j = torch.triu_indices(*(2 * [min(MULTIPLIED, a.shape[-1])]), device=a.device)
-    return torch.cat([a, a[..., i] * a[..., j], torch.ones_like(a[..., :1])], -1)
+    few = min(MULTIPLIED, a.shape[-1])
+    products = [a[..., i : i + 1] * a[..., i:few] for i in range(few)]
+    return torch.cat([a, *products, torch.ones_like(a[..., :1])], -1)
 
 
 def lifted_width(coefficients: int) -> int:

@@ -17,6 +17,7 @@ from dynred.events import Crossings, Event, check_events
 from dynred.integrate import FINISHED, Solved, integrate
 from dynred.jacobian import direction
 from dynred.optimise import Progress, silent
+from dynred.parameters import as_tensors
 from dynred.rng import generator
 from dynred.solvers.base import Deadline, Solver
 from dynred.solvers.explicit import Explicit
@@ -300,7 +301,7 @@ def _count(n: int | None, initial: Tensor | None, times: object, grids: list[Ten
 
 
 def _per_trajectory(parameters: Parameters | None, count: int) -> dict[str, Tensor]:
-    values = {k: torch.as_tensor(v, dtype=torch.float64) for k, v in (parameters or {}).items()}
+    values = as_tensors(parameters)
     for name, value in values.items():
         finite(f"parameter {name}", value)
         if value.ndim and value.shape != (count,):

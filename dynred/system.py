@@ -15,6 +15,7 @@ from dynred import plugins
 from dynred.checks import integer, nearest, one_of, positive, refuse
 from dynred.errors import InputError
 from dynred.jacobian import Pattern, find_pattern
+from dynred.parameters import as_tensors, cut
 from dynred.righthand import RightHandSide, recognise
 from dynred.rng import generator
 
@@ -331,7 +332,7 @@ class System:
                 advice = nearest(name, self.parameters)
                 raise refuse("parameters", f"among {sorted(self.parameters) or 'none'}", repr(name), advice)
         values = {**self.parameters, **given}
-        return {name: torch.as_tensor(value, dtype=torch.float64) for name, value in values.items()}
+        return as_tensors(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -357,8 +358,7 @@ class SystemField:
 
     def rows(self, index: Tensor | slice) -> "SystemField":
         """The field for some rows of the batch: parameters that differ between rows are cut down to them."""
-        cut = {name: value[index] if value.ndim else value for name, value in self.parameters.items()}
-        return dataclasses.replace(self, parameters=cut)
+        return dataclasses.replace(self, parameters=cut(self.parameters, index))
 
     def modes(self) -> tuple[Tensor, Callable[[Tensor, Tensor], Tensor]]:
         """The diagonal linear part and the nonlinear part (t, v) of a semilinear system, parameters filled in."""

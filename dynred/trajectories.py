@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dynred.checks import integer, refuse
 from dynred.errors import InputError
+from dynred.parameters import cut
 
 
 def pieces(rows: Float[Tensor, "M R"], width: int = 1) -> tuple[Tensor, ...]:
@@ -143,6 +144,11 @@ class Trajectories:
         """Index of the trajectory to which each snapshot belongs."""
         return torch.repeat_interleave(torch.arange(len(self)), self.lengths)
 
+    @property
+    def row_parameters(self) -> dict[str, Float[Tensor, " M"]]:
+        """Parameters of the trajectory to which each snapshot belongs, by name."""
+        return cut(self.parameters, self.owner)
+
     def times(self, i: int) -> Float[Tensor, " T"]:
         """Times of trajectory i."""
         start = int(self.starts[i])
@@ -260,13 +266,20 @@ class Trajectories:
         Returns:
             Trajectories in R dimensions, with velocities fn'(x) dx/dt by Jacobian-vector product if there were any.
         """
-        out, pushed = [], []
+        return self.map_with_parameters(lambda x, parameters: fn(x))
+
+    def map_with_parameters(
+        self, fn: Callable[[Float[Tensor, "m D"], Mapping[str, Float[Tensor, " m"]]], Float[Tensor, "m R"]]
+    ) -> "Trajectories":
+        """The same for a function of states and parameters, of which it is given one value per row."""
+        states, out, pushed = pieces(self.states), [], []
+        given = [cut(self.parameters, owners) for owners in self.owner.split(len(states[0]))]
         with torch.no_grad():
             if self.velocities is None:
-                out = [fn(x) for x in pieces(self.states)]
+                out = [fn(x, here) for x, here in zip(states, given, strict=True)]
             else:
-                for x, v in zip(pieces(self.states), pieces(self.velocities), strict=True):
-                    value, tangent, *_ = torch.func.jvp(fn, (x,), (v,))
+                for x, v, here in zip(states, pieces(self.velocities), given, strict=True):
+                    value, tangent, *_ = torch.func.jvp(lambda x, here=here: fn(x, here), (x,), (v,))
                     out.append(value)
                     pushed.append(tangent)
         return replace(self, states=torch.cat(out), velocities=torch.cat(pushed) if pushed else None)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     "errors rng checks files modes numpy_model export",
-    "spec plugins bootstrap righthand jacobian spectral nets optimise latent_space polynomials",
+    "spec plugins bootstrap parameters righthand jacobian spectral nets optimise latent_space polynomials",
     "system trajectories phases direct projection derivatives",
     "storage stored velocities catalogue solvers exponential observe obstruction",
     "events",

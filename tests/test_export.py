@@ -15,19 +15,28 @@ from dynred.dynamics.sindy import SindySpec
 from dynred.dynamics.stabilised import StabilisedSpec
 from dynred.errors import FileFormatError, InputError
 from dynred.export import as_numpy, exported
-from dynred.model import ReducedModel
+from dynred.model import on_reducer
 from dynred.nets import ACTIVATIONS, MLP
 from dynred.numpy_model import load_numpy_model
 from dynred.optimise import TrainingSpec
+from dynred.polynomials import PolynomialSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.reducers.irmae import IRMAESpec
 from dynred.reducers.pod import PODSpec
+from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.system import find_system
 
 TINY = TrainingSpec(steps=20, batch_size=64, validations=2)
 NET = NeuralODESpec(width=16, depth=2, training=TINY)
-REDUCERS = {"pod": PODSpec(2), "autoencoder": AutoencoderSpec(2, width=16, training=TINY)}
+REDUCERS = {
+    "pod": PODSpec(2),
+    "autoencoder": AutoencoderSpec(2, width=16, training=TINY),
+    "angles": AutoencoderSpec(2, angles=1, width=16, training=TINY),
+    "polynomial": PolynomialManifoldSpec(2, PolynomialSpec(degree=3)),
+    "irmae": IRMAESpec(2, bottleneck=4, width=16, training=TINY),
+}
 DYNAMICS = {
     "neural_ode": NET,
     "stabilised": StabilisedSpec(member=NET),
@@ -53,8 +62,7 @@ def reducers(states):
 
 
 def model(reducer, spec, states):
-    latents = states.map(reducer.encode)
-    return ReducedModel(reducer, spec.fit(latents[:9], latents[9:], rng=generator(0)))
+    return on_reducer(reducer, spec, states[:9], states[9:], rng=generator(0))
 
 
 def agree(ours, theirs, tolerance):
@@ -65,7 +73,7 @@ def agree(ours, theirs, tolerance):
 
 @pytest.mark.parametrize("name", REDUCERS)
 def test_numpy_encoders_and_decoders_agree_with_torch_to_round_off(name, reducers, states):
-    whole = model(reducers[name], LinearSpec(), states)
+    whole = model(reducers[name], SindySpec(thresholds=(1e-2,)), states)
     plain, x = whole.to_numpy(), states.states[:6].reshape(2, 3, -1)
     agree(plain.encode(x.numpy()), whole.encode(x), 2e-6)
     agree(plain.decode(plain.encode(x.numpy())), whole.reconstruct(x), 5e-6)

@@ -2,7 +2,8 @@
 
 The parameters are taken for latent coordinates that do not move, (z, p)' = (g(z, p), 0), which makes any other dynamics
 parametric; for polynomials this is how S. L. Brunton, J. L. Proctor, J. N. Kutz, PNAS 113, 3932 (2016), treat them. In
-rollouts p is held exactly. Encoder and decoder do not see the parameters: the latents must mean the same for all.
+rollouts p is held exactly. The latents must mean the same for all parameters, or vary smoothly with them where the
+reducer sees them too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from dynred.dynamics.base import (
 )
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
+from dynred.parameters import stacked
 from dynred.system import VectorField
 from dynred.trajectories import Trajectories
 
@@ -54,13 +56,9 @@ class Parametric(VectorFieldDynamics):
         Raises:
             InputError: a parameter is missing.
         """
-        given = parameters or {}
-        missing = [name for name in self.names if name not in given]
-        if missing:
-            raise refuse("parameters", f"given for {', '.join(self.names)}", f"none for {', '.join(missing)}")
-        values = [torch.as_tensor(given[name], dtype=torch.float64) for name in self.names]
-        stacked = torch.stack(torch.broadcast_tensors(*values), -1) if values else torch.zeros(0, dtype=torch.float64)
-        return _Bound(self.member.bind(parameters), stacked, self.dim)
+        known = [value.shape for name, value in (parameters or {}).items() if name in self.names]
+        batch = torch.broadcast_shapes(*known)
+        return _Bound(self.member.bind(parameters), stacked(parameters, self.names, batch), self.dim)
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""
@@ -132,7 +130,6 @@ def _joined(latents: Trajectories, names: Sequence[str]) -> Trajectories:
     lacking = [name for name in names if name not in latents.parameters]
     if lacking:
         raise refuse("validation", f"trajectories with the parameters {', '.join(names)}", f"no {', '.join(lacking)}")
-    columns = [latents.parameters[name][latents.owner].to(latents.states) for name in names]
-    values = torch.stack(columns, -1) if columns else latents.states[:, :0]
+    values = stacked(latents.row_parameters, names, [len(latents.states)]).to(latents.states)
     states = torch.cat([latents.states, values], -1)
     return replace(latents, states=states, velocities=torch.cat([latents.velocities, torch.zeros_like(values)], -1))

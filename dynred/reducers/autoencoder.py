@@ -9,11 +9,12 @@ and both networks start at zero. For lines l(a) = a, S and B take the R leading 
 the "hybrid" form of A. J. Linot, M. D. Graham, Phys. Rev. E 101, 062209 (2020), here with the residual in the decoder
 as well. With angles l(a) holds products of coefficients too, S makes pairs of numbers whose phase turns around K (see
 `dynred.phases`), and B is the least squares fit. An angle is the phase of its pair, so the decoder, which sees features
-alone, is periodic in it.
+alone, is periodic in it. Networks may see the system's parameters p beside a and y: E(a, p), D(y, p).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -25,14 +26,14 @@ from dynred.modes import Modes
 from dynred.nets import ACTIVATIONS, MLP
 from dynred.optimise import Runtime, TrainingSpec, minimise
 from dynred.phases import lifted, lifted_width, starts
-from dynred.reducers.base import Reducer, ReducerSpec
+from dynred.reducers.base import ParametricReducer, ReducerSpec, SeenParameters
 from dynred.rng import generator, spawn
 from dynred.trajectories import Trajectories, pieces
 
 WALL = 0.3  # length of a pair below which it is pushed away from 0; pairs start with a root mean square of 1
 
 
-class Autoencoder(Reducer):
+class Autoencoder(ParametricReducer):
     """A fitted residual autoencoder.
 
     Attributes:
@@ -43,41 +44,52 @@ class Autoencoder(Reducer):
     start: Tensor
     back: Tensor
 
-    def __init__(self, spec: "AutoencoderSpec", modes: Modes, start: Tensor, back: Tensor, rng: torch.Generator):
+    def __init__(
+        self,
+        spec: "AutoencoderSpec",
+        modes: Modes,
+        seen: SeenParameters,
+        start: Tensor,
+        back: Tensor,
+        rng: torch.Generator,
+    ):
         super().__init__()
-        self.spec, self.modes = spec, modes
+        self.spec, self.modes, self.seen = spec, modes, seen
         self.state_dim = modes.basis.shape[0]
         self.latent_space = spec.latent_space
-        features, hidden = self.latent_space.feature_dim, [spec.width] * spec.depth
-        self.encoder = MLP(modes.count, features, hidden, spec.activation, rng=rng, zero=spec.residual)
-        self.decoder = MLP(features, modes.count, hidden, spec.activation, rng=rng, zero=spec.residual)
+        features, hidden, p = self.latent_space.feature_dim, [spec.width] * spec.depth, len(seen.names)
+        self.encoder = MLP(modes.count + p, features, hidden, spec.activation, rng=rng, zero=spec.residual)
+        self.decoder = MLP(features + p, modes.count, hidden, spec.activation, rng=rng, zero=spec.residual)
         # Contiguous, as they come back from a file: the order of a sum depends on the layout.
         self.register_buffer("start", start.to(self.encoder.dtype).contiguous())
         self.register_buffer("back", back.to(self.decoder.dtype).contiguous())
 
-    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
-        """See `Reducer.encode`."""
-        return self.encode_coefficients(self.modes.coefficients(x).to(self.encoder.dtype))
+    def encode_at(self, x: Float[Tensor, "*batch D"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch R"]:
+        """See `ParametricReducer.encode_at`."""
+        return self.encode_coefficients(self.modes.coefficients(x).to(self.encoder.dtype), p)
 
-    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
-        """See `Reducer.decode`."""
-        return self.modes.state(self.decode_features(self.latent_space.features(z.to(self.decoder.dtype))))
+    def decode_at(self, z: Float[Tensor, "*batch R"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch D"]:
+        """See `ParametricReducer.decode_at`."""
+        return self.modes.state(self.decode_features(self.latent_space.features(z.to(self.decoder.dtype)), p))
 
-    def encode_coefficients(self, a: Float[Tensor, "*batch Q"]) -> Float[Tensor, "*batch R"]:
+    def encode_coefficients(
+        self, a: Float[Tensor, "*batch Q"], p: Float[Tensor, "*batch P"]
+    ) -> Float[Tensor, "*batch R"]:
         """Latents of scaled POD coefficients."""
-        return self.latent_space.coordinates(self.encode_features(a))
+        return self.latent_space.coordinates(self.encode_features(a, p))
 
-    def encode_features(self, a: Float[Tensor, "*batch Q"]) -> Float[Tensor, "*batch F"]:
+    def encode_features(self, a: Float[Tensor, "*batch Q"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch F"]:
         """Features of scaled POD coefficients; the (cosine, sine) of an angle not yet of length 1."""
-        return (lifted(a) if self.latent_space.angles else a) @ self.start + self.encoder(a)
+        linear = (lifted(a) if self.latent_space.angles else a) @ self.start
+        return linear + self.encoder(torch.cat([a, p.to(a)], -1))
 
-    def decode_features(self, y: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch Q"]:
+    def decode_features(self, y: Float[Tensor, "*batch F"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch Q"]:
         """Scaled POD coefficients of features."""
-        return y @ self.back + self.decoder(y)
+        return y @ self.back + self.decoder(torch.cat([y, p.to(y)], -1))
 
-    def sizes(self) -> Mapping[str, int]:
+    def sizes(self) -> Mapping[str, Any]:
         """See `Reducer.sizes`."""
-        return {"state_dim": self.state_dim, "modes": self.modes.count}
+        return {"state_dim": self.state_dim, "modes": self.modes.count, "parameters": list(self.seen.names)}
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,7 @@ class AutoencoderSpec(ReducerSpec):
             lines: folds do not come undone in training.
         trials: with angles or random networks, how many starts are tried, each for a twentieth of the steps, before
             the one with the least validation loss is trained on, for all of them; >= 1.
+        parametric: encoder and decoder see the parameters that differ between training trajectories.
     """
 
     angles: int = 0
@@ -109,6 +122,7 @@ class AutoencoderSpec(ReducerSpec):
     training: TrainingSpec = field(default_factory=TrainingSpec)
     residual: bool = True
     trials: int = 4
+    parametric: bool = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -160,11 +174,14 @@ class AutoencoderSpec(ReducerSpec):
             advice = f"Each of the {self.angles} angles is made of two of them."
             raise refuse("latent_dim + angles", f"at most the state dimension {train.dim}", features, advice)
 
-    def build(self, state_dim: int, modes: int) -> Autoencoder:  # type: ignore[override] # its sizes by name
+    def build(  # type: ignore[override] # its sizes by name
+        self, state_dim: int, modes: int, parameters: Sequence[str] = ()
+    ) -> Autoencoder:
         """See `ReducerSpec.build`."""
         features, chart = self.latent_space.feature_dim, Modes.empty(state_dim, modes)
         start = torch.zeros(lifted_width(modes) if self.angles else modes, features)
-        return Autoencoder(self, chart, start, torch.zeros(features, modes), generator(0)).requires_grad_(False)
+        back, seen = torch.zeros(features, modes), SeenParameters.empty(parameters)
+        return Autoencoder(self, chart, seen, start, back, generator(0)).requires_grad_(False)
 
 
 class _Fit:
@@ -175,7 +192,11 @@ class _Fit:
     ):
         self.spec, self.modes, self.runtime = spec, modes, runtime
         self.device = runtime.torch_device()
+        self.seen = SeenParameters.of(train, wanted=spec.parametric)
         self.known, self.held = (_coefficients(modes, part.states).to(self.device) for part in (train, validation))
+        self.given, self.held_given = (
+            self.seen(part.row_parameters, [len(part.states)]).to(self.known) for part in (train, validation)
+        )
         self.energy = self.known.pow(2).sum(-1).mean()
         self.starts = self._starts(train)
 
@@ -207,15 +228,15 @@ class _Fit:
 
     def untrained(self, i: int, rng: torch.Generator) -> Autoencoder:
         """The autoencoder of start i, with weights of its own."""
-        return Autoencoder(self.spec, self.modes, *self.starts[i], spawn(rng, "weights")).to(self.device)
+        return Autoencoder(self.spec, self.modes, self.seen, *self.starts[i], spawn(rng, "weights")).to(self.device)
 
     def trained(self, reducer: Autoencoder, training: TrainingSpec, rng: torch.Generator, stage: str) -> Autoencoder:
         """The same autoencoder, trained on from where it is."""
         history = minimise(
             reducer,
-            lambda index: self.loss(reducer, self.known[index]),
+            lambda index: self.loss(reducer, self.known[index], self.given[index]),
             len(self.known),
-            lambda: float(self.loss(reducer, self.held)),
+            lambda: self.held_loss(reducer),
             training,
             rng=spawn(rng, "batches"),
             stage=stage,
@@ -224,24 +245,24 @@ class _Fit:
         reducer.histories = (history,)
         return reducer
 
-    def loss(self, reducer: Autoencoder, a: Float[Tensor, "m Q"]) -> Float[Tensor, ""]:
+    def loss(self, reducer: Autoencoder, a: Float[Tensor, "m Q"], p: Float[Tensor, "m P"]) -> Float[Tensor, ""]:
         """nmse of coefficients; with angles also a wall that keeps their pairs away from 0, where no angle is."""
-        space, y = reducer.latent_space, reducer.encode_features(a)
-        found = reducer.decode_features(space.features(space.coordinates(y)))
+        space, y = reducer.latent_space, reducer.encode_features(a, p)
+        found = reducer.decode_features(space.features(space.coordinates(y)), p)
         error = (found - a).pow(2).sum(-1).mean() / self.energy
         return error + (WALL - space.moduli(y)).clamp_min(0).pow(2).mean() if space.angles else error
 
     def held_loss(self, reducer: Autoencoder) -> float:
         """The loss on the validation snapshots."""
         with torch.no_grad():
-            return float(self.loss(reducer, self.held))
+            return float(self.loss(reducer, self.held, self.held_given))
 
     def tears(self, reducer: Autoencoder) -> bool:
         """Whether angles have a wrong topology: few states are far off where the others are good, or a part of a
         circle is not reached."""
         with torch.no_grad():
-            z = reducer.encode_coefficients(self.known)
-            found = reducer.decode_features(reducer.latent_space.features(z))
+            z = reducer.encode_coefficients(self.known, self.given)
+            found = reducer.decode_features(reducer.latent_space.features(z), self.given)
             error = (found - self.known).norm(dim=-1) / self.energy.sqrt()
         torn = bool(error.max() > 0.3 and error.max() > 10 * error.median())
         angles = torch.sort(z[:, : self.spec.angles].remainder(2 * torch.pi), dim=0).values

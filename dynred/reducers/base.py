@@ -1,8 +1,14 @@
-"""What every reducer offers: an encoder onto latent coordinates and a decoder back."""
+"""What every reducer offers: an encoder onto latent coordinates and a decoder back.
+
+Where K depends on parameters of the system, a `ParametricReducer` may see them beside the state: x = decode(z; p). The
+union of all K is larger than each, so it then takes fewer coordinates: of limit cycles with radius r(p), which fill an
+annulus, one angle carries each.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float
@@ -11,8 +17,21 @@ from torch import Tensor, nn
 from dynred.checks import integer, refuse
 from dynred.latent_space import LatentSpace
 from dynred.optimise import History, Runtime
+from dynred.parameters import stacked
 from dynred.spec import Spec
 from dynred.trajectories import Trajectories
+
+
+class Coder(Protocol):
+    """An encoder and a decoder, with parameters filled in if there are any."""
+
+    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
+        """Latent coordinates of states."""
+        ...
+
+    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
+        """States of latent coordinates."""
+        ...
 
 
 class Reducer(nn.Module, ABC):
@@ -41,16 +60,117 @@ class Reducer(nn.Module, ABC):
         """States of latent coordinates."""
 
     @abstractmethod
-    def sizes(self) -> Mapping[str, int]:
-        """The numbers beside the settings from which `ReducerSpec.build` makes the same module, weights apart."""
+    def sizes(self) -> Mapping[str, Any]:
+        """What `ReducerSpec.build` needs beside the settings to make the same module, weights apart: plain JSON."""
 
-    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
-        """decode(encode(x))."""
-        return self.decode(self.encode(x))
+    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> Coder:
+        """The encoder and decoder at some parameters; those that see none are their own.
+
+        Args:
+            parameters: by name, a number or values that fit the batch shape of what is encoded and decoded. Names that
+                the reducer does not know are left aside: trajectories carry every parameter of their system.
+        """
+        return self
+
+    def latents(self, trajectories: Trajectories) -> Trajectories:
+        """Trajectories encoded, each at its own parameters, velocities pushed forward: where the reducer sees none,
+        `trajectories.map(reducer.encode)`."""
+        return trajectories.map_with_parameters(lambda x, parameters: self.bind(parameters).encode(x))
+
+    def reconstruct(
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "*batch D"]:
+        """decode(encode(x)); `parameters` as for `bind`."""
+        bound = self.bind(parameters)
+        return bound.decode(bound.encode(x))
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """The same as `reconstruct`, so that the module can be called."""
         return self.reconstruct(x)
+
+
+class SeenParameters(nn.Module):
+    """The parameters that a reducer sees, standardised.
+
+    Attributes:
+        names: of the P parameters, in order.
+        shift, spread: mean and standard deviation of each over the training snapshots [P].
+    """
+
+    shift: Tensor
+    spread: Tensor
+
+    def __init__(self, names: Sequence[str], shift: Tensor, spread: Tensor):
+        super().__init__()
+        self.names = tuple(names)
+        self.register_buffer("shift", shift)
+        self.register_buffer("spread", spread)
+
+    @classmethod
+    def of(cls, train: Trajectories, *, wanted: bool) -> "SeenParameters":
+        """Those that differ between trajectories, or none where they are not `wanted`."""
+        names = [name for name, value in train.parameters.items() if wanted and (value != value[0]).any()]
+        values = stacked(train.row_parameters, names, [len(train.states)])
+        shift = values.mean(0)
+        return cls(names, shift, (values - shift).pow(2).mean(0).sqrt())
+
+    @classmethod
+    def empty(cls, names: Sequence[str]) -> "SeenParameters":
+        """Of the right shapes, for loading."""
+        return cls(names, *torch.ones(2, len(names), dtype=torch.float64).unbind())
+
+    def forward(self, parameters: Mapping[str, Tensor] | None, batch: Sequence[int]) -> Float[Tensor, "*batch P"]:
+        """Standardised values for every row of a batch.
+
+        Raises:
+            InputError: a parameter is missing, or does not fit the batch.
+        """
+        return (stacked(parameters, self.names, batch).to(self.shift.device) - self.shift) / self.spread
+
+
+class ParametricReducer(Reducer):
+    """A reducer that may see parameters: what it is given [..., P] are standardised values, P = 0 where it sees none.
+
+    Attributes:
+        seen: the parameters.
+    """
+
+    seen: SeenParameters
+
+    @abstractmethod
+    def encode_at(self, x: Float[Tensor, "*batch D"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch R"]:
+        """Latent coordinates of states."""
+
+    @abstractmethod
+    def decode_at(self, z: Float[Tensor, "*batch R"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch D"]:
+        """States of latent coordinates."""
+
+    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> Coder:
+        """See `Reducer.bind`.
+
+        Raises:
+            InputError: when called, where a parameter is missing or does not fit.
+        """
+        return _Bound(self, parameters)
+
+    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
+        """See `Reducer.encode`; only where it sees no parameters. `bind` fills them in."""
+        return self.bind().encode(x)
+
+    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
+        """See `Reducer.decode`; only where it sees no parameters. `bind` fills them in."""
+        return self.bind().decode(z)
+
+
+class _Bound:
+    def __init__(self, reducer: ParametricReducer, parameters: Mapping[str, Tensor] | None):
+        self.reducer, self.parameters = reducer, parameters
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.reducer.encode_at(x, self.reducer.seen(self.parameters, x.shape[:-1]))
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.reducer.decode_at(z, self.reducer.seen(self.parameters, z.shape[:-1]))
 
 
 @dataclass(frozen=True)
@@ -87,7 +207,7 @@ class ReducerSpec(Spec, ABC):
         """
 
     @abstractmethod
-    def build(self, **sizes: int) -> Reducer:
+    def build(self, **sizes: Any) -> Reducer:
         """A module with the right shapes and arbitrary weights, for loading."""
 
     def check_data(self, train: Trajectories) -> None:

@@ -4,15 +4,17 @@ With a = U^T (x - mean) / scale the coefficients of Q POD modes,
 
     z = P^T a,      a = p(z),
 
-P a projection to R coordinates and p a polynomial. With P the R leading modes and degree 2 this is the quadratic
-manifold (J. Barnett, C. Farhat, J. Comput. Phys. 464, 111348 (2022); R. Geelen, S. Wright, K. Willcox, Comput. Methods
-Appl. Mech. Eng. 403, 115717 (2023)); here of any degree, with the projection searched for (`dynred.projection`).
-Encoding a decoded latent gives it back. On Kuramoto-Sivashinsky (L = 22, R = 8, 102,656 snapshots, leading modes) the
-held-out nmse is 8e-4, 3e-5, 2e-6, 2e-7, 3e-8 at degrees 2 to 6. It works where K is a graph over R linear coordinates.
+P a projection to R coordinates and p a polynomial (of z and of the system's parameters, where it sees these). With P
+the R leading modes and degree 2 this is the quadratic manifold (J. Barnett, C. Farhat, J. Comput. Phys. 464, 111348
+(2022); R. Geelen, S. Wright, K. Willcox, Comput. Methods Appl. Mech. Eng. 403, 115717 (2023)); here of any degree, with
+the projection searched for (`dynred.projection`). Encoding a decoded latent gives it back. On Kuramoto-Sivashinsky
+(L = 22, R = 8, 102,656 snapshots, leading modes) the held-out nmse is 8e-4, 3e-5, 2e-6, 2e-7, 3e-8 at degrees 2 to 6.
+It works where K is a graph over R linear coordinates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -24,42 +26,50 @@ from dynred.modes import Modes
 from dynred.optimise import Runtime
 from dynred.polynomials import PolynomialMap, PolynomialSpec, largest_degree
 from dynred.projection import best_projection
-from dynred.reducers.base import Reducer, ReducerSpec
+from dynred.reducers.base import ParametricReducer, ReducerSpec, SeenParameters
 from dynred.rng import spawn
 from dynred.trajectories import Trajectories
 
 SEARCH_TERMS = 170  # monomials at most while a projection is searched for: degree 3 for 8 coordinates
 
 
-class PolynomialManifold(Reducer):
+class PolynomialManifold(ParametricReducer):
     """A fitted polynomial manifold, in float64.
 
     Attributes:
         modes: the Q modes.
         projection: P [Q, R]; latent coordinates have unit variance.
-        decoder: the polynomial p, R -> Q.
+        decoder: the polynomial p, R + P -> Q.
     """
 
     projection: Tensor
 
-    def __init__(self, spec: "PolynomialManifoldSpec", modes: Modes, projection: Tensor, decoder: PolynomialMap):
+    def __init__(
+        self,
+        spec: "PolynomialManifoldSpec",
+        modes: Modes,
+        projection: Tensor,
+        decoder: PolynomialMap,
+        seen: SeenParameters,
+    ):
         super().__init__()
-        self.spec, self.modes, self.decoder = spec, modes, decoder
+        self.spec, self.modes, self.decoder, self.seen = spec, modes, decoder, seen
         self.state_dim = modes.basis.shape[0]
         self.latent_space = LatentSpace(lines=spec.latent_dim)
         self.register_buffer("projection", projection)
 
-    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
-        """See `Reducer.encode`."""
+    def encode_at(self, x: Float[Tensor, "*batch D"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch R"]:
+        """See `ParametricReducer.encode_at`; the same for all parameters."""
         return self.modes.coefficients(x) @ self.projection
 
-    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
-        """See `Reducer.decode`."""
-        return self.modes.state(self.decoder(z))
+    def decode_at(self, z: Float[Tensor, "*batch R"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch D"]:
+        """See `ParametricReducer.decode_at`."""
+        return self.modes.state(self.decoder(torch.cat([z, p], -1)))
 
-    def sizes(self) -> Mapping[str, int]:
+    def sizes(self) -> Mapping[str, Any]:
         """See `Reducer.sizes`."""
-        return {"state_dim": self.state_dim, "modes": self.modes.count, "degree": self.decoder.degree}
+        sizes = {"state_dim": self.state_dim, "modes": self.modes.count, "degree": self.decoder.degree}
+        return {**sizes, "parameters": list(self.seen.names)}
 
 
 @dataclass(frozen=True)
@@ -74,12 +84,14 @@ class PolynomialManifoldSpec(ReducerSpec):
             128 dimensions it lowers the relative error from 3e-4 to 2e-12.
         tolerance: fraction of the energy that the Q modes may leave out, in (0, 1). It bounds the nmse from below.
         max_modes: Q at most.
+        parametric: the decoder sees the parameters that differ between training trajectories.
     """
 
     polynomial: PolynomialSpec = field(default_factory=lambda: PolynomialSpec(degree=6, terms=3003))
     starts: int | None = None
     tolerance: float = 1e-10
     max_modes: int = 256
+    parametric: bool = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -101,10 +113,13 @@ class PolynomialManifoldSpec(ReducerSpec):
         self.check_data(train)
         r = self.latent_dim
         modes = Modes.of(train.states.double(), r, scaled=True, tolerance=self.tolerance, limit=self.max_modes)
+        seen = SeenParameters.of(train, wanted=self.parametric)
         known, held = (modes.coefficients(part.states) for part in (train, validation))
         projection = self._projection(known, spawn(rng, "projection"))
-        fits = self.polynomial.fits(*((a @ projection, a) for a in (known, held)))
-        return PolynomialManifold(self, modes, projection, min(fits, key=lambda found: found[0])[1])
+        given = (seen(part.row_parameters, [len(part.states)]) for part in (train, validation))
+        pairs = ((torch.cat([a @ projection, p], -1), a) for a, p in zip((known, held), given, strict=True))
+        decoder = min(self.polynomial.fits(*pairs), key=lambda found: found[0])[1]
+        return PolynomialManifold(self, modes, projection, decoder, seen)
 
     def _projection(self, a: Float[Tensor, "M Q"], rng: torch.Generator) -> Float[Tensor, "Q R"]:
         r = self.latent_dim
@@ -113,8 +128,11 @@ class PolynomialManifoldSpec(ReducerSpec):
         degree = min(self.polynomial.degree, largest_degree(r, SEARCH_TERMS))
         return best_projection(a, r, degree, self.starts, rng)
 
-    def build(self, state_dim: int, modes: int, degree: int) -> PolynomialManifold:  # type: ignore[override] # by name
+    def build(  # type: ignore[override] # its sizes by name
+        self, state_dim: int, modes: int, degree: int, parameters: Sequence[str] = ()
+    ) -> PolynomialManifold:
         """See `ReducerSpec.build`."""
         projection = torch.eye(modes, self.latent_dim, dtype=torch.float64)
-        decoder = PolynomialMap(self.latent_dim, modes, degree)
-        return PolynomialManifold(self, Modes.empty(state_dim, modes), projection, decoder)
+        decoder = PolynomialMap(self.latent_dim + len(parameters), modes, degree)
+        seen = SeenParameters.empty(parameters)
+        return PolynomialManifold(self, Modes.empty(state_dim, modes), projection, decoder, seen)

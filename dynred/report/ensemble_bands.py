@@ -53,6 +53,7 @@ def _members(context: Context) -> np.ndarray:
     assert isinstance(model.dynamics, Ensemble)
     one = context.forecast.truth[context.typical]
     with torch.no_grad():
-        latents = model.dynamics.rollouts(model.encode(one.initial), one.t - one.t[0], one.parameters)[:, 0]
-        states = model.decode(latents).double()
+        z0, t = model.encode(one.initial, one.parameters), one.t - one.t[0]
+        latents = model.dynamics.rollouts(z0, t, one.parameters)[:, 0]
+        states = model.decode(latents, one.parameters).double()
     return context.coordinates(torch.where(latents.isfinite().all(-1, keepdim=True), states, torch.nan))

@@ -7,6 +7,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from dynred.parameters import cut
 from dynred.report.base import MODEL, TRUTH, TYPICAL, Context, Drawing, Figure, blank
 
 POINTS = 20000  # of each cloud; more cannot be told apart
@@ -56,7 +57,9 @@ class LatentPortrait(Figure):
 
 def _encoded(context: Context, states: Tensor) -> np.ndarray:
     with torch.no_grad():
-        z = torch.cat([context.model.encode(part) for part in states.split(16384)]).double().numpy()
+        given, every = context.forecast.truth.row_parameters, torch.arange(len(states))
+        parts = [context.model.encode(states[rows], cut(given, rows)) for rows in every.split(16384)]
+    z = torch.cat(parts).double().numpy()
     angles = context.model.latent_space.angles
     z[:, :angles] = np.remainder(z[:, :angles] + np.pi, 2 * np.pi) - np.pi
     z[~np.isfinite(states.numpy()).all(1)] = np.nan  # a network may map NaN to something else

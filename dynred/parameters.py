@@ -1,0 +1,58 @@
+"""Parameters by name: of each a number for all rows of a batch, or one value per row."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import refuse
+
+
+def as_tensors(parameters: Mapping[str, float | Tensor] | None) -> dict[str, Float[Tensor, "*batch"]]:
+    """The same as tensors, float64."""
+    return {name: torch.as_tensor(value, dtype=torch.float64) for name, value in (parameters or {}).items()}
+
+
+def cut(parameters: Mapping[str, Tensor], index: Tensor | slice) -> dict[str, Tensor]:
+    """The parameters of some rows: values that differ between rows are cut down to them."""
+    return {name: value[index] if value.ndim else value for name, value in parameters.items()}
+
+
+def along_time(parameters: Mapping[str, float | Tensor] | None) -> dict[str, Tensor]:
+    """Values of N trajectories, ready for N trajectories at T times each [N, 1]; numbers stay as they are."""
+    return {name: value[:, None] if value.ndim else value for name, value in as_tensors(parameters).items()}
+
+
+def per_row(parameters: Mapping[str, float | Tensor] | None, batch: Sequence[int]) -> dict[str, Float[Tensor, " M"]]:
+    """One value for each of the M rows of a batch, in their order.
+
+    Raises:
+        InputError: a parameter whose shape does not fit the batch.
+    """
+    return {name: _fitted(name, value, batch).reshape(-1) for name, value in as_tensors(parameters).items()}
+
+
+def stacked(
+    parameters: Mapping[str, float | Tensor] | None, names: Sequence[str], batch: Sequence[int]
+) -> Float[Tensor, "*batch P"]:
+    """The named parameters of every row of a batch, in order.
+
+    Raises:
+        InputError: a parameter is missing, or does not fit the batch.
+    """
+    given = parameters or {}
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise refuse("parameters", f"given for {', '.join(names)}", f"none for {', '.join(missing)}")
+    values = as_tensors({name: given[name] for name in names})
+    columns = [_fitted(name, value, batch) for name, value in values.items()]
+    return torch.stack(columns, -1) if columns else torch.zeros(*batch, 0, dtype=torch.float64)
+
+
+def _fitted(name: str, value: Tensor, batch: Sequence[int]) -> Float[Tensor, "*batch"]:
+    try:
+        return torch.broadcast_to(value, tuple(batch))
+    except RuntimeError as error:
+        expected = f"a number or values of shape {list(batch)}"
+        raise refuse(f"parameter {name}", expected, f"shape {list(value.shape)}") from error
