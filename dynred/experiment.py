@@ -26,6 +26,7 @@ from dynred.evaluate import score
 from dynred.evaluation import Evaluation
 from dynred.files import read_json, write_json
 from dynred.forecast import Forecast, forecast
+from dynred.joint import JointSpec
 from dynred.long_time import long_time
 from dynred.model import Model, load_model
 from dynred.optimise import Runtime
@@ -57,6 +58,7 @@ class ExperimentSpec(Spec):
         data: which trajectories.
         reducer, dynamics: the model.
         partition: with more than one chart, an atlas with a reducer and dynamics in each.
+        joint: refine both together at the end; None leaves it out.
     """
 
     source: str
@@ -68,6 +70,7 @@ class ExperimentSpec(Spec):
     reducer: ReducerSpec = field(default_factory=AutoencoderSpec)
     dynamics: DynamicsSpec = field(default_factory=NeuralODESpec)
     partition: PartitionSpec = field(default_factory=PartitionSpec)
+    joint: JointSpec | None = None
 
     def __post_init__(self):
         integer("latent_dim", self.latent_dim, 1)
@@ -151,6 +154,7 @@ def _compute(spec: ExperimentSpec, source: System | Trajectories, out: Path, run
         reducer=spec.reducer,
         dynamics=spec.dynamics,
         partition=spec.partition,
+        joint=spec.joint,
         threshold=spec.threshold,
         runtime=runtime,
     )

@@ -19,7 +19,8 @@ from dynred.errors import InputError
 from dynred.evaluate import score
 from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast, forecast
-from dynred.model import Model, on_reducer
+from dynred.joint import JointSpec
+from dynred.model import Model, ReducedModel, on_reducer
 from dynred.optimise import Runtime
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
@@ -92,6 +93,7 @@ def reduce(
     reducer: ReducerSpec | None = None,
     dynamics: DynamicsSpec | None = None,
     partition: PartitionSpec | None = None,
+    joint: JointSpec | None = None,
     threshold: float = 0.5,
     runtime: Runtime | None = None,
 ) -> Reduction:
@@ -105,6 +107,7 @@ def reduce(
         reducer: default `AutoencoderSpec(latent_dim)`. Its own `latent_dim` must agree.
         dynamics: default `NeuralODESpec()`.
         partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
+        joint: refine reducer and dynamics together at the end; default: not. Not with several charts.
         threshold: rollout error that counts as lost.
         runtime: device, progress, checkpoints.
 
@@ -123,6 +126,8 @@ def reduce(
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     atlas = AtlasSpec.of(partition, reducer, dynamics) if partition and partition.charts > 1 else None
+    if atlas and joint:
+        raise refuse("joint", "None where there are several charts", f"{atlas.charts} charts")
     seconds: dict[str, float] = {}
     with _timed(seconds, "simulate_s"):
         if isinstance(source, Trajectories):
@@ -144,6 +149,9 @@ def reduce(
             runtime=runtime,
             about=about(system, train, seed),
         )
+        if joint:
+            assert isinstance(model, ReducedModel)
+            model = joint.refine(model, train, validation, rng=generator(seed, "joint"), runtime=runtime)
     with _timed(seconds, "evaluate_s"):
         runtime.progress("evaluate", 0, 1)
         found = forecast(model, test)

@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import json
 import numbers
+import typing
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -74,6 +75,8 @@ class Spec:
     def updated(self, path: str, value: object) -> Self:
         """A copy with the setting at a dotted path replaced, e.g. `spec.updated("training.steps", 1000)`.
 
+        A group of settings that is left out (None) begins with its defaults.
+
         Raises:
             InputError: there is no such setting, or the new value is refused.
         """
@@ -81,10 +84,17 @@ class Spec:
         one_of(f"setting of {type(self).__name__}", name, {f.name for f in dataclasses.fields(self)})
         if rest:
             inner = getattr(self, name)
+            inner = self._default(name) if inner is None else inner
             if not isinstance(inner, Spec):
                 raise refuse(f"setting {path}", f"within a group of settings ({name} is none)", repr(inner))
             value = inner.updated(rest, value)
         return dataclasses.replace(self, **{name: _revive(value)})
+
+    @classmethod
+    def _default(cls, name: str) -> "Spec | None":
+        hints = typing.get_args(typing.get_type_hints(cls)[name])
+        found = [hint for hint in hints if isinstance(hint, type) and issubclass(hint, Spec)]
+        return found[0]() if found else None
 
 
 def _plain(value: object) -> Json:

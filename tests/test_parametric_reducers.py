@@ -92,7 +92,9 @@ def test_a_model_survives_its_file_and_leaves_as_numpy_at_fixed_parameters(data,
     x = unseen.states[:9]
     z = model.encode(x, given)
     assert torch.allclose(torch.as_tensor(functions.encode(x.numpy())).double(), z.double(), atol=1e-5)
-    assert torch.allclose(torch.as_tensor(functions.decode(z.double().numpy())).double(), model.decode(z, given), atol=1e-5)
+    assert torch.allclose(
+        torch.as_tensor(functions.decode(z.double().numpy())).double(), model.decode(z, given), atol=1e-5
+    )
 
 
 def test_a_certificate_takes_each_trajectory_at_its_own_parameters(data, models):

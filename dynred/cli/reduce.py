@@ -41,7 +41,7 @@ def reduce(
     latent: auto takes the latent space that `dynred inspect` recommends.
     out: Folder for the model, its scores and the report; default: runs/ and a name made of the source and the settings.
     seed: Decides every random draw.
-    reducer: autoencoder, pod, or a file with a reducer of your own.
+    reducer: autoencoder, polynomial, pod, irmae, or a file with a reducer of your own.
     dynamics: neural_ode, sindy, quadratic, parametric, stabilised, ensemble, polynomial, linear, fourier, or a file
         with latent dynamics of your own; default: fourier where all coordinates are angles, else neural_ode.
     charts: More than one cut K into overlapping charts, each with coordinates and dynamics of its own.

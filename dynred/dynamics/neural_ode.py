@@ -29,9 +29,8 @@ from dynred.nets import ACTIVATIONS, MLP
 from dynred.optimise import Runtime, TrainingSpec, minimise
 from dynred.polynomials import PolynomialMap, PolynomialSpec, batches
 from dynred.rng import generator, spawn
-from dynred.solvers.explicit import Explicit
+from dynred.shooting import overlapping, shoot
 from dynred.spec import Spec
-from dynred.system import VectorField
 from dynred.trajectories import Trajectories
 
 
@@ -222,33 +221,12 @@ def _refine(
 
 
 def _windows(latents: Trajectories, length: int, model: NeuralODE) -> tuple[Tensor, Tensor]:
-    pieces = latents.windows(length, stride=max(1, length // 2))
-    device = model.units.shift.device
-    return pieces.states.double().reshape(len(pieces), length, -1).to(device), pieces.t.reshape(len(pieces), length).to(
+    found, device = overlapping(latents, length), model.units.shift.device
+    return found.states.reshape(len(found), length, -1).double().to(device), found.t.reshape(len(found), length).to(
         device
     )
 
 
 def _window_loss(model: NeuralODE, z: Float[Tensor, "n L R"], t: Float[Tensor, "n L"], substeps: int) -> Tensor:
-    solver = Explicit(method="rk4", step=1 / substeps)
-    state, losses = z[:, 0], []
-    for j in range(z.shape[1] - 1):
-        state = solver.solve(_Stretched(model, t[:, j], t[:, j + 1]), state, torch.tensor([0.0, 1.0]))[:, -1]
-        gap = model.latent_space.difference(state, z[:, j + 1]) / model.units.spread
-        losses.append(gap.pow(2).mean())
-    return torch.stack(losses).mean()
-
-
-class _Stretched:
-    """A field in a time t from 0 to 1 between two snapshots, whose distance differs from row to row."""
-
-    differentiable = True
-
-    def __init__(self, model: NeuralODE, start: Tensor, end: Tensor):
-        self.model, self.start, self.gap, self.dim = model, start, end - start, model.dim
-
-    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
-        return self.gap[:, None] * self.model.field(self.start + t * self.gap, x)
-
-    def rows(self, index: Tensor | slice) -> VectorField:
-        return _Stretched(self.model, self.start[index], (self.start + self.gap)[index])
+    found = shoot(model, z[:, 0], t, substeps)[:, 1:]
+    return (model.latent_space.difference(found, z[:, 1:]) / model.units.spread).pow(2).mean()
