@@ -4,7 +4,8 @@
     python benchmarks/choices.py --match refined      # the defaults, and alternatives of this name
 
 Reducers are compared by the nmse of validation snapshots, fields by the median valid time of 128 validation
-trajectories, predicted through the first reducer. Choices are made on validation trajectories; test trajectories of
+trajectories, predicted through the first reducer; joint refinement goes on from the first reducer and field, and is
+scored whether it would be kept or not. Choices are made on validation trajectories; test trajectories of
 `dynred reduce` are other ones.
 """
 
@@ -22,16 +23,18 @@ from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.files import write_json
 from dynred.forecast import forecast
+from dynred.joint import JointSpec
 from dynred.metrics.valid_time import ValidTime
 from dynred.model import ReducedModel
 from dynred.optimise import TrainingSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
-from dynred.reducers.base import ReducerSpec
+from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.spec import Spec
 from dynred.system import find_system
+from dynred.trajectories import Trajectories
 
 Settings = TypeVar("Settings", bound=Spec)
 LATENT_DIM = 8
@@ -85,6 +88,30 @@ def fields() -> dict[str, DynamicsSpec]:
     }
 
 
+def joints() -> dict[str, JointSpec]:
+    """Joint refinements of the first reducer and field."""
+    default = JointSpec()
+    longer = dataclasses.replace(default.training, steps=4 * default.training.steps)
+    return {
+        "joint, velocities": default,
+        "joint, decoded velocities too": JointSpec(decoded=0.1),
+        "joint, rollouts of 4 too": JointSpec(rollout=1.0),
+        "joint, velocities, 4 x the steps": JointSpec(training=longer),
+    }
+
+
+def nmse(model: Reducer | ReducedModel, scored: Trajectories) -> float:
+    """Mean squared error of reconstruction over the mean squared deviation."""
+    x = scored.states
+    return float((model.reconstruct(x) - x).pow(2).sum() / (x - x.mean(0)).pow(2).sum())
+
+
+def valid_times(model: ReducedModel, scored: Trajectories) -> dict[str, float]:
+    """Median and mean valid time."""
+    valid = ValidTime()(forecast(model, scored))
+    return {"median_valid_time": float(valid.median()), "mean_valid_time": float(valid.mean())}
+
+
 def matching(alternatives: Mapping[str, Settings], text: str) -> list[tuple[str, Settings]]:
     """The default, and the alternatives with `text` in their names."""
     return [(name, spec) for name, spec in alternatives.items() if name == "default" or text in name]
@@ -116,18 +143,21 @@ def main(arguments: list[str] | None = None) -> None:
         reducer = spec.fit(train, validation, rng=generator(chosen.seed, "reducer"))
         seconds = time.perf_counter() - start
         first = first or reducer
-        error = (reducer.reconstruct(scored.states) - scored.states).pow(2).sum() / (
-            scored.states - scored.states.mean(0)
-        ).pow(2).sum()
-        report("reducer", name, seconds, nmse=float(error))
+        report("reducer", name, seconds, nmse=nmse(reducer, scored))
     assert first is not None
     latents, held = train.map(first.encode), validation.map(first.encode)
+    model = None
     for name, field in matching(fields(), chosen.match):
         start = time.perf_counter()
-        dynamics = field.fit(latents, held, rng=generator(chosen.seed, "dynamics"))
-        seconds = time.perf_counter() - start
-        valid = ValidTime()(forecast(ReducedModel(first, dynamics), scored))
-        report("field", name, seconds, median_valid_time=float(valid.median()), mean_valid_time=float(valid.mean()))
+        found = ReducedModel(first, field.fit(latents, held, rng=generator(chosen.seed, "dynamics")))
+        report("field", name, time.perf_counter() - start, **valid_times(found, scored))
+        model = model or found
+    assert model is not None
+    for name, joint in joints().items():
+        if chosen.match in name:
+            start = time.perf_counter()
+            found = joint.trained(model, train, validation, rng=generator(chosen.seed, "joint"))
+            report("joint", name, time.perf_counter() - start, nmse=nmse(found, scored), **valid_times(found, scored))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class JointSpec(Spec):
         rng: torch.Generator,
         runtime: Runtime | None = None,
     ) -> ReducedModel:
-        """The model refined; where predictions of the validation trajectories are not better, the old weights return.
+        """The model trained on; its old weights return where predictions of validation trajectories are not better.
 
         Args:
             model: of a reducer and a vector field with weights to train.
@@ -79,6 +79,21 @@ class JointSpec(Spec):
         Raises:
             InputError: a model without such weights, trajectories without velocities or shorter than the window.
         """
+        found = self.trained(model, train, validation, rng=rng, runtime=runtime)
+        if prediction_error(found, validation) < prediction_error(model, validation):
+            return found
+        return _Both(model).requires_grad_(False).model(model, found.histories[-1])
+
+    def trained(
+        self,
+        model: ReducedModel,
+        train: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        runtime: Runtime | None = None,
+    ) -> ReducedModel:
+        """The model trained on, better or not; arguments as for `refine`."""
         runtime = runtime or Runtime()
         both, device = _Both(model), runtime.torch_device()
         known, held = (
@@ -95,10 +110,7 @@ class JointSpec(Spec):
             stage="joint",
             runtime=runtime,
         )
-        refined = both.cpu().requires_grad_(False).model(model, history)
-        if not prediction_error(refined, validation) < prediction_error(model, validation):
-            both.load_state_dict(_Both(model).state_dict())
-        return refined
+        return both.cpu().requires_grad_(False).model(model, history)
 
 
 class _Both(nn.Module):

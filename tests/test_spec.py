@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynred.checks import integer, positive
+from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.errors import InputError
 from dynred.latent_space import LatentSpace
 from dynred.reducers.pod import PODSpec
@@ -86,6 +87,13 @@ def test_updating_a_dotted_path_changes_that_setting_only():
     spec = Outer().updated("inner.rate", 2.0)
     assert spec == Outer(inner=Inner(rate=2.0))
     assert Outer().updated("widths", [1, 2]).widths == (1, 2)
+
+
+def test_updating_within_a_group_that_is_left_out_begins_with_its_defaults():
+    spec = NeuralODESpec().updated("refinement.substeps", 2)
+    assert spec == NeuralODESpec(refinement=RefinementSpec(substeps=2))
+    with pytest.raises(InputError, match="setting time_limit.x must be within a group of settings"):
+        NeuralODESpec().updated("training.time_limit.x", 1)
 
 
 @pytest.mark.parametrize(
