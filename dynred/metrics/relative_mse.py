@@ -24,7 +24,7 @@ class RelativeMSE(Metric):
     """
 
     ceiling: float = 10.0
-    title: ClassVar[str] = "mean squared reconstruction error over mean |x|²"
+    title: ClassVar[str] = "mean squared reconstruction error over mean |x|\u2060²"  # joined: no line may begin with ²
     higher_is_better: ClassVar[bool] = False
 
     def __post_init__(self):
