@@ -8,9 +8,9 @@ z = E(x) and g the latent field, all of these should hold:
 The second and third are losses of K. Champion, B. Lusch, J. N. Kutz, S. L. Brunton, PNAS 116, 22445 (2019); the last is
 multiple shooting whose nodes, the encoded snapshots, move with the encoder.
 
-On Kuramoto-Sivashinsky (L = 22, 8 coordinates, default model: nmse 5.2e-7, median and mean valid time 121 and 123.5) it
-gives 4.3e-7, 122, 123.6 in 1,500 steps and 3.0e-7, 125, 124.4 in 6,000, which take eight minutes; decoded velocities and
-rollouts besides give no more. So pipelines leave it out unless asked.
+On Kuramoto-Sivashinsky (L = 22, 8 coordinates, default model: nmse 5.2e-7, median and mean valid time 121 and 123.5)
+it gives 4.3e-7, 122, 123.6 in 1,500 steps and 3.0e-7, 125, 124.4 in 6,000, which take eight minutes; decoded velocities
+and rollouts besides give no more. So pipelines leave it out unless asked.
 """
 
 import copy
