@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import torch
 
+from dynred.atlas import AtlasSpec
 from dynred.certify import certify
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
@@ -104,6 +105,15 @@ def test_a_certificate_takes_each_trajectory_at_its_own_parameters(data, models)
     assert found.over_time.every_max[-1] < 0.05 * size
     with pytest.raises(InputError, match="parameters must be given for mu"):
         certify(models["angle"], data[2].states, rng=generator(0))
+
+
+def test_charts_see_parameters_too_and_hand_over_at_them(data):
+    train, validation, unseen = data
+    chart = AutoencoderSpec(1, width=32, parametric=True, training=dataclasses.replace(STEPS, steps=300))
+    model = AtlasSpec(charts=5, reducer=chart, dynamics=FIELD).fit(train, validation, rng=generator(0))
+    scored = evaluate(model, unseen)  # two turns, through every chart
+    assert scored.reconstruction.nmse < 1e-4
+    assert max(scored.rollout.error.median) < 0.1
 
 
 def test_trajectories_without_the_parameter_are_refused(data):
