@@ -8,6 +8,7 @@ from dynred.modes import Modes
 from dynred.optimise import TrainingSpec
 from dynred.phases import starts
 from dynred.reducers.autoencoder import Autoencoder, AutoencoderSpec
+from dynred.reducers.base import SeenParameters
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.trajectories import Trajectories
@@ -21,9 +22,8 @@ def nmse(reducer, data):
 def test_before_training_it_is_pod(lifted):
     spec = AutoencoderSpec(2)
     modes = Modes.of(lifted.states, 2, scaled=True, tolerance=1e-10)
-    untrained = Autoencoder(
-        spec, modes, *starts(modes.coefficients(lifted.states), None, spec.latent_space, 1)[0], generator(0)
-    )
+    start, back = starts(modes.coefficients(lifted.states), None, spec.latent_space, 1)[0]
+    untrained = Autoencoder(spec, modes, SeenParameters.empty(()), start, back, generator(0))
     pod = PODSpec(2).fit(lifted, lifted, rng=generator(0))
     assert modes.count > 2
     assert torch.allclose(untrained.reconstruct(lifted.states), pod.reconstruct(lifted.states), atol=1e-6)
