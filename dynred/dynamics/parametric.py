@@ -25,7 +25,7 @@ from dynred.dynamics.base import (
 )
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
-from dynred.parameters import stacked
+from dynred.parameters import as_tensors, stacked
 from dynred.system import VectorField
 from dynred.trajectories import Trajectories
 
@@ -56,8 +56,8 @@ class Parametric(VectorFieldDynamics):
         Raises:
             InputError: a parameter is missing.
         """
-        known = [value.shape for name, value in (parameters or {}).items() if name in self.names]
-        batch = torch.broadcast_shapes(*known)
+        known = as_tensors(parameters)
+        batch = torch.broadcast_shapes(*(known[name].shape for name in self.names if name in known))
         return _Bound(self.member.bind(parameters), stacked(parameters, self.names, batch), self.dim)
 
     def sizes(self) -> Mapping[str, Any]:
