@@ -38,7 +38,7 @@ from dynred.rng import generator
 from dynred.scores import Cost
 from dynred.spec import Spec
 from dynred.storage import SUFFIXES, load_trajectories
-from dynred.system import System, find_system
+from dynred.system import KnownSet, System, find_system
 from dynred.trajectories import Trajectories
 
 SCHEMA = 1
@@ -185,15 +185,15 @@ def _publish(
 def certificate(
     model: Model, source: System | Trajectories, test: Trajectories, rng: torch.Generator, samples: int = 10_000
 ) -> Certificate:
-    """The certificate on points of K: drawn where the system can draw them, else the test trajectories.
+    """The certificate on points of K: drawn where the system can draw them, else the test trajectories."""
+    known = _known(source)
+    points = known.sample(samples, rng) if known.sample else test
+    return certify(model, points, rng=rng, known=known, truth=test)
 
-    What is known of K holds at the system's default parameters alone.
-    """
-    default = isinstance(source, System) and source.sample_parameters is None
-    known = source.known if isinstance(source, System) and default else None
-    if known is not None and known.sample is not None:
-        return certify(model, known.sample(samples, rng), rng=rng, known=known, truth=test)
-    return certify(model, test, rng=rng, known=known)
+
+def _known(source: System | Trajectories) -> KnownSet:
+    # What is known of K holds at the default parameters: not where the system draws others.
+    return source.known if isinstance(source, System) and source.sample_parameters is None else KnownSet()
 
 
 def evaluate_run(out: str | Path, *, long: bool = False, runtime: Runtime | None = None) -> Evaluation:
@@ -257,7 +257,7 @@ def certify_run(
     source = spec.open()
     if isinstance(source, System):
         _, _, test = simulate_parts(source, replace(spec.data, train=1, validation=1, test=FOLLOWED), seed, runtime)
-        if source.known.sample is None:
+        if _known(source).sample is None:
             more = -(-samples // int(test.lengths[0]))
             _, _, test = simulate_parts(source, replace(spec.data, train=1, validation=1, test=more), seed, runtime)
     else:

@@ -21,7 +21,7 @@ from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynami
 from dynred.forecast import Forecast
 from dynred.latent_space import LatentSpace
 from dynred.metrics.base import Metric, Reference, Statistic
-from dynred.reducers.base import Reducer, ReducerSpec
+from dynred.reducers.base import Coder, Reducer, ReducerSpec
 from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.solvers.base import Solver
@@ -95,7 +95,8 @@ def check_reducer(spec: ReducerSpec, trajectories: Trajectories | None = None) -
 
     Args:
         spec: settings, with few training steps.
-        trajectories: at least four, with velocities, in more dimensions than `latent_dim`; default: pieces of a curve.
+        trajectories: at least four, with velocities, in more dimensions than `latent_dim`; default: pieces of a curve,
+            with a parameter. The reducer is checked at the parameters of the first.
 
     Raises:
         AssertionError: the broken contract.
@@ -104,22 +105,25 @@ def check_reducer(spec: ReducerSpec, trajectories: Trajectories | None = None) -
     half, r = len(data) // 2, spec.latent_dim
     reducer, again = _twice(claim, lambda: spec.fit(data[:half], data[half:], rng=generator(0, "check")))
     _check_settings(claim, spec, ReducerSpec, reducer.spec)
-    x = data.states[:24].double()
+    at = {name: value[0] for name, value in data.parameters.items()}
+    coder, x = reducer.bind(at), data.states[:24].double()
     given = x.clone()
-    z = reducer.encode(x)
-    back = reducer.decode(z)
+    z = coder.encode(x)
+    back = coder.decode(z)
     claim(z.shape == (len(x), r), "encode must return latents [..., R] with R = latent_dim.")
     claim(reducer.latent_space.dim == r, "the latent space must have latent_dim coordinates.")
     claim(reducer.state_dim == data.dim, "state_dim must be the dimension of the training states.")
-    claim(reducer.encode(x.float()).dtype == z.dtype, "latents must have one dtype, whatever that of the states.")
+    claim(coder.encode(x.float()).dtype == z.dtype, "latents must have one dtype, whatever that of the states.")
     claim(back.shape == x.shape and back.dtype == torch.float64, "decode must return float64 states [..., D].")
     claim(torch.equal(x, given), "encode must leave its input alone.")
     claim(not (z.requires_grad or back.requires_grad), "a fitted reducer must not ask for gradients.")
-    _check_rows(claim, "encode", reducer.encode, x)
-    _check_rows(claim, "decode", reducer.decode, z)
-    _check_pushforward(claim, reducer, data)
-    claim(torch.equal(z, again.encode(x)), "two fits with the same stream must agree bit for bit.")
-    built = _refilled(claim, spec.build(**reducer.sizes()), reducer)
+    _check_rows(claim, "encode", coder.encode, x)
+    _check_rows(claim, "decode", coder.decode, z)
+    _check_pushforward(claim, coder, data)
+    claim(torch.equal(z, again.bind(at).encode(x)), "two fits with the same stream must agree bit for bit.")
+    other = {**at, "a parameter of no system": torch.tensor(1.0)}
+    claim(torch.equal(z, reducer.bind(other).encode(x)), "parameters unknown to the reducer must be left aside.")
+    built = _refilled(claim, spec.build(**reducer.sizes()), reducer).bind(at)
     same = torch.equal(built.encode(x), z) and torch.equal(built.decode(z), back)
     claim(same, "build and load_state_dict must give the same reducer, bit for bit.")
 
@@ -338,11 +342,11 @@ def _check_settings(claim: Claim, spec: Spec, base: type[Spec], stored: Spec) ->
     claim(stored == spec, "what was fitted must keep the settings it was fitted with.")
 
 
-def _check_pushforward(claim: Claim, reducer: Reducer, data: Trajectories) -> None:
+def _check_pushforward(claim: Claim, coder: Coder, data: Trajectories) -> None:
     assert data.velocities is not None
     x, v = data.states[:24].double(), data.velocities[:24].double()
-    exact = torch.func.jvp(reducer.encode, (x,), (v,))[1]
-    slope = _slope(reducer.encode, x, v, 1e-3 * float(x.norm(dim=-1).mean() / v.norm(dim=-1).mean()))
+    exact = torch.func.jvp(coder.encode, (x,), (v,))[1]
+    slope = _slope(coder.encode, x, v, 1e-3 * float(x.norm(dim=-1).mean() / v.norm(dim=-1).mean()))
     claim(_close(exact, slope, 1e-2), "encode's Jacobian-vector product must agree with finite differences.")
 
 
@@ -422,12 +426,14 @@ def _logistic_solution(x0: Float[Tensor, "N D"], a: Float[Tensor, " N"], t: Floa
 
 
 def _curves(dim: int) -> Trajectories:
-    # Eight pieces of one closed curve that bends in every one of `dim` (an even number of) directions.
+    # Eight pieces of one closed curve that bends in every one of `dim` (an even number of) directions, numbered by a
+    # parameter.
     k = torch.arange(1, dim // 2 + 1, dtype=torch.float64)
     t = torch.linspace(0, 1.5, 16, dtype=torch.float64)
     angle = k * (t[:, None] + 0.8 * torch.arange(8)[:, None, None])
     states = torch.cat([torch.cos(angle) / k, torch.sin(angle) / k], -1)
-    return Trajectories.from_stacked(states, t, torch.cat([-torch.sin(angle), torch.cos(angle)], -1))
+    number = {"number": torch.arange(8, dtype=torch.float64)}
+    return Trajectories.from_stacked(states, t, torch.cat([-torch.sin(angle), torch.cos(angle)], -1), parameters=number)
 
 
 def _spirals() -> Trajectories:

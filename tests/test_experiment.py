@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -10,9 +11,9 @@ import torch
 
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, FileFormatError, InputError
-from dynred.experiment import ExperimentSpec, evaluate_run, run, stored_spec
+from dynred.experiment import ExperimentSpec, certificate, evaluate_run, run, stored_spec
 from dynred.files import read_json, read_tensors
-from dynred.model import load_model
+from dynred.model import load_model, on_reducer
 from dynred.pipeline import DataSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
@@ -161,3 +162,15 @@ def test_a_stopped_run_ends_with_the_same_weights_bit_for_bit(tmp_path, number, 
         left, right = getattr(a, part).state_dict(), getattr(b, part).state_dict()
         assert all(torch.equal(left[key], right[key]) for key in left)
     assert {path.name for path in (tmp_path / "stopped").iterdir()} == FILES
+
+
+def test_a_certificate_takes_no_points_of_k_at_other_parameters_than_those_of_the_test(circle):
+    model = on_reducer(PODSpec(1).fit(circle, circle, rng=generator(0)), LinearSpec(), circle, circle, rng=generator(0))
+    system = find_system("stuart_landau")
+    at_default = certificate(model, system, circle, generator(0), samples=500)
+    assert at_default.samples == 500
+    assert at_default.obstruction.lower_bound == pytest.approx(1.0)
+    drawing = dataclasses.replace(system, sample_parameters=lambda n, rng: {"mu": 0.5 + torch.rand(n, generator=rng)})
+    drawn = certificate(model, drawing, circle, generator(0), samples=500)
+    assert drawn.samples == len(circle.states)
+    assert drawn.obstruction.obstructed is None

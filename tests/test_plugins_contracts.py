@@ -49,6 +49,11 @@ def test_reducer(name):
     check_reducer(small(made("dynred.reducers", name, ReducerSpec)))
 
 
+@pytest.mark.parametrize("name", ["autoencoder", "polynomial"])
+def test_reducer_that_sees_parameters(name):
+    check_reducer(small(made("dynred.reducers", name, ReducerSpec).updated("parametric", True)))
+
+
 @pytest.mark.parametrize("name", plugins.names("dynred.dynamics"))
 def test_dynamics(name):
     check_dynamics(small(made("dynred.dynamics", name, DynamicsSpec)), latent_space=SPACES.get(name))
