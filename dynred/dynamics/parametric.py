@@ -3,7 +3,7 @@
 The parameters are taken for latent coordinates that do not move, (z, p)' = (g(z, p), 0), which makes any other dynamics
 parametric; for polynomials this is how S. L. Brunton, J. L. Proctor, J. N. Kutz, PNAS 113, 3932 (2016), treat them. In
 rollouts p is held exactly. The latents must mean the same for all parameters, or vary smoothly with them where the
-reducer sees them too.
+reducer sees them too (`dynred.reducers.base.ParametricReducer`), which is a setting of the reducer.
 """
 
 from collections.abc import Mapping, Sequence
