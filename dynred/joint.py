@@ -117,6 +117,13 @@ class JointSpec(Spec):
         return both.cpu().requires_grad_(False).model(model, history)
 
 
+def check_trainable(name: str, part: nn.Module) -> None:
+    """Refuses a part of a model that has no weights."""
+    if not list(part.parameters()):
+        advice = "Polynomials and modes are fitted exactly and have none."
+        raise refuse(name, "one with weights to train, for joint refinement", type(part).__name__, advice)
+
+
 class _Both(nn.Module):
     """Copies of a model's reducer and field, with weights to train."""
 
@@ -126,10 +133,8 @@ class _Both(nn.Module):
         if not isinstance(dynamics, VectorFieldDynamics):
             raise refuse("dynamics", "given by a vector field to be refined jointly", type(dynamics).__name__)
         self.dynamics = dynamics
-        for name, part in (("reducer", self.reducer), ("dynamics", self.dynamics)):
-            if not list(part.parameters()):
-                advice = "Polynomials are fitted exactly and have none."
-                raise refuse(name, "one with weights to train, for joint refinement", type(part).__name__, advice)
+        check_trainable("reducer", self.reducer)
+        check_trainable("dynamics", self.dynamics)
         self.requires_grad_(True)
 
     def model(self, before: ReducedModel, history: History) -> ReducedModel:

@@ -19,7 +19,7 @@ from dynred.errors import InputError
 from dynred.evaluate import score
 from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast, forecast
-from dynred.joint import JointSpec
+from dynred.joint import JointSpec, check_trainable
 from dynred.model import Model, ReducedModel, on_reducer
 from dynred.optimise import Runtime
 from dynred.reducers.autoencoder import AutoencoderSpec
@@ -138,6 +138,8 @@ def reduce(
     with _timed(seconds, "reducer_s"):
         fit = atlas.fit_atlas if atlas else reducer.fit
         fitted = fit(train, validation, rng=generator(seed, "reducer"), runtime=runtime)
+    if joint:  # before the dynamics are trained for nothing
+        check_trainable("reducer", fitted)
     with _timed(seconds, "dynamics_s"):
         on_it = on_atlas if atlas else on_reducer
         model = on_it(

@@ -82,19 +82,27 @@ class Spec:
         """
         name, _, rest = path.partition(".")
         one_of(f"setting of {type(self).__name__}", name, {f.name for f in dataclasses.fields(self)})
+        group = self._group(name)
         if rest:
             inner = getattr(self, name)
-            inner = self._default(name) if inner is None else inner
+            inner = group() if inner is None and group else inner
             if not isinstance(inner, Spec):
                 raise refuse(f"setting {path}", f"within a group of settings ({name} is none)", repr(inner))
             value = inner.updated(rest, value)
-        return dataclasses.replace(self, **{name: _revive(value)})
+        value = _revive(value)
+        if group and not isinstance(value, group) and value is not getattr(self, name):
+            optional = type(None) in typing.get_args(typing.get_type_hints(type(self))[name])
+            if value is not None or not optional:
+                advice = f"Its settings are {name}.something."
+                raise refuse(f"setting {name}", f"a group of settings, {group.__name__}", repr(value), advice)
+        return dataclasses.replace(self, **{name: value})
 
     @classmethod
-    def _default(cls, name: str) -> "Spec | None":
-        hints = typing.get_args(typing.get_type_hints(cls)[name])
-        found = [hint for hint in hints if isinstance(hint, type) and issubclass(hint, Spec)]
-        return found[0]() if found else None
+    def _group(cls, name: str) -> "type[Spec] | None":
+        """The class of a setting that is a group of settings."""
+        hint = typing.get_type_hints(cls)[name]
+        found = [one for one in (hint, *typing.get_args(hint)) if isinstance(one, type) and issubclass(one, Spec)]
+        return found[0] if found else None
 
 
 def _plain(value: object) -> Json:

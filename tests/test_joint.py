@@ -13,14 +13,16 @@ from dynred.errors import InputError
 from dynred.joint import JointSpec, _Both, _Loss, prediction_error
 from dynred.model import load_model, on_reducer
 from dynred.optimise import TrainingSpec
-from dynred.pipeline import reduce
+from dynred.pipeline import DataSpec, reduce
 from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 
 SHORT = TrainingSpec(steps=60, batch_size=64, validations=3)
 REDUCER = AutoencoderSpec(2, width=16, training=SHORT)
 FIELD = NeuralODESpec(width=16, depth=2, start=None, training=SHORT)
+DATA = DataSpec(train=4, validation=1, test=1, duration=1.0)
 CPU = torch.device("cpu")
 
 
@@ -107,6 +109,8 @@ def test_models_without_weights_and_atlases_are_refused(parts):
         InputError, match="dynamics must be one with weights to train, for joint refinement, got Linear"
     ):
         JointSpec().refine(on_reducer(fitted, LinearSpec(), *parts, rng=generator(0)), *parts, rng=generator(0))
+    with pytest.raises(InputError, match="reducer must be one with weights to train"):  # before dynamics are trained
+        reduce("stuart_landau", 1, data=DATA, reducer=PODSpec(1), joint=JointSpec())
     with pytest.raises(InputError, match="joint must be None where there are several charts, got 2 charts"):
         reduce("stuart_landau", 1, partition=PartitionSpec(2), joint=JointSpec())
     with pytest.raises(InputError, match="velocity must be at least 0, got -1"):

@@ -89,6 +89,16 @@ def test_updating_a_dotted_path_changes_that_setting_only():
     assert Outer().updated("widths", [1, 2]).widths == (1, 2)
 
 
+def test_a_group_of_settings_is_replaced_by_nothing_else():
+    with pytest.raises(InputError, match=r"setting training must be a group of settings, TrainingSpec, got 3\."):
+        NeuralODESpec().updated("training", 3)
+    with pytest.raises(InputError, match="setting refinement must be a group of settings, RefinementSpec, got 'on'"):
+        NeuralODESpec().updated("refinement", "on")
+    with pytest.raises(InputError, match="setting training must be a group of settings, TrainingSpec, got None"):
+        NeuralODESpec().updated("training", None)
+    assert NeuralODESpec().updated("start", None).start is None
+
+
 def test_updating_within_a_group_that_is_left_out_begins_with_its_defaults():
     spec = NeuralODESpec().updated("refinement.substeps", 2)
     assert spec == NeuralODESpec(refinement=RefinementSpec(substeps=2))
