@@ -82,7 +82,8 @@ class Spec:
         """
         name, _, rest = path.partition(".")
         one_of(f"setting of {type(self).__name__}", name, {f.name for f in dataclasses.fields(self)})
-        group = self._group(name)
+        allowed = self._classes(name)
+        group = next((one for one in allowed if issubclass(one, Spec)), None)
         if rest:
             inner = getattr(self, name)
             inner = group() if inner is None and group else inner
@@ -90,19 +91,19 @@ class Spec:
                 raise refuse(f"setting {path}", f"within a group of settings ({name} is none)", repr(inner))
             value = inner.updated(rest, value)
         value = _revive(value)
-        if group and not isinstance(value, group) and value is not getattr(self, name):
-            optional = type(None) in typing.get_args(typing.get_type_hints(type(self))[name])
-            if value is not None or not optional:
-                advice = f"Its settings are {name}.something."
-                raise refuse(f"setting {name}", f"a group of settings, {group.__name__}", repr(value), advice)
+        if group and not isinstance(value, allowed):
+            advice = f"Its settings are {name}.something."
+            raise refuse(f"setting {name}", f"a group of settings, {group.__name__}", repr(value), advice)
         return dataclasses.replace(self, **{name: value})
 
     @classmethod
-    def _group(cls, name: str) -> "type[Spec] | None":
-        """The class of a setting that is a group of settings."""
-        hint = typing.get_type_hints(cls)[name]
-        found = [one for one in (hint, *typing.get_args(hint)) if isinstance(one, type) and issubclass(one, Spec)]
-        return found[0] if found else None
+    def _classes(cls, name: str) -> tuple[type, ...]:
+        """The classes that a setting is declared to be of; none where its annotation cannot be read."""
+        try:
+            hint = typing.get_type_hints(cls)[name]
+        except NameError:  # of a name that a user's file imports for type checkers alone
+            return ()
+        return tuple(one for one in (hint, *typing.get_args(hint)) if isinstance(one, type))
 
 
 def _plain(value: object) -> Json:
