@@ -95,7 +95,9 @@ def joints() -> dict[str, JointSpec]:
     return {
         "joint, velocities": default,
         "joint, decoded velocities too": JointSpec(decoded=0.1),
-        "joint, rollouts of 4 too": JointSpec(rollout=1.0),
+        "joint, rollouts of 4 too": JointSpec(
+            rollout=1.0, training=dataclasses.replace(default.training, batch_size=256)
+        ),
         "joint, velocities, 4 x the steps": JointSpec(training=longer),
     }
 

@@ -118,12 +118,12 @@ class AtlasModel(Model):
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Whether to hand over is asked after steps in which states move by one layer at most."""
         step = float(self.atlas.partition.step)
-        times, at = refined(t.double(), step)
+        (times, at), given = refined(t.double(), step), as_tensors(parameters)
         z = z0.double()
         out = torch.full((len(z), len(t), self.latent_space.dim), torch.nan, dtype=torch.float64)
         out[:, 0] = z
         for first, last in pairwise(_cuts(times, AHEAD * step)):
-            path = self._followed(z, times[first : last + 1], as_tensors(parameters))
+            path = self._followed(z, times[first : last + 1], given)
             within = (at > first) & (at <= last)
             out[:, within] = path[:, at[within] - first]
             z = path[:, -1]
