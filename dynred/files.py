@@ -1,88 +1,247 @@
-"""Writing files so that a reader never sees half of one, and reading tensors without unpickling anything."""
+"""Writing files so that a reader never sees half of one and nothing is replaced that dynred did not write; reading them
+without unpickling anything, and knowing when one was changed."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
-from dynred.errors import FileFormatError
+from dynred.checks import refuse
+from dynred.errors import FileFormatError, InputError
+
+PREFIX = ".dynred-"  # of the folders in which files are written before they are moved into place
+LONGEST_NAME = 255  # bytes of one name on every file system in use
+LARGEST_JSON = 2**26  # bytes; the largest that dynred writes, of a model with 20,000 components, has 2 MB
+CHECKSUM = "sha256"
+
+# -- where something may be written -----------------------------------------------------------------------------------
+
+
+def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] | None = None) -> Path:
+    """The path, if something can be written there and nothing of the user's would be lost.
+
+    Cheap: called before anything is computed.
+
+    Args:
+        argument: what the path is called, for messages.
+        path: of a file or a folder, which may exist or not; missing parents may be made.
+        ours: whether what is there already is of the kind that would be written, and dynred's; None: nothing may be.
+
+    Raises:
+        InputError: an impossible name, a parent that is a file or cannot be written to, something of another kind.
+    """
+    text = str(path)
+    if not text or "\0" in text:
+        raise refuse(argument, "a path", repr(text))
+    path = Path(path)
+    if long := next((part for part in path.parts if len(os.fsencode(part)) > LONGEST_NAME), None):
+        raise refuse(argument, f"a path of names of at most {LONGEST_NAME} bytes", f"one of {len(os.fsencode(long))}")
+    try:
+        there = os.path.lexists(path)
+        parent = next(one for one in path.absolute().parents if os.path.lexists(one))
+        if not parent.is_dir():
+            raise refuse(argument, "in a folder", f"{path}, but {parent} is a file")
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent):
+            pass
+        if there and not (path.is_file() or path.is_dir()):
+            raise refuse(argument, "a file or a folder", f"{path}, which is neither")
+        if there and not (ours is not None and ours(path)):
+            kind = "folder" if path.is_dir() else "file"
+            raise refuse(
+                argument, "a new path", f"the {kind} {path}, which dynred did not write", "Nothing was changed."
+            )
+    except OSError as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise refuse(argument, "a path that can be written to", f"{path}: {error.strerror or error}") from error
+    return path
 
 
 @contextlib.contextmanager
-def moved_into_place(path: str | Path) -> Iterator[Path]:
+def moved_into_place(path: str | Path, ours: Callable[[Path], bool] | None = None) -> Iterator[Path]:
     """Gives a temporary path beside `path`; what was written there (a file or a folder) replaces `path` on success.
 
     On an error the temporary is removed and `path` stays as it was. Missing parent folders are made.
+
+    Args:
+        path: where it will be.
+        ours: as for `check_target`.
+
+    Raises:
+        InputError: as `check_target`.
     """
-    path = Path(path)
+    path = check_target("path", path, ours)
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=path.parent))
     try:
         yield folder / path.name
         if path.is_dir():
             # os.replace cannot replace a folder that is not empty; the old one steps aside first.
-            os.replace(path, folder / f"{path.name}.old")
+            os.replace(path, folder / "replaced")
         os.replace(folder / path.name, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Writes UTF-8 text, moved into place."""
-    with moved_into_place(path) as temporary:
+# -- text and JSON ----------------------------------------------------------------------------------------------------
+
+
+def write_text(path: str | Path, text: str, ours: Callable[[Path], bool] | None = None) -> None:
+    """Writes UTF-8 text, moved into place; `ours` as for `check_target`."""
+    with moved_into_place(path, ours) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: str | Path, data: object) -> None:
-    """Writes JSON with two spaces of indent, moved into place. Non-finite numbers are refused: write None instead."""
-    write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
+def write_json(path: str | Path, data: Mapping[str, Any], ours: Callable[[Path], bool] | None = None) -> None:
+    """Writes a JSON object with two spaces of indent and its checksum as last entry, moved into place.
+
+    Non-finite numbers are refused: write None instead. `ours` as for `check_target`; default: an object that has a
+    checksum, right or wrong.
+    """
+    marked = {**data, CHECKSUM: checksum(data)}
+    write_text(path, json.dumps(marked, indent=2, allow_nan=False) + "\n", ours or is_json)
 
 
-def read_json(path: str | Path) -> Any:
-    """The content of a JSON file.
+def read_json(path: str | Path) -> dict[str, Any]:
+    """The JSON object in a file, without its checksum.
 
     Raises:
-        FileFormatError: missing, or not JSON.
+        FileFormatError: missing, unreadable, no JSON object, or changed since dynred wrote it.
+    """
+    data = parse_json(read_bytes(path, LARGEST_JSON), str(path))
+    if not isinstance(data, dict):
+        raise FileFormatError(f"{path} must hold a JSON object, got a {type(data).__name__}.")
+    given = data.pop(CHECKSUM, None)  # files of earlier versions have none
+    if given is not None and given != checksum(data):
+        raise FileFormatError(
+            f"{path} was changed or damaged after dynred wrote it: its checksum is not that of its content."
+        )
+    return data
+
+
+def parse_json(text: bytes | str, name: str) -> Any:
+    """The data that JSON text stands for; numbers in it are finite.
+
+    Raises:
+        FileFormatError: not JSON, nested too deeply, or with a number that is not finite; says it of `name`.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise FileFormatError(f"{path} does not exist.") from error
-    except ValueError as error:
-        raise FileFormatError(f"{path} is not valid JSON: {error}.") from error
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        what = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise FileFormatError(f"{name} is not valid JSON: {what}.") from error
+
+
+def read_bytes(path: str | Path, most: int) -> bytes:
+    """The content of a regular file of at most so many bytes.
+
+    Raises:
+        FileFormatError: missing, no regular file, too large, or unreadable.
+    """
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise FileFormatError(f"{path} does not exist.")
+        if not path.is_file():
+            raise FileFormatError(f"{path} is no file.")
+        if path.stat().st_size > most:
+            raise FileFormatError(f"{path} must have at most {most} bytes, got {path.stat().st_size}.")
+        return path.read_bytes()
+    except FileFormatError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: NUL in a path
+        raise FileFormatError(f"{path} cannot be read: {error}.") from error
+
+
+def is_json(path: Path) -> bool:
+    """Whether a file is a JSON object that dynred wrote."""
+    try:
+        data = parse_json(read_bytes(path, LARGEST_JSON), str(path))
+    except FileFormatError:
+        return False
+    return isinstance(data, dict) and CHECKSUM in data
+
+
+def checksum(data: Mapping[str, Any]) -> str:
+    """SHA-256 of plain JSON data, whatever its order."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+# -- tensors ----------------------------------------------------------------------------------------------------------
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Writes tensors and JSON metadata as one safetensors file, moved into place."""
+    """Writes tensors and JSON metadata, with a checksum of both, as one safetensors file, moved into place."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    header = {"dynred": json.dumps(metadata, allow_nan=False)}
-    with moved_into_place(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(plain, metadata=header))
+    text = json.dumps(metadata, allow_nan=False)
+    header = {"dynred": text, CHECKSUM: _tensor_checksum(plain, text)}
+    content = safetensors.torch.save(plain, metadata=header)
+    with moved_into_place(path, is_tensors) as temporary:
+        temporary.write_bytes(content)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a file that `write_tensors` wrote.
 
     Raises:
-        FileFormatError: missing, truncated, not safetensors, or written by something else.
+        FileFormatError: missing, truncated, not safetensors, written by something else, or changed since.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileFormatError(f"{path} does not exist.")
+    header = _header(path)
+    if "dynred" not in header:
+        raise FileFormatError(f"{path} was not written by dynred: its metadata has no entry `dynred`.")
+    metadata = parse_json(header["dynred"], f"The metadata of {path}")
+    if not isinstance(metadata, dict):
+        raise FileFormatError(f"{path} was not written by dynred: its metadata is no object.")
     try:
         with safetensors.safe_open(path, framework="pt") as opened:
-            header = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
     except Exception as error:
         raise FileFormatError(f"{path} is truncated or not a safetensors file: {error}.") from error
-    if "dynred" not in header:
-        raise FileFormatError(f"{path} was not written by dynred: its metadata has no entry `dynred`.")
-    return tensors, json.loads(header["dynred"])
+    if CHECKSUM in header and header[CHECKSUM] != _tensor_checksum(tensors, header["dynred"]):
+        raise FileFormatError(
+            f"{path} was changed or damaged after dynred wrote it: its checksum is not that of its content."
+        )
+    return tensors, metadata
+
+
+def is_tensors(path: Path) -> bool:
+    """Whether a file is one that `write_tensors` wrote."""
+    try:
+        return "dynred" in _header(path)
+    except FileFormatError:
+        return False
+
+
+def _header(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        raise FileFormatError(f"{path} is no file." if path.exists() else f"{path} does not exist.")
+    try:
+        with safetensors.safe_open(path, framework="pt") as opened:
+            return opened.metadata() or {}
+    except Exception as error:
+        raise FileFormatError(f"{path} is truncated or not a safetensors file: {error}.") from error
+
+
+def _tensor_checksum(tensors: Mapping[str, Tensor], text: str) -> str:
+    content = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        content.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        content.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return content.hexdigest()

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors rng checks files modes numpy_model export",
+    "errors rng checks files locks modes numpy_model export",
     "spec plugins bootstrap parameters righthand jacobian spectral nets optimise latent_space polynomials",
     "system trajectories phases direct projection derivatives",
     "storage stored velocities catalogue solvers exponential observe obstruction",
@@ -30,7 +30,9 @@ WITHIN = {  # who may import whom of the same layer
     ("export", "checks"),
     ("export", "numpy_model"),
     ("numpy_model", "errors"),
+    ("files", "checks"),
     ("files", "errors"),
+    ("locks", "checks"),
     ("latent_space", "spec"),
     ("optimise", "nets"),
     ("optimise", "spec"),
@@ -58,6 +60,7 @@ HOMES = {
     "xarray": {"storage.py"},
     "zarr": {"storage.py", "stored.py"},
     "safetensors": {"files.py"},
+    "filelock": {"locks.py"},
     "matplotlib": {"report"},
     "jinja2": {"report"},
     "skdim": {"geometry"},
