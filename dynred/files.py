@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import refuse
-from dynred.errors import FileFormatError, InputError
+from dynred.errors import FileFormatError
 
 PREFIX = ".dynred-"  # of the folders in which files are written before they are moved into place
 LONGEST_NAME = 255  # bytes of one name on every file system in use
@@ -243,5 +243,5 @@ def _tensor_checksum(tensors: Mapping[str, Tensor], text: str) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         content.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        content.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        content.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return content.hexdigest()
