@@ -29,3 +29,7 @@ class FileFormatError(DynredError, OSError):
 
 class MissingExtraError(DynredError, ImportError):
     """An optional dependency that is not installed; the message holds the command that brings it."""
+
+
+class DynredWarning(UserWarning):
+    """Something that a user should know of a result that is given all the same."""

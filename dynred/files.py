@@ -2,15 +2,18 @@
 without unpickling anything, and knowing when one was changed."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import safetensors
 import safetensors.torch
 import torch
@@ -23,6 +26,7 @@ PREFIX = ".dynred-"  # of the folders in which files are written before they are
 LONGEST_NAME = 255  # bytes of one name on every file system in use
 LARGEST_JSON = 2**26  # bytes; the largest that dynred writes, of a model with 20,000 components, has 2 MB
 CHECKSUM = "sha256"
+GENERATOR = b'<meta name="generator" content="dynred">'  # in the head of every page
 
 # -- where something may be written -----------------------------------------------------------------------------------
 
@@ -51,8 +55,8 @@ def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] |
         parent = next(one for one in path.absolute().parents if os.path.lexists(one))
         if not parent.is_dir():
             raise refuse(argument, "in a folder", f"{path}, but {parent} is a file")
-        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent):
-            pass
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise refuse(argument, "in a folder that can be written to", f"{path} in {parent}")
         if there and not (path.is_file() or path.is_dir()):
             raise refuse(argument, "a file or a folder", f"{path}, which is neither")
         if there and not (ours is not None and ours(path)):
@@ -82,7 +86,8 @@ def moved_into_place(path: str | Path, ours: Callable[[Path], bool] | None = Non
     """
     path = check_target("path", path, ours)
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=path.parent))
+    _sweep(path.parent)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_mine()}{os.getpid()}-", dir=path.parent))
     try:
         yield folder / path.name
         if path.is_dir():
@@ -91,6 +96,18 @@ def moved_into_place(path: str | Path, ours: Callable[[Path], bool] | None = Non
         os.replace(folder / path.name, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mine() -> str:
+    return f"{PREFIX}{platform.node()}-"
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what processes of this machine that were killed left of files they were writing."""
+    for left in folder.glob(f"{glob.escape(_mine())}*"):
+        pid = left.name.removeprefix(_mine()).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 # -- text and JSON ----------------------------------------------------------------------------------------------------
@@ -180,6 +197,18 @@ def checksum(data: Mapping[str, Any]) -> str:
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
+
+
+# -- pages ------------------------------------------------------------------------------------------------------------
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is an HTML page that dynred wrote."""
+    try:
+        with path.open("rb") as opened:
+            return GENERATOR in opened.read(1000)
+    except OSError:
+        return False
 
 
 # -- tensors ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from dynred.errors import DivergenceError, InputError
 from dynred.model import Model, ReducedModel
 from dynred.optimise import Progress, silent
 from dynred.parameters import as_tensors
+from dynred.plugins import only
 from dynred.simulate import choose_solver, simulate
 from dynred.solvers.base import Solver
 from dynred.system import Parameters, System, VectorField, find_system
@@ -142,7 +143,8 @@ def _latent(
 
 def _states(model: Model, rng: torch.Generator, n: int, parameters: Parameters | None) -> Float[Tensor, "n D"]:
     try:
-        system = find_system(str(model.about.get("system", "")), **model.about.get("arguments", {}))
+        with only(()):  # the name is a file's
+            system = find_system(str(model.about.get("system", "")), **model.about.get("arguments", {}))
     except InputError as error:
         advice = f"The catalogue has no system of that name: {error}"
         raise refuse("initial", "states on K", "None", advice) from error

@@ -7,8 +7,8 @@ import contextlib
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,16 +21,28 @@ from dynred.checks import finite, increasing, refuse
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
 from dynred.errors import FileFormatError, InputError
 from dynred.export import as_numpy, exported
-from dynred.files import moved_into_place, read_tensors, write_tensors
+from dynred.files import (
+    check_target,
+    is_json,
+    is_tensors,
+    moved_into_place,
+    read_json,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
 from dynred.latent_space import LatentSpace
 from dynred.nets import parameter_count
 from dynred.numpy_model import NumpyModel
 from dynred.optimise import History, Runtime
 from dynred.parameters import along_time, as_tensors, cut, per_row
+from dynred.plugins import code_in, load_code, reopen
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.trajectories import Trajectories, pieces
+from dynred.trust import Code
 
 SCHEMA = 1
+EXPORTED = "manifest.json"  # of a folder of exported programs
 OLDER_KINDS = {"reduced_model": "dynred.model:ReducedModel"}
 
 
@@ -182,12 +194,15 @@ class Model(ABC):
     def export(self, path: str | Path, parameters: Mapping[str, float] | None = None) -> None:
         """Writes a folder of `torch.export` programs: encode.pt2 (x [N, D]), decode.pt2 (z [N, R]) and, where the
         dynamics are a vector field, rhs.pt2 (t, z [N, R]); all arguments float64. `torch.export.load` reads them, here
-        or without dynred. Arguments and errors as for `to_numpy`."""
+        or without dynred. manifest.json lists them: a folder that holds anything else is not replaced. Arguments and
+        errors as for `to_numpy`."""
+        check_target("path", path, _is_export)
         programs = self._programs(parameters)
-        with moved_into_place(path) as folder:
+        with moved_into_place(path, _is_export) as folder:
             folder.mkdir()
             for name, program in programs.items():
                 torch.export.save(program, folder / f"{name}.pt2")
+            write_json(folder / EXPORTED, {"schema": SCHEMA, "files": [f"{name}.pt2" for name in programs]})
 
     def _programs(self, parameters: Mapping[str, float] | None) -> dict[str, ExportedProgram]:
         parts = [part if isinstance(part, list | tuple) else [part] for part in vars(self).values()]
@@ -205,9 +220,16 @@ class Model(ABC):
 
     def save(self, path: str | Path) -> None:
         """Writes the whole model as one safetensors file: weights, and all settings as JSON in its metadata."""
+        check_target("path", path, is_tensors)
         tensors, metadata = self.parts()
         kind = f"{type(self).__module__}:{type(self).__qualname__}"
-        write_tensors(path, tensors, {**metadata, "kind": kind, "schema": SCHEMA, "about": dict(self.about)})
+        code = [one.to_dict() for one in code_in(metadata)]
+        about = dict(self.about)
+        write_tensors(path, tensors, {**metadata, "kind": kind, "schema": SCHEMA, "about": about, "code": code})
+
+    def described(self, **facts: Any) -> Self:
+        """The same model, which knows more of where it comes from: `facts` are added to `about`."""
+        return replace(self, about={**self.about, **facts})  # type: ignore[type-var] # every model is a dataclass
 
     @abstractmethod
     def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -347,13 +369,19 @@ def on_reducer(
     return ReducedModel(reducer, fitted, about or {})
 
 
-def load_model(path: str | Path) -> Model:
+def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:
     """The model that `Model.save` wrote, of the class that wrote it; a run folder stands for its `model.safetensors`.
 
-    Reading never imports a module outside dynred: a class of the user's own must have been imported before.
+    Reading never imports a module outside dynred in silence: reducers and dynamics of the user's own must have been
+    imported before, used in a run before, or be named here.
+
+    Args:
+        path: of the model or the run folder.
+        plugins: files of reducers and dynamics that may be imported.
 
     Raises:
         FileFormatError: missing, truncated, of another kind, of a newer schema, or weights that do not fit.
+        InputError: code of the model's own that is gone, was changed, or may not be imported.
     """
     path = Path(path)
     path = path / "model.safetensors" if path.is_dir() else path
@@ -365,6 +393,8 @@ def load_model(path: str | Path) -> Model:
         raise FileFormatError(
             f"{path} must be of schema {SCHEMA} or older, got {meta.get('schema')}. Install a newer dynred to read it."
         )
+    for code in meta.get("code", []):
+        load_code(reopen(Code.from_dict(code), f"the model in {path}", plugins=plugins))
     try:
         return cls.from_parts(tensors, meta, meta["about"])
     except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
@@ -388,6 +418,14 @@ def _with_parameters(
     for part in pieces(rows, width):
         yield part, cut(given, slice(start, start + len(part)))
         start += len(part)
+
+
+def _is_export(path: Path) -> bool:
+    """Whether all that a folder holds was exported there, or it is empty."""
+    if not path.is_dir():
+        return False
+    there = {one.name for one in path.iterdir()}
+    return not there or (is_json(path / EXPORTED) and there <= {EXPORTED, *read_json(path / EXPORTED)["files"]})
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -86,12 +86,15 @@ class Runtime:
         progress: receives reports of long work.
         checkpoints: folder for checkpoints; None keeps none. Work that finds its checkpoint there goes on from it.
         checkpoint_seconds: time between two checkpoints, in seconds.
+        identity: names everything that decides the result of the work, as a digest; a checkpoint of other work is
+            refused. Empty where nobody says.
     """
 
     device: str = "auto"
     progress: Progress = silent
     checkpoints: Path | None = None
     checkpoint_seconds: float = 15.0
+    identity: str = ""
 
     def __post_init__(self):
         one_of("device", self.device.partition(":")[0], ("auto", "cpu", "cuda"))
@@ -157,7 +160,7 @@ def minimise(
         FileFormatError: the checkpoint belongs to other settings.
     """
     runtime = runtime or Runtime()
-    training = _Training(module, spec, rng, stage)
+    training = _Training(module, spec, rng, stage, runtime.identity)
     path = runtime.checkpoints / f"{stage}.safetensors" if runtime.checkpoints else None
     if path is not None and path.exists():
         training.restore(path)
@@ -200,8 +203,8 @@ def _interrupt_after_step() -> Iterator[Callable[[], bool]]:
 class _Training:
     """The state of one training: everything that a checkpoint must hold."""
 
-    def __init__(self, module: nn.Module, spec: TrainingSpec, rng: torch.Generator, stage: str):
-        self.module, self.spec, self.rng = module, spec, rng
+    def __init__(self, module: nn.Module, spec: TrainingSpec, rng: torch.Generator, stage: str, identity: str):
+        self.module, self.spec, self.rng, self.identity = module, spec, rng, identity
         self.optimisers = _optimisers(module, spec)
         self.schedules = [
             torch.optim.lr_scheduler.OneCycleLR(
@@ -305,6 +308,7 @@ class _Training:
         finite = self.best_loss if self.best else None
         return {
             "kind": "checkpoint",
+            "identity": self.identity,
             "spec": self.spec.to_dict(),
             "done": self.done,
             "spent": self.spent,
@@ -318,11 +322,13 @@ class _Training:
         """Goes back to a checkpoint.
 
         Raises:
-            FileFormatError: unreadable, or written under other settings.
+            FileFormatError: unreadable, or of other settings, another seed or another source.
         """
         tensors, meta = read_tensors(path)
-        if meta.get("kind") != "checkpoint" or meta["spec"] != self.spec.to_dict():
-            raise FileFormatError(f"{path} is a checkpoint of other settings. Start over in another folder.")
+        ours = {"kind": "checkpoint", "identity": self.identity, "spec": self.spec.to_dict()}
+        if any(meta.get(name) != value for name, value in ours.items()):
+            advice = "Start over in another folder, or with --overwrite."
+            raise FileFormatError(f"{path} is a checkpoint of other settings, another seed or another source. {advice}")
         self.module.load_state_dict(_part(tensors, "module."))
         self.best = _part(tensors, "best.")
         self.best_loss = meta["best_loss"] if self.best else float("inf")

@@ -1,5 +1,6 @@
 """Trajectories: snapshots of many runs, of any lengths and sampling times, in one flat array."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -177,6 +178,16 @@ class Trajectories:
             velocities=None if self.velocities is None else self.velocities[rows],
             parameters={k: v[owners] for k, v in self.parameters.items()},
         )
+
+    def digest(self) -> str:
+        """SHA-256 of all values; attributes do not count."""
+        parts = {"states": self.states, "t": self.t, "lengths": self.lengths, "velocities": self.velocities}
+        content = hashlib.sha256()
+        for name, value in sorted({**parts, **self.parameters}.items()):
+            if value is not None:
+                content.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+                content.update(value.detach().cpu().contiguous().numpy().data)
+        return content.hexdigest()
 
     def stacked(self) -> Float[Tensor, "N T D"]:
         """States [N, T, D] where all trajectories share one time grid.

@@ -9,11 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors rng checks files locks modes numpy_model export",
+    "errors rng checks files locks trust modes numpy_model export",
     "spec plugins bootstrap parameters righthand jacobian spectral nets optimise latent_space polynomials",
     "system trajectories phases direct projection derivatives",
-    "storage stored velocities catalogue solvers exponential observe obstruction",
-    "events",
+    "run_folder storage stored velocities catalogue solvers exponential observe obstruction",
+    "events source",
     "integrate shooting",
     "stream",
     "simulate geometry reducers dynamics",
@@ -33,6 +33,7 @@ WITHIN = {  # who may import whom of the same layer
     ("files", "checks"),
     ("files", "errors"),
     ("locks", "checks"),
+    ("trust", "errors"),
     ("latent_space", "spec"),
     ("optimise", "nets"),
     ("optimise", "spec"),
@@ -61,6 +62,7 @@ HOMES = {
     "zarr": {"storage.py", "stored.py"},
     "safetensors": {"files.py"},
     "filelock": {"locks.py"},
+    "platformdirs": {"trust.py"},
     "matplotlib": {"report"},
     "jinja2": {"report"},
     "skdim": {"geometry"},

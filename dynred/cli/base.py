@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -37,6 +38,15 @@ Parameters = Annotated[
 Arguments = Annotated[
     list[str] | None,
     Parameter(name="--with", negative="", help="A structural choice of the system, e.g. length=44; repeatable."),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    Parameter(
+        name="--plugin", negative="", help="A file of your own, of a system or a plug-in, that may run; repeatable."
+    ),
+]
+Trust = Annotated[
+    bool, Parameter(name="--trust", negative="", help="Run whatever code the run names, unread. Anything may happen.")
 ]
 
 

@@ -2,10 +2,19 @@
 
 from pathlib import Path
 
-from dynred.cli.base import AsJson, show, stderr, working
+from dynred.cli.base import AsJson, Plugins, Trust, show, stderr, working
 
 
-def certify(run: Path, /, *, samples: int = 100_000, seed: int = 1, as_json: AsJson = False) -> None:
+def certify(
+    run: Path,
+    /,
+    *,
+    samples: int = 100_000,
+    seed: int = 1,
+    plugin: Plugins = None,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> None:
     """Certify the model of a run folder on a dense, fresh sample of K, beside what topology makes unavoidable.
 
     Parameters
@@ -17,7 +26,7 @@ def certify(run: Path, /, *, samples: int = 100_000, seed: int = 1, as_json: AsJ
     from dynred.experiment import certify_run
 
     with working() as runtime:
-        found = certify_run(run, samples=samples, seed=seed, runtime=runtime)
+        found = certify_run(run, samples=samples, seed=seed, runtime=runtime, plugins=plugin or [], trust=trust)
     several = len(found.parts) > 1
     heads = ("", "K", *(f"component {i + 1}" for i in range(len(found.parts)) if several))
     show(f"{found.system}: errors on K, in state units", heads, found.rows(), found.to_dict(), as_json)

@@ -1,11 +1,11 @@
 """`dynred evaluate`: score run folders again, side by side."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from dynred.cli.base import AsJson, show_comparison, show_evaluation, stderr, working
+from dynred.cli.base import AsJson, Plugins, Trust, show_comparison, show_evaluation, stderr, working
 
 
 def evaluate(
@@ -14,6 +14,8 @@ def evaluate(
     *,
     long: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
+    plugin: Plugins = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Score the models of run folders again and renew their reports; several are compared on the first one's test.
@@ -24,16 +26,21 @@ def evaluate(
     long: Also roll out for 10,000 time units and compute Lyapunov exponents of both models; may take half an hour.
     device: auto, cpu or cuda.
     """
-    from dynred.experiment import evaluate_run, stored_spec
-    from dynred.runs import compare_runs, why_not
+    from dynred.errors import InputError
+    from dynred.experiment import evaluate_run
+    from dynred.runs import compare_runs
 
+    permitted: dict[str, Any] = {"plugins": plugin or [], "trust": trust}
     with working(device) as runtime:
-        found = [evaluate_run(out, long=long, runtime=runtime) for out in runs]
+        found = [evaluate_run(out, long=long, runtime=runtime, **permitted) for out in runs]
         if len(runs) == 1:
             show_evaluation(found[0], as_json)
             return
-        reason = why_not([stored_spec(out) for out in runs])
-        comparison = None if reason else compare_runs(runs, runtime=runtime)
+        reason, comparison = "", None
+        try:
+            comparison = compare_runs(runs, runtime=runtime, **permitted)
+        except InputError as error:
+            reason = str(error)
     if reason:
-        stderr.print(f"Not compared trajectory by trajectory: {reason}.", markup=False, highlight=False)
+        stderr.print(f"Not compared trajectory by trajectory: {reason}", markup=False, highlight=False)
     show_comparison(comparison, found, as_json)

@@ -39,11 +39,14 @@ def inspect(
     n: Number of trajectories to simulate.
     seed: Decides initial states and sub-samples.
     """
+    from dynred.files import check_target, is_page
     from dynred.geometry.inspection import inspect as inspect_data
     from dynred.rng import generator
 
-    if out is not None and out.suffix != ".html":
-        raise InputError(f"out must be a file ending in .html, got {out}.")
+    if out is not None:
+        if out.suffix != ".html":
+            raise InputError(f"out must be a file ending in .html, got {out}.")
+        check_target("out", out, is_page)
     with working() as runtime:
         data = _data(source, n, seed, pairs(with_ or []), pairs(set_ or []), runtime.progress)
         found = inspect_data(data, rng=generator(seed, "inspect"), latent_dim=latent_dim, progress=runtime.progress)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dynred.cli.base import Arguments, AsJson, Parameters, pairs, show, working
+from dynred.cli.base import Arguments, AsJson, Parameters, Plugins, Trust, pairs, show, working
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def lyapunov(
     seed: int = 0,
     with_: Arguments = None,
     set_: Parameters = None,
+    plugin: Plugins = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Compute Lyapunov exponents and the Kaplan-Yorke dimension of a system, or of the model of a run.
@@ -50,7 +52,8 @@ def lyapunov(
     if Path(source).is_dir():
         if with_:
             raise InputError("--with must be left out for a run, which knows its system, got it.")
-        name, followed, initial = _run(Path(source), n, rng, parameters)
+        permitted: dict[str, Any] = {"plugins": plugin or [], "trust": trust}
+        name, followed, initial = _run(Path(source), n, rng, parameters, permitted)
     else:
         followed, initial = find_system(source, **pairs(with_ or [])), None
         name = followed.name
@@ -85,18 +88,20 @@ def lyapunov(
     show(f"{name}: Lyapunov exponents per time unit", ("", "exponent", "error"), rows, facts, as_json)
 
 
-def _run(out: Path, n: int, rng: "torch.Generator", parameters: dict[str, Any]) -> "tuple[str, Model, torch.Tensor]":
+def _run(
+    out: Path, n: int, rng: "torch.Generator", parameters: dict[str, Any], permitted: dict[str, Any]
+) -> "tuple[str, Model, torch.Tensor]":
     """What a run's model is called, the model, and states on K: fresh ones of its system, or some of its data."""
     import torch
 
-    from dynred.experiment import stored_spec
-    from dynred.model import load_model
+    from dynred.experiment import opened
     from dynred.simulate import simulate
     from dynred.system import System
 
-    model, source = load_model(out), stored_spec(out).open()
-    if isinstance(source, System):
-        states = simulate(source, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
-    else:
-        states = source.states[torch.randint(len(source.states), (n,), generator=rng)]
+    with opened(out, **permitted) as run:
+        model, source = run.model, run.source
+        if isinstance(source, System):
+            states = simulate(source, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
+        else:
+            states = source.states[torch.randint(len(source.states), (n,), generator=rng)]
     return f"{model.about.get('system', out.name)}, reduced to {model.latent_space.dim}", model, states

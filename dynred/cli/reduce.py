@@ -51,7 +51,10 @@ def reduce(
     """
     from dynred.experiment import run
     from dynred.model import load_model
+    from dynred.run_folder import RunFolder
 
+    if out is not None:  # before anything is computed
+        RunFolder(out).check_free(resume=resume, overwrite=overwrite)
     wanted = _latent_dim(latent_dim, angles, latent, charts)
     spec = _experiment(source, wanted, angles, seed, reducer, dynamics, charts, set_ or [], with_ or [])
     if latent == "auto":

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import matplotlib
 from dynred import plugins
 from dynred.certificate import Certificate
 from dynred.evaluation import Evaluation
-from dynred.files import write_text
+from dynred.files import is_page, write_text
 from dynred.forecast import Forecast
 from dynred.model import Model
 from dynred.report import summary, tables
@@ -41,6 +41,7 @@ def write_report(
     grid: Grid | None = None,
     certificate: Certificate | None = None,
     settings: Mapping[str, Any],
+    ours: Callable[[Path], bool] = is_page,
 ) -> None:
     """Writes the report as one self-contained HTML page, moved into place.
 
@@ -52,8 +53,9 @@ def write_report(
         grid: for fields, how a state is laid out in space.
         certificate: what can be promised of the model on K; None leaves it out.
         settings: the content of experiment.json, plain JSON: `spec`, `versions`, and facts like `seed` and `digest`.
+        ours: whether what is at `path` may be replaced.
     """
-    write_text(path, render(Context(model, evaluation, forecast, grid, certificate), settings))
+    write_text(path, render(Context(model, evaluation, forecast, grid, certificate), settings), ours)
 
 
 def render(context: Context, settings: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import jinja2
 import matplotlib
 
 from dynred import plugins
-from dynred.files import write_text
+from dynred.files import is_page, write_text
 from dynred.geometry.piece import Piece
 from dynred.geometry.verdict import NAMES, Verdict
 from dynred.report.base import STYLE
@@ -39,7 +39,7 @@ def write_inspection(path: str | Path, verdict: Verdict, name: str) -> None:
         verdict: what `inspect` returned.
         name: of the system or the data.
     """
-    write_text(path, render(verdict, name))
+    write_text(path, render(verdict, name), is_page)
 
 
 def render(verdict: Verdict, name: str) -> str:

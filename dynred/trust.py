@@ -1,0 +1,83 @@
+"""Which code of a user's own a stored run may run: what this user has run before, and nothing else.
+
+Settings that come from a command line or a script may name any file. Settings that come from a folder are somebody's
+text, and code that they name runs only if its very content ran before, on this user's own request: its digest is then
+in the user's state folder, as direnv keeps what was allowed.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from dynred.errors import FileFormatError
+
+
+@dataclass(frozen=True)
+class Code:
+    """Code outside dynred that was asked for by name.
+
+    Attributes:
+        name: as it was asked for: `path/to/file.py`, `path/to/file.py:name`, `package.module:name`.
+        path: of its file, absolute; None for a module that has none.
+        digest: SHA-256 of its file; None for a module that has none, or where a run of an earlier version is silent.
+    """
+
+    name: str
+    path: str | None
+    digest: str | None
+
+    def to_dict(self) -> dict[str, str | None]:
+        """As plain JSON data; `from_dict` is the inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Code":
+        """The code that `data` describe.
+
+        Raises:
+            FileFormatError: they describe none.
+        """
+        entries = {name: data.get(name) for name in ("name", "path", "digest")} if isinstance(data, Mapping) else {}
+        if not isinstance(entries.get("name"), str) or not all(
+            v is None or isinstance(v, str) for v in entries.values()
+        ):
+            raise FileFormatError(f"Stored code must have a name, a path and a digest, got {str(data)[:80]}.")
+        return cls(**entries)  # type: ignore[arg-type] # just checked
+
+    @property
+    def attribute(self) -> str:
+        """What is asked of the module, empty where that is left to it."""
+        return self.name.partition(":")[2]
+
+
+def digest(content: bytes) -> str:
+    """SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def allow(code: Code) -> None:
+    """Remembers that the user ran this code; where the state folder cannot be written, it is not remembered."""
+    if code.digest is None:
+        return
+    with contextlib.suppress(OSError):
+        entry = _entry(code)
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        entry.write_text(f"{code.path}\n", encoding="utf-8")
+
+
+def is_allowed(code: Code) -> bool:
+    """Whether the user ran code of the same content, and the same of it, before."""
+    try:
+        return code.digest is not None and _entry(code).is_file()
+    except OSError:
+        return False
+
+
+def _entry(code: Code) -> Path:
+    key = digest(f"{code.digest} {code.attribute}".encode())
+    return platformdirs.user_state_path("dynred", appauthor=False) / "allowed" / key
