@@ -136,7 +136,7 @@ def run(
         if not (resume and folder.begun):
             folder.clear()
             folder.begin(begun)
-        for code in _codes(begun):
+        for code in Code.listed(begun["code"]):
             allow(code)
         identity = _identity(begun)
         runtime = replace(runtime or Runtime(), checkpoints=folder / CHECKPOINTS, identity=identity)
@@ -252,14 +252,15 @@ def opened(out: str | Path, *, plugins: Sequence[str | Path] = (), trust: bool =
     folder = RunFolder(out)
     stored = folder.manifest()
     allowed = _Permission(folder, stored, plugins, trust)
-    for code in _codes(stored):
-        load_code(allowed(code))  # before the settings are read, which may be of classes in it
+    # Before the settings are read, which may be of classes in it:
+    for code in [*map(code_of, map(str, plugins)), *map(allowed, Code.listed(stored.get("code", [])))]:
+        load_code(code)
     spec = ExperimentSpec.from_dict(stored["spec"])
     spec = replace(
         spec, source=allowed.name(spec.source), data=replace(spec.data, solver=allowed.name(spec.data.solver))
     )
     with only(allowed.code):
-        model = load_model(folder / "model.safetensors", plugins=[code.path for code in allowed.code if code.path])
+        model = load_model(folder / "model.safetensors")
         if model.about.get("experiment", _identity(stored)) != _identity(stored):
             raise FileFormatError(f"{out} holds the model of one run beside the settings of another.")
         source = _reopened(folder, spec, stored)
@@ -413,13 +414,6 @@ def _check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: Run
     if stored.get("threads", begun["threads"]) != begun["threads"]:
         threads = f"{begun['threads']} threads instead of {stored['threads']}"
         warnings.warn(f"Resumed with {threads}: the result may differ in its last digits.", DynredWarning, stacklevel=3)
-
-
-def _codes(stored: Mapping[str, Any]) -> list[Code]:
-    listed = stored.get("code", [])
-    if not isinstance(listed, list):
-        raise FileFormatError(f"The code of a stored run must be a list, got {str(listed)[:80]}.")
-    return [Code.from_dict(one) for one in listed]
 
 
 class _Permission:

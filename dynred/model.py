@@ -36,7 +36,7 @@ from dynred.nets import parameter_count
 from dynred.numpy_model import NumpyModel
 from dynred.optimise import History, Runtime
 from dynred.parameters import along_time, as_tensors, cut, per_row
-from dynred.plugins import code_in, load_code, reopen
+from dynred.plugins import code_in, code_of, is_loaded, load_code, reopen
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.trajectories import Trajectories, pieces
 from dynred.trust import Code
@@ -393,8 +393,11 @@ def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:
         raise FileFormatError(
             f"{path} must be of schema {SCHEMA} or older, got {meta.get('schema')}. Install a newer dynred to read it."
         )
-    for code in meta.get("code", []):
-        load_code(reopen(Code.from_dict(code), f"the model in {path}", plugins=plugins))
+    for plugin in plugins:
+        load_code(code_of(str(plugin)))
+    for code in Code.listed(meta.get("code", [])):
+        if not is_loaded(code):
+            load_code(reopen(code, f"the model in {path}", plugins=plugins))
     try:
         return cls.from_parts(tensors, meta, meta["about"])
     except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:

@@ -245,18 +245,21 @@ def reopen(
     return same[0]
 
 
+def is_loaded(code: Code) -> bool:
+    """Whether a module of that name, or a user's file of that content, is loaded."""
+    return code.name.partition(":")[0] in sys.modules or code.digest in {loaded.digest for loaded in _files.values()}
+
+
 def load_code(code: Code) -> None:
-    """Imports what may be imported, so that the classes in it are known; nothing where its content is loaded already.
+    """Imports what may be imported, so that the classes in it are known; nothing where it is loaded.
 
     Raises:
         InputError: it fails to import.
     """
     target = code.name.partition(":")[0]
-    if target in sys.modules or any(code.digest == loaded.digest for loaded in _files.values()):
-        return
     if target.endswith(".py"):
         load_file("plug-in", Path(target))
-    else:
+    elif not is_loaded(code):
         _imported("plug-in", target)
 
 

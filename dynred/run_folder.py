@@ -4,6 +4,7 @@
 nothing is replaced or removed that it does not list.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,13 +29,10 @@ class RunFolder:
 
     Args:
         path: of the folder, which may exist or not.
-
-    Raises:
-        InputError: a file, or a folder that cannot be written to.
     """
 
     def __init__(self, path: str | Path):
-        self.path = check_target("out", path, Path.is_dir)
+        self.path = Path(path)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -42,7 +40,7 @@ class RunFolder:
     @property
     def holds_run(self) -> bool:
         """Whether a run was begun here."""
-        return (self / MANIFEST).exists()
+        return os.path.exists(self / MANIFEST)  # unlike Path.exists, false for impossible names
 
     @property
     def finished(self) -> bool:
@@ -75,8 +73,9 @@ class RunFolder:
         where the block leaves it empty.
 
         Raises:
-            InputError: another process writes here.
+            InputError: another process writes here, or nobody can.
         """
+        self._check_writable()
         made = [one for one in (self.path, *self.path.parents) if not one.exists()]
         self.path.mkdir(parents=True, exist_ok=True)
         try:
@@ -95,8 +94,10 @@ class RunFolder:
             resume, overwrite: what may become of a run that is here.
 
         Raises:
-            InputError: a run that is to be kept, or files of the names of a run's that no manifest lists.
+            InputError: no folder or none that can be written to, a run that is to be kept, or files of the names of a
+                run's that no manifest lists.
         """
+        self._check_writable()
         if resume and overwrite:
             raise refuse("resume and overwrite", "one or the other", "both")
         if self.holds_run:
@@ -131,6 +132,12 @@ class RunFolder:
             elif is_tensors(path) or path.name.startswith(PREFIX):
                 path.unlink()
         _remove_if_empty(root)
+
+    def _check_writable(self) -> None:
+        if not os.path.isdir(self.path):
+            check_target("out", self.path)
+        elif not os.access(self.path, os.W_OK | os.X_OK):
+            raise refuse("out", "a folder that can be written to", f"{self.path}")
 
     def _sweep(self) -> None:
         # What a killed process was writing: nobody else writes here now.

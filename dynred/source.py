@@ -66,8 +66,9 @@ def fingerprint(source: Source) -> dict[str, Any]:
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The names of what differs between two fingerprints; none where they are of the same source."""
-    if before.get("kind") != now.get("kind"):
+    """The names of what differs between two fingerprints; none where they are of the same source, or where nothing is
+    known of the one before."""
+    if before and before.get("kind") != now["kind"]:
         return ["kind"]
     return [name for name in now if name in before and not _agree(before[name], now[name])]
 

@@ -49,6 +49,13 @@ class Code:
             raise FileFormatError(f"Stored code must have a name, a path and a digest, got {str(data)[:80]}.")
         return cls(**entries)  # type: ignore[arg-type] # just checked
 
+    @classmethod
+    def listed(cls, data: object) -> list["Code"]:
+        """The code that a list of data describes; errors as for `from_dict`."""
+        if not isinstance(data, list):
+            raise FileFormatError(f"Stored code must be a list, got {str(data)[:80]}.")
+        return [cls.from_dict(one) for one in data]
+
     @property
     def attribute(self) -> str:
         """What is asked of the module, empty where that is left to it."""

@@ -12,6 +12,14 @@ from dynred.simulate import simulate
 from dynred.system import find_system
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_folder(tmp_path_factory):
+    """A state folder of the tests' own: what they run is not remembered as the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def circle():
     """Stuart-Landau trajectories on its limit cycle: 12 of 41 snapshots in the plane, with exact velocities."""
