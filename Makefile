@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two test processes of one thread each are faster than one process of two threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-slow lint format bench clean
+.PHONY: demo test test-slow test-faults lint format bench clean
 
 demo: .venv/.ready
 	$(BIN)/dynred reduce kuramoto_sivashinsky --latent-dim 8 --out $(OUT)/ks --overwrite
