@@ -1,5 +1,6 @@
 """Trajectories: snapshots of many runs, of any lengths and sampling times, in one flat array."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +20,18 @@ def pieces(rows: Float[Tensor, "M R"], width: int = 1) -> tuple[Tensor, ...]:
     `width` is the number of values that are made of each row, where that is more than the row itself has.
     """
     return rows.split(max(16, min(1024, 2**20 // max(rows.shape[1], width, 1))))
+
+
+def content_digest(arrays: Mapping[str, Tensor]) -> str:
+    """SHA-256, as hexadecimal digits, of names, dtypes, shapes and values; bounded memory."""
+    content = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name].detach()
+        content.update(f"{name} {str(array.dtype).removeprefix('torch.')} {list(array.shape)}\n".encode())
+        rows = array if array.ndim > 1 else array.reshape(-1, 1)
+        for piece in rows.split(max(1, 2**20 // max(1, rows[:1].numel()))) if len(rows) else ():
+            content.update(piece.cpu().contiguous().view(torch.uint8).numpy().data)
+    return content.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +130,13 @@ class Trajectories:
     def __len__(self) -> int:
         """Number of trajectories N."""
         return len(self.lengths)
+
+    def digest(self) -> str:
+        """SHA-256 of states, t, lengths, velocities and parameters, as hexadecimal digits; not of the attributes."""
+        arrays = {"states": self.states, "t": self.t, "lengths": self.lengths}
+        if self.velocities is not None:
+            arrays["velocities"] = self.velocities
+        return content_digest(arrays | {f"parameter_{name}": value for name, value in self.parameters.items()})
 
     def __repr__(self) -> str:
         moving = "with" if self.velocities is not None else "without"

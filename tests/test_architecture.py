@@ -9,10 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors rng checks files locks modes numpy_model export",
+    "errors rng checks memory files locks screening modes numpy_model export",
     "spec plugins bootstrap parameters righthand jacobian spectral nets optimise latent_space polynomials",
     "system trajectories phases direct projection derivatives",
-    "storage stored velocities catalogue solvers exponential observe obstruction",
+    "draws storage store_layout store_writer stored velocities catalogue solvers exponential observe obstruction",
     "events",
     "integrate shooting",
     "stream",
@@ -37,7 +37,15 @@ WITHIN = {  # who may import whom of the same layer
     ("optimise", "nets"),
     ("optimise", "spec"),
     ("polynomials", "spec"),
+    ("memory", "errors"),
+    ("screening", "errors"),
+    ("screening", "files"),
+    ("screening", "memory"),
+    ("storage", "store_layout"),
+    ("storage", "store_writer"),
     ("storage", "stored"),
+    ("store_writer", "store_layout"),
+    ("stored", "store_layout"),
     ("exponential", "solvers"),
     ("solvers", "exponential"),
     ("forecast", "model"),
@@ -58,7 +66,8 @@ PLUGINS = {"derivatives", "solvers", "reducers", "dynamics", "metrics"}
 HOMES = {
     "torchdiffeq": {"solvers/explicit.py"},
     "xarray": {"storage.py"},
-    "zarr": {"storage.py", "stored.py"},
+    "psutil": {"memory.py"},
+    "zarr": {"storage.py", "store_layout.py", "store_writer.py", "stored.py"},
     "safetensors": {"files.py"},
     "filelock": {"locks.py"},
     "matplotlib": {"report"},

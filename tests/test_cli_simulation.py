@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dynred.cli.app import main
-from dynred.stored import progress_path
+from dynred.store_layout import progress_path
 
 OPTIONS = ("-n", 3, "--duration", 2, "--transient", 0.5, "--json")
 

@@ -5,9 +5,10 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -38,6 +39,15 @@ Arguments = Annotated[
     list[str] | None,
     Parameter(name="--with", negative="", help="A structural choice of the system, e.g. length=44; repeatable."),
 ]
+
+
+def _as_given(kind: object, tokens: Sequence[Token]) -> Path:
+    if not tokens[0].value:  # which Path takes for the current folder
+        raise ValueError("out must be a path, got ''.")
+    return Path(tokens[0].value)
+
+
+Out = Annotated[Path, Parameter(converter=_as_given)]
 
 
 def pairs(texts: list[str]) -> dict[str, Any]:
