@@ -23,7 +23,7 @@ from dynred.memory import check_memory
 SUFFIXES = (".zarr", ".npz", ".nc")
 LARGEST_METADATA = 2**24  # bytes of one JSON file in a .zarr folder
 ALLOWED_RATIO, FREE = 200, 2**30  # measured numbers compress 5 times at most; below a GB nothing is lost by trying
-COPIES = 1.5  # memory that reading takes, times what is declared
+COPIES = 2.0  # memory that reading takes, times what is declared
 ZARR_CODECS = {"bytes", "transpose", "zstd", "gzip", "blosc", "crc32c", "sharding_indexed"}
 ZARR_CODECS |= {f"numcodecs.{name}" for name in ("zlib", "bz2", "lzma", "lz4", "zstd", "blosc", "shuffle", "delta")}
 ZARR_FILTERS = {"zlib", "gzip", "bz2", "lzma", "lz4", "zstd", "blosc", "shuffle", "delta", "fixedscaleoffset"}

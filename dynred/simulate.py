@@ -31,7 +31,7 @@ from dynred.system import Parameters, System, SystemField, VectorField
 from dynred.trajectories import Trajectories
 
 STIFF = 200.0  # fastest decay times the time between snapshots from which an explicit solver loses to an implicit one
-COPIES = 2.5  # memory that simulating takes, times the states and velocities that come of it
+COPIES = 3.0  # memory that simulating takes, times the states and velocities that come of it
 DENSE = 300  # dimension up to which all eigenvalues are computed to find the fastest decay
 
 

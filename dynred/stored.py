@@ -18,7 +18,7 @@ from dynred.store_layout import array_of, changed, identity_of, open_store, read
 from dynred.trajectories import Trajectories
 
 PART_BYTES = 64 * 2**20  # of the states in one part when a store is iterated over
-COPIES = 1.5  # memory that reading takes, times the size of what is read
+COPIES = 2.0  # memory that reading takes, times the size of what is read
 
 
 class StoredTrajectories:

@@ -107,37 +107,29 @@ def stream(plan: Plan, path: str | Path, time_limit: float | None, progress: Pro
     if is_complete(path):
         return StoredTrajectories(path)
     check_target("store", path, lambda there: True)  # the writer says what it takes for its own
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with locked("store", path, lock_path(path)):
-        writer = StoreWriter(
-            path,
-            identity,
-            plan.attributes,
-            count=plan.count,
-            longest=len(plan.times),
-            dim=plan.system.dim,
-            parameters=sorted(plan.system.parameters),
-        )
-        _fill(plan, writer, time_limit, progress)
-    return StoredTrajectories(path)
-
-
-def _fill(plan: Plan, writer: StoreWriter, time_limit: float | None, progress: Progress) -> None:
-    deadline = Deadline(time_limit)
-    rows, columns = layout(plan)
     try:
-        while not writer.finished and not deadline.passed():
-            progress("simulate", writer.mark.done, plan.count)
-            if not _next(plan, writer, rows, columns, deadline):
-                break
-        if writer.finished:
-            writer.finish()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked("store", path, lock_path(path)):
+            _fill(plan, path, identity, time_limit, progress)
     except DynredError:
         raise
     except OSError as error:
-        found = f"{writer.mark.done} of {plan.count} trajectories in it are complete and readable"
-        advice = "Make room, then the same call goes on."
-        raise FileFormatError(f"{writer.path} could not be written: {error}. {found}. {advice}") from error
+        advice = "What was written of it stays readable. Make room, then the same call goes on."
+        raise FileFormatError(f"{path} could not be written: {error.strerror or error}. {advice}") from error
+    return StoredTrajectories(path)
+
+
+def _fill(plan: Plan, path: Path, identity: Mapping[str, Any], time_limit: float | None, progress: Progress) -> None:
+    sizes = {"count": plan.count, "longest": len(plan.times), "dim": plan.system.dim}
+    writer = StoreWriter(path, identity, plan.attributes, parameters=sorted(plan.system.parameters), **sizes)
+    deadline = Deadline(time_limit)
+    rows, columns = layout(plan)
+    while not writer.finished and not deadline.passed():
+        progress("simulate", writer.mark.done, plan.count)
+        if not _next(plan, writer, rows, columns, deadline):
+            break
+    if writer.finished:
+        writer.finish()
     progress("simulate", writer.mark.done, plan.count)
 
 
