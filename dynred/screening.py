@@ -64,6 +64,8 @@ def screen(path: Path) -> int:
         return sum(size for name, size in declared.items() if wanted(name))
     except DynredError:
         raise
+    except PermissionError as error:
+        raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from error
     except Exception as error:  # whatever a broken file does to the library that reads it
         raise FileFormatError(f"{path} is empty, truncated or no {suffix} file: {error}") from error
 

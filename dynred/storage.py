@@ -42,6 +42,7 @@ from dynred.store_writer import remove_progress
 from dynred.stored import StoredTrajectories
 from dynred.trajectories import Trajectories, content_digest
 
+LONGEST = 2**53  # of a trajectory, in snapshots: what a float can count
 NETCDF_COPIES = 1.2  # memory that writing NetCDF takes, times the data
 
 
@@ -242,9 +243,12 @@ def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, obj
 
 
 def _lengths(array: np.ndarray) -> Tensor:
-    whole = array.dtype.kind in "fiu" and np.isfinite(array).all() and (array == np.floor(array)).all()
-    if not whole:
-        raise refuse("lengths", "integers", f"dtype {array.dtype}" if array.dtype.kind not in "f" else "fractions")
+    if array.ndim != 1:
+        raise refuse("lengths", "one number of snapshots for each trajectory [N]", f"shape {list(array.shape)}")
+    if array.dtype.kind not in "fiu":
+        raise refuse("lengths", "integers", f"dtype {array.dtype}")
+    if not ((array == np.floor(array)) & (abs(array) < LONGEST)).all():
+        raise refuse("lengths", f"integers below {LONGEST:g}", array.tolist())
     return torch.from_numpy(array.astype(np.int64))
 
 
@@ -253,4 +257,4 @@ def _real(name: str, array: np.ndarray) -> Tensor:
         raise refuse(name, "an array of real numbers", f"dtype {array.dtype}")
     plain = array.astype(np.float64) if array.dtype.kind != "f" else array
     plain = plain.astype(plain.dtype.newbyteorder("="), copy=False)
-    return torch.from_numpy(np.ascontiguousarray(plain))
+    return torch.from_numpy(np.ascontiguousarray(plain)).reshape(array.shape)
