@@ -126,8 +126,6 @@ def simulate(
     dropped = transient if transient is not None else (system.transient if initial is None else 0.0)
     if not 0 <= dropped < math.inf:
         raise refuse("transient", "a finite number >= 0", dropped)
-    if not isinstance(rng, torch.Generator):
-        raise refuse("rng", "a torch.Generator", repr(rng), "dynred.rng.generator(0) makes one.")
     if store is not None:
         check_streamable(store, grids, found_events)
     _check_room(system, count, grids, store)

@@ -113,6 +113,8 @@ def open_store(path: Path) -> tuple[zarr.Group, dict[str, Any], dict[str, Any]]:
     except Exception as error:
         raise FileFormatError(f"{path} is missing, empty or no store of trajectories: {error}") from error
     found, attributes = read_header(path, entries)
+    if not isinstance(found.get("dynred_longest", 0), int):
+        raise changed(path, "its entry dynred_longest is no integer")
     if "dynred_layout" in found and found["dynred_layout"] != layout(path):
         raise changed(path, "its arrays are not those that it was made with")
     return group, found, attributes
@@ -122,11 +124,30 @@ def array_of(group: zarr.Group, name: str) -> zarr.Array:
     """An array of a store.
 
     Raises:
-        FileFormatError: it has none of that name.
+        FileFormatError: it has none of that name, or a damaged one.
     """
-    found = group.get(name)
-    if not isinstance(found, zarr.Array):
-        raise FileFormatError(f"{group.store_path} is no store of trajectories: it has no array {name}.")
+    try:
+        found = group[name]
+        assert isinstance(found, zarr.Array)
+    except Exception as error:
+        raise FileFormatError(f"{group.store_path} is no store of trajectories: it has no array {name}.") from error
+    return found
+
+
+def rows_of(path: Path, group: zarr.Group, name: str, start: int = 0, end: int | None = None) -> np.ndarray:
+    """Some rows of an array of a store.
+
+    Raises:
+        FileFormatError: they were changed, or are missing.
+    """
+    array = array_of(group, name)
+    end = array.shape[0] if end is None else end
+    try:
+        found = np.asarray(array[start:end])
+    except Exception as error:  # what codecs say of a chunk that was changed
+        raise changed(path, f"{name} cannot be read, {error}") from error
+    if len(found) != end - start or np.isnan(found.sum()):
+        raise changed(path, f"a part of {name} is missing")
     return found
 
 
@@ -168,8 +189,8 @@ def write_mark(path: Path, mark: Mark, identity: Mapping[str, Any]) -> None:
     write_tensors(progress_path(path), tensors, {**facts, "identity": dict(identity)})
 
 
-def read_mark(path: Path, group: zarr.Group, identity: Mapping[str, Any] | None) -> tuple[Mark, bool]:
-    """How far a store is written, and whether it is complete.
+def read_mark(path: Path, group: zarr.Group, found: Mapping[str, Any]) -> tuple[Mark, bool]:
+    """How far a store is written, and whether it is complete; `found` is its header.
 
     A trajectory's length is written after everything else of it, so that the lengths say what is there. The progress
     file knows more only of a block of which some snapshots are there.
@@ -177,17 +198,18 @@ def read_mark(path: Path, group: zarr.Group, identity: Mapping[str, Any] | None)
     Raises:
         FileFormatError: arrays that do not fit each other, or a damaged progress file.
     """
-    lengths = np.asarray(array_of(group, "lengths")[:])
+    lengths = rows_of(path, group, "lengths")
     done = int(np.argmin(lengths > 0)) if (lengths <= 0).any() else len(lengths)
     total = int(lengths[:done].sum())
     sizes = {array_of(group, name).shape[0] for name in DIMENSIONS if name in group}
-    if lengths[done:].any() or any(size < total for size in sizes):
-        raise changed(path, f"its lengths are of sum {int(lengths.sum())}, its arrays of lengths {sorted(sizes)}")
     mark = Mark(done, total)
     if done == len(lengths) and sizes == {total}:
         return mark, True
-    if identity is None:
-        raise changed(path, f"its lengths are of sum {total}, its arrays of lengths {sorted(sizes)}")
+    identity, reserved = identity_of(found), {len(lengths) * found.get("dynred_longest", 0)}
+    if done == len(lengths):
+        reserved.add(total)  # it is being cut
+    if identity is None or lengths[done:].any() or not sizes <= reserved:
+        raise changed(path, f"its lengths are of sum {int(lengths.sum())}, its arrays of lengths {sorted(sizes)}")
     if os.path.lexists(progress_path(path)):
         progress = _read_progress(path, identity)
         return (progress if progress.done == done else mark), False

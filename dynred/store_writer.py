@@ -88,7 +88,7 @@ class StoreWriter:
         for left in self.path.rglob("*.partial"):  # of a chunk that was being written when the run was killed
             if PARTIAL.fullmatch(left.name):
                 left.unlink()
-        return read_mark(self.path, open_store(self.path)[0], self.identity)
+        return read_mark(self.path, *open_store(self.path)[:2])
 
     def _create(self, path: Path, attributes: Mapping[str, Any], dim: int, parameters: Sequence[str]) -> None:
         group, snapshots = zarr.create_group(path, zarr_format=3), self.count * self.longest
@@ -147,11 +147,11 @@ class StoreWriter:
 
 def is_complete(path: Path) -> bool:
     """Whether a path holds a complete store, and nothing is left to be done beside it."""
-    if not path.is_dir() or os.path.lexists(progress_path(path)):
+    if not path.is_dir() or os.path.lexists(progress_path(path)) or os.path.lexists(lock_path(path)):
         return False
     screen(path)
     group, found, _ = open_store(path)
-    return read_mark(path, group, identity_of(found))[1]
+    return read_mark(path, group, found)[1]
 
 
 def is_unfinished(path: Path) -> bool:
@@ -159,7 +159,7 @@ def is_unfinished(path: Path) -> bool:
     try:
         screen(path)
         group, found, _ = open_store(path)
-        return identity_of(found) is not None and not read_mark(path, group, identity_of(found))[1]
+        return identity_of(found) is not None and not read_mark(path, group, found)[1]
     except FileFormatError:
         return False
 

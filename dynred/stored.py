@@ -14,7 +14,7 @@ from torch import Tensor
 from dynred.errors import FileFormatError
 from dynred.memory import check_memory
 from dynred.screening import screen
-from dynred.store_layout import array_of, changed, identity_of, open_store, read_mark
+from dynred.store_layout import array_of, open_store, read_mark, rows_of
 from dynred.trajectories import Trajectories
 
 PART_BYTES = 64 * 2**20  # of the states in one part when a store is iterated over
@@ -38,11 +38,11 @@ class StoredTrajectories:
         self.path = Path(path)
         screen(self.path)
         self._group, header, self.attributes = open_store(self.path)
-        mark, self.complete = read_mark(self.path, self._group, identity_of(header))
-        lengths = np.asarray(array_of(self._group, "lengths")[: mark.done])
+        mark, self.complete = read_mark(self.path, self._group, header)
+        lengths = rows_of(self.path, self._group, "lengths", 0, mark.done)
         partial = np.arange(mark.rows if mark.columns else 0)
         self.lengths = torch.from_numpy(np.concatenate([lengths, 0 * partial + mark.columns]).astype(np.int64))
-        longest = int(str(header.get("dynred_longest", 0)))
+        longest = header.get("dynred_longest", 0)
         self._offsets = np.concatenate([np.cumsum(lengths) - lengths, mark.snapshots + partial * longest])
 
     def __len__(self) -> int:
@@ -75,7 +75,9 @@ class StoredTrajectories:
             self.lengths[chosen].clone(),
             self._snapshots("velocities", chosen) if moving else None,
             {
-                name.removeprefix("parameter_"): torch.from_numpy(self._read(name, 0, len(self)))[chosen]
+                name.removeprefix("parameter_"): torch.from_numpy(rows_of(self.path, self._group, name, 0, len(self)))[
+                    chosen
+                ]
                 for name in sorted(self._group.array_keys())
                 if name.startswith("parameter_")
             },
@@ -107,19 +109,8 @@ class StoredTrajectories:
 
     def _snapshots(self, name: str, chosen: Tensor) -> Tensor:
         ranges = zip(self._offsets[chosen.numpy()].tolist(), self.lengths[chosen].tolist(), strict=True)
-        parts = [self._read(name, start, end) for start, end in _joined(ranges)]
+        parts = [rows_of(self.path, self._group, name, start, end) for start, end in _joined(ranges)]
         return torch.from_numpy(np.concatenate(parts) if parts else np.asarray(array_of(self._group, name)[:0]))
-
-    def _read(self, name: str, start: int, end: int) -> np.ndarray:
-        try:
-            found = np.asarray(array_of(self._group, name)[start:end])
-        except FileFormatError:
-            raise
-        except Exception as error:  # what codecs say of a chunk that was changed
-            raise changed(self.path, f"{name} cannot be read, {error}") from error
-        if len(found) != end - start or np.isnan(found.sum()):
-            raise changed(self.path, f"a part of {name} is missing")
-        return found
 
 
 def _joined(ranges: Iterator[tuple[int, int]] | zip) -> list[tuple[int, int]]:

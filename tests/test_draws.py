@@ -92,13 +92,6 @@ def test_sample_functions_that_do_not_know_one_trajectory_are_told(functions, wo
         simulate(system, 4, TIMES, rng=generator(0))
 
 
-def test_no_generator_is_told():
-    with pytest.raises(
-        InputError, match=r"rng must be a torch.Generator, got None. dynred.rng.generator\(0\) makes one"
-    ):
-        simulate(DRAWN, 2, TIMES, rng=None)
-
-
 def test_more_than_memory_holds_is_refused_before_anything_is_computed(tmp_path):
     with pytest.raises(
         InputError, match="trajectories of 3 snapshots must fit into the memory .* Simulate into a store"

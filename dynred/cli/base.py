@@ -43,11 +43,19 @@ Arguments = Annotated[
 
 def _as_given(kind: object, tokens: Sequence[Token]) -> Path:
     if not tokens[0].value:  # which Path takes for the current folder
-        raise ValueError("out must be a path, got ''.")
+        raise ValueError("must be a path, got ''.")
     return Path(tokens[0].value)
 
 
+def _whole(kind: object, tokens: Sequence[Token]) -> int:
+    try:
+        return int(tokens[0].value)
+    except ValueError as error:  # cyclopts would round 1.5
+        raise ValueError(f"must be an integer, got {tokens[0].value!r}.") from error
+
+
 Out = Annotated[Path, Parameter(converter=_as_given)]
+Whole = Annotated[int, Parameter(converter=_whole)]
 
 
 def pairs(texts: list[str]) -> dict[str, Any]:

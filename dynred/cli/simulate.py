@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dynred.cli.base import Arguments, AsJson, Out, Parameters, pairs, show, working
+from dynred.cli.base import Arguments, AsJson, Out, Parameters, Whole, pairs, show, working
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ def simulate(
     system: str,
     *,
     out: Out,
-    n: Annotated[int, Parameter(name=["--n", "-n"])] = 256,
+    n: Annotated[Whole, Parameter(name=["--n", "-n"])] = 256,
     duration: float | None = None,
     sampling: float | None = None,
     transient: float | None = None,
     solver: str = "auto",
-    seed: int = 0,
+    seed: Whole = 0,
     time_limit: float | None = None,
     with_: Arguments = None,
     set_: Parameters = None,
