@@ -1,5 +1,6 @@
 """From a system to trajectories on its attracting set, with exact velocities."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,13 @@ from torch import Tensor
 
 from dynred import plugins
 from dynred.checks import finite, increasing, integer, positive, refuse
+from dynred.draws import draw
 from dynred.events import Crossings, Event, check_events
 from dynred.integrate import FINISHED, Solved, integrate
 from dynred.jacobian import direction
+from dynred.memory import check_memory
 from dynred.optimise import Progress, silent
-from dynred.parameters import as_tensors
-from dynred.rng import generator
+from dynred.parameters import as_tensors, cut
 from dynred.solvers.base import Deadline, Solver
 from dynred.solvers.explicit import Explicit
 from dynred.solvers.exponential_adams import ExponentialAdams
@@ -29,6 +31,7 @@ from dynred.system import Parameters, System, SystemField, VectorField
 from dynred.trajectories import Trajectories
 
 STIFF = 200.0  # fastest decay times the time between snapshots from which an explicit solver loses to an implicit one
+COPIES = 3.0  # memory that simulating takes, times the states and velocities that come of it
 DENSE = 300  # dimension up to which all eigenvalues are computed to find the fastest decay
 
 
@@ -86,7 +89,7 @@ def simulate(
         n: number of trajectories, >= 1; may be left out where `initial` or several `times` say it.
         times: when to keep a snapshot, increasing [T], or one such vector per trajectory. Default: the system's
             `duration` in steps of its `sampling`.
-        rng: draws the initial states.
+        rng: draws the initial states. Every trajectory has a stream of its own: the first of many are those of few.
         initial: states [N, D] of the ODE from which to start instead; then no transient is dropped unless asked for.
         parameters: replaces defaults; a number, or one value per trajectory [N]. Those left out are drawn where the
             system draws them and `initial` is not given.
@@ -110,7 +113,7 @@ def simulate(
 
     Raises:
         InputError: a wrong width of `initial`, times that do not increase, unknown parameters, a bad right-hand side,
-            a `store` of another system, settings or seed.
+            a `store` of another system, settings or seed or that another process writes, more data than memory holds.
         DivergenceError: a trajectory left every bound, or its right-hand side is not finite; names it, its time, and
             what to try.
         FileFormatError: `store` could not be written; what was written before stays readable.
@@ -121,17 +124,17 @@ def simulate(
     if time_limit is not None:
         positive("time_limit", time_limit)
     dropped = transient if transient is not None else (system.transient if initial is None else 0.0)
-    if not dropped >= 0:
-        raise refuse("transient", ">= 0", dropped)
+    if not 0 <= dropped < math.inf:
+        raise refuse("transient", "a finite number >= 0", dropped)
+    if store is not None:
+        check_streamable(store, grids, found_events)
+    _check_room(system, count, grids, store)
+    key = int(torch.randint(2**62, (1,), generator=rng)) if initial is None or store is not None else 0
     if initial is not None:
         given, x0 = asked, _checked_initial(system, initial, count)
-    elif store is None:
-        given = system.draw_parameters(count, rng, asked)
-        x0 = system.initial(count, rng, given)
-    else:  # what it takes to choose a solver; every block draws its own
-        look = generator(0, "look")
-        given = system.draw_parameters(1, look, {k: v[:1] if v.ndim else v for k, v in asked.items()})
-        x0 = system.initial(1, look, given)
+    else:  # with a store, what it takes to choose a solver; every block draws its own
+        numbers = range(count if store is None else 1)
+        given, x0 = draw(system, key, numbers, cut(asked, slice(len(numbers))))
     field = system.bind(given)
     method, reason = choose_solver(field, x0, grids[0], solver)
     attributes = {
@@ -142,8 +145,7 @@ def simulate(
         "transient": float(dropped),
     }
     if store is not None:
-        check_streamable(store, grids, found_events)
-        key, start = int(torch.randint(2**62, (1,), generator=rng)), None if initial is None else x0
+        start = None if initial is None else x0
         plan = Plan(system, method, count, grids[0], float(dropped), asked, start, key, found_events, attributes)
         return stream(plan, store, time_limit, progress)
     members = [torch.arange(count)]
@@ -157,6 +159,14 @@ def simulate(
         parts.append(integrate(system, here, x0[rows], grid, limited, dropped=dropped, events=found_events, first=rows))
     progress("simulate", len(grids), len(grids))
     return _gathered(parts, members, field, attributes, found_events)
+
+
+def _check_room(system: System, count: int, grids: list[Tensor], store: str | Path | None) -> None:
+    """Raises InputError where memory does not hold the trajectories, or with a store what it keeps of each."""
+    snapshots = sum(len(grid) for grid in grids) * (count if len(grids) == 1 else 1)
+    values = snapshots * (2 * system.dim + 1) if store is None else 2 * count * (1 + len(system.parameters))
+    advice = "Simulate into a store: store='data.zarr', or --out data.zarr." if store is None else ""
+    check_memory(f"{count} trajectories of {snapshots // count} snapshots", int(8 * COPIES * values), advice)
 
 
 def _checked_initial(system: System, initial: Tensor, count: int) -> Float[Tensor, "N D"]:

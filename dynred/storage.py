@@ -2,77 +2,95 @@
 
 The layout of zarr and NetCDF is CF's contiguous ragged array: `states [snapshot, component]`, `t [snapshot]`,
 `lengths [trajectory]`, `velocities` like `states`, `parameter_<name> [trajectory]`, attributes as JSON. An .npz holds
-the same names, or `states [N, T, D]` with a shared `t [T]`.
+the same names, or `states [N, T, D]` with a shared `t [T]`. All have a checksum of what is in them; files of other
+programs and of earlier versions have none.
 """
 
-import importlib.util
+import contextlib
+import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xarray
+import zarr
 from torch import Tensor
 
 from dynred.checks import finite, refuse
-from dynred.errors import FileFormatError, InputError, MissingExtraError
-from dynred.files import moved_into_place
-from dynred.stored import CHUNK_BYTES, SCHEMA, StoredTrajectories, progress_path
-from dynred.trajectories import Trajectories
+from dynred.errors import DynredError, FileFormatError, InputError
+from dynred.files import check_target, moved_into_place
+from dynred.locks import locked
+from dynred.memory import check_memory
+from dynred.screening import SUFFIXES, check_size, need_netcdf, screen, wanted
+from dynred.store_layout import (
+    DIMENSIONS,
+    changed,
+    create_array,
+    header,
+    identity_of,
+    layout,
+    lock_path,
+    open_store,
+    read_header,
+)
+from dynred.store_writer import is_ours as is_our_store
+from dynred.store_writer import remove_progress
+from dynred.stored import StoredTrajectories
+from dynred.trajectories import Trajectories, content_digest
 
-SUFFIXES = (".zarr", ".npz", ".nc")
+LONGEST = 2**53  # of a trajectory, in snapshots: what a float can count
+NETCDF_COPIES = 1.2  # memory that writing NetCDF takes, times the data
 
 
 def save_trajectories(trajectories: Trajectories, path: str | Path) -> None:
     """Writes trajectories, moved into place; the suffix says how: .zarr, .npz or .nc.
 
     Raises:
-        InputError: another suffix.
+        InputError: another suffix, or something is there that dynred did not write.
         MissingExtraError: .nc without the `netcdf` extra.
+        FileFormatError: writing failed, as on a full disk; what was there before stays.
     """
     path = Path(path)
     suffix = check_path(path)
-    arrays = _arrays(trajectories)
-    with moved_into_place(path) as temporary:
-        if suffix == ".npz":
-            named: dict[str, Any] = {"attributes": json.dumps(dict(trajectories.attributes)), **arrays}
-            np.savez(temporary, **named)
-            return
-        dataset = _dataset(trajectories, arrays)
-        if suffix == ".nc":
-            _need_netcdf()
-            dataset.to_netcdf(temporary, engine="h5netcdf")
-        else:
-            rows = max(1, CHUNK_BYTES // (8 * trajectories.dim))
-            chunks = {n: {"chunks": (min(rows, len(v)), *v.shape[1:])} for n, v in arrays.items() if len(v)}
-            dataset.to_zarr(temporary, mode="w", encoding=chunks, consolidated=False)
+    write = {".npz": _write_npz, ".nc": _write_netcdf, ".zarr": _write_zarr}[suffix]
+    arrays, digest = _arrays(trajectories), trajectories.digest()
+    with _told(path), _alone(path):
+        with moved_into_place(path, is_ours) as temporary:
+            write(temporary, arrays, trajectories.attributes, digest)
+        if suffix == ".zarr":
+            remove_progress(path)  # of an unfinished store that was there
 
 
 def load_trajectories(path: str | Path) -> Trajectories:
     """Reads trajectories from .zarr, .npz or .nc, as `save_trajectories` writes them or as the module describes.
 
-    Of a store that `simulate` has not finished, what is written so far.
+    Runs no code and reads no other file, whoever wrote it. Of a store that `simulate` has not finished, what is written
+    so far.
 
     Raises:
-        InputError: arrays that do not fit together, or another suffix.
-        FileFormatError: missing, empty, truncated, or without states.
+        InputError: arrays that do not fit together, another suffix, or more than memory holds.
+        FileFormatError: missing, empty, truncated, changed since it was written, without states, or with something in
+            it that only an attack needs.
         MissingExtraError: .nc without the `netcdf` extra.
     """
     path = Path(path)
     suffix = check_path(path)
-    if not path.exists():
-        raise FileFormatError(f"{path} does not exist.")
-    if suffix == ".nc":
-        _need_netcdf()
+    declared = screen(path)
+    if suffix == ".zarr" and identity_of(open_store(path)[1]) is not None:
+        return StoredTrajectories(path).load()
+    check_size(path, declared)
     try:
-        arrays, attributes = _read_npz(path) if suffix == ".npz" else _read_dataset(path, suffix)
-    except InputError:
+        arrays, entries = _read_npz(path) if suffix == ".npz" else _read_dataset(path, suffix)
+    except DynredError:
         raise
     except Exception as error:
         raise FileFormatError(f"{path} is empty, truncated or no {suffix} file: {error}") from error
+    found, attributes = read_header(path, entries)
+    _check_digest(path, arrays, found)
     try:
         return _trajectories(arrays, attributes)
     except InputError as error:
@@ -91,9 +109,48 @@ def check_path(path: str | Path) -> str:
     return suffix
 
 
-def _need_netcdf() -> None:
-    if any(importlib.util.find_spec(name) is None for name in ("h5netcdf", "h5py")):
-        raise MissingExtraError("NetCDF needs an extra that is not installed: pip install 'dynred[netcdf]'.")
+def is_ours(path: Path) -> bool:
+    """Whether what is at a path is a data file that dynred wrote, and nothing else."""
+    try:
+        screen(path)
+        if path.suffix == ".zarr":
+            return is_our_store(path)
+        if path.suffix == ".nc":
+            with need_netcdf().File(path, "r") as opened:
+                return "dynred_schema" in opened.attrs
+    except (DynredError, OSError):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        names = {name.removesuffix(".npy") for name in archive.namelist()}
+    least = {"attributes", "states", "t", "lengths"}
+    return least <= names and all(wanted(name) for name in names - {"attributes", "header"})
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turns what the operating system says of a failed write into one sentence."""
+    try:
+        yield
+    except DynredError:
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise FileFormatError(f"{path} could not be written: {reason}. What was there before is unchanged.") from error
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keeps others from a store while it is replaced; files are replaced at once and need no lock."""
+    check_target("path", path, is_ours)
+    if path.suffix != ".zarr":
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked("path", path, lock_path(path)):
+        yield
 
 
 def _arrays(trajectories: Trajectories) -> dict[str, np.ndarray]:
@@ -104,40 +161,59 @@ def _arrays(trajectories: Trajectories) -> dict[str, np.ndarray]:
     return {name: value.detach().cpu().numpy() for name, value in arrays.items()}
 
 
-def _dataset(trajectories: Trajectories, arrays: Mapping[str, np.ndarray]) -> xarray.Dataset:
-    dims = {"states": ("snapshot", "component"), "velocities": ("snapshot", "component"), "t": ("snapshot",)}
-    variables = {name: (dims.get(name, ("trajectory",)), value) for name, value in arrays.items()}
-    header = {"dynred_schema": SCHEMA, "dynred_attributes": json.dumps(dict(trajectories.attributes))}
-    found = xarray.Dataset(variables, attrs=header)
-    found["lengths"].attrs["sample_dimension"] = "snapshot"
-    return found
+def _write_npz(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], digest: str) -> None:
+    entries = header(attributes, digest=digest)
+    texts: dict[str, Any] = {"attributes": entries["dynred_attributes"], "header": json.dumps(entries)}
+    np.savez(path, **{**texts, **arrays})
 
 
-def _read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    if not zipfile.is_zipfile(path):
-        raise FileFormatError("no zip archive")
+def _write_netcdf(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], digest: str) -> None:
+    need_netcdf()
+    size = sum(array.nbytes for array in arrays.values())
+    check_memory("NetCDF, which is made in memory,", int(NETCDF_COPIES * size), "Write .zarr instead.")
+    variables = {name: (DIMENSIONS.get(name, ("trajectory",)), value) for name, value in arrays.items()}
+    dataset = xarray.Dataset(variables, attrs=header(attributes, digest=digest))
+    dataset["lengths"].attrs["sample_dimension"] = "snapshot"
+    # Not into a file: on a full disk HDF5 ends the process with a segmentation fault.
+    content = io.BytesIO()
+    dataset.to_netcdf(content, engine="h5netcdf")
+    path.write_bytes(content.getbuffer())
+
+
+def _write_zarr(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], digest: str) -> None:
+    group = zarr.create_group(path, zarr_format=3)
+    for name, value in arrays.items():
+        create_array(group, name, value.shape, str(value.dtype))[:] = value
+    group.attrs.update(header(attributes, digest=digest, layout=layout(path)))
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     with np.load(path, allow_pickle=False) as opened:
-        arrays = {name: opened[name] for name in opened.files}
-    text = arrays.pop("attributes", None)
-    return arrays, json.loads(str(text)) if text is not None else {}
+        arrays = {name: opened[name] for name in opened.files if wanted(name)}
+        if "header" in opened.files:
+            entries = json.loads(str(opened["header"]))
+        else:
+            entries = {"dynred_attributes": str(opened["attributes"])} if "attributes" in opened.files else {}
+    if not isinstance(entries, dict):
+        raise FileFormatError(f"The header of {path} must be a JSON object, got a {type(entries).__name__}.")
+    return arrays, entries
 
 
-def _read_dataset(path: Path, suffix: str) -> tuple[dict[str, np.ndarray], dict]:
+def _read_dataset(path: Path, suffix: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     engine = {"engine": "zarr", "consolidated": False} if suffix == ".zarr" else {"engine": "h5netcdf"}
-    if suffix == ".zarr" and progress_path(path).exists():
-        return _read_unfinished(path)
     with xarray.open_dataset(path, decode_times=False, **engine) as opened:  # type: ignore[arg-type]
-        if int(opened.attrs.get("dynred_schema", SCHEMA)) > SCHEMA:
-            newer = opened.attrs["dynred_schema"]
-            raise InputError(f"{path} must be of schema {SCHEMA} or older, got {newer}. Install a newer dynred.")
-        arrays = {str(name): opened[name].to_numpy() for name in opened.variables}
-        return arrays, json.loads(opened.attrs.get("dynred_attributes", "{}"))
+        arrays = {str(name): opened[name].to_numpy() for name in opened.variables if wanted(str(name))}
+        return arrays, {str(name): value for name, value in opened.attrs.items()}
 
 
-def _read_unfinished(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    stored = StoredTrajectories(path)
-    found = stored.load()
-    return _arrays(found), dict(stored.attributes)
+def _check_digest(path: Path, arrays: Mapping[str, np.ndarray], found: Mapping[str, Any]) -> None:
+    if "dynred_digest" in found:
+        tensors = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items() if v.dtype.kind in "fiu"}
+        if content_digest(tensors) != found["dynred_digest"]:
+            raise changed(path, "its checksum is not that of its content")
 
 
 def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) -> Trajectories:
@@ -148,23 +224,37 @@ def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, obj
         raise refuse("data", "to hold the times `t`", f"{sorted(arrays)}", advice)
     states, t = _real("states", arrays["states"]), _real("t", arrays["t"]).double()
     velocities = _real("velocities", arrays["velocities"]) if "velocities" in arrays else None
+    if velocities is not None and velocities.dtype != states.dtype:
+        raise refuse("velocities", f"of the dtype of states, {states.dtype}", f"{velocities.dtype}")
     named = {k.removeprefix("parameter_"): _real(k, v) for k, v in arrays.items() if k.startswith("parameter_")}
     for name, value in named.items():
         finite(f"parameter {name}", value)
     if states.numel() == 0:
         raise refuse("states", "not empty", f"shape {list(states.shape)}")
+    lengths = _lengths(arrays["lengths"]) if "lengths" in arrays else None
     if states.ndim == 3:
         found = Trajectories.from_stacked(states, t, velocities, parameters=named, attributes=attributes)
+        if lengths is not None and not torch.equal(lengths, found.lengths):
+            raise refuse("lengths", f"{found.lengths.tolist()[0]} for each of the states [N, T, D]", lengths.tolist())
     else:
-        if "lengths" not in arrays:
-            lengths = torch.tensor([len(t)])
-        else:
-            lengths = torch.as_tensor(np.asarray(arrays["lengths"]).astype(np.int64))
+        lengths = torch.tensor([len(t)]) if lengths is None else lengths
         found = Trajectories(states, t, lengths, velocities, named, attributes)
     return found.checked_finite()
 
 
-def _real(name: str, array: np.ndarray) -> Tensor:
+def _lengths(array: np.ndarray) -> Tensor:
+    if array.ndim != 1:
+        raise refuse("lengths", "one number of snapshots for each trajectory [N]", f"shape {list(array.shape)}")
     if array.dtype.kind not in "fiu":
+        raise refuse("lengths", "integers", f"dtype {array.dtype}")
+    if not ((array == np.floor(array)) & (abs(array) < LONGEST)).all():
+        raise refuse("lengths", f"integers below {LONGEST:g}", array.tolist())
+    return torch.from_numpy(array.astype(np.int64))
+
+
+def _real(name: str, array: np.ndarray) -> Tensor:
+    if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
         raise refuse(name, "an array of real numbers", f"dtype {array.dtype}")
-    return torch.from_numpy(np.ascontiguousarray(array if array.dtype.kind == "f" else array.astype(np.float64)))
+    plain = array.astype(np.float64) if array.dtype.kind != "f" else array
+    plain = plain.astype(plain.dtype.newbyteorder("="), copy=False)
+    return torch.from_numpy(np.ascontiguousarray(plain)).reshape(array.shape)

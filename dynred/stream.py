@@ -1,11 +1,12 @@
 """Ensembles larger than memory: simulated block after block into a store, and on from there after an interruption.
 
 A block is a group of trajectories, followed together; where even a few trajectories are large, it is followed from one
-span of time to the next. Every block has a random stream of its own, so that the content does not depend on where
-a run was interrupted.
+span of time to the next. Every trajectory has a random stream of its own, so that its initial state depends neither on
+how many there are nor on where a run was interrupted.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,13 +17,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import refuse
+from dynred.draws import draw
 from dynred.errors import DynredError, FileFormatError
 from dynred.events import Event
+from dynred.files import check_target
 from dynred.integrate import OUT_OF_TIME, integrate
+from dynred.locks import locked
 from dynred.optimise import Progress
+from dynred.parameters import cut
 from dynred.rng import generator
 from dynred.solvers.base import Deadline, Solver
-from dynred.stored import StoredTrajectories, StoreWriter
+from dynred.store_layout import lock_path
+from dynred.store_writer import StoreWriter, check_same, is_complete
+from dynred.stored import StoredTrajectories
 from dynred.system import System
 from dynred.trajectories import Trajectories
 
@@ -43,7 +50,7 @@ class Plan:
         dropped: transient before the first.
         given: parameters that were asked for, one value or one per trajectory.
         initial: states of the ODE [N, D] to start from; None draws them.
-        key: names the random streams.
+        key: names the random streams, see `dynred.draws`.
         events: terminal ones.
         attributes: of the trajectories.
     """
@@ -61,12 +68,10 @@ class Plan:
 
     def block(self, first: int, size: int) -> tuple[dict[str, Tensor], Float[Tensor, "size D"]]:
         """Parameters and initial states of the block that begins with trajectory `first`."""
-        here = {k: v[first : first + size] if v.ndim else v for k, v in self.given.items()}
+        here = cut(self.given, slice(first, first + size))
         if self.initial is not None:
             return here, self.initial[first : first + size]
-        rng = generator(self.key, "block", first)
-        values = self.system.draw_parameters(size, rng, here)
-        return values, self.system.initial(size, rng, values)
+        return draw(self.system, self.key, range(first, first + size), here)
 
     def identity(self) -> dict[str, Any]:
         """Plain JSON data that two plans share only if they give the same content."""
@@ -96,32 +101,36 @@ def stream(plan: Plan, path: str | Path, time_limit: float | None, progress: Pro
         DivergenceError: a trajectory diverged; what was written before stays.
         FileFormatError: writing failed, as on a full disk; what was written before stays readable.
     """
-    writer = StoreWriter(
-        path,
-        plan.identity(),
-        plan.attributes,
-        count=plan.count,
-        longest=len(plan.times),
-        dim=plan.system.dim,
-        parameters=sorted(plan.system.parameters),
-    )
-    deadline = Deadline(time_limit)
-    rows, columns = layout(plan)
+    path, identity = Path(path), plan.identity()
+    if os.path.lexists(path):
+        check_same(path, identity)
+    if is_complete(path):
+        return StoredTrajectories(path)
+    check_target("store", path, lambda there: True)  # the writer says what it takes for its own
     try:
-        while not writer.finished and not deadline.passed():
-            progress("simulate", writer.mark.done, plan.count)
-            if not _next(plan, writer, rows, columns, deadline):
-                break
-        if writer.finished:
-            writer.finish()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked("store", path, lock_path(path)):
+            _fill(plan, path, identity, time_limit, progress)
     except DynredError:
         raise
     except OSError as error:
-        found = f"{writer.mark.done} of {plan.count} trajectories in it are complete and readable"
-        advice = "Make room, then the same call goes on."
-        raise FileFormatError(f"{path} could not be written: {error}. {found}. {advice}") from error
-    progress("simulate", writer.mark.done, plan.count)
+        advice = "What was written of it stays readable. Make room, then the same call goes on."
+        raise FileFormatError(f"{path} could not be written: {error.strerror or error}. {advice}") from error
     return StoredTrajectories(path)
+
+
+def _fill(plan: Plan, path: Path, identity: Mapping[str, Any], time_limit: float | None, progress: Progress) -> None:
+    sizes = {"count": plan.count, "longest": len(plan.times), "dim": plan.system.dim}
+    writer = StoreWriter(path, identity, plan.attributes, parameters=sorted(plan.system.parameters), **sizes)
+    deadline = Deadline(time_limit)
+    rows, columns = layout(plan)
+    while not writer.finished and not deadline.passed():
+        progress("simulate", writer.mark.done, plan.count)
+        if not _next(plan, writer, rows, columns, deadline):
+            break
+    if writer.finished:
+        writer.finish()
+    progress("simulate", writer.mark.done, plan.count)
 
 
 def layout(plan: Plan) -> tuple[int, int]:

@@ -310,9 +310,13 @@ class System:
             Every parameter by name, as one value or one per trajectory [n], in float64.
 
         Raises:
-            InputError: an unknown parameter.
+            InputError: an unknown parameter, or `sample_parameters` returned something else than [n].
         """
         drawn = self.sample_parameters(n, rng) if self.sample_parameters else {}
+        for name, value in drawn.items():
+            if torch.as_tensor(value).shape != (n,):
+                returned = f"{name} of shape {list(torch.as_tensor(value).shape)}"
+                raise refuse("sample_parameters", f"a function that returns values [{n}] for n = {n}", returned)
         return self._filled({**drawn, **(given or {})})
 
     def bind(self, parameters: Parameters | None = None) -> "SystemField":

@@ -22,6 +22,18 @@ def pieces(rows: Float[Tensor, "M R"], width: int = 1) -> tuple[Tensor, ...]:
     return rows.split(max(16, min(1024, 2**20 // max(rows.shape[1], width, 1))))
 
 
+def content_digest(arrays: Mapping[str, Tensor]) -> str:
+    """SHA-256, as hexadecimal digits, of names, dtypes, shapes and values; bounded memory."""
+    content = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name].detach()
+        content.update(f"{name} {str(array.dtype).removeprefix('torch.')} {list(array.shape)}\n".encode())
+        rows = array if array.ndim > 1 else array.reshape(-1, 1)
+        for piece in rows.split(max(1, 2**20 // max(1, rows[:1].numel()))) if len(rows) else ():
+            content.update(piece.cpu().contiguous().view(torch.uint8).numpy().data)
+    return content.hexdigest()
+
+
 @dataclass(frozen=True, eq=False)
 class Trajectories:
     """N trajectories, M snapshots in all, of states of dimension D; immutable.
@@ -119,6 +131,13 @@ class Trajectories:
         """Number of trajectories N."""
         return len(self.lengths)
 
+    def digest(self) -> str:
+        """SHA-256 of states, t, lengths, velocities and parameters, as hexadecimal digits; not of the attributes."""
+        arrays = {"states": self.states, "t": self.t, "lengths": self.lengths}
+        if self.velocities is not None:
+            arrays["velocities"] = self.velocities
+        return content_digest(arrays | {f"parameter_{name}": value for name, value in self.parameters.items()})
+
     def __repr__(self) -> str:
         moving = "with" if self.velocities is not None else "without"
         return (
@@ -178,16 +197,6 @@ class Trajectories:
             velocities=None if self.velocities is None else self.velocities[rows],
             parameters={k: v[owners] for k, v in self.parameters.items()},
         )
-
-    def digest(self) -> str:
-        """SHA-256 of all values; attributes do not count."""
-        parts = {"states": self.states, "t": self.t, "lengths": self.lengths, "velocities": self.velocities}
-        content = hashlib.sha256()
-        for name, value in sorted({**parts, **self.parameters}.items()):
-            if value is not None:
-                content.update(f"{name} {value.dtype} {list(value.shape)}".encode())
-                content.update(value.detach().cpu().contiguous().numpy().data)
-        return content.hexdigest()
 
     def stacked(self) -> Float[Tensor, "N T D"]:
         """States [N, T, D] where all trajectories share one time grid.

@@ -18,7 +18,11 @@ from dynred.system import Semilinear, System, find_system
 CASES = {
     "complex_ginzburg_landau": ({"length": 20.0, "points": 32}, 0.05, 1.0),  # complex modes, complex L
     "kolmogorov_flow": ({"points": 16, "wave_number": 1}, 0.05, 1.0),  # two dimensions
-    "brusselator": ({"points": 24}, 0.04, 0.8),  # real modes of two fields
+    "brusselator": (
+        {"points": 24},
+        0.08,
+        0.8,
+    ),  # real modes of two fields; smaller errors of order 5 drown in round-off
 }
 
 

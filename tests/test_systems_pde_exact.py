@@ -77,7 +77,7 @@ def test_kuramoto_sivashinsky_beats_at_sixteen_over_337_with_one_period():
     t = torch.arange(0, 1.2, 0.01, dtype=torch.float64)
     states = simulate(system, 8, t, rng=generator(1), transient=20.0).stacked()
     gap = (states - states[:, :1]).norm(dim=-1) / states.norm(dim=-1).mean(1, keepdim=True)
-    nearest, when = gap[:, 20:].min(1)
+    nearest, when = gap[:, 20:70].min(1)  # the first return: after two periods some are as near
     beating = nearest < 1e-2
     assert beating.sum() >= 4  # the others still wander: chaotic transients are long here
     assert (t[20:][when[beating]] - 0.45).abs().max() < 0.011

@@ -284,7 +284,9 @@ def test_the_order_parameter_of_the_network_obeys_its_equation_within_the_finite
     error = (z - ott_antonsen(z[:, 0], t, 4.0, 0.5)).abs().pow(2).mean().sqrt()
     assert error < 1.5 / math.sqrt(n)
     assert (z[:, -1] - z[:, 0]).abs().mean() > 0.2  # it moved
-    assert z[:, -1].abs().std() < 0.5 * z[:, 0].abs().std()  # to one value, from far apart
+    leaves = z[:, 0].abs() > 0.1  # nearer to the unstable rest at 0, one unit of time is too short
+    assert leaves.sum() > 12
+    assert z[leaves, -1].abs().std() < 0.5 * z[leaves, 0].abs().std()  # to one value, from far apart
 
 
 def test_phases_move_by_kuramotos_equation():

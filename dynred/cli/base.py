@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -48,6 +48,23 @@ Plugins = Annotated[
 Trust = Annotated[
     bool, Parameter(name="--trust", negative="", help="Run whatever code the run names, unread. Anything may happen.")
 ]
+
+
+def _as_given(kind: object, tokens: Sequence[Token]) -> Path:
+    if not tokens[0].value:  # which Path takes for the current folder
+        raise ValueError("must be a path, got ''.")
+    return Path(tokens[0].value)
+
+
+def _whole(kind: object, tokens: Sequence[Token]) -> int:
+    try:
+        return int(tokens[0].value)
+    except ValueError as error:  # cyclopts would round 1.5
+        raise ValueError(f"must be an integer, got {tokens[0].value!r}.") from error
+
+
+Out = Annotated[Path, Parameter(converter=_as_given)]
+Whole = Annotated[int, Parameter(converter=_whole)]
 
 
 def pairs(texts: list[str]) -> dict[str, Any]:

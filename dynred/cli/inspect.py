@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dynred.cli.base import Arguments, AsJson, Parameters, pairs, show, stderr, working
+from dynred.cli.base import Arguments, AsJson, Out, Parameters, pairs, show, stderr, working
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def inspect(
     /,
     *,
     latent_dim: int | None = None,
-    out: Path | None = None,
+    out: Out | None = None,
     n: Annotated[int, Parameter(name=["--n", "-n"])] = 64,
     seed: int = 0,
     with_: Arguments = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from dynred.cli.base import Arguments, AsJson, Settings, pairs, show_evaluation, stderr, working
+from dynred.cli.base import Arguments, AsJson, Out, Settings, pairs, show_evaluation, stderr, working
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def reduce(
     latent_dim: int | None = None,
     angles: int = 0,
     latent: Literal["auto"] | None = None,
-    out: Path | None = None,
+    out: Out | None = None,
     seed: int = 0,
     reducer: str = "autoencoder",
     dynamics: str | None = None,

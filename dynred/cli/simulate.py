@@ -1,5 +1,8 @@
 """`dynred simulate`: trajectories of a system, into a file."""
 
+import contextlib
+import math
+import os
 import shutil
 import time
 from pathlib import Path
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dynred.cli.base import Arguments, AsJson, Parameters, pairs, show, working
+from dynred.cli.base import Arguments, AsJson, Out, Parameters, Whole, pairs, show, working
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,13 +23,13 @@ LARGE = 2**29  # bytes of states and velocities from which a .zarr file is writt
 def simulate(
     system: str,
     *,
-    out: Path,
-    n: Annotated[int, Parameter(name=["--n", "-n"])] = 256,
+    out: Out,
+    n: Annotated[Whole, Parameter(name=["--n", "-n"])] = 256,
     duration: float | None = None,
     sampling: float | None = None,
     transient: float | None = None,
     solver: str = "auto",
-    seed: int = 0,
+    seed: Whole = 0,
     time_limit: float | None = None,
     with_: Arguments = None,
     set_: Parameters = None,
@@ -35,7 +38,8 @@ def simulate(
 ) -> None:
     """Simulate trajectories of a system, with their exact velocities, into a file.
 
-    More than half a gigabyte into a .zarr file is written block after block; interrupted, the same command goes on.
+    More than half a gigabyte into a .zarr file is written block after block; interrupted, the same command goes on
+    where it stopped. Less, or another kind of file, is written at the end; interrupted, the same command begins anew.
 
     Parameters
     ----------
@@ -54,31 +58,26 @@ def simulate(
 
     from dynred.rng import generator
     from dynred.simulate import simulate as simulate_system
-    from dynred.storage import check_path, save_trajectories
-    from dynred.stored import progress_path
+    from dynred.storage import save_trajectories
+    from dynred.store_writer import set_aside
     from dynred.system import find_system
     from dynred.trajectories import Trajectories
 
-    check_path(out)
-    unfinished = progress_path(out).exists()
-    if out.exists() and not overwrite and not unfinished:
-        raise InputError(f"out must be a new file, got {out}. Use --overwrite.")
+    unfinished = _check_out(out, overwrite)
+    _check_numbers(n, duration, sampling, transient, seed, time_limit)
     found = find_system(system, **pairs(with_ or []))
-    step, length = sampling or found.sampling, duration or found.duration
-    if step <= 0 or length < step:
-        raise InputError(f"sampling must be in (0, duration], got {step:g} with duration {length:g}.")
-    times = torch.arange(round(length / step) + 1, dtype=torch.float64) * step
-    streams = out.suffix == ".zarr" and (unfinished or 16 * n * len(times) * found.dim > LARGE)
-    if overwrite and unfinished:
-        progress_path(out).unlink()
-    if overwrite and streams:
-        shutil.rmtree(out, ignore_errors=True)
+    step = found.sampling if sampling is None else sampling
+    steps = _steps(step, found.duration if duration is None else duration)
+    size = 16 * n * (steps + 1) * found.dim
+    streams = out.suffix == ".zarr" and (unfinished or size > LARGE)
+    if not streams:
+        _check_disk(out, size)
     start = time.perf_counter()
-    with working() as runtime:
+    with working() as runtime, set_aside(out) if overwrite and streams else contextlib.nullcontext():
         trajectories = simulate_system(
             found,
             n,
-            times,
+            torch.arange(steps + 1, dtype=torch.float64) * step,
             rng=generator(seed, "train"),
             parameters=pairs(set_ or []),
             solver=solver,
@@ -92,6 +91,51 @@ def simulate(
         save_trajectories(trajectories, out)
     facts = {"system": found.name, **_facts(trajectories), "simulate_s": round(seconds, 3), "out": str(out)}
     show("simulated", ("", "value"), [(key, str(value)) for key, value in facts.items()], facts, as_json)
+
+
+def _check_out(out: Path, overwrite: bool) -> bool:
+    """Whether an unfinished store is there; raises InputError where nothing may be written."""
+    from dynred.files import check_target
+    from dynred.storage import check_path, is_ours
+    from dynred.store_writer import is_unfinished
+
+    check_path(out)
+    unfinished = out.suffix == ".zarr" and is_unfinished(out)
+    if os.path.lexists(out) and not overwrite and not unfinished and is_ours(out):
+        raise InputError(f"out must be a new file, got {out}. Use --overwrite.")
+    check_target("out", out, is_ours if overwrite or unfinished else None)
+    return unfinished
+
+
+def _check_numbers(
+    n: int, duration: float | None, sampling: float | None, transient: float | None, seed: int, limit: float | None
+) -> None:
+    from dynred.checks import integer, positive, refuse
+
+    integer("n", n, 1)
+    integer("seed", seed, 0)
+    for name, value in (("duration", duration), ("sampling", sampling), ("time_limit", limit)):
+        if value is not None:
+            positive(name, value)
+    if transient is not None and not 0 <= transient < math.inf:
+        raise refuse("transient", "a finite number >= 0", transient)
+
+
+def _steps(step: float, length: float) -> int:
+    from dynred.memory import check_memory
+
+    if length < step:
+        raise InputError(f"sampling must be in (0, duration], got {step:g} with duration {length:g}.")
+    ratio = length / step
+    check_memory(f"{ratio:.3g} snapshots of a trajectory", int(16 * min(ratio, 1e18)))
+    return round(ratio)
+
+
+def _check_disk(out: Path, size: int) -> None:
+    parent = next(one for one in out.absolute().parents if one.is_dir())
+    free = shutil.disk_usage(parent).free
+    if size > free:
+        raise InputError(f"out must be on a disk with {size} bytes for states and velocities, got {free} in {parent}.")
 
 
 def _facts(trajectories: "Trajectories | StoredTrajectories") -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dynred.screening import check_size, screen
 from dynred.storage import load_trajectories
 from dynred.trajectories import Trajectories
 
@@ -18,7 +19,8 @@ def load_data(path: str | Path) -> "Trajectories | Tensor":
         InputError, FileFormatError, MissingExtraError: as `load_trajectories`.
     """
     path = Path(path)
-    if path.suffix == ".npz" and zipfile.is_zipfile(path):
+    if path.suffix == ".npz":
+        check_size(path, screen(path))
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
         if "states.npy" in names and "t.npy" not in names:
