@@ -55,8 +55,7 @@ def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] |
         parent = next(one for one in path.absolute().parents if os.path.lexists(one))
         if not parent.is_dir():
             raise refuse(argument, "in a folder", f"{path}, but {parent} is a file")
-        if not os.access(parent, os.W_OK | os.X_OK):
-            raise refuse(argument, "in a folder that can be written to", f"{path} in {parent}")
+        check_writable(argument, parent)
         if there and not (path.is_file() or path.is_dir()):
             raise refuse(argument, "a file or a folder", f"{path}, which is neither")
         if there and not (ours is not None and ours(path)):
@@ -69,6 +68,19 @@ def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] |
             raise
         raise refuse(argument, "a path that can be written to", f"{path}: {error.strerror or error}") from error
     return path
+
+
+def check_writable(argument: str, folder: Path) -> None:
+    """Refuses a folder in which no file can be made; leaves nothing there, even if it is killed.
+
+    Raises:
+        InputError: a file cannot be made there; says why.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise refuse(argument, "in a folder that can be written to", f"{folder}: {error.strerror}") from error
 
 
 @contextlib.contextmanager

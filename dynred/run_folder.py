@@ -13,7 +13,7 @@ from typing import Any
 
 from dynred.checks import refuse
 from dynred.errors import FileFormatError
-from dynred.files import PREFIX, check_target, is_tensors, read_json, write_json
+from dynred.files import PREFIX, check_target, check_writable, is_tensors, read_json, write_json
 from dynred.locks import locked
 
 SCHEMA = 1
@@ -136,8 +136,8 @@ class RunFolder:
     def _check_writable(self) -> None:
         if not os.path.isdir(self.path):
             check_target("out", self.path)
-        elif not os.access(self.path, os.W_OK | os.X_OK):
-            raise refuse("out", "a folder that can be written to", f"{self.path}")
+        else:
+            check_writable("out", self.path)
 
     def _sweep(self) -> None:
         # What a killed process was writing: nobody else writes here now.
