@@ -98,7 +98,7 @@ WRONG = [  # tokens after `simulate stuart_landau`, expected words
     (["--out", "a\0.npz"], "out must be a path"),
     (["--out", "x" * 300 + ".nc"], "out must be a path of names of at most 255 bytes"),
     (["--out", "/dev/full"], "path must be a file ending in one of .zarr, .npz, .nc"),
-    (["--out", "/proc/a.npz"], "out must be a path that can be written to"),
+    (["--out", "/proc/a.npz"], "out must be in a folder that can be written to"),
     (["--out", "a.csv"], "path must be a file ending in one of .zarr, .npz, .nc"),
     (["-n", "0"], "n must be an integer >= 1, got 0"),
     (["-n", "-3"], "n must be an integer >= 1, got -3"),
