@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, shortest_path
 from torch import Tensor, nn
 
-from dynred.checks import integer, refuse
+from dynred.checks import count, refuse
 from dynred.landmarks import geodesic_means, nearest, neighbour_graph, spread_out, symmetric
 from dynred.latent_space import LatentSpace
 from dynred.modes import Modes
@@ -48,9 +48,9 @@ class PartitionSpec(Spec):
     neighbours: int = 10
 
     def __post_init__(self):
-        integer("charts", self.charts, 1)
-        integer("overlap", self.overlap, 1)
-        integer("neighbours", self.neighbours, 2)
+        count("charts", self.charts, 1, 100_000)
+        count("overlap", self.overlap, 1, 100_000)
+        count("neighbours", self.neighbours, 2, 100_000)
 
     def divide(self, train: Trajectories, *, rng: torch.Generator) -> "Partition":
         """The charts of the snapshots of `train`, which must have velocities.

@@ -4,6 +4,7 @@ without unpickling anything, and knowing when one was changed."""
 import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -136,7 +137,7 @@ def parse_json(text: bytes | str, name: str) -> Any:
         FileFormatError: not JSON, nested too deeply, or with a number that is not finite; says it of `name`.
     """
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite_number)
     except (ValueError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else error
         raise FileFormatError(f"{name} is not valid JSON: {what}.") from error
@@ -180,6 +181,11 @@ def checksum(data: Mapping[str, Any]) -> str:
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
 
 
 # -- tensors ----------------------------------------------------------------------------------------------------------

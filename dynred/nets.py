@@ -20,6 +20,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
+WIDEST, DEEPEST = 100_000, 1000  # units of a layer, and layers
+
+
 class MLP(nn.Module):
     """A fully connected network `[..., inputs] -> [..., outputs]` with a linear last layer.
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from dynred.checks import integer, one_of, positive, refuse
+from dynred.checks import at_least, count, one_of, positive, refuse
 from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors, write_tensors
 from dynred.nets import hidden_matrices
@@ -51,12 +51,11 @@ class TrainingSpec(Spec):
     time_limit: float | None = None
 
     def __post_init__(self):
-        integer("steps", self.steps, 1)
-        integer("batch_size", self.batch_size, 1)
-        integer("validations", self.validations, 1)
+        count("steps", self.steps, 1, 10**9)
+        count("batch_size", self.batch_size, 1, 10**7)
+        count("validations", self.validations, 1, 10**6)
         positive("learning_rate", self.learning_rate)
-        if self.muon != 0:
-            positive("muon", self.muon)
+        at_least("muon", self.muon, 0)
         if not 0 <= self.weight_decay < 1:
             raise refuse("weight_decay", "in [0, 1)", self.weight_decay)
         if not 0 < self.warmup < 1:

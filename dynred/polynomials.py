@@ -10,8 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from dynred.checks import integer, refuse
+from dynred.checks import count, refuse
 from dynred.spec import Spec
+
+HIGHEST, MOST_TERMS = 100, 100_000  # degree of a polynomial, and its monomials
 
 
 def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
@@ -191,9 +193,9 @@ class PolynomialSpec(Spec):
     ridge: tuple[float, ...] = (1e-12, 1e-10, 1e-8, 1e-6)
 
     def __post_init__(self):
-        integer("degree", self.degree, 1)
-        integer("terms", self.terms, 1)
-        if not self.ridge or any(not 0 < weight < float("inf") for weight in self.ridge):
+        count("degree", self.degree, 1, HIGHEST)
+        count("terms", self.terms, 1, MOST_TERMS)
+        if not self.ridge or min(self.ridge) <= 0:
             raise refuse("ridge", "one or more weights > 0", self.ridge)
 
     def fits(

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors rng checks files locks modes numpy_model export",
+    "errors rng checks annotations kinds files locks modes numpy_model export",
     "spec plugins bootstrap parameters righthand jacobian spectral nets optimise latent_space polynomials",
     "system trajectories phases direct projection derivatives",
     "storage stored velocities catalogue solvers exponential observe obstruction",
@@ -27,6 +27,9 @@ LAYERS = (
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 WITHIN = {  # who may import whom of the same layer
     ("checks", "errors"),
+    ("rng", "checks"),
+    ("annotations", "checks"),
+    ("annotations", "errors"),
     ("export", "checks"),
     ("export", "numpy_model"),
     ("numpy_model", "errors"),

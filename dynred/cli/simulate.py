@@ -52,6 +52,7 @@ def simulate(
     """
     import torch
 
+    from dynred.checks import positive
     from dynred.rng import generator
     from dynred.simulate import simulate as simulate_system
     from dynred.storage import check_path, save_trajectories
@@ -64,8 +65,9 @@ def simulate(
     if out.exists() and not overwrite and not unfinished:
         raise InputError(f"out must be a new file, got {out}. Use --overwrite.")
     found = find_system(system, **pairs(with_ or []))
-    step, length = sampling or found.sampling, duration or found.duration
-    if step <= 0 or length < step:
+    step = found.sampling if sampling is None else positive("sampling", sampling)
+    length = found.duration if duration is None else positive("duration", duration)
+    if length < step:
         raise InputError(f"sampling must be in (0, duration], got {step:g} with duration {length:g}.")
     times = torch.arange(round(length / step) + 1, dtype=torch.float64) * step
     streams = out.suffix == ".zarr" and (unfinished or 16 * n * len(times) * found.dim > LARGE)

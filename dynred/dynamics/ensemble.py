@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import integer
+from dynred.checks import count
 from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, default_member, fit_field
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
@@ -86,7 +86,7 @@ class EnsembleSpec(DynamicsSpec):
     members: int = 5
 
     def __post_init__(self):
-        integer("members", self.members, 2)
+        count("members", self.members, 2, 10_000)
 
     def fit(
         self,

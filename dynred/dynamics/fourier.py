@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, refuse
+from dynred.checks import count, refuse
 from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
@@ -64,8 +64,8 @@ class FourierSpec(DynamicsSpec):
     max_terms: int = 1100
 
     def __post_init__(self):
-        integer("max_order", self.max_order, 0)
-        integer("max_terms", self.max_terms, 1)
+        count("max_order", self.max_order, 0, 100_000)
+        count("max_terms", self.max_terms, 1, 100_000)
 
     def fit(
         self,

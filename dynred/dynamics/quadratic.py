@@ -49,7 +49,7 @@ class QuadraticSpec(DynamicsSpec):
     regularisation: tuple[float, ...] = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)
 
     def __post_init__(self):
-        if not self.regularisation or any(not 0 <= w < float("inf") for w in self.regularisation):
+        if not self.regularisation or min(self.regularisation) < 0:
             raise refuse("regularisation", "one or more weights >= 0", self.regularisation)
 
     def fit(

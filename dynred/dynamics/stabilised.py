@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import positive, refuse
+from dynred.checks import at_least, positive
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -133,8 +133,7 @@ class StabilisedSpec(DynamicsSpec):
 
     def __post_init__(self):
         positive("rate", self.rate)
-        if not 0 <= self.reach < float("inf"):
-            raise refuse("reach", "finite and >= 0", self.reach)
+        at_least("reach", self.reach, 0)
 
     def fit(
         self,
