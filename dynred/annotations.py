@@ -19,11 +19,10 @@ from dynred.errors import InputError
 
 DEEPEST = 20  # mappings and lists within each other
 LARGEST = 2**63 - 1  # integer that arrays can hold
-Leaf = Callable[[str, object, type], Any]
+Leaf = Callable[[str, object, Any], Any]
 
 
-@functools.cache
-def hints(owner: Any) -> dict[str, Any]:
+def _hints(owner: Any) -> dict[str, Any]:
     """The annotations of a class or function by name.
 
     Names in them that cannot be read, such as those that a user's file imports for type checkers alone, stand for
@@ -41,13 +40,18 @@ def hints(owner: Any) -> dict[str, Any]:
             return {}
 
 
-def instance(name: str, value: object, cls: type) -> Any:
-    """A value that an annotation which is a class allows, converted where nothing is lost: integers to floats, and
-    NumPy's numbers to Python's.
+hints: Callable[[Any], dict[str, Any]] = functools.cache(_hints)
+
+
+def instance(name: str, value: object, cls: Any) -> Any:
+    """A value that an annotation allows which is a class, or `Any`, converted where nothing is lost: integers to
+    floats, and NumPy's numbers to Python's.
 
     Raises:
         InputError: of another class; a number that is not finite, or an integer that arrays cannot hold.
     """
+    if cls is typing.Any:
+        return plain_data(name, value)
     if cls is int:
         whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
         if whole and not -LARGEST - 1 <= value <= LARGEST:  # type: ignore[operator] # an integer then
@@ -77,7 +81,7 @@ def fitting(name: str, value: object, hint: Any, leaf: Leaf = instance) -> Any:
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
-        return plain_data(name, value)
+        return leaf(name, value, hint)
     if hint is None or hint is types.NoneType:
         return value if value is None else _refused(name, value, hint)
     if origin is typing.Annotated:
@@ -96,14 +100,23 @@ def fitting(name: str, value: object, hint: Any, leaf: Leaf = instance) -> Any:
     return leaf(name, value, kind)
 
 
-def fitting_arguments(name: str, data: object, function: Callable[..., Any]) -> dict[str, Any]:
+def fitting_arguments(
+    name: str, data: object, function: Callable[..., Any], besides: Sequence[str] = ()
+) -> dict[str, Any]:
     """Arguments by name, as stored, held against the signature of the function that they are for.
+
+    Args:
+        name: what they are called together, for messages.
+        data: what was stored.
+        function: what they are for; one that takes any names gets them as they are.
+        besides: arguments that it is given by other means.
 
     Raises:
         InputError: no mapping, an argument too many, one too few, or one that its annotation does not allow.
     """
-    given = fitting(name, data, Mapping[str, Any])
-    wanted, known = inspect.signature(function).parameters, hints(function)
+    given = _mapping(name, data, Mapping, (), lambda entry, value, hint: plain_data(entry, value, list))
+    signature = inspect.signature(function).parameters
+    wanted = {key: one for key, one in signature.items() if key not in besides}
     if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in wanted.values()):
         return given
     for key in given:
@@ -111,12 +124,13 @@ def fitting_arguments(name: str, data: object, function: Callable[..., Any]) -> 
     missing = [key for key, one in wanted.items() if one.default is one.empty and key not in given]
     if missing:
         raise refuse(name, f"complete, with {', '.join(wanted)}", f"no {missing[0]}")
-    return {key: fitting(f"{name}.{key}", value, known.get(key, Any)) for key, value in given.items()}
+    known = hints(getattr(function, "__func__", function))
+    return {key: fitting(f"{name}.{key}", value, known.get(key, object)) for key, value in given.items()}
 
 
-def plain_data(name: str, value: object, depth: int = 0) -> Any:
-    """Data of any kind that JSON can hold: None, booleans, strings, finite numbers, and (as tuples) lists, and
-    mappings of them.
+def plain_data(name: str, value: object, sequence: type = tuple, depth: int = 0) -> Any:
+    """Data of any kind that JSON can hold: None, booleans, strings, finite numbers, and mappings and lists of them,
+    these as a `sequence`.
 
     Raises:
         InputError: anything else, or nesting beyond all reason.
@@ -125,9 +139,9 @@ def plain_data(name: str, value: object, depth: int = 0) -> Any:
         raise refuse(name, f"nested at most {DEEPEST} deep", "more")
     if isinstance(value, Mapping):
         items = ((fitting(f"a name in {name}", key, str), item) for key, item in value.items())
-        return {key: plain_data(f"{name}.{key}", item, depth + 1) for key, item in items}
+        return {key: plain_data(f"{name}.{key}", item, sequence, depth + 1) for key, item in items}
     if isinstance(value, tuple | list):
-        return tuple(plain_data(f"{name}[{i}]", item, depth + 1) for i, item in enumerate(value))
+        return sequence(plain_data(f"{name}[{i}]", item, sequence, depth + 1) for i, item in enumerate(value))
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, numbers.Integral):

@@ -3,7 +3,9 @@
 import difflib
 import math
 import numbers
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -90,6 +92,13 @@ def generator_given(rng: object) -> torch.Generator:
     return rng
 
 
+def path_given(argument: str, path: object) -> Path:
+    """`path` as a Path, where it can be one; raises InputError otherwise."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in str(path):
+        raise refuse(argument, "a path", literal(path))
+    return Path(path)
+
+
 def one_of(argument: str, value: object, choices: Iterable[str]) -> str:
     """`value` if it is among `choices`; raises InputError that lists them and suggests the nearest otherwise."""
     choices = sorted(choices)
@@ -140,8 +149,18 @@ def finite(argument: str, value: torch.Tensor, advice: str = "") -> torch.Tensor
     return value
 
 
-def increasing(argument: str, t: torch.Tensor) -> torch.Tensor:
-    """`t` [T] if it is a non-empty, finite, strictly increasing vector; raises InputError otherwise."""
+def rows_of(argument: str, value: object, width: int, most: int | None = None) -> torch.Tensor:
+    """`value` as real numbers [..., width], with at most so many axes; raises InputError otherwise."""
+    x = real(argument, value)
+    if x.ndim == 0 or x.shape[-1] != width or (most is not None and x.ndim > most):
+        shape = "" if most is None else f", in at most {most} axes"
+        raise refuse(argument, f"states of {width} values{shape}", f"shape {list(x.shape)}")
+    return x
+
+
+def increasing(argument: str, value: object) -> torch.Tensor:
+    """`value` as a non-empty, finite, strictly increasing vector [T], float64; raises InputError otherwise."""
+    t = real(argument, value).double()
     if t.ndim != 1 or len(t) == 0:
         raise refuse(argument, "a vector of times [T] with T >= 1", f"shape {list(t.shape)}")
     finite(argument, t)

@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from dynred.checks import refuse
+from dynred.checks import path_given, refuse
 from dynred.errors import FileFormatError
 
 PREFIX = ".dynred-"  # of the folders in which files are written before they are moved into place
@@ -41,10 +41,7 @@ def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] |
     Raises:
         InputError: an impossible name, a parent that is a file or cannot be written to, something of another kind.
     """
-    text = str(path)
-    if not text or "\0" in text:
-        raise refuse(argument, "a path", repr(text))
-    path = Path(path)
+    path = path_given(argument, path)
     if long := next((part for part in path.parts if len(os.fsencode(part)) > LONGEST_NAME), None):
         raise refuse(argument, f"a path of names of at most {LONGEST_NAME} bytes", f"one of {len(os.fsencode(long))}")
     try:

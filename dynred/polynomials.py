@@ -21,7 +21,14 @@ def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
 
     Each is a row of factors: 0 stands for the number 1, i for the i-th variable (from 1). So (0, 1, 1) is y1^2 among
     those of degree 3.
+
+    Raises:
+        InputError: a degree below 0 or with more than 100,000 monomials.
     """
+    if math.comb(variables + count("degree", degree, 0, HIGHEST), degree) > MOST_TERMS:
+        raise refuse(
+            "degree", f"so low that there are at most {MOST_TERMS} monomials", f"{degree} in {variables} variables"
+        )
     return torch.tensor(
         [
             (0,) * (degree - d) + chosen

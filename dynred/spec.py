@@ -124,7 +124,7 @@ class Spec:
     @classmethod
     def _classes(cls, name: str) -> tuple[type, ...]:
         """The classes that a setting is declared to be of; none where its annotation cannot be read."""
-        hint = hints(cls).get(name)  # type: ignore[arg-type] # classes are hashable
+        hint = hints(cls).get(name)
         return tuple(one for one in (hint, *typing.get_args(hint)) if isinstance(one, type) and one is not object)
 
 

@@ -12,8 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import count
-from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, default_member, fit_field
+from dynred.checks import count, refuse
+from dynred.dynamics.base import (
+    DynamicsSpec,
+    Standardisation,
+    VectorFieldDynamics,
+    build_field,
+    default_member,
+    fit_field,
+)
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
 from dynred.rng import spawn
@@ -108,8 +115,9 @@ class EnsembleSpec(DynamicsSpec):
 
     def build(self, latent_space: LatentSpace, members: list[Mapping[str, Any]]) -> Ensemble:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
-        found = [self.member.build(latent_space, **sizes) for sizes in members]
-        return Ensemble(self, found)  # type: ignore[arg-type] # as they were fitted
+        if len(members) != self.members:
+            raise refuse("members", f"{self.members}", len(members))
+        return Ensemble(self, [build_field(self.member, latent_space, sizes) for sizes in members])
 
 
 def _numbered(runtime: Runtime, i: int) -> Runtime:

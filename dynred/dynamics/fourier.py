@@ -78,9 +78,7 @@ class FourierSpec(DynamicsSpec):
     ) -> Fourier:
         """The series fitted to latent velocities; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
         space = latent_space or LatentSpace(lines=latents.dim)
-        if space.lines:
-            advice = "Take `neural_ode`, whose network is periodic in every angle as well."
-            raise refuse("latent_space", "of angles alone for a Fourier series", f"{space.lines} lines", advice)
+        _check_space(space)
         units = Standardisation.of(with_velocities("latents", latents), space)
         with_velocities("validation", validation)
         best, least = None, float("inf")
@@ -100,8 +98,17 @@ class FourierSpec(DynamicsSpec):
 
     def build(self, latent_space: LatentSpace, order: int) -> Fourier:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
+        _check_space(latent_space)
+        if count("order", order, 0, self.max_order) not in (0, *self.orders(latent_space.angles)):
+            raise refuse("order", f"one of those with at most {self.max_terms} terms", order)
         terms, r = (2 * order + 1) ** latent_space.angles, latent_space.dim
         return Fourier(self, latent_space, Standardisation.empty(r), torch.zeros(terms, r, dtype=torch.float64))
+
+
+def _check_space(space: LatentSpace) -> None:
+    if space.lines:
+        advice = "Take `neural_ode`, whose network is periodic in every angle as well."
+        raise refuse("latent_space", "of angles alone for a Fourier series", f"{space.lines} lines", advice)
 
 
 def waves(order: int, angles: int) -> Float[Tensor, "K A"]:

@@ -19,6 +19,7 @@ from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
     VectorFieldDynamics,
+    build_field,
     default_member,
     fit_field,
     with_velocities,
@@ -115,8 +116,7 @@ class ParametricSpec(DynamicsSpec):
 
     def build(self, latent_space: LatentSpace, names: Sequence[str], member: Mapping[str, Any]) -> Parametric:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
-        inner = self.member.build(_joint_space(latent_space, names), **member)
-        assert isinstance(inner, VectorFieldDynamics)
+        inner = build_field(self.member, _joint_space(latent_space, names), member)
         return Parametric(self, latent_space, inner, names)
 
 

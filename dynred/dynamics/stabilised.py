@@ -26,6 +26,7 @@ from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
     VectorFieldDynamics,
+    build_field,
     default_member,
     fit_field,
     with_velocities,
@@ -156,6 +157,5 @@ class StabilisedSpec(DynamicsSpec):
 
     def build(self, latent_space: LatentSpace, member: Mapping[str, Any]) -> Stabilised:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
-        inner = self.member.build(latent_space, **member)
-        assert isinstance(inner, VectorFieldDynamics)
+        inner = build_field(self.member, latent_space, member)
         return Stabilised(self, inner, Standardisation.empty(latent_space.dim), torch.ones((), dtype=torch.float64))
