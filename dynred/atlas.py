@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dynred.annotations import fitting_arguments
 from dynred.charts import Atlas, Partition, PartitionSpec, by_chart, of_charts
-from dynred.checks import real, refuse
+from dynred.checks import generator_given, real, refuse
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, with_velocities
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.latent_space import LatentSpace
@@ -305,6 +305,7 @@ class AtlasSpec(PartitionSpec):
         self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
     ) -> Atlas:
         """The partition and the reducers alone; arguments as for `fit`."""
+        generator_given(rng)
         partition = self.divide(with_velocities("train", train), rng=spawn(rng, "partition"))
         parts = _learnable(partition.parts(train))
         held = partition.parts(validation)

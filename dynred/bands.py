@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, refuse
+from dynred.checks import integer, is_number, refuse
 from dynred.dynamics.ensemble import Ensemble
 from dynred.model import Model, ReducedModel
 from dynred.parameters import along_time
@@ -109,7 +109,7 @@ def calibrate(
         InputError: trajectories of different sampling, or shorter than the horizon; too few starts for the levels.
     """
     horizon = _horizon(validation) if horizon is None else integer("horizon", horizon, 1)
-    if any(not 0 < q < 1 for q in levels):
+    if not levels or not all(is_number(q) and 0 < q < 1 for q in levels):
         raise refuse("levels", "in (0, 1)", levels)
     starts = validation.windows(horizon + 1, horizon)
     grids = starts.shared_grids()

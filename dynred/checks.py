@@ -131,6 +131,16 @@ def real(argument: str, value: object) -> torch.Tensor:
     return tensor if tensor.is_floating_point() else tensor.double()
 
 
+def whole(argument: str, value: object) -> torch.Tensor:
+    """`value` as a tensor of integers, int64; raises InputError otherwise."""
+    if isinstance(value, torch.Tensor) and value.dtype == torch.int64:
+        return value
+    numbers = real(argument, value)
+    if (numbers != numbers.round()).any():
+        raise refuse(argument, "integers", "numbers that are not")
+    return value.long() if isinstance(value, torch.Tensor) else numbers.long()
+
+
 def _as_torch_wants_it(array: np.ndarray) -> bool:
     return array.flags.writeable and array.dtype.isnative and all(step >= 0 for step in array.strides)
 
@@ -152,9 +162,10 @@ def finite(argument: str, value: torch.Tensor, advice: str = "") -> torch.Tensor
 def rows_of(argument: str, value: object, width: int, most: int | None = None) -> torch.Tensor:
     """`value` as real numbers [..., width], with at most so many axes; raises InputError otherwise."""
     x = real(argument, value)
-    if x.ndim == 0 or x.shape[-1] != width or (most is not None and x.ndim > most):
-        shape = "" if most is None else f", in at most {most} axes"
-        raise refuse(argument, f"states of {width} values{shape}", f"shape {list(x.shape)}")
+    if x.ndim == 0 or x.shape[-1] != width:
+        raise refuse(argument, f"states of {width} values", f"shape {list(x.shape)}")
+    if most is not None and x.ndim > most:
+        raise refuse(argument, f"an array of at most {most} axes", f"shape {list(x.shape)}")
     return x
 
 

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from dynred.checks import at_least, count, refuse
+from dynred.checks import at_least, count, generator_given, refuse
 from dynred.dynamics.base import VectorFieldDynamics, with_velocities
 from dynred.forecast import forecast
 from dynred.model import ReducedModel
@@ -97,6 +97,7 @@ class JointSpec(Spec):
         runtime: Runtime | None = None,
     ) -> ReducedModel:
         """The model trained on, better or not; arguments as for `refine`."""
+        generator_given(rng)
         runtime = runtime or Runtime()
         both, device = _Both(model), runtime.torch_device()
         known, held = (

@@ -12,7 +12,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from torch import Tensor
 
 from dynred import plugins
-from dynred.checks import finite, increasing, integer, positive, refuse
+from dynred.checks import finite, generator_given, increasing, integer, positive, real, refuse
 from dynred.events import Crossings, Event, check_events
 from dynred.integrate import FINISHED, Solved, integrate
 from dynred.jacobian import direction
@@ -115,6 +115,7 @@ def simulate(
             what to try.
         FileFormatError: `store` could not be written; what was written before stays readable.
     """
+    generator_given(rng)
     grids = _grids(system, times)
     count = _count(n, initial, times, grids)
     asked, found_events = _per_trajectory(parameters, count), check_events(tuple(events))
@@ -160,7 +161,7 @@ def simulate(
 
 
 def _checked_initial(system: System, initial: Tensor, count: int) -> Float[Tensor, "N D"]:
-    x0, width = finite("initial", torch.as_tensor(initial, dtype=torch.float64)), system.underlying.dim
+    x0, width = finite("initial", real("initial", initial).double()), system.underlying.dim
     if x0.shape != (count, width):
         advice = "Start from states of the ODE, not from what is seen of them." if system.observation else ""
         raise refuse("initial", f"of shape [{count}, {width}]", f"{list(x0.shape)}", advice)
@@ -281,8 +282,8 @@ def _grids(system: System, times: object) -> list[Tensor]:
         steps = max(1, round(system.duration / system.sampling))
         return [torch.arange(steps + 1, dtype=torch.float64) * system.sampling]
     if isinstance(times, Sequence) and _one_each(times):
-        return [increasing(f"times[{i}]", torch.as_tensor(t, dtype=torch.float64)) for i, t in enumerate(times)]
-    return [increasing("times", torch.as_tensor(times, dtype=torch.float64))]
+        return [increasing(f"times[{i}]", t) for i, t in enumerate(times)]
+    return [increasing("times", times)]
 
 
 def _one_each(times: object) -> bool:

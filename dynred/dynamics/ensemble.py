@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import count, refuse
+from dynred.checks import count, generator_given, refuse
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -105,6 +105,7 @@ class EnsembleSpec(DynamicsSpec):
         runtime: Runtime | None = None,
     ) -> Ensemble:
         """The members, one after the other; see `DynamicsSpec.fit`."""
+        generator_given(rng)
         space, runtime = latent_space or LatentSpace(lines=latents.dim), runtime or Runtime()
         streams = [spawn(rng, "member", i) for i in range(self.members)]
         found = [

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, refuse
+from dynred.checks import count, generator_given, refuse
 from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
@@ -77,6 +77,7 @@ class FourierSpec(DynamicsSpec):
         runtime: Runtime | None = None,
     ) -> Fourier:
         """The series fitted to latent velocities; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
+        generator_given(rng)
         space = latent_space or LatentSpace(lines=latents.dim)
         _check_space(space)
         units = Standardisation.of(with_velocities("latents", latents), space)

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, one_of, refuse
+from dynred.checks import count, generator_given, one_of, refuse
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -151,6 +151,7 @@ class NeuralODESpec(DynamicsSpec):
         The loss is the mean squared error of the velocity, each coordinate in units of the root mean square of what the
         polynomial leaves of it.
         """
+        generator_given(rng)
         runtime = runtime or Runtime()
         device = runtime.torch_device()
         space = latent_space or LatentSpace(lines=latents.dim)

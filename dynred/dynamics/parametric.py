@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import refuse
+from dynred.checks import generator_given, refuse
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -106,6 +106,7 @@ class ParametricSpec(DynamicsSpec):
 
         Without parameters, or with the same ones for all trajectories, it is the member itself.
         """
+        generator_given(rng)
         space = latent_space or LatentSpace(lines=latents.dim)
         names = [name for name, value in latents.parameters.items() if (value != value[0]).any()]
         known = _joined(with_velocities("latents", latents), names)

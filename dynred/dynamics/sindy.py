@@ -13,7 +13,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from dynred.checks import count, positive, refuse
+from dynred.checks import count, generator_given, positive, refuse
 from dynred.dynamics.base import DynamicsSpec, PolynomialDynamics, Standardisation, rollout_score, with_velocities
 from dynred.errors import MissingExtraError
 from dynred.latent_space import LatentSpace
@@ -82,6 +82,7 @@ class SindySpec(DynamicsSpec):
         Raises:
             MissingExtraError: PySINDy is not installed.
         """
+        generator_given(rng)
         pysindy = _pysindy()
         space = latent_space or LatentSpace(lines=latents.dim)
         units = Standardisation.of(with_velocities("latents", latents), space, centred=False)

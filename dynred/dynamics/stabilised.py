@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import at_least, positive
+from dynred.checks import at_least, generator_given, positive
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -146,6 +146,7 @@ class StabilisedSpec(DynamicsSpec):
         runtime: Runtime | None = None,
     ) -> Stabilised:
         """The member fitted to what the damping leaves of the velocities; see `DynamicsSpec.fit`."""
+        generator_given(rng)
         space = latent_space or LatentSpace(lines=latents.dim)
         ball = _Ball.of(with_velocities("latents", latents), space)
         known, held = (

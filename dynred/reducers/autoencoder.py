@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, integer, one_of, refuse
+from dynred.checks import count, generator_given, integer, one_of, refuse
 from dynred.latent_space import LatentSpace
 from dynred.modes import MOST_MODES, Modes
 from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST
@@ -154,6 +154,7 @@ class AutoencoderSpec(ReducerSpec):
         angles, several starts are tried (see `trials`); where the chosen one still tears K at the end, the next is
         trained in full as well, and the one with the least validation loss is kept.
         """
+        generator_given(rng)
         self.check_data(train)
         modes = Modes.of(
             train.states.double(),

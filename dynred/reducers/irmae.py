@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import count, one_of, refuse
+from dynred.checks import count, generator_given, one_of, refuse
 from dynred.latent_space import LatentSpace
 from dynred.modes import MOST_MODES, Modes
 from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST
@@ -142,6 +142,7 @@ class IRMAESpec(ReducerSpec):
         runtime: Runtime | None = None,
     ) -> IRMAE:
         """The autoencoder trained on the snapshots of `train`, then rotated to principal coordinates."""
+        generator_given(rng)
         self.check_data(train)
         runtime = runtime or Runtime()
         device = runtime.torch_device()

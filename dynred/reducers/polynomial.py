@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, refuse
+from dynred.checks import count, generator_given, refuse
 from dynred.latent_space import LatentSpace
 from dynred.modes import MOST_MODES, Modes
 from dynred.optimise import Runtime
@@ -110,6 +110,7 @@ class PolynomialManifoldSpec(ReducerSpec):
         runtime: Runtime | None = None,
     ) -> PolynomialManifold:
         """The least squares fit; see `ReducerSpec.fit`."""
+        generator_given(rng)
         self.check_data(train)
         r = self.latent_dim
         modes = Modes.of(train.states.double(), r, scaled=True, tolerance=self.tolerance, limit=self.max_modes)
