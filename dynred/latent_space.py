@@ -28,7 +28,7 @@ class LatentSpace(Spec):
         count("angles", self.angles, 0, MOST)
         count("lines", self.lines, 0, MOST)
         if self.dim == 0:
-            raise refuse("latent space", "of at least one coordinate", "none")
+            raise refuse("latent space", "of at least one coordinate", "none", "Give `angles` or `lines`.")
 
     @property
     def dim(self) -> int:

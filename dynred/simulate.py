@@ -116,6 +116,7 @@ def simulate(
         FileFormatError: `store` could not be written; what was written before stays readable.
     """
     generator_given(rng)
+    initial = None if initial is None else real("initial", initial)
     grids = _grids(system, times)
     count = _count(n, initial, times, grids)
     asked, found_events = _per_trajectory(parameters, count), check_events(tuple(events))
@@ -161,7 +162,7 @@ def simulate(
 
 
 def _checked_initial(system: System, initial: Tensor, count: int) -> Float[Tensor, "N D"]:
-    x0, width = finite("initial", real("initial", initial).double()), system.underlying.dim
+    x0, width = finite("initial", initial.double()), system.underlying.dim
     if x0.shape != (count, width):
         advice = "Start from states of the ODE, not from what is seen of them." if system.observation else ""
         raise refuse("initial", f"of shape [{count}, {width}]", f"{list(x0.shape)}", advice)
@@ -292,7 +293,7 @@ def _one_each(times: object) -> bool:
 
 def _count(n: int | None, initial: Tensor | None, times: object, grids: list[Tensor]) -> int:
     several = len(grids) if _one_each(times) else None
-    said = {"n": n, "initial": None if initial is None else len(initial), "times": several}
+    said = {"n": n, "initial": None if initial is None or initial.ndim == 0 else len(initial), "times": several}
     values = {name: value for name, value in said.items() if value is not None}
     if not values:
         raise refuse("n", "the number of trajectories", "None", "Give `n`, `initial`, or one vector of times for each.")
