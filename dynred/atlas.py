@@ -9,7 +9,8 @@ discrete maps in time; here every chart has a neural ODE, so times are free).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,19 +18,22 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dynred.annotations import fitting_arguments
 from dynred.charts import Atlas, Partition, PartitionSpec, by_chart, of_charts
-from dynred.checks import refuse
+from dynred.checks import generator_given, real, refuse
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, with_velocities
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.latent_space import LatentSpace
-from dynred.model import Model, fill, under
+from dynred.model import Model
 from dynred.nets import parameter_count
 from dynred.optimise import History, Runtime
 from dynred.parameters import along_time, as_tensors, cut
+from dynred.records import revive
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import spawn
 from dynred.solvers.base import end_at_blow_up
+from dynred.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.trajectories import Trajectories
 
 AHEAD = 8  # steps of the partition that are integrated at once; those after an edge are done again
@@ -94,7 +98,7 @@ class AtlasModel(Model):
         self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
     ) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.atlas.decode(z, as_tensors(parameters))
+        return self.atlas.decode(self._latents(z), as_tensors(parameters))
 
     def rhs(
         self,
@@ -103,8 +107,8 @@ class AtlasModel(Model):
         parameters: Mapping[str, float | Tensor] | None = None,
     ) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`. Between hand-overs latents move with this velocity."""
-        time = torch.as_tensor(t, dtype=torch.float64)
-        chart, local = self.atlas.placed(z)
+        time = real("t", t).double()
+        chart, local = self.atlas.placed(self._latents(z))
         fields = []
         for part, here in zip(self.dynamics, of_charts(as_tensors(parameters), chart, len(self.dynamics)), strict=True):
             if not isinstance(part, VectorFieldDynamics):
@@ -118,7 +122,8 @@ class AtlasModel(Model):
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Whether to hand over is asked after steps in which states move by one layer at most."""
         step = float(self.atlas.partition.step)
-        (times, at), given = refined(t.double(), step), as_tensors(parameters)
+        z0, t, given = self._start(z0, t, parameters)
+        times, at = refined(t, step)
         z = z0.double()
         out = torch.full((len(z), len(t), self.latent_space.dim), torch.nan, dtype=torch.float64)
         out[:, 0] = z
@@ -192,25 +197,42 @@ class AtlasModel(Model):
         cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]
     ) -> "AtlasModel":
         """See `Model.from_parts`."""
-        reducers = [ReducerSpec.from_dict(m["spec"]).build(**m["sizes"]) for m in metadata["reducers"]]
-        zeros = torch.zeros(len(reducers) + 1, dtype=torch.float64)
-        atlas = Atlas(Partition.empty(**metadata["partition"]), reducers, zeros, zeros[1:].clone())
-        fill(atlas, under(tensors, "atlas"))
-        dynamics = []
-        for i, m in enumerate(metadata["dynamics"]):
-            dynamics.append(DynamicsSpec.from_dict(m["spec"]).build(reducers[i].latent_space, **m["sizes"]))
-            fill(dynamics[i], under(tensors, f"dynamics.{i}"))
-        for part, m in zip((*reducers, *dynamics), (*metadata["reducers"], *metadata["dynamics"]), strict=True):
-            part.histories = tuple(History(**h) for h in m["histories"])  # type: ignore[assignment] # nn.Module guesses
-        return cls(atlas, tuple(dynamics), about)
+        stored = revive(_Stored, metadata, "its metadata")
+        charts = len(stored.reducers)
+        if not charts == len(stored.dynamics) == stored.partition.get("charts"):
+            counts = f"{charts} reducers and {len(stored.dynamics)} dynamics"
+            raise refuse("charts", f"as many as {stored.partition.get('charts')} everywhere", counts)
+        atlas = filled(stored.atlas, tensors, "atlas", infinite=["partition.step"]).checked()
+        dynamics = tuple(
+            filled(partial(part.build, reducer.latent_space), tensors, f"dynamics.{i}")
+            for i, (part, reducer) in enumerate(zip(stored.dynamics, atlas.reducers, strict=True))
+        )
+        for module, history in zip((*atlas.reducers, *dynamics), stored.histories(), strict=True):
+            module.histories = tuple(history)  # type: ignore[assignment] # nn.Module guesses
+        return cls(atlas, dynamics, about)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a file says of a model beside its tensors; see `AtlasModel.parts`."""
+
+    partition: Mapping[str, Any]
+    reducers: list[StoredReducer]
+    dynamics: list[StoredDynamics]
+
+    def atlas(self) -> Atlas:
+        """The charts, with arbitrary weights."""
+        partition = Partition.empty(**fitting_arguments("partition", self.partition, Partition.empty))
+        zeros = torch.zeros(len(self.reducers) + 1, dtype=torch.float64)
+        return Atlas(partition, [part.build() for part in self.reducers], zeros, zeros[1:].clone())
+
+    def histories(self) -> list[list[History]]:
+        """Of the reducers, then of the dynamics."""
+        return [part.histories for parts in (self.reducers, self.dynamics) for part in parts]
 
 
 def _described(part: Reducer | LatentDynamics) -> dict[str, Any]:
-    return {
-        "spec": part.spec.to_dict(),
-        "sizes": dict(part.sizes()),
-        "histories": [asdict(history) for history in part.histories],
-    }
+    return {**described(part), "histories": histories(part)}
 
 
 def refined(t: Float[Tensor, " T"], step: float) -> tuple[Float[Tensor, " S"], Int[Tensor, " T"]]:
@@ -283,6 +305,7 @@ class AtlasSpec(PartitionSpec):
         self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
     ) -> Atlas:
         """The partition and the reducers alone; arguments as for `fit`."""
+        generator_given(rng)
         partition = self.divide(with_velocities("train", train), rng=spawn(rng, "partition"))
         parts = _learnable(partition.parts(train))
         held = partition.parts(validation)

@@ -13,13 +13,14 @@ state together, a band of level p contains p of the values. It says nothing of a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, refuse
+from dynred.checks import integer, is_number, refuse
 from dynred.dynamics.ensemble import Ensemble
 from dynred.model import Model, ReducedModel
 from dynred.parameters import along_time
@@ -46,6 +47,17 @@ class Calibration(Spec):
     levels: tuple[float, ...]
     factors: tuple[tuple[float, ...], ...]
     floor: tuple[float, ...]
+
+    def __post_init__(self):
+        if not self.lead or any(b <= a for a, b in pairwise(self.lead)):
+            raise refuse("lead", "one or more increasing times", self.lead)
+        if not self.levels or not all(0 < q < 1 for q in self.levels):
+            raise refuse("levels", "one or more numbers in (0, 1)", self.levels)
+        if [len(row) for row in self.factors] != [len(self.lead)] * len(self.levels):
+            raise refuse("factors", f"{len(self.lead)} for each of {len(self.levels)} levels", self.factors)
+        for name, values in (("factors", sum(self.factors, ())), ("floor", self.floor)):
+            if not values or min(values) < 0:
+                raise refuse(name, "one or more numbers >= 0", values)
 
     def factor(self, level: float, t: Float[Tensor, " T"]) -> Float[Tensor, " T"]:
         """The factor at times since the start: linear in between, that of the longest lead beyond it.
@@ -97,7 +109,7 @@ def calibrate(
         InputError: trajectories of different sampling, or shorter than the horizon; too few starts for the levels.
     """
     horizon = _horizon(validation) if horizon is None else integer("horizon", horizon, 1)
-    if any(not 0 < q < 1 for q in levels):
+    if not levels or not all(is_number(q) and 0 < q < 1 for q in levels):
         raise refuse("levels", "in (0, 1)", levels)
     starts = validation.windows(horizon + 1, horizon)
     grids = starts.shared_grids()

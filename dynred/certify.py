@@ -13,7 +13,7 @@ from scipy.stats import beta
 from torch import Tensor
 
 from dynred.certificate import Certificate, Coverage, ErrorQuantiles, Fraction, OverTime, Part, Tube
-from dynred.checks import finite, refuse
+from dynred.checks import finite, generator_given, is_number, literal, real, refuse
 from dynred.model import Model, ReducedModel
 from dynred.obstruction import Obstruction, obstruction
 from dynred.parameters import cut
@@ -55,8 +55,9 @@ def certify(
     Raises:
         InputError: states of another width than the model's, values that are not finite, fewer than 2 samples.
     """
-    if not 0 < confidence < 1:
-        raise refuse("confidence", "in (0, 1)", confidence)
+    generator_given(rng)
+    if not is_number(confidence) or not 0 < confidence < 1:
+        raise refuse("confidence", "in (0, 1)", literal(confidence))
     known = known or KnownSet()
     x = _checked(model, samples)
     moving = samples if isinstance(samples, Trajectories) else None
@@ -108,7 +109,7 @@ class _Confidence:
 
 
 def _checked(model: Model | Reducer, samples: Tensor | Trajectories) -> Float[Tensor, "M D"]:
-    x = samples.states if isinstance(samples, Trajectories) else torch.as_tensor(samples)
+    x = samples.states if isinstance(samples, Trajectories) else real("samples", samples)
     if x.ndim != 2 or x.shape[1] != model.state_dim or len(x) < 2:
         raise refuse("samples", f"at least 2 states of {model.state_dim} values [M, D]", f"shape {list(x.shape)}")
     return finite("samples", x.double())

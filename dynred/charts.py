@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, shortest_path
 from torch import Tensor, nn
 
-from dynred.checks import integer, refuse
+from dynred.checks import count, refuse
 from dynred.landmarks import geodesic_means, nearest, neighbour_graph, spread_out, symmetric
 from dynred.latent_space import LatentSpace
 from dynred.modes import Modes
@@ -48,9 +48,9 @@ class PartitionSpec(Spec):
     neighbours: int = 10
 
     def __post_init__(self):
-        integer("charts", self.charts, 1)
-        integer("overlap", self.overlap, 1)
-        integer("neighbours", self.neighbours, 2)
+        count("charts", self.charts, 1, 100_000)
+        count("overlap", self.overlap, 1, 100_000)
+        count("neighbours", self.neighbours, 2, 100_000)
 
     def divide(self, train: Trajectories, *, rng: torch.Generator) -> "Partition":
         """The charts of the snapshots of `train`, which must have velocities.
@@ -126,6 +126,16 @@ class Partition(nn.Module):
         """The arguments of `empty`."""
         sizes = {"overlap": self.overlap, "charts": self.charts, "state_dim": len(self.modes.mean)}
         return {**sizes, "modes": self.modes.count, "landmarks": len(self.landmarks)}
+
+    def check(self) -> None:
+        """Refuses numbers of charts, components and layers that there are not, and a step that leads nowhere."""
+        if not len(self.landmarks) or not self.charts or not self.step > 0:
+            raise refuse("partition", "of landmarks and charts, with a step > 0", f"one of step {self.step:g}")
+        ranges = {"core": self.charts - 1, "component": len(self.landmarks) - 1, "layers": self.overlap + 1}
+        for name, most in ranges.items():
+            low, high = (int(end) for end in getattr(self, name).aminmax())
+            if low < 0 or high > most:
+                raise refuse(f"{name} of the partition", f"in [0, {most}]", f"numbers in [{low}, {high}]")
 
     @property
     def charts(self) -> int:
@@ -235,6 +245,20 @@ class Atlas(nn.Module):
         self.latent_space = LatentSpace(lines=reducers[0].latent_space.dim)
         for name, value in (("edges", edges), ("shift", shift)):
             self.register_buffer(name, value)
+
+    def checked(self) -> "Atlas":
+        """This atlas, where its charts fit together.
+
+        Raises:
+            InputError: they do not: another number of reducers than charts, or reducers between other spaces.
+        """
+        self.partition.check()
+        dim, state_dim = self.latent_space.dim, len(self.partition.modes.mean)
+        for reducer in self.reducers:
+            if reducer.state_dim != state_dim or reducer.latent_space != LatentSpace(lines=dim):
+                found = f"one from {reducer.state_dim} to {reducer.latent_space}"
+                raise refuse("reducers", f"each from {state_dim} dimensions to {dim} lines", found)
+        return self
 
     @classmethod
     def of(cls, partition: Partition, reducers: Sequence[Reducer], parts: Sequence[Trajectories]) -> "Atlas":

@@ -15,7 +15,7 @@ from dynred.forecast import Forecast, forecast
 from dynred.metrics.base import Metric, find_metrics
 from dynred.metrics.valid_time import ValidTime
 from dynred.model import Model
-from dynred.scores import plain
+from dynred.records import plain
 from dynred.trajectories import Trajectories
 
 SIGNS = {True: "better", False: "worse"}

@@ -13,7 +13,7 @@ from torch import Tensor
 from dynred.agreement import agreements
 from dynred.bands import Calibration, predict_band
 from dynred.bootstrap import Resamples, proportion_interval
-from dynred.checks import refuse
+from dynred.checks import instance_of, positive, refuse
 from dynred.dynamics.linear import LinearSpec
 from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast, forecast
@@ -85,6 +85,9 @@ def score(
     `long_time` is what `dynred.long_time` found, if it was asked; with `calibration`, the band is scored as well.
     """
     test = found.truth
+    positive("threshold", threshold)
+    if time_scale is not None:
+        positive("time_scale", time_scale)
     unit = time_scale or (system.time_scale if system else float(model.about.get("time_scale", 1.0)))
     grid, resamples = system.grid if system else None, Resamples.of(len(test))
     baselines: dict[str, dict[str, Any]] = {}
@@ -137,6 +140,8 @@ def by_trajectory(found: Forecast, metrics: Sequence[Metric]) -> dict[str, list[
 
 def checked_test(model: Model, test: Trajectories) -> Trajectories:
     """`test`, refused where the model cannot be scored on it."""
+    instance_of("model", model, Model)
+    instance_of("test", test, Trajectories)
     if test.dim != model.state_dim:
         raise refuse("test", f"states of {model.state_dim} values, like the model's", test.dim)
     if int(test.lengths.min()) < 2:

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from dynred.bootstrap import Interval
+from dynred.checks import shown
 from dynred.errors import FileFormatError
+from dynred.files import read_json
+from dynred.records import plain, revive
 from dynred.scores import (
     Agreement,
     Cost,
@@ -15,8 +19,6 @@ from dynred.scores import (
     Rollout,
     Score,
     Speedup,
-    plain,
-    revive,
 )
 
 SCHEMA = 1
@@ -72,23 +74,25 @@ class Evaluation:
         return {"schema": SCHEMA, **{f.name: plain(getattr(self, f.name)) for f in fields(self)}}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Evaluation":
+    def from_dict(cls, data: Mapping[str, Any], file: str = "evaluation.json") -> "Evaluation":
         """The inverse of `to_dict`.
 
+        Args:
+            data: what was stored.
+            file: where, for messages.
+
         Raises:
-            FileFormatError: not an evaluation, or of a newer schema.
+            FileFormatError: not an evaluation, or of a newer schema; says which entry is wrong.
         """
-        if not isinstance(data.get("schema"), int) or data["schema"] > SCHEMA:
-            found = data.get("schema")
-            raise FileFormatError(f"An evaluation must be of schema {SCHEMA} or older, got {found}.")
-        try:
-            baselines = {
-                name: {key: revive(_BASELINE_PARTS[key], value) for key, value in parts.items()}
-                for name, parts in data["baselines"].items()
-            }
-            return replace(revive(cls, {**data, "baselines": {}}), baselines=baselines)
-        except (KeyError, TypeError, ValueError) as error:
-            raise FileFormatError(f"The evaluation is incomplete: {error}.") from error
+        schema = data.get("schema") if isinstance(data, Mapping) else None
+        if type(schema) is not int or not 1 <= schema <= SCHEMA:
+            raise FileFormatError(f"{file}: an evaluation must be of schema {SCHEMA} or older, got {shown(schema)}.")
+        baselines = revive(Mapping[str, Mapping[str, Any]], data.get("baselines"), file, "baselines")
+        found = {
+            name: {key: _baseline_part(name, key, value, file) for key, value in parts.items()}
+            for name, parts in baselines.items()
+        }
+        return replace(revive(cls, {**data, "baselines": {}}, file), baselines=found)
 
     def rows(self) -> list[Row]:
         """The table (quantity, model, POD, linear dynamics), as text; intervals in square brackets."""
@@ -137,6 +141,22 @@ class Evaluation:
         lines = [f"{self.system}: {self.state_dim} -> {self.latent_dim}, {test}"]
         lines += [f"{a:44s} {b:>28s} {c:>28s} {d:>24s}".rstrip() for a, b, c, d in [head, *self.rows()]]
         return "\n".join(lines)
+
+
+def _baseline_part(name: str, key: str, value: object, file: str) -> Any:
+    if key not in _BASELINE_PARTS:
+        known = ", ".join(_BASELINE_PARTS)
+        raise FileFormatError(f"{file}: baselines.{name} must hold parts of {known}, got {shown(key)}.")
+    return revive(_BASELINE_PARTS[key], value, file, f"baselines.{name}.{key}")
+
+
+def read_evaluation(path: str | Path) -> Evaluation:
+    """The evaluation in a file.
+
+    Raises:
+        FileFormatError: missing, or not an evaluation; says which entry is wrong.
+    """
+    return Evaluation.from_dict(read_json(path), str(path))
 
 
 def with_interval(record: object | None, name: str) -> str:

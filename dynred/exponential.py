@@ -29,6 +29,7 @@ class ExponentialSolver(Solver, ABC):
     step: float | None = None
 
     def __post_init__(self):
+        super().__post_init__()
         if self.step is not None:
             positive("step", self.step)
 

@@ -5,6 +5,7 @@ import contextlib
 import glob
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -19,7 +20,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from dynred.checks import refuse
+from dynred.checks import path_given, refuse
 from dynred.errors import FileFormatError
 
 PREFIX = ".dynred-"  # of the folders in which files are written before they are moved into place
@@ -44,10 +45,7 @@ def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] |
     Raises:
         InputError: an impossible name, a parent that is a file or cannot be written to, something of another kind.
     """
-    text = str(path)
-    if not text or "\0" in text:
-        raise refuse(argument, "a path", repr(text))
-    path = Path(path)
+    path = path_given(argument, path)
     if long := next((part for part in path.parts if len(os.fsencode(part)) > LONGEST_NAME), None):
         raise refuse(argument, f"a path of names of at most {LONGEST_NAME} bytes", f"one of {len(os.fsencode(long))}")
     try:
@@ -165,7 +163,7 @@ def parse_json(text: bytes | str, name: str) -> Any:
         FileFormatError: not JSON, nested too deeply, or with a number that is not finite; says it of `name`.
     """
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite_number)
     except (ValueError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else error
         raise FileFormatError(f"{name} is not valid JSON: {what}.") from error
@@ -209,6 +207,11 @@ def checksum(data: Mapping[str, Any]) -> str:
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
 
 
 # -- pages ------------------------------------------------------------------------------------------------------------

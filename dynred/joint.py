@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from dynred.checks import integer, refuse
+from dynred.checks import at_least, count, generator_given, refuse
 from dynred.dynamics.base import VectorFieldDynamics, with_velocities
 from dynred.forecast import forecast
 from dynred.model import ReducedModel
@@ -58,10 +58,9 @@ class JointSpec(Spec):
 
     def __post_init__(self):
         for name in ("velocity", "decoded", "rollout"):
-            if not getattr(self, name) >= 0:
-                raise refuse(name, "at least 0", getattr(self, name))
-        integer("window", self.window, 1)
-        integer("substeps", self.substeps, 1)
+            at_least(name, getattr(self, name), 0)
+        count("window", self.window, 1, 10**6)
+        count("substeps", self.substeps, 1, 10**6)
 
     def refine(
         self,
@@ -98,6 +97,7 @@ class JointSpec(Spec):
         runtime: Runtime | None = None,
     ) -> ReducedModel:
         """The model trained on, better or not; arguments as for `refine`."""
+        generator_given(rng)
         runtime = runtime or Runtime()
         both, device = _Both(model), runtime.torch_device()
         known, held = (

@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, refuse
+from dynred.checks import count, refuse
 from dynred.spec import Spec
+
+MOST = 100_000  # coordinates of a kind
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,10 @@ class LatentSpace(Spec):
     lines: int = 1
 
     def __post_init__(self):
-        integer("angles", self.angles, 0)
-        integer("lines", self.lines, 0)
+        count("angles", self.angles, 0, MOST)
+        count("lines", self.lines, 0, MOST)
         if self.dim == 0:
-            raise refuse("latent space", "of at least one coordinate", "none")
+            raise refuse("latent space", "of at least one coordinate", "none", "Give `angles` or `lines`.")
 
     @property
     def dim(self) -> int:

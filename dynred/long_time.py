@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dynred.agreement import agreement
 from dynred.bootstrap import proportion_interval
-from dynred.checks import integer, positive, refuse
+from dynred.checks import generator_given, integer, positive, refuse
 from dynred.dynamics.base import VectorFieldDynamics
 from dynred.errors import DivergenceError
 from dynred.forecast import Forecast
@@ -70,7 +70,7 @@ def long_time(
     positive("duration", duration)
     if system.dim != model.state_dim:
         raise refuse("system", f"of {model.state_dim} dimensions, like the model", system.dim)
-    rng = rng or generator(0, "long time")
+    rng = generator(0, "long time") if rng is None else generator_given(rng)
     steps = max(1, round(duration / system.sampling))
     size = max(16, min(BLOCK, steps, VALUES // (n * system.dim)))
     count, tally = -(-steps // size), _Tally(system)

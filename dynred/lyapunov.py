@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, positive, refuse
+from dynred.checks import generator_given, integer, positive, refuse
 from dynred.dynamics.base import VectorFieldDynamics
 from dynred.errors import DivergenceError, InputError
 from dynred.model import Model, ReducedModel
@@ -78,6 +78,10 @@ def lyapunov_spectrum(
         InputError: arguments out of range, or a field that torch cannot differentiate.
         DivergenceError: a trajectory diverged.
     """
+    generator_given(rng)
+    for name, value in (("duration", duration), ("interval", interval)):
+        if value is not None:
+            positive(name, value)
     if isinstance(source, Model):
         field, initial, scale = _latent(source, rng, n, initial, parameters)
         duration, interval = duration or 200 * scale, interval or 0.1 * scale

@@ -3,12 +3,9 @@
 `dynred.atlas` has the other one, of several charts.
 """
 
-import contextlib
-import importlib
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,9 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from dynred.checks import finite, increasing, refuse
+from dynred.checks import finite, increasing, path_given, positive, real, refuse, rows_of, shown
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
-from dynred.errors import FileFormatError, InputError
+from dynred.errors import DynredError, FileFormatError
 from dynred.export import as_numpy, exported
 from dynred.files import (
     check_target,
@@ -31,13 +28,16 @@ from dynred.files import (
     write_json,
     write_tensors,
 )
+from dynred.kinds import class_of
 from dynred.latent_space import LatentSpace
-from dynred.nets import parameter_count
+from dynred.nets import check_weights, parameter_count
 from dynred.numpy_model import NumpyModel
 from dynred.optimise import History, Runtime
-from dynred.parameters import along_time, as_tensors, cut, per_row
+from dynred.parameters import along_time, as_tensors, checked, cut, per_row
 from dynred.plugins import code_in, code_of, is_loaded, load_code, reopen
-from dynred.reducers.base import Reducer, ReducerSpec
+from dynred.records import revive
+from dynred.reducers.base import Reducer
+from dynred.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.trajectories import Trajectories, pieces
 from dynred.trust import Code
 
@@ -155,9 +155,9 @@ class Model(ABC):
         Raises:
             InputError: wrong width of x0, values that are not finite, times that do not increase.
         """
-        t = increasing("t", torch.as_tensor(t, dtype=torch.float64))
-        x0 = self._states("x0", x0).reshape(-1, self.state_dim)
-        finite("x0", x0)
+        t = increasing("t", t)
+        x0 = finite("x0", rows_of("x0", x0, self.state_dim, most=2)).reshape(-1, self.state_dim)
+        parameters = checked(parameters, len(x0))
         with torch.no_grad():
             z = self.rollout(self.encode(x0, parameters), t, parameters)
             rows, given = z.flatten(0, 1), per_row(along_time(parameters), z.shape[:-1])
@@ -169,10 +169,19 @@ class Model(ABC):
         return Trajectories.from_stacked(states.reshape(len(x0), len(t), -1), t, attributes=dict(self.about))
 
     def _states(self, name: str, x: object) -> Tensor:
-        x = torch.as_tensor(x)
-        if x.ndim == 0 or x.shape[-1] != self.state_dim:
-            raise refuse(name, f"states of {self.state_dim} values", f"shape {list(x.shape)}")
-        return x if x.is_floating_point() else x.double()
+        return rows_of(name, x, self.state_dim)
+
+    def _latents(self, z: object) -> Tensor:
+        return rows_of("z", z, self.latent_space.dim)
+
+    def _start(
+        self, z0: object, t: object, parameters: object
+    ) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], dict[str, Tensor]]:
+        # What a rollout is asked for, checked.
+        z0 = rows_of("z0", z0, self.latent_space.dim)
+        if z0.ndim != 2:
+            raise refuse("z0", f"latents [N, {self.latent_space.dim}]", f"shape {list(z0.shape)}")
+        return z0, increasing("t", t), checked(parameters, len(z0))
 
     def notes(self) -> list[str]:
         """What a user should know of what was fitted, line by line, such as equations that can be read."""
@@ -238,7 +247,11 @@ class Model(ABC):
     @classmethod
     @abstractmethod
     def from_parts(cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]) -> Self:
-        """The inverse of `parts`; an error of any kind means that the parts describe no model."""
+        """The inverse of `parts`; an error of any kind means that the parts describe no model.
+
+        Nothing is taken on trust: what `metadata` claims must be held against its types and against the tensors, see
+        `dynred.stored_parts`.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,7 +303,7 @@ class ReducedModel(Model):
         self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
     ) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.reducer.bind(as_tensors(parameters)).decode(z)
+        return self.reducer.bind(as_tensors(parameters)).decode(self._latents(z))
 
     def rhs(
         self,
@@ -301,13 +314,13 @@ class ReducedModel(Model):
         """See `Model.rhs`."""
         if not isinstance(self.dynamics, VectorFieldDynamics):
             raise refuse("dynamics", "given by a vector field", type(self.dynamics).__name__)
-        return self.dynamics.bind(as_tensors(parameters))(torch.as_tensor(t, dtype=torch.float64), z)
+        return self.dynamics.bind(as_tensors(parameters))(real("t", t).double(), self._latents(z))
 
     def rollout(
         self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, float | Tensor] | None = None
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Angles go on counting past pi."""
-        return self.dynamics.rollout(z0, t, as_tensors(parameters))
+        return self.dynamics.rollout(*self._start(z0, t, parameters))
 
     def notes(self) -> list[str]:
         """See `Model.notes`: those of the dynamics."""
@@ -330,10 +343,10 @@ class ReducedModel(Model):
         tensors = {f"reducer.{k}": v for k, v in self.reducer.state_dict().items()}
         tensors |= {f"dynamics.{k}": v for k, v in self.dynamics.state_dict().items()}
         metadata = {
-            "reducer": {"spec": self.reducer.spec.to_dict(), "sizes": dict(self.reducer.sizes())},
-            "dynamics": {"spec": self.dynamics.spec.to_dict(), "sizes": dict(self.dynamics.sizes())},
+            "reducer": described(self.reducer),
+            "dynamics": described(self.dynamics),
             "latent_space": self.latent_space.to_dict(),
-            "histories": [[asdict(h) for h in part.histories] for part in (self.reducer, self.dynamics)],
+            "histories": [histories(part) for part in (self.reducer, self.dynamics)],
         }
         return tensors, metadata
 
@@ -342,15 +355,22 @@ class ReducedModel(Model):
         cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]
     ) -> "ReducedModel":
         """See `Model.from_parts`."""
-        space = LatentSpace.from_dict(metadata["latent_space"])
-        reducer = ReducerSpec.from_dict(metadata["reducer"]["spec"]).build(**metadata["reducer"]["sizes"])
-        dynamics = DynamicsSpec.from_dict(metadata["dynamics"]["spec"]).build(space, **metadata["dynamics"]["sizes"])
-        for part, name, histories in zip(
-            (reducer, dynamics), ("reducer", "dynamics"), metadata["histories"], strict=True
-        ):
-            fill(part, under(tensors, name))
-            part.histories = tuple(History(**h) for h in histories)  # type: ignore[assignment] # nn.Module guesses
+        stored = revive(_Stored, metadata, "its metadata")
+        reducer = filled(stored.reducer.build, tensors, "reducer")
+        dynamics = filled(lambda: stored.dynamics.build(stored.latent_space), tensors, "dynamics")
+        for part, history in zip((reducer, dynamics), stored.histories, strict=True):
+            part.histories = tuple(history)  # type: ignore[assignment] # nn.Module guesses
         return cls(reducer, dynamics, about)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a file says of a model beside its tensors; see `ReducedModel.parts`."""
+
+    reducer: StoredReducer
+    dynamics: StoredDynamics
+    latent_space: LatentSpace
+    histories: tuple[list[History], list[History]]
 
 
 def on_reducer(
@@ -373,7 +393,8 @@ def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:
     """The model that `Model.save` wrote, of the class that wrote it; a run folder stands for its `model.safetensors`.
 
     Reading never imports a module outside dynred in silence: reducers and dynamics of the user's own must have been
-    imported before, used in a run before, or be named here.
+    imported before, used in a run before, or be named here. What a file claims is held against what is in it before
+    anything is made of it.
 
     Args:
         path: of the model or the run folder.
@@ -383,15 +404,17 @@ def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:
         FileFormatError: missing, truncated, of another kind, of a newer schema, or weights that do not fit.
         InputError: code of the model's own that is gone, was changed, or may not be imported.
     """
-    path = Path(path)
+    path = path_given("path", path)
     path = path / "model.safetensors" if path.is_dir() else path
     tensors, meta = read_tensors(path)
     cls = _class(meta.get("kind"))
     if cls is None:
-        raise FileFormatError(f"{path} must hold a reduced model, got a {meta.get('kind', 'file of unknown kind')}.")
-    if not isinstance(meta.get("schema"), int) or meta["schema"] > SCHEMA:
+        kind = shown(meta.get("kind", "file of unknown kind"))
+        raise FileFormatError(f"{path} must hold a reduced model, got a {kind}.")
+    schema = meta.get("schema")
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise FileFormatError(
-            f"{path} must be of schema {SCHEMA} or older, got {meta.get('schema')}. Install a newer dynred to read it."
+            f"{path} must be of schema {SCHEMA} or older, got {shown(schema)}. Install a newer dynred to read it."
         )
     for plugin in plugins:
         load_code(code_of(str(plugin)))
@@ -399,18 +422,32 @@ def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:
         if not is_loaded(code):
             load_code(reopen(code, f"the model in {path}", plugins=plugins))
     try:
-        return cls.from_parts(tensors, meta, meta["about"])
-    except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
-        raise FileFormatError(f"{path} does not describe a model that can be built: {error}") from error
+        model = cls.from_parts(tensors, meta, revive(_About, meta, "its metadata").checked())
+        check_weights(model.parts()[0], tensors, "")
+        return model
+    except Exception as error:
+        reason = str(error) if isinstance(error, DynredError) else f"{type(error).__name__}: {error}"
+        raise FileFormatError(
+            f"{path} does not describe a model that can be built: {shown(reason.partition(chr(10))[0])}"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _About:
+    """What every model file says of where its model comes from."""
+
+    about: Mapping[str, Any]
+
+    def checked(self) -> Mapping[str, Any]:
+        """The same, where what is computed with is a number."""
+        if "time_scale" in self.about:
+            positive("about.time_scale", self.about["time_scale"])
+        return self.about
 
 
 def _class(kind: object) -> type[Model] | None:
-    module, _, name = OLDER_KINDS.get(str(kind), str(kind)).partition(":")
-    if module.split(".")[0] == "dynred":
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(module)
-    found = getattr(sys.modules.get(module), name, None) if name else None
-    return found if isinstance(found, type) and issubclass(found, Model) else None
+    found = class_of(OLDER_KINDS.get(kind, kind)) if isinstance(kind, str) else None
+    return found if found is not None and issubclass(found, Model) else None
 
 
 def _with_parameters(
@@ -429,14 +466,3 @@ def _is_export(path: Path) -> bool:
         return False
     there = {one.name for one in path.iterdir()}
     return not there or (is_json(path / EXPORTED) and there <= {EXPORTED, *read_json(path / EXPORTED)["files"]})
-
-
-def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors named `prefix.something`, by the something."""
-    return {k.removeprefix(f"{prefix}."): v for k, v in tensors.items() if k.startswith(f"{prefix}.")}
-
-
-def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Gives a built module its weights; raises RuntimeError where they do not fit."""
-    module.load_state_dict(dict(tensors))
-    module.requires_grad_(False)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 DIRECT = 3000  # largest dimension whose covariance is formed; beyond, the snapshots' Gram matrix is
 SUBSET = 4000  # snapshots used then
+MOST_MODES = 10**6
 
 
 class Modes(nn.Module):

@@ -1,13 +1,13 @@
 """The networks: small smooth perceptrons and the affine maps around them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import one_of
+from dynred.checks import one_of, refuse
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "silu": nn.SiLU,
@@ -18,6 +18,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "softplus": nn.Softplus,
     "elu": nn.ELU,
 }
+
+
+WIDEST, DEEPEST = 100_000, 1000  # units of a layer, and layers
 
 
 class MLP(nn.Module):
@@ -68,13 +71,39 @@ class MLP(nn.Module):
 
 
 def _linear(inputs: int, outputs: int, rng: torch.Generator) -> nn.Linear:
-    # skip_init, then our own draw: nn.Linear would draw from the global stream and advance it.
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    # Without memory first, then our own draw: nn.Linear would draw from the global stream and advance it.
+    # On the device of the moment, which is one without memory while a file is held against what should be in it.
+    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device=torch.get_default_device())
     bound = inputs**-0.5
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=rng)
         layer.bias.uniform_(-bound, bound, generator=rng)
     return layer
+
+
+def check_weights(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], prefix: str) -> None:
+    """Refuses tensors that are not those of a module's state, by name, shape and dtype.
+
+    Args:
+        wanted: the state that they are for; its tensors may be without memory (torch's meta device).
+        given: by the same names.
+        prefix: stands before the names in messages.
+
+    Raises:
+        InputError: names the first tensor that is missing, does not fit, or belongs to nothing.
+    """
+    for name, one in wanted.items():
+        if name not in given:
+            raise refuse(f"tensor {prefix}{name}", "there", "nothing")
+        if given[name].shape != one.shape or given[name].dtype != one.dtype:
+            raise refuse(f"tensor {prefix}{name}", _described(one), _described(given[name]))
+    for name in given:
+        if name not in wanted:
+            raise refuse(f"tensor {prefix}{name}", "that of a part of the model", "one of no part")
+
+
+def _described(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
 def hidden_matrices(module: nn.Module) -> list[Tensor]:

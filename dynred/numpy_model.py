@@ -5,7 +5,9 @@ that no reducer or dynamics need a second implementation. Operations carry torch
 """
 
 import json
+import math
 import os
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,15 @@ class NumpyFunction:
     constants: Mapping[str, np.ndarray]
 
     def __post_init__(self):
+        known = {*self.inputs, *self.constants}
+        for step in self.steps:
+            if not isinstance(step["kwargs"], Mapping) or not isinstance(step["args"], list | tuple):
+                raise InputError("The arguments of an operation must be a list and a mapping, got others.")
+            if unknown := _references([step["args"], list(step["kwargs"].values())]) - known:
+                raise InputError(f"An operation must refer to what is known before it, got {min(unknown)!r}.")
+            known.add(step["out"])
+        if self.output not in known:
+            raise InputError(f"The output must be what an operation gives, got {self.output!r}.")
         missing = sorted({step["op"] for step in self.steps} - set(OPERATIONS))
         if missing:
             raise InputError(
@@ -105,30 +116,59 @@ def load_numpy_model(path: str | Path) -> NumpyModel:
     Raises:
         FileFormatError: missing, truncated, of another kind, or of a newer schema.
     """
+    if not isinstance(path, str | os.PathLike) or not os.path.isfile(path):
+        raise FileFormatError(f"{path} is no file." if _exists(path) else f"{path} does not exist.")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = _arrays(path)
         stored = json.loads(str(arrays.pop("graphs")))
-        if stored["schema"] > SCHEMA:
-            raise FileFormatError(f"{path} must be of schema {SCHEMA} or older, got {stored['schema']}.")
+        if type(stored["schema"]) is not int or not 1 <= stored["schema"] <= SCHEMA:
+            raise FileFormatError(f"{path} must be of schema {SCHEMA} or older, got {str(stored['schema'])[:80]}.")
         found = {}
         for name, graph in stored["functions"].items():
             start = f"{name}."
             constants = {k.removeprefix(start): a for k, a in arrays.items() if k.startswith(start)}
             found[name] = NumpyFunction(**graph, constants=constants)
+        if not {"encode", "decode"} <= set(found) <= set(FUNCTIONS):
+            raise ValueError(f"its functions are {', '.join(found)}")
         return NumpyModel(found)
-    except FileNotFoundError as error:
-        raise FileFormatError(f"{path} does not exist.") from error
     except FileFormatError:
         raise
     except Exception as error:
-        raise FileFormatError(f"{path} holds no NumPy model: {error}.") from error
+        raise FileFormatError(f"{path} holds no NumPy model: {str(error)[:200] or type(error).__name__}.") from error
+
+
+def _exists(path: object) -> bool:
+    return isinstance(path, str | os.PathLike) and os.path.lexists(path)
+
+
+def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    # `save` compresses nothing: what a file claims to hold is then no more than the file, and is read only if it is so.
+    with zipfile.ZipFile(path) as file:
+        for one in file.infolist():
+            if one.compress_type != zipfile.ZIP_STORED or one.file_size > os.path.getsize(path):
+                raise ValueError(f"{one.filename} is compressed")
+            with file.open(one) as member:
+                version = np.lib.format.read_magic(member)
+                read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[
+                    version
+                ]
+                shape, _, dtype = read(member)
+                if math.prod(shape) * dtype.itemsize > one.file_size:
+                    raise ValueError(f"{one.filename} is shorter than it says")
+    with np.load(path, allow_pickle=False) as loaded:
+        return {name: loaded[name] for name in loaded.files}
 
 
 def _batched(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     rows = np.asarray(x, dtype=np.float64)
     out = function(rows.reshape(-1, rows.shape[-1]))
     return out.reshape(*rows.shape[:-1], out.shape[-1])
+
+
+def _references(argument: Any) -> set[str]:
+    if isinstance(argument, Mapping):
+        return {argument["ref"]}
+    return set().union(*map(_references, argument)) if isinstance(argument, list | tuple) else set()
 
 
 def _filled(argument: Any, values: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -18,10 +18,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from dynred.checks import integer, one_of, positive, refuse
+from dynred.checks import at_least, count, integer, one_of, positive, refuse
 from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors, write_tensors
-from dynred.nets import hidden_matrices
+from dynred.nets import check_weights, hidden_matrices
+from dynred.records import plain, revive
 from dynred.spec import Spec
 
 
@@ -51,12 +52,11 @@ class TrainingSpec(Spec):
     time_limit: float | None = None
 
     def __post_init__(self):
-        integer("steps", self.steps, 1)
-        integer("batch_size", self.batch_size, 1)
-        integer("validations", self.validations, 1)
+        count("steps", self.steps, 1, 10**9)
+        count("batch_size", self.batch_size, 1, 10**7)
+        count("validations", self.validations, 1, 10**6)
         positive("learning_rate", self.learning_rate)
-        if self.muon != 0:
-            positive("muon", self.muon)
+        at_least("muon", self.muon, 0)
         if not 0 <= self.weight_decay < 1:
             raise refuse("weight_decay", "in [0, 1)", self.weight_decay)
         if not 0 < self.warmup < 1:
@@ -127,6 +127,18 @@ class History:
     validation: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     best_step: int = 0
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a checkpoint says beside its tensors; see `_Training`."""
+
+    done: int
+    spent: float
+    best_loss: float | None
+    loss_count: int
+    rates: list[list[float]]
+    history: History
 
 
 def minimise(
@@ -315,7 +327,7 @@ class _Training:
             "best_loss": finite,
             "loss_count": self.loss_count,
             "rates": [[float(group["lr"]) for group in optimiser.param_groups] for optimiser in self.optimisers],
-            "history": _without_nan(asdict(self.history)),
+            "history": plain(self.history),
         }
 
     def restore(self, path: Path) -> None:
@@ -324,25 +336,35 @@ class _Training:
         Raises:
             FileFormatError: unreadable, or of other settings, another seed or another source.
         """
-        tensors, meta = read_tensors(path)
+        tensors, metadata = read_tensors(path)
         ours = {"kind": "checkpoint", "identity": self.identity, "spec": self.spec.to_dict()}
-        if any(meta.get(name) != value for name, value in ours.items()):
+        if any(metadata.get(name) != value for name, value in ours.items()):
             advice = "Start over in another folder, or with --overwrite."
             raise FileFormatError(f"{path} is a checkpoint of other settings, another seed or another source. {advice}")
+        stored = revive(_Stored, metadata, str(path))
+        try:
+            self._take_over(tensors, stored)
+        except Exception as error:
+            reason = error if isinstance(error, InputError) else "it lacks a part of the training's state"
+            raise FileFormatError(f"{path} does not fit the training that it should resume: {reason}") from error
+
+    def _take_over(self, tensors: dict[str, Tensor], stored: "_Stored") -> None:
+        for prefix in ("module.", "best.") if any(name.startswith("best.") for name in tensors) else ("module.",):
+            check_weights(self.module.state_dict(), _part(tensors, prefix), prefix)
+        integer("done", stored.done, 0, self.spec.steps)
         self.module.load_state_dict(_part(tensors, "module."))
         self.best = _part(tensors, "best.")
-        self.best_loss = meta["best_loss"] if self.best else float("inf")
+        self.best_loss = stored.best_loss if self.best and stored.best_loss is not None else float("inf")
         self.rng.set_state(tensors["rng"])
-        self.loss_sum, self.loss_count = tensors["loss_sum"], meta["loss_count"]
-        self.done, self.spent = meta["done"], meta["spent"]
-        self.history = History(**_with_nan(meta["history"]))
+        self.loss_sum, self.loss_count = tensors["loss_sum"], stored.loss_count
+        self.done, self.spent, self.history = stored.done, stored.spent, stored.history
         for i, (optimiser, schedule) in enumerate(zip(self.optimisers, self.schedules, strict=True)):
             state: dict[int, dict[str, Tensor]] = {}
             for name, tensor in _part(tensors, f"optimiser.{i}.").items():
                 j, _, key = name.partition(".")
                 state.setdefault(int(j), {})[key] = tensor
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-            for group, rate in zip(optimiser.param_groups, meta["rates"][i], strict=True):
+            for group, rate in zip(optimiser.param_groups, stored.rates[i], strict=True):
                 group["lr"] = rate
             schedule.load_state_dict({"last_epoch": self.done, "_step_count": self.done + 1})
 
@@ -362,17 +384,3 @@ def _optimisers(module: nn.Module, spec: TrainingSpec) -> list[torch.optim.Optim
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _without_nan(history: dict[str, Any]) -> dict[str, Any]:
-    lists = {
-        k: [None if x != x or abs(x) == float("inf") else x for x in v] for k, v in history.items() if k in _CURVES
-    }
-    return history | lists
-
-
-def _with_nan(history: dict[str, Any]) -> dict[str, Any]:
-    return history | {k: [float("nan") if x is None else x for x in history[k]] for k in _CURVES}
-
-
-_CURVES = ("training", "validation")

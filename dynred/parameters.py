@@ -6,12 +6,30 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import refuse
+from dynred.checks import finite, instance_of, real, refuse
 
 
 def as_tensors(parameters: Mapping[str, float | Tensor] | None) -> dict[str, Float[Tensor, "*batch"]]:
     """The same as tensors, float64."""
-    return {name: torch.as_tensor(value, dtype=torch.float64) for name, value in (parameters or {}).items()}
+    return {name: real(f"parameter {name}", value).double() for name, value in (parameters or {}).items()}
+
+
+def checked(parameters: object, rows: int) -> dict[str, Float[Tensor, "*N"]]:
+    """Parameters of so many trajectories, as a caller gives them: by name, a finite number or one value for each.
+
+    Raises:
+        InputError: anything else.
+    """
+    if parameters is None:
+        return {}
+    given = instance_of("parameters", parameters, Mapping, "Give them by name.")
+    found = {}
+    for name, value in given.items():
+        what = f"parameter {name}"
+        found[name] = finite(what, real(what, value).double())
+        if found[name].shape not in ((), (1,), (rows,)):
+            raise refuse(what, f"a number or {rows} of them", f"shape {list(found[name].shape)}")
+    return found
 
 
 def cut(parameters: Mapping[str, Tensor], index: Tensor | slice) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ import torch
 from dynred.atlas import AtlasSpec, on_atlas
 from dynred.bands import Calibration, calibrate
 from dynred.charts import PartitionSpec
-from dynred.checks import integer, positive, refuse
+from dynred.checks import at_least, count, integer, positive, refuse
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
@@ -58,10 +58,14 @@ class DataSpec(Spec):
 
     def __post_init__(self):
         for name in ("train", "validation", "test"):
-            integer(name, getattr(self, name), 1)
+            count(name, getattr(self, name), 1, 10**9)
         for name in ("duration", "sampling", "horizon"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
+        if self.transient is not None:
+            at_least("transient", self.transient, 0)
+        if not self.solver:
+            raise refuse("solver", "`auto` or a solver's name", repr(self.solver))
 
 
 @dataclass(frozen=True, eq=False)

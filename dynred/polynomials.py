@@ -10,8 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from dynred.checks import integer, refuse
+from dynred.checks import count, refuse
 from dynred.spec import Spec
+
+HIGHEST, MOST_TERMS = 100, 100_000  # degree of a polynomial, and its monomials
 
 
 def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
@@ -19,7 +21,14 @@ def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
 
     Each is a row of factors: 0 stands for the number 1, i for the i-th variable (from 1). So (0, 1, 1) is y1^2 among
     those of degree 3.
+
+    Raises:
+        InputError: a degree below 0 or with more than 100,000 monomials.
     """
+    if math.comb(variables + count("degree", degree, 0, HIGHEST), degree) > MOST_TERMS:
+        raise refuse(
+            "degree", f"so low that there are at most {MOST_TERMS} monomials", f"{degree} in {variables} variables"
+        )
     return torch.tensor(
         [
             (0,) * (degree - d) + chosen
@@ -191,9 +200,9 @@ class PolynomialSpec(Spec):
     ridge: tuple[float, ...] = (1e-12, 1e-10, 1e-8, 1e-6)
 
     def __post_init__(self):
-        integer("degree", self.degree, 1)
-        integer("terms", self.terms, 1)
-        if not self.ridge or any(not 0 < weight < float("inf") for weight in self.ridge):
+        count("degree", self.degree, 1, HIGHEST)
+        count("terms", self.terms, 1, MOST_TERMS)
+        if not self.ridge or min(self.ridge) <= 0:
             raise refuse("ridge", "one or more weights > 0", self.ridge)
 
     def fits(

@@ -1,19 +1,14 @@
-"""The parts of an evaluation: frozen records of numbers with their intervals, and their way to JSON and back."""
+"""The parts of an evaluation: frozen records of numbers with their intervals."""
 
-import math
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.bootstrap import Interval, Resamples, largest, mean, median, smallest
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -254,40 +249,6 @@ class Speedup:
     full_s_per_time_unit: float | None
     reduced_s_per_time_unit: float
     ratio: float | None
-
-
-def plain(record: Any) -> Any:
-    """A record, or a mapping or list of them, as JSON data; numbers that are not finite become None."""
-    if is_dataclass(record) and not isinstance(record, type):
-        return plain(asdict(record))
-    if isinstance(record, Mapping):
-        return {key: plain(value) for key, value in record.items()}
-    if isinstance(record, list | tuple):
-        return [plain(value) for value in record]
-    return None if isinstance(record, float) and not math.isfinite(record) else record
-
-
-def revive(kind: type[T], data: Any) -> T:
-    """The inverse of `plain` for an annotated type; a missing number is infinite, a missing optional one None.
-
-    Raises:
-        KeyError: a field is missing.
-    """
-    arguments = typing.get_args(kind)
-    if isinstance(kind, types.UnionType):
-        return None if data is None else revive(arguments[0], data)  # type: ignore[return-value] # X | None
-    if is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        given = {f.name: f for f in fields(kind) if f.name in data or f.default is MISSING is f.default_factory}
-        return kind(**{name: revive(hints[name], data[name]) for name in given})
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        return tuple(revive(k, v) for k, v in zip(arguments, data, strict=True))  # type: ignore[return-value]
-    if origin is list:
-        return [revive(arguments[0], value) for value in data]  # type: ignore[return-value]
-    if origin is not None:  # a mapping by name
-        return {key: revive(arguments[1], value) for key, value in data.items()}  # type: ignore[return-value]
-    return math.inf if kind is float and data is None else data  # type: ignore[return-value]
 
 
 def _p10(values: Float[np.ndarray, "*batch N"]) -> Float[np.ndarray, "*batch"]:

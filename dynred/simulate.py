@@ -13,7 +13,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from torch import Tensor
 
 from dynred import plugins
-from dynred.checks import finite, increasing, integer, positive, refuse
+from dynred.checks import finite, generator_given, increasing, integer, positive, real, refuse
 from dynred.draws import draw
 from dynred.events import Crossings, Event, check_events
 from dynred.integrate import FINISHED, Solved, integrate
@@ -118,6 +118,8 @@ def simulate(
             what to try.
         FileFormatError: `store` could not be written; what was written before stays readable.
     """
+    generator_given(rng)
+    initial = None if initial is None else real("initial", initial)
     grids = _grids(system, times)
     count = _count(n, initial, times, grids)
     asked, found_events = _per_trajectory(parameters, count), check_events(tuple(events))
@@ -170,7 +172,7 @@ def _check_room(system: System, count: int, grids: list[Tensor], store: str | Pa
 
 
 def _checked_initial(system: System, initial: Tensor, count: int) -> Float[Tensor, "N D"]:
-    x0, width = finite("initial", torch.as_tensor(initial, dtype=torch.float64)), system.underlying.dim
+    x0, width = finite("initial", initial.double()), system.underlying.dim
     if x0.shape != (count, width):
         advice = "Start from states of the ODE, not from what is seen of them." if system.observation else ""
         raise refuse("initial", f"of shape [{count}, {width}]", f"{list(x0.shape)}", advice)
@@ -291,8 +293,8 @@ def _grids(system: System, times: object) -> list[Tensor]:
         steps = max(1, round(system.duration / system.sampling))
         return [torch.arange(steps + 1, dtype=torch.float64) * system.sampling]
     if isinstance(times, Sequence) and _one_each(times):
-        return [increasing(f"times[{i}]", torch.as_tensor(t, dtype=torch.float64)) for i, t in enumerate(times)]
-    return [increasing("times", torch.as_tensor(times, dtype=torch.float64))]
+        return [increasing(f"times[{i}]", t) for i, t in enumerate(times)]
+    return [increasing("times", times)]
 
 
 def _one_each(times: object) -> bool:
@@ -301,7 +303,7 @@ def _one_each(times: object) -> bool:
 
 def _count(n: int | None, initial: Tensor | None, times: object, grids: list[Tensor]) -> int:
     several = len(grids) if _one_each(times) else None
-    said = {"n": n, "initial": None if initial is None else len(initial), "times": several}
+    said = {"n": n, "initial": None if initial is None or initial.ndim == 0 else len(initial), "times": several}
     values = {name: value for name, value in said.items() if value is not None}
     if not values:
         raise refuse("n", "the number of trajectories", "None", "Give `n`, `initial`, or one vector of times for each.")

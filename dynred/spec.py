@@ -3,26 +3,34 @@
 A spec says *what* is computed; everything that decides a result stands in one, so its digest names the result.
 """
 
-import contextlib
 import dataclasses
+import functools
 import hashlib
-import importlib
+import inspect
 import json
 import numbers
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
-from dynred.checks import one_of, refuse
+from dynred.annotations import fitting, hints
+from dynred.checks import literal, one_of, refuse
 from dynred.errors import InputError
+from dynred.kinds import class_of
 
+DEEPEST = 40  # groups of settings, mappings and lists within each other
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
     """Base of all settings. Subclasses are frozen dataclasses whose fields are numbers, strings, booleans, None,
-    tuples of these, mappings from strings to these, or other specs; they check themselves in `__post_init__`.
+    tuples of these, mappings from strings to these, or other specs.
+
+    Every field is held against its annotation before a subclass's own `__post_init__` runs, whether or not that calls
+    the one it overrides: there, fields are of their types, and only ranges are left to be checked. Integers that stand
+    for floats, NumPy's numbers and lists that stand for tuples are converted, so that equal specs have equal JSON. A
+    field whose annotation cannot be read is left as it is.
 
     In JSON a spec is an object with its fields and `kind`, the qualified name of its class. Reading a spec never
     imports a module outside dynred: a class of the user's own must have been imported before.
@@ -33,6 +41,17 @@ class Spec:
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         Spec._kinds[cls.kind()] = cls
+        if "__post_init__" in vars(cls):
+            cls.__post_init__ = _after_its_annotations(cls.__post_init__)  # type: ignore[method-assign]
+
+    def __post_init__(self):
+        known = hints(type(self))
+        for field in dataclasses.fields(self):
+            name, value = f"{type(self).__name__}.{field.name}", getattr(self, field.name)
+            value = fitting(name, value, known.get(field.name, object))
+            if isinstance(value, Mapping) and "kind" in value:  # in JSON it would be taken for a spec
+                raise refuse(name, "without the name `kind`", literal(value))
+            object.__setattr__(self, field.name, value)
 
     @classmethod
     def kind(cls) -> str:
@@ -49,18 +68,24 @@ class Spec:
         """The spec that `data` describes.
 
         Raises:
-            InputError: `data` names an unknown class, one that is not a `cls`, or an unknown or missing field.
+            InputError: `data` is no mapping, nested beyond all reason, or names an unknown class, one that is not a
+                `cls`, an unknown or missing field, or a value that its field does not take.
         """
-        kind = data.get("kind", cls.kind())
-        found = _find(str(kind))
-        if not issubclass(found, cls):
-            raise refuse("kind", f"a {cls.__name__}", kind)
+        return cls._read(data, 0)
+
+    @classmethod
+    def _read(cls, data: object, depth: int) -> Self:
+        if not isinstance(data, Mapping):
+            raise refuse(f"the settings of a {cls.__name__}", "a mapping of names to values", literal(data))
+        found = _find(data.get("kind", cls.kind()))
+        if not issubclass(found, cls) or inspect.isabstract(found) or found is Spec:
+            raise refuse("kind", f"a {cls.__name__}", literal(data.get("kind")))
         names = {f.name for f in dataclasses.fields(found)}
         for key in data:
             if key != "kind":
                 one_of(f"setting of {found.__name__}", key, names)
         try:
-            return found(**{key: _revive(value) for key, value in data.items() if key != "kind"})
+            return found(**{key: _revive(value, depth + 1) for key, value in data.items() if key != "kind"})
         except TypeError as error:
             raise InputError(f"{found.__name__}: {error}.") from error
 
@@ -88,22 +113,28 @@ class Spec:
             inner = getattr(self, name)
             inner = group() if inner is None and group else inner
             if not isinstance(inner, Spec):
-                raise refuse(f"setting {path}", f"within a group of settings ({name} is none)", repr(inner))
+                raise refuse(f"setting {path}", f"within a group of settings ({name} is none)", literal(inner))
             value = inner.updated(rest, value)
-        value = _revive(value)
+        value = _revive(value, 0)
         if group and not isinstance(value, allowed):
             advice = f"Its settings are {name}.something."
-            raise refuse(f"setting {name}", f"a group of settings, {group.__name__}", repr(value), advice)
+            raise refuse(f"setting {name}", f"a group of settings, {group.__name__}", literal(value), advice)
         return dataclasses.replace(self, **{name: value})
 
     @classmethod
     def _classes(cls, name: str) -> tuple[type, ...]:
         """The classes that a setting is declared to be of; none where its annotation cannot be read."""
-        try:
-            hint = typing.get_type_hints(cls)[name]
-        except NameError:  # of a name that a user's file imports for type checkers alone
-            return ()
-        return tuple(one for one in (hint, *typing.get_args(hint)) if isinstance(one, type))
+        hint = hints(cls).get(name)
+        return tuple(one for one in (hint, *typing.get_args(hint)) if isinstance(one, type) and one is not object)
+
+
+def _after_its_annotations(own: Callable[[Spec], None]) -> Callable[[Spec], None]:
+    @functools.wraps(own)
+    def checked(self: Spec) -> None:
+        Spec.__post_init__(self)
+        own(self)
+
+    return checked
 
 
 def _plain(value: object) -> Json:
@@ -120,19 +151,21 @@ def _plain(value: object) -> Json:
     raise refuse("a setting", "a number, string, boolean, None, tuple, mapping or Spec", repr(value))
 
 
-def _revive(value: object) -> object:
+def _revive(value: object, depth: int) -> object:
+    if depth > DEEPEST:
+        raise refuse("settings", f"nested at most {DEEPEST} deep", "more")
     if isinstance(value, Mapping):
-        return Spec.from_dict(value) if "kind" in value else {key: _revive(item) for key, item in value.items()}
+        if "kind" in value:
+            return Spec._read(value, depth)
+        return {key: _revive(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return tuple(_revive(item) for item in value)
+        return tuple(_revive(item, depth + 1) for item in value)
     return value
 
 
-def _find(kind: str) -> type[Spec]:
-    module = kind.partition(":")[0]
-    if kind not in Spec._kinds and module.split(".")[0] == "dynred":
-        with contextlib.suppress(ModuleNotFoundError):  # refused below, with the name that was asked for
-            importlib.import_module(module)
-    if kind not in Spec._kinds:
-        raise refuse("kind", "the name of a known Spec class", repr(kind), "Import the module that defines it first.")
-    return Spec._kinds[kind]
+def _find(kind: object) -> type[Spec]:
+    found = Spec._kinds.get(kind) or class_of(kind) if isinstance(kind, str) else None
+    if found is None or not issubclass(found, Spec):
+        advice = "Import the module that defines it first."
+        raise refuse("kind", "the name of a known Spec class", literal(kind), advice)
+    return found

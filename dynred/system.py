@@ -12,7 +12,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from dynred import plugins
-from dynred.checks import integer, nearest, one_of, positive, refuse
+from dynred.checks import generator_given, integer, nearest, one_of, positive, refuse
 from dynred.errors import InputError
 from dynred.jacobian import Pattern, find_pattern
 from dynred.parameters import as_tensors, cut
@@ -289,6 +289,7 @@ class System:
         Raises:
             InputError: `sample_initial` returned something else than finite [n, D].
         """
+        generator_given(rng)
         values = self.draw_parameters(n, rng) if parameters is None else parameters
         if self.observation is not None:
             return self.underlying.initial(n, rng, values)

@@ -9,7 +9,7 @@ fraction of a second, but for what a spec trains: give reducers and dynamics set
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -17,7 +17,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.annotations import hints
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
+from dynred.errors import InputError
 from dynred.forecast import Forecast
 from dynred.latent_space import LatentSpace
 from dynred.metrics.base import Metric, Reference, Statistic
@@ -88,6 +90,7 @@ def check_solver(solver: Solver, accuracy: float = 1e-4) -> None:
     unfit = solver.solve(field, torch.where(x0 == 2.0, torch.nan, x0), times)
     claim(_close(unfit[:2], alone, accuracy), "a row that starts with NaN must not touch the others.")
     claim(torch.equal(solver.solve(field, x0, times[:1]), x0[:, None]), "one time must give x0.")
+    _check_settings(claim, solver, Solver, solver)
 
 
 def check_reducer(spec: ReducerSpec, trajectories: Trajectories | None = None) -> None:
@@ -338,8 +341,20 @@ def _twice(claim: Claim, fit: Callable[[], Fitted]) -> tuple[Fitted, Fitted]:
 
 
 def _check_settings(claim: Claim, spec: Spec, base: type[Spec], stored: Spec) -> None:
+    for one in fields(spec):
+        known = hints(type(spec)).get(one.name, object)  # `object` where the annotation cannot be read
+        wrong = 1.5 if known is int else object()
+        claim(known is object or _is_refused(spec, one.name, wrong), f"{one.name} must be held against its annotation.")
     claim(base.from_dict(json.loads(spec.to_json())) == spec, "the settings must survive JSON.")
     claim(stored == spec, "what was fitted must keep the settings it was fitted with.")
+
+
+def _is_refused(spec: Spec, name: str, value: object) -> bool:
+    try:
+        replace(spec, **{name: value})
+    except InputError:
+        return True
+    return False
 
 
 def _check_pushforward(claim: Claim, coder: Coder, data: Trajectories) -> None:
@@ -372,8 +387,8 @@ def _check_flow(claim: Claim, dynamics: VectorFieldDynamics, z0: Tensor, t: Tens
 
 
 def _refilled(claim: Claim, built: Fitted, fitted: Fitted) -> Fitted:
-    shapes, expected = ({k: v.shape for k, v in module.state_dict().items()} for module in (built, fitted))
-    claim(shapes == expected, "build(**sizes) must have tensors of the names and shapes of the fitted.")
+    shapes, expected = ({k: (v.shape, v.dtype) for k, v in m.state_dict().items()} for m in (built, fitted))
+    claim(shapes == expected, "build(**sizes) must have tensors of the names, shapes and dtypes of the fitted.")
     built.load_state_dict(fitted.state_dict())
     return built
 

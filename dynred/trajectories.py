@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from dynred.checks import integer, refuse
+from dynred.checks import generator_given, instance_of, integer, is_number, real, refuse, whole
 from dynred.errors import InputError
 from dynred.parameters import cut
 
@@ -60,7 +60,8 @@ class Trajectories:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
-        if self.states.ndim != 2 or not self.states.is_floating_point():
+        self._take_arrays()
+        if self.states.ndim != 2:
             raise refuse("states", "real numbers [M, D]", f"{self.states.dtype} {list(self.states.shape)}")
         m = len(self.states)
         if self.t.shape != (m,):
@@ -73,6 +74,21 @@ class Trajectories:
             if value.shape != self.lengths.shape:
                 raise refuse(f"parameter {name}", f"one value per trajectory [{len(self)}]", f"{list(value.shape)}")
         self._check_times()
+
+    def _take_arrays(self) -> None:
+        # NumPy arrays and lists become tensors; those stay the tensors that they are.
+        named = instance_of("parameters", self.parameters, Mapping, "Give them by name.")
+        parameters = {name: real(f"parameter {name}", value) for name, value in named.items()}
+        instance_of("attributes", self.attributes, Mapping, "Give them by name.")
+        taken = {
+            "states": real("states", self.states),
+            "t": real("t", self.t),
+            "lengths": whole("lengths", self.lengths),
+        }
+        if self.velocities is not None:
+            taken["velocities"] = real("velocities", self.velocities)
+        for name, value in {**taken, "parameters": parameters}.items():
+            object.__setattr__(self, name, value)
 
     def _check_times(self) -> None:
         if not torch.isfinite(self.t).all():
@@ -96,6 +112,8 @@ class Trajectories:
         cls, states: Float[Tensor, "N T D"], t: Float[Tensor, " T"], velocities: Tensor | None = None, **others: Any
     ) -> "Trajectories":
         """Trajectories on a shared time grid; `velocities` like `states`, `others` as for the class."""
+        states, t = real("states", states), real("t", t)
+        velocities = None if velocities is None else real("velocities", velocities)
         if states.ndim != 3:
             raise refuse("states", "of shape [N, T, D]", f"{list(states.shape)}")
         n, steps, d = states.shape
@@ -231,7 +249,8 @@ class Trajectories:
         Raises:
             InputError: fractions out of range, or fewer trajectories than parts.
         """
-        if not fractions or any(not 0 < f <= 1 for f in fractions) or sum(fractions) > 1 + 1e-9:
+        generator_given(rng)
+        if not fractions or not all(is_number(f) and 0 < f <= 1 for f in fractions) or sum(fractions) > 1 + 1e-9:
             raise refuse("fractions", "positive and of sum at most 1", list(fractions))
         if len(self) < len(fractions):
             advice = "Cut long trajectories into pieces with `windows`."

@@ -9,15 +9,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors rng checks memory files locks trust screening modes numpy_model export",
-    "spec plugins bootstrap parameters righthand jacobian spectral nets optimise latent_space polynomials",
+    "errors rng checks annotations kinds memory files locks trust screening modes numpy_model export",
+    "spec records plugins bootstrap parameters righthand jacobian spectral nets optimise latent_space polynomials",
     "system trajectories phases direct projection derivatives",
     "draws run_folder storage store_layout store_writer stored velocities catalogue solvers exponential",
     "events source observe obstruction",
     "integrate shooting",
     "stream",
     "simulate geometry reducers dynamics",
-    "model forecast landmarks charts atlas bands joint",
+    "stored_parts model forecast landmarks charts atlas bands joint",
     "metrics scores lyapunov certificate certify",
     "agreement evaluation",
     "evaluate long_time compare pipeline",
@@ -27,6 +27,9 @@ LAYERS = (
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 WITHIN = {  # who may import whom of the same layer
     ("checks", "errors"),
+    ("rng", "checks"),
+    ("annotations", "checks"),
+    ("annotations", "errors"),
     ("export", "checks"),
     ("export", "numpy_model"),
     ("numpy_model", "errors"),
@@ -35,7 +38,9 @@ WITHIN = {  # who may import whom of the same layer
     ("locks", "checks"),
     ("trust", "errors"),
     ("latent_space", "spec"),
+    ("records", "spec"),
     ("optimise", "nets"),
+    ("optimise", "records"),
     ("optimise", "spec"),
     ("polynomials", "spec"),
     ("memory", "errors"),
@@ -49,6 +54,8 @@ WITHIN = {  # who may import whom of the same layer
     ("stored", "store_layout"),
     ("exponential", "solvers"),
     ("solvers", "exponential"),
+    ("model", "stored_parts"),
+    ("atlas", "stored_parts"),
     ("forecast", "model"),
     ("bands", "model"),
     ("joint", "forecast"),

@@ -33,7 +33,8 @@ FILES = {
 
 @pytest.fixture
 def spec(small_data, small_reducer, small_dynamics):
-    return ExperimentSpec("stuart_landau", 1, data=small_data, reducer=small_reducer, dynamics=small_dynamics)
+    reducer = dataclasses.replace(small_reducer, latent_dim=1)
+    return ExperimentSpec("stuart_landau", 1, data=small_data, reducer=reducer, dynamics=small_dynamics)
 
 
 def test_a_run_folder_holds_just_the_documented_files(spec, tmp_path):
@@ -82,7 +83,8 @@ def test_a_run_from_a_data_file_can_be_evaluated_again(small_reducer, small_dyna
     times = torch.linspace(0, 6, 61, dtype=torch.float64)
     save_trajectories(simulate(find_system("stuart_landau"), 12, times, rng=generator(0)), tmp_path / "data.npz")
     source = str(tmp_path / "data.npz")
-    spec = ExperimentSpec(source, 1, data=DataSpec(), reducer=small_reducer, dynamics=small_dynamics)
+    reducer = dataclasses.replace(small_reducer, latent_dim=1)
+    spec = ExperimentSpec(source, 1, data=DataSpec(), reducer=reducer, dynamics=small_dynamics)
     first = run(spec, tmp_path / "run")
     assert first.system == "stuart_landau"
     assert evaluate_run(tmp_path / "run").rollout == first.rollout
@@ -109,7 +111,7 @@ def test_bad_settings_leave_no_folder(spec, tmp_path, changes, error, message):
 def test_a_truth_that_diverges_leaves_no_folder(tmp_path):
     file = tmp_path / "explosive.py"
     file.write_text("dim = 3\nduration = 3.0\n\n\ndef rhs(t, x):\n    return 1 + x**2\n")
-    spec = ExperimentSpec(str(file), 1, reducer=PODSpec(), dynamics=LinearSpec(), data=DataSpec(4, 1, 1))
+    spec = ExperimentSpec(str(file), 1, reducer=PODSpec(1), dynamics=LinearSpec(), data=DataSpec(4, 1, 1))
     with pytest.raises(DivergenceError, match="diverged after"):
         run(spec, tmp_path / "run")
     assert not (tmp_path / "run").exists()

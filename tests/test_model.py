@@ -115,8 +115,11 @@ def corrupted(models, tmp_path, change):
         (lambda t, m: m.update(schema=99), "must be of schema 1 or older, got 99. Install a newer dynred"),
         (lambda t, m: m["reducer"]["spec"].update(kind="os:system"), "known Spec class"),
         (lambda t, m: m["reducer"]["spec"].update(colour="red"), "colour"),
-        (lambda t, m: m["reducer"]["sizes"].update(state_dim=13), "size mismatch"),
-        (lambda t, m: t.pop("dynamics.matrix"), "Missing key"),
+        (
+            lambda t, m: m["reducer"]["sizes"].update(state_dim=13),
+            r"tensor reducer.modes.mean must be float64 \[13\], got float64 \[12\]",
+        ),
+        (lambda t, m: t.pop("dynamics.matrix"), "tensor dynamics.matrix must be there, got nothing"),
         (lambda t, m: m.pop("latent_space"), "latent_space"),
     ],
 )

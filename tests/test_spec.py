@@ -45,7 +45,7 @@ inner = st.builds(Inner, rate=finite, name=st.none() | st.text())
 outer = st.builds(
     Outer,
     steps=st.integers(1, 10**12),
-    widths=st.lists(st.integers()).map(tuple),
+    widths=st.lists(st.integers(-(2**63), 2**63 - 1)).map(tuple),
     inner=inner,
     several=st.lists(inner, max_size=3).map(tuple),
     values=st.dictionaries(st.text().filter(lambda key: key != "kind"), finite, max_size=3),
@@ -111,7 +111,7 @@ def test_updating_within_a_group_that_is_left_out_begins_with_its_defaults():
     [
         ({"kind": "os:system"}, "kind must be the name of a known Spec class, got 'os:system'"),
         ({"kind": "dynred.nothing:Spec"}, "kind must be the name of a known Spec class"),
-        ({"kind": PODSpec.kind()}, f"kind must be a Outer, got {PODSpec.kind()}"),
+        ({"kind": PODSpec.kind()}, f"kind must be a Outer, got '{PODSpec.kind()}'"),
         ({"stepz": 3}, "setting of Outer must be one of inner, several, solver, steps, .* Did you mean steps?"),
         ({"steps": 0}, "steps must be an integer >= 1, got 0"),
         ({"inner": {"kind": Inner.kind(), "rte": 1.0}}, "setting of Inner must be one of name, rate, got 'rte'"),
@@ -146,9 +146,9 @@ def test_a_bad_update_is_refused_by_name(path, value, message):
         Outer().updated(path, value)
 
 
-def test_what_is_no_setting_is_refused_on_writing():
-    with pytest.raises(InputError, match="a setting must be a number, string, .* got <object"):
-        Outer(solver=object()).to_json()
+def test_what_is_no_setting_is_refused():
+    with pytest.raises(InputError, match="Outer.solver must be of class Spec or None, got <object"):
+        Outer(solver=object())
 
 
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), True, "1", None])

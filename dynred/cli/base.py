@@ -14,8 +14,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dynred.errors import InputError
-
 if TYPE_CHECKING:
     from dynred.compare import Comparison
     from dynred.evaluation import Evaluation
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 
 stderr = Console(stderr=True)
 WIDTH = 132  # columns of a table that goes to no terminal
+NO_NUMBERS = {"nan", "inf", "infinity"}
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON on standard output.")]
 Settings = Annotated[
@@ -71,18 +70,37 @@ def pairs(texts: list[str]) -> dict[str, Any]:
     """`name=value` texts as a dict; values are read as JSON where they are, as text where not.
 
     Raises:
-        InputError: a text of another form.
+        InputError: a text of another form, a name that comes twice, a number that is not finite, half of a list, or
+            nesting beyond all reason.
     """
-    found = {}
+    from dynred.annotations import plain_data
+    from dynred.checks import refuse
+
+    found: dict[str, Any] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InputError(f"a setting must be of the form name=value, got {text!r}.")
-        try:
-            found[name.strip()] = json.loads(value)
-        except ValueError:
-            found[name.strip()] = value
+        name, _, value = text.partition("=")
+        if not name or not value.strip() or name.split() != [name]:
+            raise refuse("a setting", "of the form name=value", repr(text))
+        if name in found:
+            raise refuse(f"setting {name}", "given once", f"{found[name]!r} and {value!r}")
+        found[name] = _value(f"setting {name}", value)
+        plain_data(f"setting {name}", found[name])
     return found
+
+
+def _value(name: str, text: str) -> Any:
+    from dynred.checks import refuse
+
+    if text.strip().lstrip("+-").lower() in NO_NUMBERS:
+        raise refuse(name, "finite where it is a number", repr(text))
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise refuse(name, "nested less deeply", repr(text)) from error
+    except ValueError as error:
+        if text.strip()[0] in "[{":
+            raise refuse(name, "JSON where it begins as a list or mapping", repr(text)) from error
+        return text
 
 
 @contextmanager

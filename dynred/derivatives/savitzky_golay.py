@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from dynred.checks import integer
+from dynred.checks import count, refuse
 from dynred.derivatives.base import Curve, Estimator, evenly_spaced
 
 
@@ -26,8 +26,10 @@ class SavitzkyGolay(Estimator):
     order: int = 4
 
     def __post_init__(self):
-        integer("order", self.order, 1)
-        integer("window", self.window, self.order + 1)
+        count("order", self.order, 1, 100)
+        count("window", self.window, self.order + 1, 10**6)
+        if self.window % 2 == 0:
+            raise refuse("window", "odd", self.window)
 
     @classmethod
     def candidates(cls) -> list[Self]:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dynred import plugins
+from dynred.annotations import fitting_arguments
 from dynred.checks import refuse
 from dynred.latent_space import LatentSpace
 from dynred.optimise import History, Runtime
@@ -267,7 +268,17 @@ def fit_field(
     runtime: Runtime | None,
 ) -> VectorFieldDynamics:
     """`spec.fit`, refused where what it gives is no vector field."""
-    found = spec.fit(latents, validation, rng=rng, latent_space=latent_space, runtime=runtime)
+    return _as_field(spec.fit(latents, validation, rng=rng, latent_space=latent_space, runtime=runtime))
+
+
+def build_field(spec: DynamicsSpec, latent_space: LatentSpace, sizes: Mapping[str, Any]) -> VectorFieldDynamics:
+    """`spec.build` with sizes as they are stored within those of another, refused where they are not its own, or where
+    what it gives is no vector field."""
+    found = spec.build(latent_space, **fitting_arguments("member", sizes, spec.build, ["latent_space"]))
+    return _as_field(found)
+
+
+def _as_field(found: LatentDynamics) -> VectorFieldDynamics:
     if not isinstance(found, VectorFieldDynamics):
         raise refuse("member", "dynamics given by a vector field", type(found).__name__)
     return found

@@ -12,8 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import integer
-from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, default_member, fit_field
+from dynred.checks import count, generator_given, refuse
+from dynred.dynamics.base import (
+    DynamicsSpec,
+    Standardisation,
+    VectorFieldDynamics,
+    build_field,
+    default_member,
+    fit_field,
+)
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
 from dynred.rng import spawn
@@ -86,7 +93,7 @@ class EnsembleSpec(DynamicsSpec):
     members: int = 5
 
     def __post_init__(self):
-        integer("members", self.members, 2)
+        count("members", self.members, 2, 10_000)
 
     def fit(
         self,
@@ -98,6 +105,7 @@ class EnsembleSpec(DynamicsSpec):
         runtime: Runtime | None = None,
     ) -> Ensemble:
         """The members, one after the other; see `DynamicsSpec.fit`."""
+        generator_given(rng)
         space, runtime = latent_space or LatentSpace(lines=latents.dim), runtime or Runtime()
         streams = [spawn(rng, "member", i) for i in range(self.members)]
         found = [
@@ -108,8 +116,9 @@ class EnsembleSpec(DynamicsSpec):
 
     def build(self, latent_space: LatentSpace, members: list[Mapping[str, Any]]) -> Ensemble:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
-        found = [self.member.build(latent_space, **sizes) for sizes in members]
-        return Ensemble(self, found)  # type: ignore[arg-type] # as they were fitted
+        if len(members) != self.members:
+            raise refuse("members", f"{self.members}", len(members))
+        return Ensemble(self, [build_field(self.member, latent_space, sizes) for sizes in members])
 
 
 def _numbered(runtime: Runtime, i: int) -> Runtime:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, refuse
+from dynred.checks import count, generator_given, refuse
 from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
@@ -64,8 +64,8 @@ class FourierSpec(DynamicsSpec):
     max_terms: int = 1100
 
     def __post_init__(self):
-        integer("max_order", self.max_order, 0)
-        integer("max_terms", self.max_terms, 1)
+        count("max_order", self.max_order, 0, 100_000)
+        count("max_terms", self.max_terms, 1, 100_000)
 
     def fit(
         self,
@@ -77,10 +77,9 @@ class FourierSpec(DynamicsSpec):
         runtime: Runtime | None = None,
     ) -> Fourier:
         """The series fitted to latent velocities; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
+        generator_given(rng)
         space = latent_space or LatentSpace(lines=latents.dim)
-        if space.lines:
-            advice = "Take `neural_ode`, whose network is periodic in every angle as well."
-            raise refuse("latent_space", "of angles alone for a Fourier series", f"{space.lines} lines", advice)
+        _check_space(space)
         units = Standardisation.of(with_velocities("latents", latents), space)
         with_velocities("validation", validation)
         best, least = None, float("inf")
@@ -100,8 +99,17 @@ class FourierSpec(DynamicsSpec):
 
     def build(self, latent_space: LatentSpace, order: int) -> Fourier:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
+        _check_space(latent_space)
+        if count("order", order, 0, self.max_order) not in (0, *self.orders(latent_space.angles)):
+            raise refuse("order", f"one of those with at most {self.max_terms} terms", order)
         terms, r = (2 * order + 1) ** latent_space.angles, latent_space.dim
         return Fourier(self, latent_space, Standardisation.empty(r), torch.zeros(terms, r, dtype=torch.float64))
+
+
+def _check_space(space: LatentSpace) -> None:
+    if space.lines:
+        advice = "Take `neural_ode`, whose network is periodic in every angle as well."
+        raise refuse("latent_space", "of angles alone for a Fourier series", f"{space.lines} lines", advice)
 
 
 def waves(order: int, angles: int) -> Float[Tensor, "K A"]:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.checks import generator_given
 from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
@@ -61,6 +62,7 @@ class LinearSpec(DynamicsSpec):
         runtime: Runtime | None = None,
     ) -> Linear:
         """The least squares fit; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
+        generator_given(rng)
         space = latent_space or LatentSpace(lines=latents.dim)
         units = Standardisation.of(with_velocities("latents", latents), space)
         y = units.standard(latents.states.double())

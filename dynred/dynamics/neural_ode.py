@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, one_of, refuse
+from dynred.checks import count, generator_given, one_of, refuse
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -25,7 +25,7 @@ from dynred.dynamics.base import (
     with_velocities,
 )
 from dynred.latent_space import LatentSpace
-from dynred.nets import ACTIVATIONS, MLP
+from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST
 from dynred.optimise import Runtime, TrainingSpec, minimise
 from dynred.polynomials import PolynomialMap, PolynomialSpec, batches
 from dynred.rng import generator, spawn
@@ -104,8 +104,8 @@ class RefinementSpec(Spec):
         if not self.windows:
             raise refuse("windows", "one or more numbers of snapshots", self.windows)
         for window in self.windows:
-            integer("windows", window, 1)
-        integer("substeps", self.substeps, 1)
+            count("windows", window, 1, 10**6)
+        count("substeps", self.substeps, 1, 10**6)
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ class NeuralODESpec(DynamicsSpec):
     refinement: RefinementSpec | None = None
 
     def __post_init__(self):
-        integer("width", self.width, 1)
-        integer("depth", self.depth, 1)
+        count("width", self.width, 1, WIDEST)
+        count("depth", self.depth, 1, DEEPEST)
         one_of("activation", self.activation, ACTIVATIONS)
 
     def fit(
@@ -151,6 +151,7 @@ class NeuralODESpec(DynamicsSpec):
         The loss is the mean squared error of the velocity, each coordinate in units of the root mean square of what the
         polynomial leaves of it.
         """
+        generator_given(rng)
         runtime = runtime or Runtime()
         device = runtime.torch_device()
         space = latent_space or LatentSpace(lines=latents.dim)

@@ -14,11 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import refuse
+from dynred.checks import generator_given, refuse
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
     VectorFieldDynamics,
+    build_field,
     default_member,
     fit_field,
     with_velocities,
@@ -105,6 +106,7 @@ class ParametricSpec(DynamicsSpec):
 
         Without parameters, or with the same ones for all trajectories, it is the member itself.
         """
+        generator_given(rng)
         space = latent_space or LatentSpace(lines=latents.dim)
         names = [name for name, value in latents.parameters.items() if (value != value[0]).any()]
         known = _joined(with_velocities("latents", latents), names)
@@ -115,8 +117,7 @@ class ParametricSpec(DynamicsSpec):
 
     def build(self, latent_space: LatentSpace, names: Sequence[str], member: Mapping[str, Any]) -> Parametric:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
-        inner = self.member.build(_joint_space(latent_space, names), **member)
-        assert isinstance(inner, VectorFieldDynamics)
+        inner = build_field(self.member, _joint_space(latent_space, names), member)
         return Parametric(self, latent_space, inner, names)
 
 

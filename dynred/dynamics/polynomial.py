@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.checks import generator_given
 from dynred.dynamics.base import (
     DynamicsSpec,
     PolynomialDynamics,
@@ -62,6 +63,7 @@ class PolynomialODESpec(DynamicsSpec):
         runtime: Runtime | None = None,
     ) -> PolynomialODE:
         """The fit whose validation rollouts are best; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
+        generator_given(rng)
         space = latent_space or LatentSpace(lines=latents.dim)
         units = Standardisation.of(with_velocities("latents", latents), space)
         known, held = (standard_regression(part, units, space) for part in (latents, validation))

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import refuse
+from dynred.checks import generator_given, refuse
 from dynred.dynamics.base import DynamicsSpec, PolynomialDynamics, Standardisation, rollout_score, with_velocities
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
@@ -49,7 +49,7 @@ class QuadraticSpec(DynamicsSpec):
     regularisation: tuple[float, ...] = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)
 
     def __post_init__(self):
-        if not self.regularisation or any(not 0 <= w < float("inf") for w in self.regularisation):
+        if not self.regularisation or min(self.regularisation) < 0:
             raise refuse("regularisation", "one or more weights >= 0", self.regularisation)
 
     def fit(
@@ -62,6 +62,7 @@ class QuadraticSpec(DynamicsSpec):
         runtime: Runtime | None = None,
     ) -> Quadratic:
         """The fit whose validation rollouts are best; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
+        generator_given(rng)
         space = latent_space or LatentSpace(lines=latents.dim)
         units = Standardisation.of(with_velocities("latents", latents), space, centred=False)
         model = Quadratic(self, space, units)

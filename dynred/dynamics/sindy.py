@@ -13,12 +13,12 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from dynred.checks import integer, positive, refuse
+from dynred.checks import count, generator_given, positive, refuse
 from dynred.dynamics.base import DynamicsSpec, PolynomialDynamics, Standardisation, rollout_score, with_velocities
 from dynred.errors import MissingExtraError
 from dynred.latent_space import LatentSpace
 from dynred.optimise import Runtime
-from dynred.polynomials import exponents, factors
+from dynred.polynomials import HIGHEST, exponents, factors
 from dynred.solvers.explicit import Explicit
 from dynred.trajectories import Trajectories
 
@@ -60,7 +60,7 @@ class SindySpec(DynamicsSpec):
     ridge: float = 1e-9
 
     def __post_init__(self):
-        integer("degree", self.degree, 1)
+        count("degree", self.degree, 1, HIGHEST)
         if not self.thresholds:
             raise refuse("thresholds", "one or more numbers > 0", self.thresholds)
         for threshold in self.thresholds:
@@ -82,6 +82,7 @@ class SindySpec(DynamicsSpec):
         Raises:
             MissingExtraError: PySINDy is not installed.
         """
+        generator_given(rng)
         pysindy = _pysindy()
         space = latent_space or LatentSpace(lines=latents.dim)
         units = Standardisation.of(with_velocities("latents", latents), space, centred=False)

@@ -21,11 +21,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import positive, refuse
+from dynred.checks import at_least, generator_given, positive
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
     VectorFieldDynamics,
+    build_field,
     default_member,
     fit_field,
     with_velocities,
@@ -133,8 +134,7 @@ class StabilisedSpec(DynamicsSpec):
 
     def __post_init__(self):
         positive("rate", self.rate)
-        if not 0 <= self.reach < float("inf"):
-            raise refuse("reach", "finite and >= 0", self.reach)
+        at_least("reach", self.reach, 0)
 
     def fit(
         self,
@@ -146,6 +146,7 @@ class StabilisedSpec(DynamicsSpec):
         runtime: Runtime | None = None,
     ) -> Stabilised:
         """The member fitted to what the damping leaves of the velocities; see `DynamicsSpec.fit`."""
+        generator_given(rng)
         space = latent_space or LatentSpace(lines=latents.dim)
         ball = _Ball.of(with_velocities("latents", latents), space)
         known, held = (
@@ -157,6 +158,5 @@ class StabilisedSpec(DynamicsSpec):
 
     def build(self, latent_space: LatentSpace, member: Mapping[str, Any]) -> Stabilised:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
-        inner = self.member.build(latent_space, **member)
-        assert isinstance(inner, VectorFieldDynamics)
+        inner = build_field(self.member, latent_space, member)
         return Stabilised(self, inner, Standardisation.empty(latent_space.dim), torch.ones((), dtype=torch.float64))

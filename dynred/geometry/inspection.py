@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer
+from dynred.checks import generator_given, integer
 from dynred.geometry.covering import Covering, covering_dimensions
 from dynred.geometry.drift import Drift, drift, time_window
 from dynred.geometry.examine import Evidence, Moments, examine
@@ -65,6 +65,7 @@ def inspect(
         InputError: too few points, a wrong shape, values that are not finite.
         MissingExtraError: without `pip install 'dynred[geometry]'`.
     """
+    generator_given(rng)
     if latent_dim is not None:
         integer("latent_dim", latent_dim, 1)
     for name in ("skdim", "ripser"):

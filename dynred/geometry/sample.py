@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from dynred.checks import finite, refuse
+from dynred.checks import finite, real, refuse
 from dynred.modes import Modes
 from dynred.trajectories import Trajectories
 
@@ -155,8 +155,8 @@ def neighbours(
 def _arrays(data: "Trajectories | Tensor | np.ndarray") -> tuple[Tensor, Tensor | None, Tensor | None]:
     if isinstance(data, Trajectories):
         return data.checked_finite().states.detach().cpu(), data.owner, data.t
-    states = torch.as_tensor(data).detach().cpu()
-    if states.ndim != 2 or states.shape[1] < 1 or states.dtype.is_complex or states.dtype == torch.bool:
+    states = real("points", data).detach().cpu()
+    if states.ndim != 2 or states.shape[1] < 1:
         raise refuse("points", "real numbers [M, D]", f"{states.dtype} {list(states.shape)}")
     return finite("points", states.double()), None, None
 

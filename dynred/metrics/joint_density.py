@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from dynred.checks import integer
+from dynred.checks import count
 from dynred.metrics.base import Gauge, Reference, Statistic
 from dynred.system import Grid
 from dynred.trajectories import Trajectories
@@ -35,7 +35,7 @@ class JointDensity(Statistic):
     title: ClassVar[str] = "joint density distance"
 
     def __post_init__(self):
-        integer("bins", self.bins, 2)
+        count("bins", self.bins, 2, 10_000)
 
     def gauge(self, reference: Reference) -> "JointDensityGauge":
         """See `Statistic`."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from dynred.checks import integer
+from dynred.checks import count
 from dynred.metrics.base import Gauge, Reference, Statistic
 from dynred.trajectories import Trajectories
 
@@ -30,7 +30,7 @@ class Marginals(Statistic):
     title: ClassVar[str] = "Wasserstein distance of marginals"
 
     def __post_init__(self):
-        integer("cells", self.cells, 10)
+        count("cells", self.cells, 10, 10**6)
 
     def gauge(self, reference: Reference) -> "MarginalsGauge":
         """See `Statistic`."""

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.signal import welch
 
-from dynred.checks import integer
+from dynred.checks import count
 from dynred.metrics.base import Gauge, Reference, Statistic, segments
 from dynred.trajectories import Trajectories
 
@@ -30,7 +30,7 @@ class PowerSpectrum(Statistic):
     title: ClassVar[str] = "power spectrum distance, over time"
 
     def __post_init__(self):
-        integer("segment", self.segment, SHORTEST)
+        count("segment", self.segment, SHORTEST, 10**9)
 
     def applies(self, reference: Reference) -> bool:
         """Trajectories of at least 16 snapshots, evenly spaced in time."""

@@ -20,10 +20,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, one_of, refuse
+from dynred.checks import count, generator_given, integer, one_of, refuse
 from dynred.latent_space import LatentSpace
-from dynred.modes import Modes
-from dynred.nets import ACTIVATIONS, MLP
+from dynred.modes import MOST_MODES, Modes
+from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST
 from dynred.optimise import Runtime, TrainingSpec, minimise
 from dynred.phases import lifted, lifted_width, starts
 from dynred.reducers.base import ParametricReducer, ReducerSpec, SeenParameters
@@ -127,10 +127,10 @@ class AutoencoderSpec(ReducerSpec):
     def __post_init__(self):
         super().__post_init__()
         integer("angles", self.angles, 0, self.latent_dim)
-        integer("trials", self.trials, 1)
-        integer("width", self.width, 1)
-        integer("depth", self.depth, 1)
-        integer("max_modes", self.max_modes, 1)
+        count("trials", self.trials, 1, 1000)
+        count("width", self.width, 1, WIDEST)
+        count("depth", self.depth, 1, DEEPEST)
+        count("max_modes", self.max_modes, 1, MOST_MODES)
         one_of("activation", self.activation, ACTIVATIONS)
         if not 0 < self.tolerance < 1:
             raise refuse("tolerance", "in (0, 1)", self.tolerance)
@@ -154,6 +154,7 @@ class AutoencoderSpec(ReducerSpec):
         angles, several starts are tried (see `trials`); where the chosen one still tears K at the end, the next is
         trained in full as well, and the one with the least validation loss is kept.
         """
+        generator_given(rng)
         self.check_data(train)
         modes = Modes.of(
             train.states.double(),

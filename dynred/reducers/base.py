@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import integer, refuse
-from dynred.latent_space import LatentSpace
+from dynred.checks import count, refuse
+from dynred.latent_space import MOST, LatentSpace
 from dynred.optimise import History, Runtime
 from dynred.parameters import stacked
 from dynred.spec import Spec
@@ -184,7 +184,7 @@ class ReducerSpec(Spec, ABC):
     latent_dim: int = 2
 
     def __post_init__(self):
-        integer("latent_dim", self.latent_dim, 1)
+        count("latent_dim", self.latent_dim, 1, MOST)
 
     @property
     def latent_space(self) -> LatentSpace:

@@ -18,10 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import integer, one_of, refuse
+from dynred.checks import count, generator_given, one_of, refuse
 from dynred.latent_space import LatentSpace
-from dynred.modes import Modes
-from dynred.nets import ACTIVATIONS, MLP
+from dynred.modes import MOST_MODES, Modes
+from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST
 from dynred.optimise import Runtime, TrainingSpec, minimise
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import generator, spawn
@@ -124,11 +124,11 @@ class IRMAESpec(ReducerSpec):
 
     def __post_init__(self):
         super().__post_init__()
-        integer("bottleneck", self.bottleneck, self.latent_dim)
-        integer("linear_layers", self.linear_layers, 1)
-        integer("width", self.width, 1)
-        integer("depth", self.depth, 1)
-        integer("max_modes", self.max_modes, 1)
+        count("bottleneck", self.bottleneck, self.latent_dim, WIDEST)
+        count("linear_layers", self.linear_layers, 1, DEEPEST)
+        count("width", self.width, 1, WIDEST)
+        count("depth", self.depth, 1, DEEPEST)
+        count("max_modes", self.max_modes, 1, MOST_MODES)
         one_of("activation", self.activation, ACTIVATIONS)
         if not 0 < self.tolerance < 1:
             raise refuse("tolerance", "in (0, 1)", self.tolerance)
@@ -142,6 +142,7 @@ class IRMAESpec(ReducerSpec):
         runtime: Runtime | None = None,
     ) -> IRMAE:
         """The autoencoder trained on the snapshots of `train`, then rotated to principal coordinates."""
+        generator_given(rng)
         self.check_data(train)
         runtime = runtime or Runtime()
         device = runtime.torch_device()

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.checks import generator_given
 from dynred.latent_space import LatentSpace
 from dynred.modes import Modes
 from dynred.optimise import Runtime
@@ -52,6 +53,7 @@ class PODSpec(ReducerSpec):
         runtime: Runtime | None = None,
     ) -> POD:
         """The modes of the training snapshots; see `ReducerSpec.fit`. In float64, exact up to round-off."""
+        generator_given(rng)
         self.check_data(train)
         return POD(self, Modes.of(train.states.double(), self.latent_dim, scaled=False))
 

@@ -20,9 +20,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, refuse
+from dynred.checks import count, generator_given, refuse
 from dynred.latent_space import LatentSpace
-from dynred.modes import Modes
+from dynred.modes import MOST_MODES, Modes
 from dynred.optimise import Runtime
 from dynred.polynomials import PolynomialMap, PolynomialSpec, largest_degree
 from dynred.projection import best_projection
@@ -96,8 +96,8 @@ class PolynomialManifoldSpec(ReducerSpec):
     def __post_init__(self):
         super().__post_init__()
         if self.starts is not None:
-            integer("starts", self.starts, 0)
-        integer("max_modes", self.max_modes, 1)
+            count("starts", self.starts, 0, 10**6)
+        count("max_modes", self.max_modes, 1, MOST_MODES)
         if not 0 < self.tolerance < 1:
             raise refuse("tolerance", "in (0, 1)", self.tolerance)
 
@@ -110,6 +110,7 @@ class PolynomialManifoldSpec(ReducerSpec):
         runtime: Runtime | None = None,
     ) -> PolynomialManifold:
         """The least squares fit; see `ReducerSpec.fit`."""
+        generator_given(rng)
         self.check_data(train)
         r = self.latent_dim
         modes = Modes.of(train.states.double(), r, scaled=True, tolerance=self.tolerance, limit=self.max_modes)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, positive, refuse
+from dynred.checks import count, positive, refuse
 from dynred.direct import direct_solver
 from dynred.jacobian import Pattern
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
@@ -38,9 +38,10 @@ class BackwardEuler(Solver):
     max_iterations: int = 10
 
     def __post_init__(self):
+        super().__post_init__()
         positive("step", self.step)
         positive("tolerance", self.tolerance)
-        integer("max_iterations", self.max_iterations, 1)
+        count("max_iterations", self.max_iterations, 1, 10**6)
 
     def solve(
         self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import refuse
+from dynred.checks import at_least, refuse
 from dynred.spec import Spec
 from dynred.system import VectorField
 
@@ -28,6 +28,10 @@ class Solver(Spec, ABC):
     """
 
     time_limit: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self):
+        if self.time_limit is not None:
+            at_least("time_limit", self.time_limit, 0)
 
     @abstractmethod
     def solve(

@@ -8,7 +8,7 @@ import torchdiffeq
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import one_of, positive, refuse
+from dynred.checks import count, one_of, positive, refuse
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
 from dynred.system import VectorField
 
@@ -39,9 +39,13 @@ class Explicit(Solver):
     max_steps: int = 100_000
 
     def __post_init__(self):
+        super().__post_init__()
         one_of("method", self.method, (*ADAPTIVE, *FIXED))
         positive("rtol", self.rtol)
         positive("atol", self.atol)
+        count("max_steps", self.max_steps, 1, 10**12)
+        if self.step is not None:
+            positive("step", self.step)
         if self.step is not None and self.method in ADAPTIVE:
             raise refuse("step", f"None for the adaptive method {self.method}", self.step)
 

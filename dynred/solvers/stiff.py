@@ -39,6 +39,7 @@ class Stiff(Solver):
     atol: float = 1e-8
 
     def __post_init__(self):
+        super().__post_init__()
         one_of("method", self.method, METHODS)
         positive("rtol", self.rtol)
         positive("atol", self.atol)
