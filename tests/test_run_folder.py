@@ -82,7 +82,7 @@ def finished(original, tmp_path):
 
 def settings(source, seed=0):
     data = DataSpec(train=8, validation=2, test=4, duration=6.0, sampling=0.2, transient=1.0)
-    return ExperimentSpec(str(source), 1, seed=seed, data=data, reducer=PODSpec(), dynamics=LinearSpec())
+    return ExperimentSpec(str(source), 1, seed=seed, data=data, reducer=PODSpec(1), dynamics=LinearSpec())
 
 
 def content(folder):
@@ -401,7 +401,7 @@ def test_a_run_with_a_plug_in_of_ones_own_opens_again_in_a_fresh_interpreter(tmp
 
     plugin = tmp_path / "mine.py"
     plugin.write_text(PLUGIN)
-    spec = settings("stuart_landau").updated("reducer", load_class("dynred.reducers", str(plugin), ReducerSpec)(2))
+    spec = settings("stuart_landau").updated("reducer", load_class("dynred.reducers", str(plugin), ReducerSpec)(1))
     run(spec, tmp_path / "run")
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
