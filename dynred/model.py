@@ -6,6 +6,7 @@
 import contextlib
 import importlib
 import sys
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -184,7 +185,8 @@ class Model(ABC):
         dynamics are a vector field, rhs.pt2 (t, z [N, R]); all arguments float64. `torch.export.load` reads them, here
         or without dynred. Arguments and errors as for `to_numpy`."""
         programs = self._programs(parameters)
-        with moved_into_place(path) as folder:
+        with moved_into_place(path) as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch about its own parts
             folder.mkdir()
             for name, program in programs.items():
                 torch.export.save(program, folder / f"{name}.pt2")

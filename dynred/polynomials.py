@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement, pairwise, product
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -39,13 +40,15 @@ def monomials(y: Float[Tensor, "*batch F"], factors: Int[Tensor, "K degree"]) ->
 
 
 @lru_cache
-def _steps(variables: int, degree: int) -> tuple[tuple[Tensor, Tensor], ...]:
+def _steps(variables: int, degree: int) -> tuple[tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]], ...]:
     # For every degree: which monomial of one degree less, times which variable, each monomial is, in their order.
+    # NumPy arrays, because tensors that were made while torch.export traces are no real ones and must not outlive it.
     rows = [list(combinations_with_replacement(range(variables), d)) for d in range(degree + 1)]
     steps = []
     for lower, higher in pairwise(rows):
         index = {row: i for i, row in enumerate(lower)}
-        steps.append((torch.tensor([index[row[:-1]] for row in higher]), torch.tensor([row[-1] for row in higher])))
+        parents, lasts = [index[row[:-1]] for row in higher], [row[-1] for row in higher]
+        steps.append((np.array(parents, np.int64), np.array(lasts, np.int64)))
     return tuple(steps)
 
 
@@ -58,8 +61,9 @@ def all_monomials(y: Float[Tensor, "*batch F"], degree: int) -> Float[Tensor, "*
     columns = y.reshape(-1, y.shape[-1]).T.contiguous()
     level = torch.ones_like(columns[:1])
     found = [level]
-    for parent, variable in _steps(y.shape[-1], degree):
-        level = level[parent.to(y.device)] * columns[variable.to(y.device)]
+    for step in _steps(y.shape[-1], degree):
+        parent, variable = (torch.from_numpy(index).to(y.device) for index in step)
+        level = level.index_select(0, parent) * columns.index_select(0, variable)
         found.append(level)
     values = torch.cat(found)
     return values.T.reshape(*y.shape[:-1], len(values))
