@@ -15,10 +15,13 @@ from dynred import plugins
 from dynred.checks import integer, nearest, one_of, positive, refuse
 from dynred.errors import InputError
 from dynred.jacobian import Pattern, find_pattern
+from dynred.memory import bounded, check_memory
 from dynred.parameters import as_tensors, cut
 from dynred.righthand import RightHandSide, recognise
 from dynred.rng import generator
+from dynred.user_code import user_code
 
+TRIED = 30  # arrays of the size of a state that it takes to recognise a right-hand side
 SMALL = 100  # dimension up to which a Jacobian is cheap enough as a dense matrix
 
 Parameters = Mapping[str, float | Tensor]
@@ -401,16 +404,18 @@ def find_system(name: str | System, **arguments: Any) -> System:
 
 def _build(found: object, name: str, arguments: Mapping[str, Any]) -> System:
     if callable(found) and not isinstance(found, System):
-        accepted = inspect.signature(found).parameters
-        for key in arguments:
-            one_of(f"argument of {name}", key, accepted)
-        found = found(**arguments)
+        with user_code(name), bounded():
+            accepted = inspect.signature(found).parameters
+            for key in arguments:
+                one_of(f"argument of {name}", key, accepted)
+            found = found(**arguments)
         if isinstance(found, System):
-            return dataclasses.replace(found, arguments=dict(arguments))
+            found = dataclasses.replace(found, arguments=dict(arguments))
     elif arguments:
         raise refuse(f"arguments of {name}", "none, since it is no function", sorted(arguments))
     if not isinstance(found, System):
         raise refuse(name, "a dynred.System or a function that returns one", type(found).__name__)
+    check_memory(f"{name}, with {found.dim} values in a state,", TRIED * 8 * found.dim)
     return found
 
 
@@ -426,4 +431,6 @@ def _from_file(module: ModuleType, path: str, arguments: Mapping[str, Any]) -> S
     fields = {f.name for f in dataclasses.fields(System) if f.init} - {"name", "arguments"}
     given = {name: getattr(module, name) for name in fields if hasattr(module, name)}
     stem = module.__name__.removeprefix("user_file_")
-    return _build(System(name=stem, **given), path, arguments)
+    with user_code(path):
+        system = System(name=stem, **given)
+    return _build(system, path, arguments)
