@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from dynred.cli._process import going_on
 from dynred.cli.base import Arguments, AsJson, Parameters, pairs, show, working
 from dynred.errors import InputError
 
@@ -73,6 +74,8 @@ def simulate(
         progress_path(out).unlink()
     if overwrite and streams:
         shutil.rmtree(out, ignore_errors=True)
+    if streams:
+        going_on(f"What was computed is in {out}: the same command goes on from there.")
     start = time.perf_counter()
     with working() as runtime:
         trajectories = simulate_system(
