@@ -52,6 +52,8 @@ def peak_memory_mb() -> float:
 
 def amount(count: int) -> str:
     """Bytes in words: `41 GB`, `3.2 GB`, `120 MB`."""
+    if count > 10**18:
+        return "more than 10^9 GB"
     if count < 10**8:
         return f"{count / 1e6:.0f} MB"
     return f"{count / 1e9:.2g} GB" if count < 10**11 else f"{count // 10**9} GB"

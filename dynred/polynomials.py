@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from dynred.checks import integer, refuse
 from dynred.spec import Spec
 
+PIECE = 1024  # points whose monomials are computed at once
+
 
 def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
     """The monomials up to a degree, constant first, by degree and then in lexicographic order.
@@ -200,6 +202,13 @@ class PolynomialSpec(Spec):
         if not self.ridge or any(not 0 < weight < float("inf") for weight in self.ridge):
             raise refuse("ridge", "one or more weights > 0", self.ridge)
 
+    def memory(self, variables: int, values: int, points: int) -> int:
+        """Bytes that `fits` takes beside its points, about: five matrices of monomials times monomials, the monomials
+        of one piece, what they are made of, and the coefficients of every weight."""
+        degree = min(self.degree, largest_degree(variables, min(self.terms, points // 4)))
+        terms = math.comb(variables + degree, degree)
+        return 8 * terms * (5 * terms + 4 * PIECE + 8 * (degree + 4) + 2 * values * (len(self.ridge) + degree))
+
     def fits(
         self,
         known: tuple[Float[Tensor, "M F"], Float[Tensor, "M S"]],
@@ -225,7 +234,7 @@ class PolynomialSpec(Spec):
 
 def batches(y: Float[Tensor, "M F"], values: Float[Tensor, "M S"]) -> Iterator[tuple[Tensor, Tensor]]:
     """Points and values in pieces that are small enough for all their monomials."""
-    return zip(y.split(1024), values.split(1024), strict=True)
+    return zip(y.split(PIECE), values.split(PIECE), strict=True)
 
 
 def mean_squared_error(fitted: PolynomialMap, y: Float[Tensor, "m F"], values: Float[Tensor, "m S"]) -> float:

@@ -17,7 +17,7 @@ LAYERS = (
     "integrate shooting",
     "stream",
     "simulate geometry reducers dynamics",
-    "model forecast landmarks charts atlas bands joint",
+    "model forecast landmarks charts atlas bands joint requirements",
     "metrics scores lyapunov certificate certify",
     "agreement evaluation",
     "evaluate long_time compare pipeline",

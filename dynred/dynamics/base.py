@@ -247,6 +247,18 @@ class DynamicsSpec(Spec, ABC):
             InputError: the settings do not fit the data.
         """
 
+    def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
+        """Bytes that `fit` takes beside the latents, about: not less than it does, nor more than a few times that.
+
+        What would not fit into memory is refused before anything is computed. The default is that of a linear least
+        squares problem: six copies of the latents; dynamics that need more say so.
+
+        Args:
+            latent_space: what the latent coordinates are.
+            train, validation: numbers of snapshots.
+        """
+        return 6 * 8 * (train + validation) * (latent_space.feature_dim + latent_space.dim)
+
     @abstractmethod
     def build(self, latent_space: LatentSpace, **sizes: Any) -> LatentDynamics:
         """A module with the right shapes and arbitrary weights, for loading."""

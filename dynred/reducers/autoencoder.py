@@ -23,7 +23,7 @@ from torch import Tensor
 from dynred.checks import integer, one_of, refuse
 from dynred.latent_space import LatentSpace
 from dynred.modes import Modes
-from dynred.nets import ACTIVATIONS, MLP
+from dynred.nets import ACTIVATIONS, MLP, training_bytes
 from dynred.optimise import Runtime, TrainingSpec, minimise
 from dynred.phases import lifted, lifted_width, starts
 from dynred.reducers.base import ParametricReducer, ReducerSpec, SeenParameters
@@ -165,6 +165,17 @@ class AutoencoderSpec(ReducerSpec):
         training = _Fit(self, modes, train, validation, runtime or Runtime())
         reducer = training.best(rng)
         return reducer.cpu().requires_grad_(False)
+
+    def memory(self, state_dim: int, train: int, validation: int) -> int:
+        """See `ReducerSpec.memory`: modes, coefficients in both precisions, the two networks, and those of all trials;
+        with angles, the networks' values for all snapshots at once."""
+        modes, features = min(self.max_modes, state_dim, train), self.latent_space.feature_dim
+        hidden = [self.width] * self.depth
+        networks = [[modes, *hidden, features], [features, *hidden, modes]]
+        held = max(validation, train) if self.angles else validation
+        fitted = training_bytes(networks, self.training.batch_size, held)
+        trials = self.trials * 4 * self.depth * self.width * (self.width + modes)
+        return Modes.memory(state_dim, train) + 12 * (train + validation) * modes + fitted + trials
 
     def check_data(self, train: Trajectories) -> None:
         """Refuses, beside what no reducer can be fitted to, fewer state dimensions than features."""
