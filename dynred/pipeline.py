@@ -32,6 +32,8 @@ from dynred.system import System, find_system
 from dynred.trajectories import Trajectories
 from dynred.velocities import estimate_velocities
 
+MOST = 1e12  # snapshots of one trajectory; so many fit into no memory
+
 
 @dataclass(frozen=True)
 class DataSpec(Spec):
@@ -196,8 +198,10 @@ def _steps(system: System, data: DataSpec) -> dict[str, int]:
     horizon = data.horizon or min(10 * system.time_scale, duration)
     lengths = {"train": duration, "validation": duration, "test": horizon}
     for length in lengths.values():
-        if round(length / sampling) < 1:
+        if round(min(length / sampling, MOST)) < 1:
             raise refuse("sampling", f"at most the length of a trajectory, {length:g}", sampling)
+        if length / sampling >= MOST:
+            raise refuse("sampling", f"at least {length / MOST:g} for a length of {length:g}", sampling)
     return {part: round(length / sampling) for part, length in lengths.items()}
 
 
