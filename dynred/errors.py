@@ -5,6 +5,10 @@ class DynredError(Exception):
     """Root of all errors that dynred raises on purpose; the command line prints its message and exits with 2."""
 
 
+class DynredWarning(UserWarning):
+    """A result that is likely to mean less than it seems to."""
+
+
 class InputError(DynredError, ValueError):
     """An argument, file or setting that cannot be used as given."""
 

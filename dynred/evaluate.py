@@ -114,7 +114,8 @@ def baseline_models(model: Model, train: Trajectories) -> tuple[ReducedModel, Mo
     rng = generator(0, "baselines")  # neither draws from it
     pod = PODSpec(model.latent_space.dim).fit(train, train, rng=rng)
     latents = pod.latents(train)
-    first = ReducedModel(pod, LinearSpec().fit(latents, latents, rng=rng), model.about)
+    known = {name: value for name, value in model.about.items() if name != "domain"}  # of other coordinates
+    first = ReducedModel(pod, LinearSpec().fit(latents, latents, rng=rng), known)
     return first, model.with_dynamics(LinearSpec(), train, train[:1], rng=rng)
 
 

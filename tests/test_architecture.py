@@ -16,7 +16,7 @@ LAYERS = (
     "events",
     "integrate shooting",
     "stream",
-    "simulate geometry reducers dynamics",
+    "simulate geometry reducers dynamics domain",
     "model forecast landmarks charts atlas bands joint requirements",
     "metrics scores lyapunov certificate certify",
     "agreement evaluation",

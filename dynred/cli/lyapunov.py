@@ -25,6 +25,7 @@ def lyapunov(
     interval: float | None = None,
     solver: str = "auto",
     seed: int = 0,
+    time_limit: float | None = None,
     with_: Arguments = None,
     set_: Parameters = None,
     as_json: AsJson = False,
@@ -40,6 +41,7 @@ def lyapunov(
     interval: Time between orthogonalisations; default: a tenth of the time scale.
     solver: auto, explicit, stiff, exponential_adams, etdrk4 or backward_euler.
     seed: Decides initial states and tangents.
+    time_limit: Seconds after which the work stops, and what was averaged until then counts.
     """
     from dynred.lyapunov import lyapunov_spectrum
     from dynred.rng import generator
@@ -65,6 +67,7 @@ def lyapunov(
             interval=interval,
             parameters=parameters,
             solver=solver,
+            time_limit=time_limit,
             progress=runtime.progress,
         )
     facts = {
