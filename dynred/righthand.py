@@ -59,14 +59,15 @@ class RightHandSide:
     def _checked(self, t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         # A function that was recognised may still fail, or break its contract, at a later time or another state. The
         # memory that NumPy sees is a copy; torch counts the changes of a tensor.
-        version = 0 if x.is_inference() else x._version
+        watched = self.form.startswith("torch") and not x.is_inference()
+        given, version = (x, x._version) if watched else (x.clone(), 0)
         try:
-            out = self.evaluate(t, x if self.form.startswith("torch") else x.clone(), parameters)
+            out = self.evaluate(t, given, parameters)
         except PASSING:
             raise
         except BaseException as error:
             raise told(f"rhs(t, x) at t = {_moment(t)}", error) from error
-        if not x.is_inference() and x._version != version:
+        if watched and x._version != version:
             raise _changes_its_input(f" at t = {_moment(t)}")
         if not isinstance(out, Tensor) or out.shape != x.shape or out.is_complex():
             actual = f"{out.dtype} of shape {list(out.shape)}" if isinstance(out, Tensor) else type(out).__name__
