@@ -21,18 +21,18 @@ from torch import Tensor
 from dynred.annotations import fitting_arguments
 from dynred.charts import Atlas, Partition, PartitionSpec, by_chart, of_charts
 from dynred.checks import generator_given, real, refuse
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, with_velocities
+from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits, with_velocities
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.latent_space import LatentSpace
 from dynred.model import Model
 from dynred.nets import parameter_count
-from dynred.optimise import History, Runtime
+from dynred.optimise import History, Progress, Runtime, silent
 from dynred.parameters import along_time, as_tensors, cut
 from dynred.records import revive
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import spawn
-from dynred.solvers.base import end_at_blow_up
+from dynred.solvers.base import Deadline, end_at_blow_up
 from dynred.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.trajectories import Trajectories
 
@@ -118,23 +118,34 @@ class AtlasModel(Model):
         return by_chart(fields, chart, local)
 
     def rollout(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, float | Tensor] | None = None
+        self,
+        z0: Float[Tensor, "N R"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, float | Tensor] | None = None,
+        *,
+        time_limit: float | None = None,
+        progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Whether to hand over is asked after steps in which states move by one layer at most."""
         step = float(self.atlas.partition.step)
         z0, t, given = self._start(z0, t, parameters)
-        times, at = refined(t, step)
+        (times, at), deadline = refined(t, step), Deadline(time_limit)
         z = z0.double()
         out = torch.full((len(z), len(t), self.latent_space.dim), torch.nan, dtype=torch.float64)
         out[:, 0] = z
         for first, last in pairwise(_cuts(times, AHEAD * step)):
-            path = self._followed(z, times[first : last + 1], given)
+            if deadline.passed():
+                break
+            path = self._followed(z, times[first : last + 1], given, deadline)
+            progress("rollout", last, len(times) - 1)
             within = (at > first) & (at <= last)
             out[:, within] = path[:, at[within] - first]
             z = path[:, -1]
         return out
 
-    def _followed(self, z: Tensor, times: Tensor, parameters: Mapping[str, Tensor]) -> Float[Tensor, "N S R"]:
+    def _followed(
+        self, z: Tensor, times: Tensor, parameters: Mapping[str, Tensor], deadline: Deadline
+    ) -> Float[Tensor, "N S R"]:
         # Every row is integrated to the end in the chart where it is, then again from where it came to the edge.
         path = torch.full((len(z), len(times), z.shape[1]), torch.nan, dtype=torch.float64)
         path[:, 0] = z
@@ -145,7 +156,9 @@ class AtlasModel(Model):
             c = int(chart[begin == start][0])
             rows = torch.nonzero((begin == start) & (chart == c))[:, 0]
             here = cut(parameters, rows)
-            local = self.dynamics[c].rollout(self.atlas.placed(path[rows, start])[1], times[start:], here)
+            left = deadline.left()
+            limits = rollout_limits(None if left is None else max(1e-3, left), silent)
+            local = self.dynamics[c].rollout(self.atlas.placed(path[rows, start])[1], times[start:], here, **limits)
             latent = self.atlas.latent(local, chart[rows, None].expand(local.shape[:2]))
             path[rows, start:] = end_at_blow_up(latent, math.inf)
             leaving, when, following, arrived = self._at_the_edge(path[rows, start:], chart[rows], here)
@@ -332,7 +345,7 @@ def on_atlas(
         latents, unseen = reducer.latents(part), reducer.latents(other or part)
         space, here = reducer.latent_space, _of_chart(runtime or Runtime(), i, len(parts))
         found.append(spec.fit(latents, unseen, rng=spawn(rng, "chart", i), latent_space=space, runtime=here))
-    return AtlasModel(atlas, tuple(found), about or {})
+    return AtlasModel(atlas, tuple(found), about or {}).remembering(train)
 
 
 def _learnable(parts: Sequence[Trajectories | None]) -> list[Trajectories]:

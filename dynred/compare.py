@@ -12,7 +12,7 @@ from dynred.checks import refuse
 from dynred.evaluate import checked_test
 from dynred.evaluation import interval_text
 from dynred.forecast import Forecast, forecast
-from dynred.metrics.base import Metric, find_metrics
+from dynred.metrics.base import Metric, find_metrics, measured
 from dynred.metrics.valid_time import ValidTime
 from dynred.model import Model
 from dynred.records import plain
@@ -124,7 +124,7 @@ def compare_forecasts(forecasts: Mapping[str, Forecast], *, threshold: float = 0
     resamples, found = Resamples.of(n), []
     for metric in find_metrics():
         metric = ValidTime(threshold) if isinstance(metric, ValidTime) else metric
-        values = [metric(one).double().numpy() for one in forecasts.values()]
+        values = [measured(metric, one).numpy() for one in forecasts.values()]
         found += [_quantity(metric, label, fn, values, resamples) for label, fn in _summaries(metric).items()]
     return Comparison(tuple(forecasts), n, tuple(found))
 

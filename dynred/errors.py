@@ -5,6 +5,10 @@ class DynredError(Exception):
     """Root of all errors that dynred raises on purpose; the command line prints its message and exits with 2."""
 
 
+class DynredWarning(UserWarning):
+    """A result that is likely to mean less than it seems to."""
+
+
 class InputError(DynredError, ValueError):
     """An argument, file or setting that cannot be used as given."""
 
@@ -29,7 +33,3 @@ class FileFormatError(DynredError, OSError):
 
 class MissingExtraError(DynredError, ImportError):
     """An optional dependency that is not installed; the message holds the command that brings it."""
-
-
-class DynredWarning(UserWarning):
-    """Something that a user should know of a result that is given all the same."""

@@ -17,7 +17,7 @@ from dynred.checks import instance_of, positive, refuse
 from dynred.dynamics.linear import LinearSpec
 from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast, forecast
-from dynred.metrics.base import Metric, find_metrics
+from dynred.metrics.base import Metric, find_metrics, measured
 from dynred.metrics.valid_time import ValidTime
 from dynred.model import Model, ReducedModel
 from dynred.reducers.pod import PODSpec
@@ -117,7 +117,8 @@ def baseline_models(model: Model, train: Trajectories) -> tuple[ReducedModel, Mo
     rng = generator(0, "baselines")  # neither draws from it
     pod = PODSpec(model.latent_space.dim).fit(train, train, rng=rng)
     latents = pod.latents(train)
-    first = ReducedModel(pod, LinearSpec().fit(latents, latents, rng=rng), model.about)
+    known = {name: value for name, value in model.about.items() if name != "domain"}  # of other coordinates
+    first = ReducedModel(pod, LinearSpec().fit(latents, latents, rng=rng), known)
     return first, model.with_dynamics(LinearSpec(), train, train[:1], rng=rng)
 
 
@@ -135,7 +136,7 @@ def coverage(model: Model, calibration: Calibration, test: Trajectories, level: 
 
 def by_trajectory(found: Forecast, metrics: Sequence[Metric]) -> dict[str, list[float]]:
     """Every metric's value for every trajectory, by the metric's class name."""
-    return {type(metric).__name__: metric(found).tolist() for metric in metrics}
+    return {type(metric).__name__: measured(metric, found).tolist() for metric in metrics}
 
 
 def checked_test(model: Model, test: Trajectories) -> Trajectories:
@@ -169,7 +170,7 @@ def _dynamics_scores(
     """The parts of an evaluation that tell of rollouts."""
     metrics = [metric if not isinstance(metric, ValidTime) else ValidTime(threshold) for metric in find_metrics()]
     scores = {
-        metric.name: Score.of(metric(found).double().numpy(), metric.higher_is_better, metric.unit, resamples)
+        metric.name: Score.of(measured(metric, found).numpy(), metric.higher_is_better, metric.unit, resamples)
         for metric in metrics
     }
     rollout = _rollout(found, threshold, unit, resamples)

@@ -10,6 +10,7 @@ from torch import Tensor
 from dynred.checks import refuse
 from dynred.solvers.base import Solver
 from dynred.system import VectorField
+from dynred.user_code import user_code
 
 PARTS = 64  # parts of the time between two snapshots in which a crossing is looked for again
 HALVINGS = 60  # of a part, until float64 knows no shorter one
@@ -47,7 +48,8 @@ class Event:
         Raises:
             InputError: not one number per state.
         """
-        found = self.function(t.to(x.device), x)
+        with user_code(f"event {self.name}"):
+            found = self.function(t.to(x.device), x)
         if not isinstance(found, Tensor) or found.shape != x.shape[:-1]:
             actual = f"shape {list(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
             advice = "Index x along its last axis, as in `lambda t, x: x[..., 0]`."

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dynred.bands import Calibration
 from dynred.certificate import Certificate
@@ -25,13 +26,13 @@ from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import DynredWarning, FileFormatError, InputError
 from dynred.evaluate import score
-from dynred.evaluation import Evaluation
-from dynred.files import checksum, read_json, write_json
+from dynred.evaluation import Evaluation, read_evaluation
+from dynred.files import checksum, write_json
 from dynred.forecast import Forecast, forecast
 from dynred.joint import JointSpec
 from dynred.long_time import long_time
 from dynred.model import Model, load_model
-from dynred.optimise import Runtime
+from dynred.optimise import Runtime, threads
 from dynred.pipeline import DataSpec, calibrated, reduce, simulate_parts, split_data
 from dynred.plugins import code_in, code_of, is_foreign, load_code, only, recorded, reopen
 from dynred.reducers.autoencoder import AutoencoderSpec
@@ -45,6 +46,7 @@ from dynred.spec import Spec
 from dynred.system import KnownSet, System
 from dynred.trajectories import Trajectories
 from dynred.trust import Code, allow
+from dynred.user_code import user_code
 
 PACKAGES = ("dynred", "torch", "torchdiffeq", "numpy", "scipy")
 
@@ -142,7 +144,7 @@ def run(
             _check_same(begun, stored, folder)
             if folder.finished:
                 folder.clear_checkpoints()  # of a process that was killed right at its end
-                return Evaluation.from_dict(read_json(folder / "evaluation.json"))
+                return read_evaluation(folder / "evaluation.json")
             begun = stored
         folder.check_free(resume=resume, overwrite=overwrite)  # somebody may have been here meanwhile
         if not (resume and folder.begun):
@@ -213,7 +215,10 @@ def certificate(
 ) -> Certificate:
     """The certificate on points of K: drawn where the system can draw them, else the test trajectories."""
     known = _known(source)
-    points = known.sample(samples, rng) if known.sample else test
+    points: Tensor | Trajectories = test
+    if known.sample:
+        with user_code("the sampler of K"):
+            points = known.sample(samples, rng)
     return certify(model, points, rng=rng, known=known, truth=test)
 
 
@@ -311,7 +316,7 @@ def evaluate_run(
         train, validation, test = stored.parts(runtime)
         found = forecast(model, test)
         before = stored.folder / "evaluation.json"
-        known = Evaluation.from_dict(read_json(before)) if before.exists() else None
+        known = read_evaluation(before) if before.exists() else None
         extra = known.long_time if known else None
         if long and system is not None:
             extra = long_time(model, system, progress=runtime.progress)
@@ -392,7 +397,7 @@ def origin(spec: ExperimentSpec, source: Source, asked: Sequence[str], folder: R
     return {
         "digest": spec.digest(),
         "seed": spec.seed,
-        "threads": torch.get_num_threads(),
+        "threads": threads(),
         "versions": {**versions, "python": platform.python_version()},
         "folder": str(folder.path.resolve()),
         "source": {"path": path, **fingerprint(source)},

@@ -114,7 +114,7 @@ class JointSpec(Spec):
             stage="joint",
             runtime=runtime,
         )
-        return both.cpu().requires_grad_(False).model(model, history)
+        return both.cpu().requires_grad_(False).model(model, history).remembering(train)
 
 
 def check_trainable(name: str, part: nn.Module) -> None:

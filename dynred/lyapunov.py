@@ -4,7 +4,7 @@ Tangent vectors are carried along by exact derivatives and orthogonalised by QR 
 J.-M. Strelcyn, Meccanica 15, 9 (1980)); many trajectories are followed at once, which also gives the error.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,7 @@ from dynred.optimise import Progress, silent
 from dynred.parameters import as_tensors
 from dynred.plugins import only
 from dynred.simulate import choose_solver, simulate
-from dynred.solvers.base import Solver
+from dynred.solvers.base import Deadline, Solver
 from dynred.system import Parameters, System, VectorField, find_system
 
 
@@ -53,6 +53,7 @@ def lyapunov_spectrum(
     parameters: Parameters | None = None,
     solver: str | Solver = "auto",
     project: Callable[[Tensor], Tensor] | None = None,
+    time_limit: float | None = None,
     progress: Progress = silent,
 ) -> LyapunovSpectrum:
     """The k leading Lyapunov exponents.
@@ -72,22 +73,26 @@ def lyapunov_spectrum(
         solver: as for `simulate`; `auto` takes the solver of a model's rollouts.
         project: projection of tangents [..., D] onto directions that count; default: the system's `tangent_projection`.
             Without it round-off keeps re-seeding directions along a conserved quantity, as a spurious zero exponent.
+        time_limit: seconds after which the work stops: what was averaged until then counts, and the result's `time`
+            says over how long that was.
         progress: receives reports.
 
     Raises:
-        InputError: arguments out of range, or a field that torch cannot differentiate.
+        InputError: arguments out of range, a field that torch cannot differentiate, or a time limit that was reached
+            before there was anything to average.
         DivergenceError: a trajectory diverged.
     """
     generator_given(rng)
     for name, value in (("duration", duration), ("interval", interval)):
         if value is not None:
             positive(name, value)
+    deadline = Deadline(None if time_limit is None else positive("time_limit", time_limit))
     if isinstance(source, Model):
         field, initial, scale = _latent(source, rng, n, initial, parameters)
         duration, interval = duration or 200 * scale, interval or 0.1 * scale
         solver = field.solver if solver == "auto" and isinstance(field, VectorFieldDynamics) else solver
         source = field
-    field, x, step, total, projection = _prepared(source, rng, n, duration, interval, initial, parameters)
+    field, x, step, total, projection = _prepared(source, rng, n, duration, interval, initial, parameters, deadline)
     projection = project or projection
     k = integer("k", min(field.dim, 16) if k is None else k, 1, field.dim)
     if not field.differentiable:
@@ -97,20 +102,37 @@ def lyapunov_spectrum(
     # The first tenth is not counted: the frame turns into the Lyapunov directions.
     steps = max(10, round(total / step))
     skip = max(1, steps // 10)
-    growth = torch.zeros(len(x), k, dtype=torch.float64)
+    growth, counted = torch.zeros(len(x), k, dtype=torch.float64), 0
+    turning, marks = torch.zeros_like(growth), {}  # growth while it turns, for work that a deadline ends meanwhile
     for i in range(steps + skip):
+        if deadline.passed():
+            break
         x, pushed = method.flow_with_tangents(field, x, frame, step)
         if not torch.isfinite(x).all():
             row = int(torch.nonzero(~torch.isfinite(x).all(-1))[0])
             raise DivergenceError(f"Trajectory {row} diverged after t = {i * step:g}.", row, i * step)
         frame, logs = _orthonormal(projection(pushed))
         if i >= skip:
-            growth += logs
+            growth, counted = growth + logs, counted + 1
+        else:
+            turning = turning + logs
+            marks[(i + 1).bit_length()] = i + 1, turning  # the last of those below each power of two
         progress("lyapunov", i + 1, steps + skip)
-    rates = torch.sort(growth / (steps * step), dim=1, descending=True).values
+    if counted == 0:
+        growth, counted = _after_a_tenth(marks, time_limit)
+    rates = torch.sort(growth / (counted * step), dim=1, descending=True).values
     mean = rates.mean(0)
     error = rates.std(0) / len(x) ** 0.5 if len(x) > 1 else torch.full_like(mean, torch.nan)
-    return LyapunovSpectrum(mean, error, kaplan_yorke_dimension(mean), steps * step * len(x))
+    return LyapunovSpectrum(mean, error, kaplan_yorke_dimension(mean), counted * step * len(x))
+
+
+def _after_a_tenth(marks: Mapping[int, tuple[int, Tensor]], time_limit: float | None) -> tuple[Tensor, int]:
+    """Growth, and over how many intervals, after about the first tenth of those that were done."""
+    if len(marks) < 2:
+        raise refuse("time_limit", "long enough for two intervals between orthogonalisations", f"{time_limit:g} s")
+    done, growth = marks[max(marks)]
+    first, before = max((mark for mark in marks.values() if mark[0] <= max(1, done // 10)), key=lambda mark: mark[0])
+    return growth - before, done - first
 
 
 def kaplan_yorke_dimension(exponents: Float[Tensor, " k"]) -> float | None:
@@ -163,6 +185,7 @@ def _prepared(
     interval: float | None,
     initial: Tensor | None,
     parameters: Parameters | None,
+    deadline: Deadline,
 ) -> tuple[VectorField, Tensor, float, float, Callable[[Tensor], Tensor]]:
     if isinstance(source, System):
         parameters = {**source.parameters, **(parameters or {})}
@@ -171,7 +194,9 @@ def _prepared(
         total = positive("duration", duration if duration is not None else 200 * source.time_scale)
         if initial is None:
             start = torch.zeros(1, dtype=torch.float64)
-            initial = simulate(source, n, start, rng=rng, parameters=parameters).states
+            left = deadline.left()
+            limit = None if left is None else max(1e-3, left)
+            initial = simulate(source, n, start, rng=rng, parameters=parameters, time_limit=limit).states
         return source.bind(parameters), initial.double(), step, total, source.tangent_projection or _identity
     if initial is None or interval is None or duration is None:
         missing = [k for k, v in (("initial", initial), ("interval", interval), ("duration", duration)) if v is None]

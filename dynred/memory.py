@@ -1,13 +1,28 @@
-"""How much memory there is, and the refusal of work that would need more."""
+"""How much memory there is, how much was used, and the refusal of work that would need more."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 
 from dynred.errors import InputError
 
+if sys.platform != "win32":
+    import resource
+
+CGROUPS = Path("/sys/fs/cgroup")
+# Where the two versions keep the limit, what is used, and how much of that is files that can be dropped.
+FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+
 
 def available_bytes() -> int:
-    """Bytes that this process can still take."""
-    return int(psutil.virtual_memory().available)
+    """Bytes that this process can still take: of the machine, of its control group, and under its own limits."""
+    return max(0, min([psutil.virtual_memory().available, *_left_in_groups(), *_left_under_limits()]))
 
 
 def check_memory(what: str, needed: int, advice: str = "") -> None:
@@ -23,6 +38,81 @@ def check_memory(what: str, needed: int, advice: str = "") -> None:
     """
     available = available_bytes()
     if needed > available:
-        numbers = f"{available / 1e9:.2g} GB, got {needed / 1e9:.2g} GB"
-        message = f"{what} must fit into the memory that is available, {numbers}."
+        message = f"{what} must fit into the memory that is available, {amount(available)}, got {amount(needed)}."
         raise InputError(message + (f" {advice}" if advice else ""))
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far, in MiB."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def amount(count: int) -> str:
+    """Bytes in words: `41 GB`, `3.2 GB`, `120 MB`."""
+    if count > 10**18:
+        return "more than 10^9 GB"
+    if count < 10**8:
+        return f"{count / 1e6:.0f} MB"
+    return f"{count / 1e9:.2g} GB" if count < 10**11 else f"{count // 10**9} GB"
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Whether an exception says that memory is used up; torch has no class of its own for that on the CPU."""
+    words = ("can't allocate memory", "not enough memory", "out of memory", "Unable to allocate")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    )
+
+
+@contextlib.contextmanager
+def bounded() -> Iterator[None]:
+    """Makes an allocation of more than is available fail in this block.
+
+    Without it Linux grants an allocation of any size, and ends the process without a word when it is filled.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    bound = psutil.Process().memory_info().vms + available_bytes()
+    if before[0] == resource.RLIM_INFINITY or bound < before[0]:
+        resource.setrlimit(resource.RLIMIT_AS, (bound, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _left_under_limits() -> list[int]:
+    if sys.platform == "win32":
+        return []
+    used = psutil.Process().memory_info()
+    limits = ((resource.RLIMIT_AS, used.vms), (resource.RLIMIT_DATA, getattr(used, "data", used.rss)))
+    soft = [(resource.getrlimit(limit)[0], taken) for limit, taken in limits]
+    return [bound - taken for bound, taken in soft if bound != resource.RLIM_INFINITY]
+
+
+def _left_in_groups() -> list[int]:
+    # A limit holds for all groups below the one that has it. In a container the own group may be shown as the root.
+    found = []
+    for folder in _groups():
+        for limit, used, dropped in FILES:
+            with contextlib.suppress(OSError, ValueError):  # not of this version, or `max`
+                bound = int((folder / limit).read_text())
+                stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+                found.append(bound - int((folder / used).read_text()) + int(stat.get(dropped, 0)))
+    return found
+
+
+def _groups() -> set[Path]:
+    found = {CGROUPS, CGROUPS / "memory"}
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers in ("", "memory"):
+                own = CGROUPS / controllers / path.lstrip("/")
+                found |= {own, *(one for one in own.parents if CGROUPS in one.parents)}
+    return found

@@ -3,6 +3,8 @@
 `dynred.atlas` has the other one, of several charts.
 """
 
+import time
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +17,9 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from dynred.checks import finite, increasing, path_given, positive, real, refuse, rows_of, shown
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
-from dynred.errors import DynredError, FileFormatError
+from dynred.domain import Domain
+from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
+from dynred.errors import DynredError, DynredWarning, FileFormatError
 from dynred.export import as_numpy, exported
 from dynred.files import (
     check_target,
@@ -32,7 +35,7 @@ from dynred.kinds import class_of
 from dynred.latent_space import LatentSpace
 from dynred.nets import check_weights, parameter_count
 from dynred.numpy_model import NumpyModel
-from dynred.optimise import History, Runtime
+from dynred.optimise import History, Progress, Runtime, silent
 from dynred.parameters import along_time, as_tensors, checked, cut, per_row
 from dynred.plugins import code_in, code_of, is_loaded, load_code, reopen
 from dynred.records import revive
@@ -106,9 +109,16 @@ class Model(ABC):
 
     @abstractmethod
     def rollout(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, float | Tensor] | None = None
+        self,
+        z0: Float[Tensor, "N R"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, float | Tensor] | None = None,
+        *,
+        time_limit: float | None = None,
+        progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
-        """Latents at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges."""
+        """Latents at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges, and
+        where the time limit, in seconds, did not let it go."""
 
     @abstractmethod
     def with_dynamics(
@@ -140,6 +150,9 @@ class Model(ABC):
         x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
         t: Float[Tensor, " T"],
         parameters: Mapping[str, float | Tensor] | None = None,
+        *,
+        time_limit: float | None = None,
+        progress: Progress = silent,
     ) -> Trajectories:
         """Trajectories from initial states: encoded once, integrated in latent space, decoded.
 
@@ -147,6 +160,8 @@ class Model(ABC):
             x0: states at t[0]; one [D] or many [N, D], torch or NumPy.
             t: increasing times, in the system's time units.
             parameters: by name, a number or one value per trajectory.
+            time_limit: seconds after which the integration stops; what it did not reach is NaN.
+            progress: receives reports of the integration.
 
         Returns:
             N trajectories of T states, float64; NaN from the time on at which the prediction diverged. The first state
@@ -154,19 +169,55 @@ class Model(ABC):
 
         Raises:
             InputError: wrong width of x0, values that are not finite, times that do not increase.
+
+        Warns:
+            DynredWarning: x0 is far from the states that the model was made from; the time limit was reached.
         """
         t = increasing("t", t)
         x0 = finite("x0", rows_of("x0", x0, self.state_dim, most=2)).reshape(-1, self.state_dim)
-        parameters = checked(parameters, len(x0))
+        parameters, limits = checked(parameters, len(x0)), rollout_limits(time_limit, progress)
+        start_of_work = time.monotonic()
         with torch.no_grad():
-            z = self.rollout(self.encode(x0, parameters), t, parameters)
+            z = self.rollout(self.encode(x0, parameters), t, parameters, **limits)
+            late = time_limit is not None and time.monotonic() - start_of_work > time_limit
             rows, given = z.flatten(0, 1), per_row(along_time(parameters), z.shape[:-1])
             states, start = torch.empty(len(rows), self.state_dim, dtype=torch.float64), 0
             for part, here in _with_parameters(rows, given, self.state_dim):
                 states[start : start + len(part)] = self.decode(part, here)
                 start += len(part)
         states[~torch.isfinite(rows).all(-1)] = torch.nan
-        return Trajectories.from_stacked(states.reshape(len(x0), len(t), -1), t, attributes=dict(self.about))
+        states = states.reshape(len(x0), len(t), -1)
+        self._warn(x0, states, t, parameters, time_limit if late else None)
+        known = {name: value for name, value in self.about.items() if name != "domain"}
+        return Trajectories.from_stacked(states, t, attributes=known)
+
+    def remembering(self, train: Trajectories) -> Self:
+        """The same model, which knows where its training states lie, and warns of predictions from elsewhere."""
+        domain = Domain.of(self.encode, self.decode, train)
+        others = {name: value for name, value in self.about.items() if name != "domain"}
+        about = others if domain is None else {**others, "domain": domain.to_dict()}
+        return replace(self, about=about)  # type: ignore[type-var] # every concrete model is a dataclass
+
+    def _warn(
+        self,
+        x0: Float[Tensor, "N D"],
+        states: Float[Tensor, "N T D"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, float | Tensor] | None,
+        late: float | None,
+    ) -> None:
+        if "domain" in self.about and len(x0):
+            domain = Domain.from_dict(self.about["domain"])
+            middle = torch.tensor(domain.latent, dtype=torch.float64).expand(len(x0), -1)
+            with torch.no_grad():
+                reference = self.decode(middle, parameters)
+            if told := domain.foreign(x0, reference, states[:, 0]):
+                warnings.warn(told, DynredWarning, stacklevel=3)
+        missing = states.isnan().any(-1)
+        if late is not None and missing.any():
+            reached = t[int(missing.any(0).int().argmax())]
+            told = f"The prediction stopped at its time limit of {late:g} s; from t = {reached:g} on some of it is NaN."
+            warnings.warn(told, DynredWarning, stacklevel=3)
 
     def _states(self, name: str, x: object) -> Tensor:
         return rows_of(name, x, self.state_dim)
@@ -207,7 +258,8 @@ class Model(ABC):
         errors as for `to_numpy`."""
         check_target("path", path, _is_export)
         programs = self._programs(parameters)
-        with moved_into_place(path, _is_export) as folder:
+        with moved_into_place(path, _is_export) as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch about its own parts
             folder.mkdir()
             for name, program in programs.items():
                 torch.export.save(program, folder / f"{name}.pt2")
@@ -317,10 +369,16 @@ class ReducedModel(Model):
         return self.dynamics.bind(as_tensors(parameters))(real("t", t).double(), self._latents(z))
 
     def rollout(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, float | Tensor] | None = None
+        self,
+        z0: Float[Tensor, "N R"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, float | Tensor] | None = None,
+        *,
+        time_limit: float | None = None,
+        progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Angles go on counting past pi."""
-        return self.dynamics.rollout(*self._start(z0, t, parameters))
+        return self.dynamics.rollout(*self._start(z0, t, parameters), **rollout_limits(time_limit, progress))
 
     def notes(self) -> list[str]:
         """See `Model.notes`: those of the dynamics."""
@@ -386,7 +444,7 @@ def on_reducer(
     """The model of a reducer with dynamics fitted to its latents of the trajectories, velocities pushed forward."""
     latents, held = (reducer.latents(part) for part in (train, validation))
     fitted = spec.fit(latents, held, rng=rng, latent_space=reducer.latent_space, runtime=runtime)
-    return ReducedModel(reducer, fitted, about or {})
+    return ReducedModel(reducer, fitted, about or {}).remembering(train)
 
 
 def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:

@@ -53,6 +53,15 @@ class Modes(nn.Module):
         count = min(count, basis.shape[1])
         return cls(mean, basis[:, :count].contiguous(), scale, fraction[:count])
 
+    @staticmethod
+    def memory(dim: int, snapshots: int) -> int:
+        """Bytes that `of` takes beside the snapshots, about: two copies of them, and the matrix whose eigenvectors are
+        computed."""
+        copies, some = 2 * snapshots * dim, min(SUBSET, snapshots)
+        if dim <= DIRECT:
+            return 8 * (copies + 5 * dim**2)
+        return 8 * (copies + 4 * some * dim + 5 * some**2 + 2 * snapshots * some)
+
     @classmethod
     def empty(cls, dim: int, count: int) -> "Modes":
         """Modes of the right shapes, for loading."""

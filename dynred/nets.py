@@ -19,6 +19,23 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
 }
 
+# Of every weight while a checkpoint is written: itself, its gradient, two moments, the best so far; a clone of all but
+# the gradient, and the bytes of the file.
+COPIES = 14
+
+
+def training_bytes(networks: Sequence[Sequence[int]], batch: int, held: int) -> int:
+    """Bytes that `dynred.optimise.minimise` takes for perceptrons that are trained together, about.
+
+    Args:
+        networks: the widths of each: inputs, hidden layers, outputs.
+        batch: samples in a batch, whose activations are kept for the gradient.
+        held: samples of which the validation loss is computed at once.
+    """
+    weights = sum((i + 1) * o for widths in networks for i, o in pairwise(widths))
+    units, widest = sum(sum(widths[1:]) for widths in networks), max(max(widths) for widths in networks)
+    return 4 * (COPIES * weights + 3 * max(batch * units, held * widest))
+
 
 WIDEST, DEEPEST = 100_000, 1000  # units of a layer, and layers
 

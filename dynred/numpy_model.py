@@ -295,6 +295,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "slice.Tensor": _slice,
     "select.int": lambda x, dim, index: np.take(x, index, axis=dim),
     "index.Tensor": _index,
+    "index_select.default": lambda x, dim, index: np.take(x, index, axis=dim),
     "constant_pad_nd.default": _pad,
     "full.default": lambda size, value, dtype=None, **_: np.full(size, value, dtype=dtype),
     "full_like.default": lambda x, value, dtype=None, **_: np.full_like(x, value, dtype=dtype),

@@ -11,6 +11,7 @@ from dynred.checks import refuse
 from dynred.errors import InputError
 from dynred.rng import generator
 from dynred.system import Grid, KnownSet, Observation, System
+from dynred.user_code import guarded
 
 PROBES = 4  # states on which a map is tried
 SLOPE = 1e-4  # how far the derivative of a map may be from finite differences, relative to its largest entry
@@ -47,6 +48,7 @@ def observe(
             batch, or cannot be differentiated by torch.
     """
     inner = system.underlying
+    map = guarded("map", map)
     if system.observation is not None:
         map = _composed(system.observation.map, map)
     width = _checked_map(map, inner.initial(PROBES, generator(0, "observe")))
@@ -85,12 +87,16 @@ def _checked_map(map: Callable[[Tensor], Tensor], x: Float[Tensor, "n D"]) -> in
     try:
         y = map(given)
         alone = map(given[0])
-    except Exception as error:
-        advice = "Write it in torch, acting along the last axis."
-        raise InputError(f"map failed at states {list(x.shape)}: {type(error).__name__}: {error}. {advice}") from error
+    except InputError as error:
+        raise InputError(f"{error} Write it in torch, acting along the last axis of states {list(x.shape)}.") from error
     if not torch.equal(given, x):
         raise refuse("map", "a function that leaves its input alone", "one that changes it", "Work on a copy.")
-    if not isinstance(y, Tensor) or y.ndim != 2 or len(y) != len(x) or alone.shape != y.shape[1:]:
+    if (
+        not (isinstance(y, Tensor) and isinstance(alone, Tensor))
+        or y.ndim != 2
+        or len(y) != len(x)
+        or alone.shape != y.shape[1:]
+    ):
         shape = f"shape {list(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
         raise refuse("map", f"a function from states [..., {x.shape[1]}] to tensors [..., O]", shape)
     if y.dtype != x.dtype or not torch.isfinite(y).all():

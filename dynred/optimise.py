@@ -25,6 +25,10 @@ from dynred.nets import check_weights, hidden_matrices
 from dynred.records import plain, revive
 from dynred.spec import Spec
 
+# Signals that end a program; Windows lacks SIGHUP.
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_requests: list[float] = []  # to stop trainings: when each was made
+
 
 @dataclass(frozen=True)
 class TrainingSpec(Spec):
@@ -108,6 +112,12 @@ class Runtime:
         return torch.device(self.device)
 
 
+def threads() -> int:
+    """Number of threads in which torch computes: sums are in another order for another number, so that results agree
+    bit for bit for the same number alone."""
+    return torch.get_num_threads()
+
+
 @dataclass(frozen=True)
 class History:
     """The course of a training: one entry per validation.
@@ -170,6 +180,7 @@ def minimise(
     Raises:
         InputError: the loss is not finite from the first batch on, or never again.
         FileFormatError: the checkpoint belongs to other settings.
+        KeyboardInterrupt: Ctrl-C, after a checkpoint; likewise what the program makes of SIGTERM and SIGHUP.
     """
     runtime = runtime or Runtime()
     training = _Training(module, spec, rng, stage, runtime.identity)
@@ -186,30 +197,49 @@ def minimise(
                 training.save(path)
             training.report(runtime.progress)
             if interrupted():
-                raise KeyboardInterrupt
+                break
     if path is not None and training.done < spec.steps:  # the time limit: what it gave must not change on resuming
         training.save(path)
     return training.finish()
 
 
+def stop_trainings() -> None:
+    """Makes the trainings that run in threads other than the main one, which alone receives signals, save their
+    checkpoints after the step in hand and end with KeyboardInterrupt: for handlers of signals."""
+    _requests.append(time.monotonic())
+
+
 @contextmanager
 def _interrupt_after_step() -> Iterator[Callable[[], bool]]:
-    """Holds back the first Ctrl-C until the step in hand is done, because a step cut in half cannot be resumed."""
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
-        yield lambda: False
+    """Holds back the first signal that ends the program, such as Ctrl-C, until the step in hand is done, because a step
+    cut in half cannot be resumed; then lets it do what it would have done. The block ends when it is told of one."""
+    if threading.current_thread() is not threading.main_thread():
+        before_this = len(_requests)
+        yield lambda: len(_requests) > before_this
+        if len(_requests) > before_this:
+            raise KeyboardInterrupt
         return
+    caught: list[int] = []
 
     def hold(number: int, frame: FrameType | None) -> None:
+        stop_trainings()
         if caught:
-            raise KeyboardInterrupt
+            signal.signal(number, before[number])
+            signal.raise_signal(number)
         caught.append(number)
 
-    before = signal.signal(signal.SIGINT, hold)
+    before = {number: signal.getsignal(number) for number in ENDING}
+    before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    for number in before:
+        signal.signal(number, hold)
     try:
         yield lambda: bool(caught)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if caught:
+        signal.raise_signal(caught[0])
+        raise KeyboardInterrupt  # a handler that only makes a note of it
 
 
 class _Training:

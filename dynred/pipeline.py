@@ -1,7 +1,5 @@
 """The main job in one call: simulate, reduce, learn latent dynamics, evaluate. Chooses defaults, computes nothing."""
 
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +18,12 @@ from dynred.evaluate import score
 from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast, forecast
 from dynred.joint import JointSpec, check_trainable
+from dynred.memory import peak_memory_mb
 from dynred.model import Model, ReducedModel, on_reducer
 from dynred.optimise import Runtime
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
+from dynred.requirements import Sizes, check_reduction
 from dynred.rng import generator
 from dynred.scores import Cost
 from dynred.simulate import simulate
@@ -31,6 +31,8 @@ from dynred.spec import Spec
 from dynred.system import System, find_system
 from dynred.trajectories import Trajectories
 from dynred.velocities import estimate_velocities
+
+MOST = 1e12  # snapshots of one trajectory; so many fit into no memory
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ def reduce(
     atlas = AtlasSpec.of(partition, reducer, dynamics) if partition and partition.charts > 1 else None
     if atlas and joint:
         raise refuse("joint", "None where there are several charts", f"{atlas.charts} charts")
+    check_reduction(_sizes(source if system is None else system, data), reducer, dynamics, simulated=system is not None)  # type: ignore[arg-type]
     seconds: dict[str, float] = {}
     with _timed(seconds, "simulate_s"):
         if isinstance(source, Trajectories):
@@ -179,25 +182,41 @@ def calibrated(model: Model, validation: Trajectories) -> Calibration | None:
 def simulate_parts(system: System, data: DataSpec, seed: int, runtime: Runtime) -> tuple[Trajectories, ...]:
     """Training, validation and test trajectories of a system, each set from a random stream of its own."""
     sampling = data.sampling or system.sampling
-    duration = data.duration or system.duration
-    horizon = min(data.horizon or 10 * system.time_scale, duration) if data.horizon is None else data.horizon
-    found = []
-    for part, length in (("train", duration), ("validation", duration), ("test", horizon)):
-        steps = round(length / sampling)
-        if steps < 1:
-            raise refuse("sampling", f"at most the length of a trajectory, {length:g}", sampling)
-        found.append(
-            simulate(
-                system,
-                getattr(data, part),
-                torch.arange(steps + 1, dtype=torch.float64) * sampling,
-                rng=generator(seed, part),
-                solver=data.solver,
-                transient=data.transient,
-                progress=runtime.progress,
-            )
+    return tuple(
+        simulate(
+            system,
+            getattr(data, part),
+            torch.arange(steps + 1, dtype=torch.float64) * sampling,
+            rng=generator(seed, part),
+            solver=data.solver,
+            transient=data.transient,
+            progress=runtime.progress,
         )
-    return tuple(found)
+        for part, steps in _steps(system, data).items()
+    )
+
+
+def _steps(system: System, data: DataSpec) -> dict[str, int]:
+    """Times between snapshots in a trajectory of each set, by its name."""
+    sampling, duration = data.sampling or system.sampling, data.duration or system.duration
+    horizon = data.horizon or min(10 * system.time_scale, duration)
+    lengths = {"train": duration, "validation": duration, "test": horizon}
+    for length in lengths.values():
+        if round(min(length / sampling, MOST)) < 1:
+            raise refuse("sampling", f"at most the length of a trajectory, {length:g}", sampling)
+        if length / sampling >= MOST:
+            raise refuse("sampling", f"at least {length / MOST:g} for a length of {length:g}", sampling)
+    return {part: round(length / sampling) for part, length in lengths.items()}
+
+
+def _sizes(source: System | Trajectories, data: DataSpec) -> Sizes:
+    """What `simulate_parts` or `split_data` will give."""
+    if isinstance(source, Trajectories):
+        tenth = len(source.states) // 10 + 1
+        return Sizes(source.dim, 8 * tenth, tenth, tenth, max(10, len(source)))
+    counts = {part: getattr(data, part) for part in ("train", "validation", "test")}
+    snapshots = {part: counts[part] * (steps + 1) for part, steps in _steps(source, data).items()}
+    return Sizes(dim=max(source.dim, source.underlying.dim), **snapshots, trajectories=max(counts.values()))
 
 
 def split_data(source: Trajectories, data: DataSpec, rng: torch.Generator) -> tuple[Trajectories, ...]:
@@ -246,12 +265,6 @@ def about(system: System | None, train: Trajectories, seed: int) -> dict[str, ob
         if key in train.attributes:
             known[key] = train.attributes[key]
     return {**known, "seed": seed}
-
-
-def peak_memory_mb() -> float:
-    """Largest resident memory of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from typing import TypeVar
 from dynred.checks import nearest, refuse
 from dynred.errors import InputError
 from dynred.trust import Code, digest, is_allowed
+from dynred.user_code import PASSING, place_and_reason
 
 PREFIX = "user_file_"  # of the modules that users' files become
 
@@ -143,8 +144,10 @@ def classes(package: str, base: type[T]) -> list[type[T]]:
 def _imported(what: str, module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
-    except Exception as error:
-        raise InputError(f"{what} {module} could not be imported: {type(error).__name__}: {error}.") from error
+    except PASSING:
+        raise
+    except BaseException as error:  # `sys.exit` too
+        raise InputError(f"{what} {module} could not be imported: {place_and_reason(error)}.") from error
 
 
 def load_file(what: str, path: Path) -> ModuleType:
@@ -168,11 +171,13 @@ def load_file(what: str, path: Path) -> ModuleType:
     try:
         # What was digested is what runs, even if the file changes meanwhile.
         exec(compile(content, str(path), "exec"), vars(module))
-    except Exception as error:
+    except BaseException as error:
         del sys.modules[name]
         if before is not None:
             sys.modules[name] = before
-        raise InputError(f"{path} could not be imported: {type(error).__name__}: {error}.") from error
+        if isinstance(error, PASSING):
+            raise
+        raise InputError(f"{path} could not be imported: {place_and_reason(error)}.") from error
     _files[name] = code
     return module
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement, pairwise, product
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from dynred.checks import count, refuse
 from dynred.spec import Spec
 
 HIGHEST, MOST_TERMS = 100, 100_000  # degree of a polynomial, and its monomials
+PIECE = 1024  # points whose monomials are computed at once
 
 
 def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
@@ -48,13 +50,15 @@ def monomials(y: Float[Tensor, "*batch F"], factors: Int[Tensor, "K degree"]) ->
 
 
 @lru_cache
-def _steps(variables: int, degree: int) -> tuple[tuple[Tensor, Tensor], ...]:
+def _steps(variables: int, degree: int) -> tuple[tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]], ...]:
     # For every degree: which monomial of one degree less, times which variable, each monomial is, in their order.
+    # NumPy arrays, because tensors that were made while torch.export traces are no real ones and must not outlive it.
     rows = [list(combinations_with_replacement(range(variables), d)) for d in range(degree + 1)]
     steps = []
     for lower, higher in pairwise(rows):
         index = {row: i for i, row in enumerate(lower)}
-        steps.append((torch.tensor([index[row[:-1]] for row in higher]), torch.tensor([row[-1] for row in higher])))
+        parents, lasts = [index[row[:-1]] for row in higher], [row[-1] for row in higher]
+        steps.append((np.array(parents, np.int64), np.array(lasts, np.int64)))
     return tuple(steps)
 
 
@@ -67,8 +71,9 @@ def all_monomials(y: Float[Tensor, "*batch F"], degree: int) -> Float[Tensor, "*
     columns = y.reshape(-1, y.shape[-1]).T.contiguous()
     level = torch.ones_like(columns[:1])
     found = [level]
-    for parent, variable in _steps(y.shape[-1], degree):
-        level = level[parent.to(y.device)] * columns[variable.to(y.device)]
+    for step in _steps(y.shape[-1], degree):
+        parent, variable = (torch.from_numpy(index).to(y.device) for index in step)
+        level = level.index_select(0, parent) * columns.index_select(0, variable)
         found.append(level)
     values = torch.cat(found)
     return values.T.reshape(*y.shape[:-1], len(values))
@@ -205,6 +210,13 @@ class PolynomialSpec(Spec):
         if not self.ridge or min(self.ridge) <= 0:
             raise refuse("ridge", "one or more weights > 0", self.ridge)
 
+    def memory(self, variables: int, values: int, points: int) -> int:
+        """Bytes that `fits` takes beside its points, about: five matrices of monomials times monomials, the monomials
+        of one piece, what they are made of, and the coefficients of every weight."""
+        degree = min(self.degree, largest_degree(variables, min(self.terms, points // 4)))
+        terms = math.comb(variables + degree, degree)
+        return 8 * terms * (5 * terms + 4 * PIECE + 8 * (degree + 4) + 2 * values * (len(self.ridge) + degree))
+
     def fits(
         self,
         known: tuple[Float[Tensor, "M F"], Float[Tensor, "M S"]],
@@ -230,7 +242,7 @@ class PolynomialSpec(Spec):
 
 def batches(y: Float[Tensor, "M F"], values: Float[Tensor, "M S"]) -> Iterator[tuple[Tensor, Tensor]]:
     """Points and values in pieces that are small enough for all their monomials."""
-    return zip(y.split(1024), values.split(1024), strict=True)
+    return zip(y.split(PIECE), values.split(PIECE), strict=True)
 
 
 def mean_squared_error(fitted: PolynomialMap, y: Float[Tensor, "m F"], values: Float[Tensor, "m S"]) -> float:

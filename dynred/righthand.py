@@ -17,6 +17,7 @@ from torch import Tensor
 
 from dynred.checks import refuse
 from dynred.errors import InputError
+from dynred.user_code import PASSING, place_and_reason, reason, told
 
 Form = Callable[[Tensor, Tensor, Mapping[str, Tensor]], Tensor]
 
@@ -45,15 +46,33 @@ class RightHandSide:
             return torch.empty_like(x)
         t = torch.as_tensor(t, dtype=torch.float64, device=x.device)
         if t.ndim == 0 or self.timewise:
-            return self.evaluate(t, x, parameters)
+            return self._checked(t, x, parameters)
         rows = x.reshape(-1, x.shape[-1])
         out = torch.empty_like(rows)
         times, which = torch.unique(t.expand(x.shape[:-1]).reshape(-1), return_inverse=True)
         for i, moment in enumerate(times):
             here = which == i
             cut = {k: v.expand(x.shape[:-1]).reshape(-1)[here] if v.ndim else v for k, v in parameters.items()}
-            out[here] = self.evaluate(moment, rows[here], cut)
+            out[here] = self._checked(moment, rows[here], cut)
         return out.reshape(x.shape)
+
+    def _checked(self, t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        # A function that was recognised may still fail, or break its contract, at a later time or another state. The
+        # memory that NumPy sees is a copy; torch counts the changes of a tensor.
+        watched = self.form.startswith("torch") and not x.is_inference()
+        given, version = (x, x._version) if watched else (x.clone(), 0)
+        try:
+            out = self.evaluate(t, given, parameters)
+        except PASSING:
+            raise
+        except BaseException as error:
+            raise told(f"rhs(t, x) at t = {_moment(t)}", error) from error
+        if watched and x._version != version:
+            raise _changes_its_input(f" at t = {_moment(t)}")
+        if not isinstance(out, Tensor) or out.shape != x.shape or out.is_complex():
+            actual = f"{out.dtype} of shape {list(out.shape)}" if isinstance(out, Tensor) else type(out).__name__
+            raise refuse(f"rhs(t, x) at t = {_moment(t)}", f"real and of shape {list(x.shape)}, like x", actual)
+        return out
 
 
 def recognise(rhs: Callable[..., Any], x: Float[Tensor, "n D"], parameters: Mapping[str, float]) -> RightHandSide:
@@ -77,7 +96,7 @@ def recognise(rhs: Callable[..., Any], x: Float[Tensor, "n D"], parameters: Mapp
     reference = torch.stack([_checked(single(rhs), t, row, values, refusal) for row in x])
     name = "numpy per state" if differentiable is None else "torch per state"
     for form, build in [*forms.items(), (name, single)]:
-        evaluate = build(rhs)
+        evaluate = _with_memory_of_its_own(build(rhs), t, x, values)
         if _agrees(evaluate, t, x, values, reference):
             smooth = bool(differentiable) and _differentiates(evaluate, t, x[:1], values)
             return RightHandSide(form, smooth, evaluate, _timewise(evaluate, t, x, values))
@@ -86,7 +105,7 @@ def recognise(rhs: Callable[..., Any], x: Float[Tensor, "n D"], parameters: Mapp
 
 def _torch_verdict(
     rhs: Callable[..., Any], t: Tensor, x: Tensor, values: Mapping[str, Tensor]
-) -> tuple[bool | None, Exception | None]:
+) -> tuple[bool | None, BaseException | None]:
     # Differentiable or not, or None for a function that is not torch's; and why not. The state asks for gradients
     # because np.sin(tensor) silently works, and returns a tensor, on one that does not; `* 1` makes it no leaf, so that
     # a function that changes its input is caught by our own check and not by autograd's.
@@ -94,26 +113,27 @@ def _torch_verdict(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # NumPy grumbles at tensors; the verdict is ours
             out = rhs(t, x.clone().requires_grad_() * 1, **values)
-    except Exception as error:
+    except PASSING:
+        raise
+    except BaseException as error:
         return None, error
     return (out.requires_grad, None) if isinstance(out, Tensor) else (None, None)
 
 
 def _checked(
-    evaluate: Form, t: Tensor, x: Float[Tensor, " D"], values: Mapping[str, Tensor], refusal: Exception | None
+    evaluate: Form, t: Tensor, x: Float[Tensor, " D"], values: Mapping[str, Tensor], refusal: BaseException | None
 ) -> Float[Tensor, " D"]:
     given = x.clone()
     try:
         out = evaluate(t, given, values)
-    except InputError:
+    except PASSING:
         raise
-    except Exception as error:
-        also = f" (and, given torch tensors, {type(refusal).__name__}: {refusal})" if refusal else ""
-        raise InputError(
-            f"rhs(t, x) failed at a state of {len(x)} values: {type(error).__name__}: {error}{also}."
-        ) from error
+    except BaseException as error:
+        other = refusal is not None and reason(refusal) != reason(error)
+        also = f" (and, given torch tensors, {reason(refusal)})" if refusal and other else ""
+        raise InputError(f"rhs(t, x) failed at a state of {len(x)} values: {place_and_reason(error)}{also}.") from error
     if not torch.equal(given, x):
-        raise refuse("rhs", "a function that leaves its input x alone", "one that changes it", "Work on a copy.")
+        raise _changes_its_input()
     if out.shape != x.shape:
         advice = "A system that is not autonomous or has several fields still returns one flat vector."
         raise refuse("rhs(t, x)", f"of shape [{len(x)}], like x", f"shape {list(out.shape)}", advice)
@@ -123,13 +143,34 @@ def _checked(
         where = int(torch.nonzero(~torch.isfinite(out))[0])
         advice = "`sample_initial` decides at which states the system is tried."
         raise refuse("rhs(t, x)", "finite at an initial state", f"{out[where].item()} in component {where}", advice)
-    return out.detach()
+    return out.detach().clone()  # a function may return the same memory every time
+
+
+def _changes_its_input(when: str = "") -> InputError:
+    return refuse(f"rhs{when}", "a function that leaves its input x alone", "one that changes it", "Work on a copy.")
+
+
+def _moment(t: Tensor) -> str:
+    return f"{float(t.min()):g}" + (f" to {float(t.max()):g}" if t.min() < t.max() else "")
+
+
+def _with_memory_of_its_own(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor]) -> Form:
+    """`evaluate`, copying what it gives where that lies in the memory of its input, or in that of its last result: a
+    solver keeps several velocities and goes on computing with them."""
+    try:
+        first, second = evaluate(t, x, values), evaluate(t, x.clone(), values)
+        places = [y.untyped_storage().data_ptr() for y in (x, first, second)]
+    except (Exception, SystemExit):
+        return evaluate  # `_agrees` says what is wrong
+    if len(set(places)) == len(places):
+        return evaluate
+    return lambda t, x, values: evaluate(t, x, values).clone()
 
 
 def _agrees(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor], reference: Tensor) -> bool:
     try:
         out = evaluate(t, x.clone(), values)
-    except Exception:
+    except (Exception, SystemExit):
         return False
     scale = reference.abs().max().clamp_min(1e-300)
     return out.shape == reference.shape and bool(((out - reference).abs() <= 1e-9 * scale).all())
@@ -145,7 +186,7 @@ def _differentiates(evaluate: Form, t: Tensor, x: Float[Tensor, "1 D"], values: 
 
     try:
         exact = torch.func.vmap(along)(direction)
-    except Exception:
+    except (Exception, SystemExit):
         return False
     slope = torch.stack([evaluate(t, x + h * v, values) - evaluate(t, x - h * v, values) for v in direction]) / (2 * h)
     return bool(((exact - slope).abs() <= 1e-4 * slope.abs().max().clamp_min(1e-300)).all())
@@ -153,7 +194,10 @@ def _differentiates(evaluate: Form, t: Tensor, x: Float[Tensor, "1 D"], values: 
 
 def _timewise(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor]) -> bool:
     times = t + torch.linspace(0, 0.7, len(x), dtype=x.dtype)
-    reference = torch.stack([evaluate(s, row[None], values)[0] for s, row in zip(times, x, strict=True)])
+    try:
+        reference = torch.stack([evaluate(s, row[None], values)[0] for s, row in zip(times, x, strict=True)])
+    except (Exception, SystemExit):  # not defined at every time; told when it is asked for one of those
+        return False
     return _agrees(evaluate, times, x, values, reference)
 
 
@@ -224,7 +268,12 @@ def _number(t: Tensor) -> Any:
 
 
 def _real(value: Any) -> Tensor:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # a list of lists of several lengths
+        raise refuse("rhs(t, x)", "an array like x", f"a {type(value).__name__} of unequal parts") from error
+    if array.dtype == object:
+        raise refuse("rhs(t, x)", "an array of numbers like x", f"a {type(value).__name__}", "Return the velocity.")
     if array.dtype.kind not in "fiu" or array.dtype.itemsize < 8:
         raise refuse("rhs(t, x)", "of dtype float64", str(array.dtype), "Compute in the dtype of x.")
     return torch.from_numpy(np.array(array, dtype=np.float64))

@@ -12,13 +12,16 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from dynred import plugins
-from dynred.checks import generator_given, integer, nearest, one_of, positive, refuse
+from dynred.checks import generator_given, integer, nearest, one_of, positive, real, refuse
 from dynred.errors import InputError
 from dynred.jacobian import Pattern, find_pattern
+from dynred.memory import bounded, check_memory
 from dynred.parameters import as_tensors, cut
 from dynred.righthand import RightHandSide, recognise
 from dynred.rng import generator
+from dynred.user_code import user_code
 
+TRIED = 30  # arrays of the size of a state that it takes to recognise a right-hand side
 SMALL = 100  # dimension up to which a Jacobian is cheap enough as a dense matrix
 
 Parameters = Mapping[str, float | Tensor]
@@ -296,7 +299,9 @@ class System:
         if self.sample_initial is None:
             return torch.randn(n, self.dim, generator=rng, dtype=torch.float64)
         given = {name: values[name].expand(n) for name in keywords(self.sample_initial, self.parameters)}
-        x = torch.as_tensor(self.sample_initial(n, rng, **given), dtype=torch.float64)
+        with user_code("sample_initial"):
+            drawn = self.sample_initial(n, rng, **given)
+        x = real("what sample_initial returns", drawn).double()
         if x.shape != (n, self.dim) or not torch.isfinite(x).all():
             shape = f"shape {list(x.shape)}" if x.shape != (n, self.dim) else "a value that is not finite"
             raise refuse("sample_initial", f"a function that returns finite states [{n}, {self.dim}]", shape)
@@ -313,12 +318,23 @@ class System:
         Raises:
             InputError: an unknown parameter, or `sample_parameters` returned something else than [n].
         """
-        drawn = self.sample_parameters(n, rng) if self.sample_parameters else {}
-        for name, value in drawn.items():
-            if torch.as_tensor(value).shape != (n,):
-                returned = f"{name} of shape {list(torch.as_tensor(value).shape)}"
-                raise refuse("sample_parameters", f"a function that returns values [{n}] for n = {n}", returned)
-        return self._filled({**drawn, **(given or {})})
+        return self._filled({**self._drawn(n, rng), **(given or {})})
+
+    def _drawn(self, n: int, rng: torch.Generator) -> dict[str, Float[Tensor, " n"]]:
+        if self.sample_parameters is None:
+            return {}
+        with user_code("sample_parameters"):
+            drawn = self.sample_parameters(n, rng)
+        if not isinstance(drawn, Mapping):
+            returned = f"a {type(drawn).__name__}"
+            raise refuse("sample_parameters", "a function that returns values [n] by name", returned)
+        values = {name: real(f"{name} of sample_parameters", value) for name, value in drawn.items()}
+        for name, value in values.items():
+            if value.shape != (n,) or not torch.isfinite(value).all():
+                wrong = "a value that is not finite" if value.shape == (n,) else f"shape {list(value.shape)}"
+                returned = f"{name} of {wrong}"
+                raise refuse("sample_parameters", f"a function that returns finite values [{n}] for n = {n}", returned)
+        return values
 
     def bind(self, parameters: Parameters | None = None) -> "SystemField":
         """The vector field with its parameters filled in: defaults, replaced by `parameters`.
@@ -406,16 +422,18 @@ def find_system(name: str | System, **arguments: Any) -> System:
 
 def _build(found: object, name: str, arguments: Mapping[str, Any]) -> System:
     if callable(found) and not isinstance(found, System):
-        accepted = inspect.signature(found).parameters
-        for key in arguments:
-            one_of(f"argument of {name}", key, accepted)
-        found = found(**arguments)
+        with user_code(name), bounded():
+            accepted = inspect.signature(found).parameters
+            for key in arguments:
+                one_of(f"argument of {name}", key, accepted)
+            found = found(**arguments)
         if isinstance(found, System):
-            return dataclasses.replace(found, arguments=dict(arguments))
+            found = dataclasses.replace(found, arguments=dict(arguments))
     elif arguments:
         raise refuse(f"arguments of {name}", "none, since it is no function", sorted(arguments))
     if not isinstance(found, System):
         raise refuse(name, "a dynred.System or a function that returns one", type(found).__name__)
+    check_memory(f"{name}, with {found.dim} values in a state,", TRIED * 8 * found.dim)
     return found
 
 
@@ -431,4 +449,6 @@ def _from_file(module: ModuleType, path: str, arguments: Mapping[str, Any]) -> S
     fields = {f.name for f in dataclasses.fields(System) if f.init} - {"name", "arguments"}
     given = {name: getattr(module, name) for name in fields if hasattr(module, name)}
     stem = module.__name__.removeprefix("user_file_")
-    return _build(System(name=stem, **given), path, arguments)
+    with user_code(path):
+        system = System(name=stem, **given)
+    return _build(system, path, arguments)

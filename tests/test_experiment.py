@@ -151,7 +151,7 @@ def interrupt(out, number):
     return process.wait(timeout=60), process.stderr.read()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_ends_with_the_same_weights_bit_for_bit(tmp_path, number, code):
     returned, said = interrupt(tmp_path / "stopped", number)
     assert returned == code

@@ -1,15 +1,22 @@
+import gc
+import pkgutil
 import subprocess
 import sys
+from functools import _lru_cache_wrapper
 
 import numpy as np
 import pytest
 import torch
 from scipy.integrate import solve_ivp
 
+from dynred import plugins, polynomials
+from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.ensemble import EnsembleSpec
+from dynred.dynamics.fourier import FourierSpec
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
+from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.dynamics.sindy import SindySpec
 from dynred.dynamics.stabilised import StabilisedSpec
@@ -21,6 +28,7 @@ from dynred.numpy_model import load_numpy_model
 from dynred.optimise import TrainingSpec
 from dynred.polynomials import PolynomialSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.reducers.base import ReducerSpec
 from dynred.reducers.irmae import IRMAESpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
@@ -45,6 +53,11 @@ DYNAMICS = {
     "quadratic": QuadraticSpec((1e-6,)),
     "sindy": SindySpec(thresholds=(1e-2,)),
     "parametric": ParametricSpec(member=NET),
+    "polynomial": PolynomialODESpec(PolynomialSpec(degree=2)),
+}
+FIRST = {
+    "export": lambda whole, values, path: whole.export(path / "m", values),
+    "to_numpy": lambda m, v, _: m.to_numpy(v),
 }
 
 
@@ -155,3 +168,78 @@ def test_a_file_that_holds_no_numpy_model_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", x=np.zeros(2))
     with pytest.raises(FileFormatError, match="holds no NumPy model"):
         load_numpy_model(tmp_path / "other.npz")
+
+
+# -- a model that was exported before it was used ---------------------------------------------------------------------
+
+
+def test_every_reducer_and_dynamics_is_among_those_that_are_exported_here():
+    reducers = {type(spec) for spec in REDUCERS.values()}
+    assert reducers == set(plugins.classes("dynred.reducers", ReducerSpec))
+    dynamics = {type(spec) for spec in DYNAMICS.values()} | {FourierSpec}  # of angles alone
+    assert dynamics == set(plugins.classes("dynred.dynamics", DynamicsSpec))
+
+
+def predicted_after(first, whole, states, path):
+    """Predictions before, and after nothing but `first` was done in a process."""
+    values = {"mu": 0.9}
+    expected = whole.predict(states.initial[:3], torch.linspace(0, 1, 5), values).states
+    polynomials._steps.cache_clear()
+    FIRST[first](whole, values, path)
+    return expected, whole.predict(states.initial[:3], torch.linspace(0, 1, 5), values).states
+
+
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize("name", REDUCERS)
+def test_a_model_predicts_the_same_where_its_reducer_was_exported_before(name, first, reducers, states, tmp_path):
+    whole = model(reducers[name], SindySpec(thresholds=(1e-2,)), states)
+    expected, found = predicted_after(first, whole, states, tmp_path)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize("name", DYNAMICS)
+def test_a_model_predicts_the_same_where_its_dynamics_were_exported_before(name, first, reducers, states, tmp_path):
+    expected, found = predicted_after(first, model(reducers["pod"], DYNAMICS[name], states), states, tmp_path)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_a_model_of_an_angle_predicts_the_same_where_it_was_exported_before(first, states, tmp_path):
+    reducer = AutoencoderSpec(1, angles=1, width=16, training=TINY, trials=1).fit(
+        states[:9], states[9:], rng=generator(0)
+    )
+    whole = on_reducer(reducer, FourierSpec(4), states[:9], states[9:], rng=generator(0))
+    expected, found = predicted_after(first, whole, states, tmp_path)
+    assert torch.equal(found, expected)
+
+
+def test_no_cache_of_a_process_holds_tensors(reducers, states):
+    model(reducers["polynomial"], DYNAMICS["polynomial"], states).to_numpy()
+    cached = [
+        value
+        for module in pkgutil.walk_packages(__import__("dynred").__path__, "dynred.")
+        if module.name in sys.modules
+        for value in vars(sys.modules[module.name]).values()
+        if isinstance(value, _lru_cache_wrapper)
+    ]
+    assert polynomials._steps in cached
+    for function in cached:
+        assert not any(isinstance(item, torch.Tensor) for item in held(function))
+
+
+def held(function):
+    """Everything in the cache of a function, containers opened."""
+    found, new = [], [item for item in gc.get_referents(function) if item is not function.__wrapped__]
+    new = [item for item in new if item is not function.__dict__ and not isinstance(item, type)]
+    while new:
+        found += new
+        new = [
+            inner
+            for item in new
+            if isinstance(item, dict | list | tuple) or "lru" in type(item).__name__
+            for inner in gc.get_referents(item)
+            if not isinstance(inner, type)
+        ]
+        new = [item for item in new if not any(item is other for other in found)]
+    return found

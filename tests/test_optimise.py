@@ -1,10 +1,15 @@
 import dataclasses
 import math
 import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 
+from dynred import optimise
 from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors
 from dynred.nets import MLP, hidden_matrices, parameter_count
@@ -68,9 +73,23 @@ def die():
     raise MemoryError
 
 
+class Terminated(Exception):
+    """What the handler of SIGTERM raises here."""
+
+
+@pytest.fixture(autouse=True)
+def _terminable():
+    def handler(number, frame):
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, handler)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.parametrize("muon", [0.0, 5.0])
 @pytest.mark.parametrize("at", [2, 10, 11, 33])
-@pytest.mark.parametrize("how", ["killed", "ctrl-c"])
+@pytest.mark.parametrize("how", ["killed", "ctrl-c", "terminated"])
 def test_an_interrupted_training_ends_with_the_same_weights_and_history(tmp_path, at, muon, how):
     spec = dataclasses.replace(SPEC, muon=muon)
     whole, history = train(spec)
@@ -78,11 +97,12 @@ def test_an_interrupted_training_ends_with_the_same_weights_and_history(tmp_path
     seconds, stop, error = {
         "killed": (0.0, die, MemoryError),
         "ctrl-c": (1e9, lambda: signal.raise_signal(signal.SIGINT), KeyboardInterrupt),
+        "terminated": (1e9, lambda: signal.raise_signal(signal.SIGTERM), Terminated),
     }[how]
     runtime = Runtime(checkpoints=tmp_path, checkpoint_seconds=seconds)
     with pytest.raises(error):
         train(spec, runtime, stopped(at, stop))
-    assert read_tensors(tmp_path / "net.safetensors")[1]["done"] == (at if how == "ctrl-c" else at - 1)
+    assert read_tensors(tmp_path / "net.safetensors")[1]["done"] == (at - 1 if how == "killed" else at)
     resumed, again = train(spec, runtime)
     assert same(whole, resumed)
     assert dataclasses.replace(again, seconds=[]) == dataclasses.replace(history, seconds=[])
@@ -100,6 +120,41 @@ def test_a_second_ctrl_c_does_not_wait(interruptible):
     with pytest.raises(KeyboardInterrupt):
         train(net_loss=stopped(5, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)]))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process otherwise")
+def test_a_program_without_a_handler_that_is_terminated_leaves_a_checkpoint(tmp_path):
+    code = (
+        "import os, signal, sys, torch\nsys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\nfrom test_optimise import problem, stopped, train, SPEC\n"
+        "from dynred.optimise import Runtime\n"
+        "runtime = Runtime(checkpoints=Path(sys.argv[2]), checkpoint_seconds=1e9)\n"
+        "train(SPEC, runtime, stopped(5, lambda: os.kill(os.getpid(), signal.SIGTERM)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, Path(__file__).parent, tmp_path], check=False)
+    assert done.returncode == -signal.SIGTERM
+    assert read_tensors(tmp_path / "net.safetensors")[1]["done"] == 5
+
+
+def test_a_signal_that_is_ignored_or_only_noted_stops_no_training_or_every(tmp_path):
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        train(net_loss=stopped(5, lambda: signal.raise_signal(signal.SIGTERM)))
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        with pytest.raises(KeyboardInterrupt):
+            train(net_loss=stopped(5, lambda: signal.raise_signal(signal.SIGTERM)))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_training_in_a_thread_stops_with_a_checkpoint_when_it_is_asked_to(tmp_path):
+    runtime = Runtime(checkpoints=tmp_path, checkpoint_seconds=1e9)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(train, SPEC, runtime, stopped(7, optimise.stop_trainings))
+        with pytest.raises(KeyboardInterrupt):
+            running.result()
+    assert read_tensors(tmp_path / "net.safetensors")[1]["done"] == 7
+    assert same(train()[0], train(runtime=runtime)[0])
 
 
 def test_a_finished_training_is_taken_from_its_checkpoint_without_a_step(tmp_path):

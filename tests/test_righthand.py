@@ -1,4 +1,5 @@
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from dynred.errors import InputError
 from dynred.righthand import recognise
 from dynred.rng import generator
+from dynred.simulate import simulate
 from dynred.system import System, find_system
 
 # x' = (a y - sin(t) x, x z - y, x y - b z): forced, with two parameters, in each of the ways in which people write it.
@@ -135,6 +137,10 @@ def moody():
     return lambda t, x: np.array([float(next(calls)), x[0]])
 
 
+def ending(t, x):
+    sys.exit(0)
+
+
 def needs_more(t, x):
     return x[5] * np.ones(2)
 
@@ -161,11 +167,15 @@ def needs_more(t, x):
         (moody(), "rhs must give the same answer for the same state, got two different answers"),
         (
             needs_more,
-            r"rhs\(t, x\) failed at a state of 2 values: IndexError: .*\(and, given torch tensors, IndexError",
+            r"rhs\(t, x\) failed at a state of 2 values: File .*, in needs_more: IndexError.*given torch.*IndexError",
         ),
+        (ending, r"rhs\(t, x\) failed at a state of 2 values: File .*, in ending: SystemExit: 0\.$"),
+        (lambda t, x: [1.0, [2.0]], r"rhs\(t, x\) must be an array like x, got a list of unequal parts"),
+        (lambda t, x: {"v": x}, "must be an array of numbers like x, got a dict"),
+        (lambda t, x: True, "must be of dtype float64, got bool"),
         (lambda x: -x, r"rhs\(t, x\) failed at a state of 2 values: TypeError"),
         (lambda t, x, a: -a * x, "TypeError.*missing 1 required positional argument: 'a'"),
-        (lambda t, x: None, "must be of dtype float64, got object"),
+        (lambda t, x: None, "must be an array of numbers like x, got a NoneType. Return the velocity"),
     ],
 )
 def test_an_unusable_right_hand_side_is_refused_with_the_reason(rhs, message):
@@ -180,3 +190,83 @@ def test_a_numpy_function_that_changes_its_input_is_refused_too():
 
     with pytest.raises(InputError, match="leaves its input x alone"):
         System("bad", 2, rhs=rhs).right_hand_side  # noqa: B018
+
+
+def late(t, x, torch_form=False):
+    """A right-hand side that works until t = 3, and then does what `late.then` does."""
+    if float(torch.as_tensor(t).max()) > 3:
+        return late.then(t, x)
+    return -x if torch_form else -np.asarray(x)
+
+
+def changes(t, x):
+    x[..., 0] = 0.0
+    return -x
+
+
+LATE = [
+    (
+        lambda t, x: math.sqrt(-1) * x,
+        r"rhs\(t, x\) at t = 3\.\S+ failed: File .*, in <lambda>: ValueError: math domain",
+    ),
+    (lambda t, x: sys.exit(1), r"rhs\(t, x\) at t = 3\.\S+ failed: File \S+test_righthand.py\S+ .*: SystemExit: 1"),
+    (lambda t, x: None, r"rhs\(t, x\).* must be .* like x, got .*NoneType"),
+    (lambda t, x: x[..., :1], r"rhs\(t, x\).* must be .*, like x, got .*shape"),
+    (lambda t, x: x * 1j, r"rhs\(t, x\).* must be .*like x|of dtype float64, got complex128"),
+]
+
+
+@pytest.mark.parametrize("torch_form", [True, False])
+@pytest.mark.parametrize(("then", "message"), LATE)
+def test_a_right_hand_side_that_fails_later_is_told_with_the_time_and_the_line(then, message, torch_form):
+    late.then = then
+    system = System("late", 2, rhs=lambda t, x: late(t, x, torch_form))
+    with pytest.raises(InputError, match=message):
+        simulate(system, 2, torch.linspace(0, 5, 6, dtype=torch.float64), rng=generator(0), solver="explicit")
+
+
+def test_a_torch_function_that_changes_its_input_later_is_refused_and_one_in_numpy_does_no_harm():
+    times = torch.linspace(0, 5, 6, dtype=torch.float64)
+    late.then = changes
+    with pytest.raises(InputError, match="rhs at t = 3.* must be a function that leaves its input x alone"):
+        simulate(System("late", 2, rhs=lambda t, x: late(t, x, True)), 2, times, rng=generator(0), solver="explicit")
+    start = torch.ones(1, 2, dtype=torch.float64)
+    system = System("late", 2, rhs=late)
+    found = simulate(system, times=times, initial=start, rng=generator(0), solver="explicit").states
+    assert torch.allclose(
+        found[4:, 0], found[3, 0].expand(2), rtol=0.2
+    )  # its velocity is 0; the state is not set to it
+
+
+def test_results_that_share_memory_with_the_input_or_the_last_result_are_copied():
+    buffer = torch.empty(7, 2, dtype=torch.float64)
+
+    def reused(t, x):
+        out = buffer[: len(x)] if x.ndim == 2 else buffer[0]
+        return torch.mul(x.detach(), -1, out=out)
+
+    x = torch.randn(7, 2, generator=generator(0), dtype=torch.float64)
+    for rhs, sign in ((reused, -1), (lambda t, x: x, 1)):
+        found = System("shared", 2, rhs=rhs).right_hand_side
+        first, second = found(0.0, x, {}), found(0.0, 2 * x, {})
+        assert torch.equal(first, sign * x)
+        assert torch.equal(second, sign * 2 * x)
+        first += 1
+        assert torch.equal(found(0.0, x, {}), sign * x)
+
+
+def test_an_error_that_cannot_be_printed_or_is_very_long_is_told_in_a_short_sentence():
+    class Strange(BaseException):
+        def __str__(self):
+            raise ValueError
+
+    def fail(error):
+        raise error
+
+    for error, words in (
+        (Strange(), "Strange: an error that cannot be printed"),
+        (ValueError("a\n" * 10**5), r"a +\.\.\."),
+    ):
+        with pytest.raises(InputError, match=words) as caught:
+            System("bad", 2, rhs=lambda t, x, error=error: fail(error)).right_hand_side  # noqa: B018
+        assert len(str(caught.value)) < 2000

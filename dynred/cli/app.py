@@ -3,38 +3,95 @@
 What needs torch is imported inside the commands, so that `dynred --help` answers at once.
 """
 
+import functools
 import importlib
+import os
 import pkgutil
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cyclopts import App, CycloptsError
 
 from dynred import cli
-from dynred.cli.base import stderr
+from dynred.cli._process import Stopped, going_on, how_it_goes_on, only_results_on_stdout, stderr, stoppable
 from dynred.errors import DynredError
+from dynred.memory import is_memory_error
+from dynred.user_code import reason
 
 HELP = (
     "Reduced-order models of dynamical systems: reduce an ODE to a few latent coordinates, learn their dynamics, "
     "and see how far the predictions can be trusted."
 )
+AGAIN = "No file was left half written; run the same command again."
 
 
 def build() -> App:
     """The application with every command of this folder."""
     app = App(name="dynred", help=HELP, suppress_keyboard_interrupt=False, version_flags=["--version"])
-    for name in sorted({module.name for module in pkgutil.iter_modules(cli.__path__)} - {"app", "base"}):
-        app.command(getattr(importlib.import_module(f"dynred.cli.{name}"), name))
+    for name in sorted({module.name for module in pkgutil.iter_modules(cli.__path__)} - {"app", "base", "_process"}):
+        app.command(_printing(getattr(importlib.import_module(f"dynred.cli.{name}"), name)))
     return app
 
 
 def main(tokens: Sequence[str] | None = None) -> None:
-    """Runs a command; bad input ends with one sentence on standard error and exit code 2."""
+    """Runs a command; whatever goes wrong ends with one sentence on standard error and exit code 2, a signal with 128
+    and its number."""
+    going_on(AGAIN)
     try:
-        build()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
-    except (DynredError, CycloptsError) as error:
-        stderr.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        stderr.print("interrupted; the same command with --resume goes on from here.", highlight=False)
-        sys.exit(130)
+        with stoppable():
+            build()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+            if sys.stdout is not None:
+                sys.stdout.flush()  # of help; a command's results are
+    except BaseException as error:
+        if os.environ.get("DYNRED_TRACEBACK"):
+            traceback.print_exc()
+        code, sentence = answer(error)
+        if sentence:
+            stderr.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        sys.exit(code)
+
+
+def answer(error: BaseException) -> tuple[int, str]:
+    """The exit code for an error, and what is said of it."""
+    if isinstance(error, BrokenPipeError):  # its reader has seen enough, as in `| head`
+        _let_go_of_stdout()
+        return 128 + 13, ""
+    if isinstance(error, KeyboardInterrupt):
+        number = error.number if isinstance(error, Stopped) else 2
+        return 128 + number, f"interrupted. {how_it_goes_on()}"
+    if isinstance(error, DynredError | CycloptsError):
+        return 2, f"error: {error}"
+    if is_memory_error(error):
+        return 2, f"error: there is not enough memory ({reason(error)}). Ask for less at once. {how_it_goes_on()}"
+    if isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        return 2, f"error: {error.strerror or reason(error)}{where}. {how_it_goes_on()}"
+    fault = "this is a fault of dynred; DYNRED_TRACEBACK=1 shows all"
+    return 2, f"error: {reason(error)}, at {_place(error)}; {fault}."
+
+
+def _printing(command: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def printing(*arguments: Any, **options: Any) -> None:
+        with only_results_on_stdout():
+            command(*arguments, **options)
+
+    return printing
+
+
+def _place(error: BaseException) -> str:
+    """Module and line of the deepest frame of dynred; the outermost is this module's."""
+    frames = traceback.walk_tb(error.__traceback__)
+    names = [(str(frame.f_globals.get("__name__", "")), line) for frame, line in frames]
+    ours = [f"{name}:{line}" for name, line in names if name.partition(".")[0] == "dynred"]
+    return ours[-1] if ours else "an unknown place"
+
+
+def _let_go_of_stdout() -> None:
+    # Python writes what is left in its buffer at the end, and would say again that nobody reads it.
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):  # no file of the operating system
+        return

@@ -1,25 +1,24 @@
-"""What the commands share: options, progress, tables, JSON. The home of rich."""
+"""What the commands share: options, progress, tables, JSON."""
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, Token
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from dynred.cli._process import printer, results, stderr
 
 if TYPE_CHECKING:
     from dynred.compare import Comparison
     from dynred.evaluation import Evaluation
     from dynred.optimise import Runtime
 
-stderr = Console(stderr=True)
 WIDTH = 132  # columns of a table that goes to no terminal
 NO_NUMBERS = {"nan", "inf", "infinity"}
 
@@ -154,7 +153,7 @@ def show_comparison(comparison: "Comparison | None", found: "list[Evaluation]", 
 def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], data: object, as_json: bool) -> None:
     """Prints a table, or `data` as JSON; both on standard output."""
     if as_json:
-        sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+        results().write(json.dumps(data, indent=2, allow_nan=False) + "\n")
         return
     table = Table(title=title, title_justify="left")
     rows = [[escape(cell) for cell in row] for row in rows]  # `[y; w]` is an equation, not markup
@@ -162,7 +161,7 @@ def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], data: 
         table.add_column(head, justify="left" if i == 0 else "right" if len(heads) > 2 else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console = Console()
+    console = printer()
     # A file or a pipe has no width of its own: rows need not be folded to 80 columns.
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = max(console.width, WIDTH)

@@ -1,11 +1,11 @@
 """`dynred inspect`: which latent spaces can carry K, before training."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from dynred.cli._process import results
 from dynred.cli.base import Arguments, AsJson, Out, Parameters, pairs, show, stderr, working
 from dynred.errors import InputError
 
@@ -82,4 +82,4 @@ def _data(
 def _print(name: str, found: "Verdict") -> None:
     rows = [(str(k), found.answer(k)) for k in found.ks]
     show(f"{name}: {found.what()}", ("coordinates", "verdict"), rows, None, False)
-    sys.stdout.write(f"{found.advice()}\n{found.sure()}\n")
+    results().write(f"{found.advice()}\n{found.sure()}\n")

@@ -25,6 +25,7 @@ def lyapunov(
     interval: float | None = None,
     solver: str = "auto",
     seed: int = 0,
+    time_limit: float | None = None,
     with_: Arguments = None,
     set_: Parameters = None,
     plugin: Plugins = None,
@@ -42,6 +43,7 @@ def lyapunov(
     interval: Time between orthogonalisations; default: a tenth of the time scale.
     solver: auto, explicit, stiff, exponential_adams, etdrk4 or backward_euler.
     seed: Decides initial states and tangents.
+    time_limit: Seconds after which the work stops, and what was averaged until then counts.
     """
     from dynred.lyapunov import lyapunov_spectrum
     from dynred.rng import generator
@@ -68,6 +70,7 @@ def lyapunov(
             interval=interval,
             parameters=parameters,
             solver=solver,
+            time_limit=time_limit,
             progress=runtime.progress,
         )
     facts = {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from dynred.cli._process import going_on
 from dynred.cli.base import Arguments, AsJson, Out, Settings, pairs, show_evaluation, stderr, working
 from dynred.errors import InputError
 
@@ -60,6 +61,7 @@ def reduce(
     if latent == "auto":
         spec = _recommended(spec, dynamics is not None)
     out = out or Path("runs") / f"{Path(source).stem}-{spec.digest()}"
+    going_on(f"What was computed is in {out}: the same command with --resume goes on from there.")
     with working(device) as runtime:
         found = run(spec, out, resume=resume, overwrite=overwrite, runtime=runtime)
     show_evaluation(found, as_json)

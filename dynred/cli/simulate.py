@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from dynred.cli._process import going_on
 from dynred.cli.base import Arguments, AsJson, Out, Parameters, Whole, pairs, show, working
 from dynred.errors import InputError
 
@@ -70,7 +71,9 @@ def simulate(
     steps = _steps(step, found.duration if duration is None else duration)
     size = 16 * n * (steps + 1) * found.dim
     streams = out.suffix == ".zarr" and (unfinished or size > LARGE)
-    if not streams:
+    if streams:
+        going_on(f"What was computed is in {out}: the same command goes on from there.")
+    else:
         _check_disk(out, size)
     start = time.perf_counter()
     with working() as runtime, set_aside(out) if overwrite and streams else contextlib.nullcontext():

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from dynred.cli._process import printer
 from dynred.cli.base import Arguments, AsJson, pairs, show, words
 
 HEADS = ("name", "dim", "solver", "dim K", "parts", "time scale")
@@ -29,12 +29,12 @@ def systems(name: str | None = None, /, *, with_: Arguments = None, as_json: AsJ
         facts = describe(name, **pairs(with_ or []))
         show(facts["name"], ("", "value"), list(_rows(facts)), facts, as_json)
         if not as_json:
-            Console().print(Text(facts["description"]))
+            printer().print(Text(facts["description"]))
     elif as_json:
         show("systems", (), (), list_systems(), as_json)
     else:
         for line in _listed(list_systems()):
-            Console().print(line)
+            printer().print(line)
 
 
 def _listed(entries: list[dict[str, Any]]) -> Iterator[Text | Padding]:

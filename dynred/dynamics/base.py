@@ -1,5 +1,6 @@
 """What every latent dynamics offers: rollouts from latent initial states."""
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,9 +13,9 @@ from torch import Tensor, nn
 
 from dynred import plugins
 from dynred.annotations import fitting_arguments
-from dynred.checks import refuse
+from dynred.checks import positive, refuse
 from dynred.latent_space import LatentSpace
-from dynred.optimise import History, Runtime
+from dynred.optimise import History, Progress, Runtime, silent
 from dynred.polynomials import monomials, rescaled, written
 from dynred.solvers.base import Solver
 from dynred.solvers.explicit import Explicit
@@ -38,11 +39,19 @@ class LatentDynamics(nn.Module, ABC):
 
     @abstractmethod
     def rollout(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+        self,
+        z0: Float[Tensor, "N R"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, Tensor] | None = None,
+        *,
+        time_limit: float | None = None,
+        progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
-        """Latent states at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges.
+        """Latent states at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges,
+        and where the time limit, in seconds, did not let it go.
 
-        Angles go on counting past pi: a rollout is continuous.
+        Angles go on counting past pi: a rollout is continuous. Dynamics that are always quick may leave out the time
+        limit and the progress: they are given only where they were asked for.
         """
 
     @abstractmethod
@@ -146,12 +155,33 @@ class VectorFieldDynamics(LatentDynamics):
         return self
 
     def rollout(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+        self,
+        z0: Float[Tensor, "N R"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, Tensor] | None = None,
+        *,
+        time_limit: float | None = None,
+        progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """See `LatentDynamics.rollout`."""
         limit = float("inf") if self.latent_space.angles else self.limit
-        field = _Standard(self.bind(parameters), self.units, self.max_evaluations, time.monotonic() + self.time_limit)
+        deadline = time.monotonic() + min(self.time_limit, math.inf if time_limit is None else time_limit)
+        report = _Report(progress, float(t[0]), float(t[-1]))
+        field = _Standard(self.bind(parameters), self.units, self.max_evaluations, deadline, report)
         return self.units.latent(self.solver.solve(field, self.units.standard(z0.double()), t.double(), limit))
+
+
+class _Report:
+    """Tells `progress` what part of the time of a rollout is done, at most five times a second."""
+
+    def __init__(self, progress: Progress, start: float, end: float):
+        self.progress, self.start, self.span = progress, start, max(end - start, 1e-300)
+        self.silent, self.told = progress is silent, time.monotonic()
+
+    def __call__(self, t: float) -> None:
+        if not self.silent and time.monotonic() - self.told >= 0.2:
+            self.told = time.monotonic()
+            self.progress("rollout", int(100 * (t - self.start) / self.span), 100)
 
 
 class _Standard:
@@ -160,8 +190,9 @@ class _Standard:
 
     differentiable = True
 
-    def __init__(self, field: VectorField, units: Standardisation, evaluations: int, deadline: float):
+    def __init__(self, field: VectorField, units: Standardisation, evaluations: int, deadline: float, report: _Report):
         self.field, self.units, self.evaluations, self.deadline = field, units, evaluations, deadline
+        self.report = report
         self.dim, self.left, self.end = field.dim, evaluations, float("inf")
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
@@ -170,10 +201,11 @@ class _Standard:
         if float(t) >= self.end:
             return torch.full_like(x, torch.nan)
         self.left -= 1
+        self.report(float(t))
         return self.field(t, self.units.latent(x)) / self.units.spread
 
     def rows(self, index: Tensor | slice) -> VectorField:
-        return _Standard(self.field.rows(index), self.units, self.evaluations, self.deadline)
+        return _Standard(self.field.rows(index), self.units, self.evaluations, self.deadline, self.report)
 
 
 class PolynomialDynamics(VectorFieldDynamics):
@@ -248,6 +280,18 @@ class DynamicsSpec(Spec, ABC):
             InputError: the settings do not fit the data.
         """
 
+    def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
+        """Bytes that `fit` takes beside the latents, about: not less than it does, nor more than a few times that.
+
+        What would not fit into memory is refused before anything is computed. The default is that of a linear least
+        squares problem: six copies of the latents; dynamics that need more say so.
+
+        Args:
+            latent_space: what the latent coordinates are.
+            train, validation: numbers of snapshots.
+        """
+        return 6 * 8 * (train + validation) * (latent_space.feature_dim + latent_space.dim)
+
     @abstractmethod
     def build(self, latent_space: LatentSpace, **sizes: Any) -> LatentDynamics:
         """A module with the right shapes and arbitrary weights, for loading."""
@@ -282,6 +326,16 @@ def _as_field(found: LatentDynamics) -> VectorFieldDynamics:
     if not isinstance(found, VectorFieldDynamics):
         raise refuse("member", "dynamics given by a vector field", type(found).__name__)
     return found
+
+
+def rollout_limits(time_limit: float | None, progress: Progress) -> dict[str, Any]:
+    """Those of the two that were asked for, by name: dynamics of the user's own may know neither.
+
+    Raises:
+        InputError: a time limit that is not positive.
+    """
+    found: dict[str, Any] = {} if progress is silent else {"progress": progress}
+    return found if time_limit is None else {**found, "time_limit": positive("time_limit", time_limit)}
 
 
 def rollout_score(model: VectorFieldDynamics, validation: Trajectories, horizon: int = 100) -> float:

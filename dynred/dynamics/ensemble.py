@@ -114,6 +114,10 @@ class EnsembleSpec(DynamicsSpec):
         ]
         return Ensemble(self, found)
 
+    def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
+        """See `DynamicsSpec.memory`: that of the members, all of which stay."""
+        return self.members * self.member.memory(latent_space, train, validation)
+
     def build(self, latent_space: LatentSpace, members: list[Mapping[str, Any]]) -> Ensemble:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
         if len(members) != self.members:

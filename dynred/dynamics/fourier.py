@@ -92,6 +92,11 @@ class FourierSpec(DynamicsSpec):
             raise refuse("validation", "latents with finite velocities", "some that are not")
         return best
 
+    def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
+        """See `DynamicsSpec.memory`: the latents, the normal equations, the series at all validation snapshots."""
+        series = 8 * self.max_terms * (4 * self.max_terms + 3 * validation)
+        return super().memory(latent_space, train, validation) + series
+
     def orders(self, angles: int) -> list[int]:
         """The orders that are tried: 0, 1, 2, 3, 4, 6, 8, 12 and so on."""
         growing = [0, *(2**i for i in range(12)), *(3 * 2**i for i in range(11))]

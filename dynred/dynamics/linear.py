@@ -10,7 +10,7 @@ from torch import Tensor
 from dynred.checks import generator_given
 from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
 from dynred.latent_space import LatentSpace
-from dynred.optimise import Runtime
+from dynred.optimise import Progress, Runtime, silent
 from dynred.solvers.base import end_at_blow_up
 from dynred.trajectories import Trajectories
 
@@ -31,9 +31,15 @@ class Linear(VectorFieldDynamics):
         return ((y @ self.matrix[:, :-1].T + self.matrix[:, -1]) * self.units.spread).to(z.dtype)
 
     def rollout(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+        self,
+        z0: Float[Tensor, "N R"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, Tensor] | None = None,
+        *,
+        time_limit: float | None = None,
+        progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
-        """Exact, by matrix exponentials of the affine system."""
+        """Exact, by matrix exponentials of the affine system, at once."""
         r = self.dim
         affine = torch.zeros(r + 1, r + 1, dtype=torch.float64, device=self.matrix.device)
         affine[:r] = self.matrix

@@ -25,7 +25,7 @@ from dynred.dynamics.base import (
     with_velocities,
 )
 from dynred.latent_space import LatentSpace
-from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST
+from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
 from dynred.optimise import Runtime, TrainingSpec, minimise
 from dynred.polynomials import PolynomialMap, PolynomialSpec, batches
 from dynred.rng import generator, spawn
@@ -182,6 +182,13 @@ class NeuralODESpec(DynamicsSpec):
                 if not _refine(model, self.refinement, i, latents, validation, spawn(stream, i), runtime):
                     break
         return model.cpu().requires_grad_(False)
+
+    def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
+        """See `DynamicsSpec.memory`: the latents, the polynomial, the network."""
+        features, hidden = latent_space.feature_dim, [self.width] * self.depth
+        network = training_bytes([[features, *hidden, latent_space.dim]], self.training.batch_size, validation)
+        start = self.start.memory(features, latent_space.dim, train) if self.start else 0
+        return super().memory(latent_space, train, validation) + network + start
 
     def build(self, latent_space: LatentSpace, degree: int) -> NeuralODE:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""

@@ -115,6 +115,10 @@ class ParametricSpec(DynamicsSpec):
         member = fit_field(self.member, known, held, rng=rng, latent_space=joint, runtime=runtime)
         return Parametric(self, space, member, names)
 
+    def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
+        """See `DynamicsSpec.memory`: a copy of the latents, and what the member takes."""
+        return super().memory(latent_space, train, validation) + self.member.memory(latent_space, train, validation)
+
     def build(self, latent_space: LatentSpace, names: Sequence[str], member: Mapping[str, Any]) -> Parametric:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
         inner = build_field(self.member, _joint_space(latent_space, names), member)

@@ -74,6 +74,11 @@ class PolynomialODESpec(DynamicsSpec):
             candidates.append(model)
         return min(candidates, key=lambda model: rollout_score(model, validation))
 
+    def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
+        """See `DynamicsSpec.memory`: the latents and the fits."""
+        fits = self.polynomial.memory(latent_space.feature_dim, latent_space.dim, train)
+        return super().memory(latent_space, train, validation) + fits
+
     def build(self, latent_space: LatentSpace, degree: int) -> PolynomialODE:  # type: ignore[override] # by name
         """See `DynamicsSpec.build`."""
         return PolynomialODE(self, latent_space, Standardisation.empty(latent_space.dim), degree)

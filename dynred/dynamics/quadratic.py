@@ -5,6 +5,7 @@ rollouts, follows S. A. McQuarrie, C. Huang, K. E. Willcox, J. R. Soc. N. Z. 51,
 validation trajectories.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -75,6 +76,12 @@ class QuadraticSpec(DynamicsSpec):
                 best, chosen = score, (model.coefficients, weights)
         model.coefficients, model.regularisation = chosen
         return model
+
+    def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
+        """See `DynamicsSpec.memory`: the latents, a piece of the monomials, and the least squares of all of them."""
+        terms = math.comb(latent_space.feature_dim + 2, 2) + latent_space.dim
+        piece = min(train, max(16, 2**20 // terms)) * terms
+        return super().memory(latent_space, train, validation) + 8 * (10 * terms**2 + 4 * piece)
 
     def build(self, latent_space: LatentSpace) -> Quadratic:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""

@@ -6,6 +6,7 @@ to fit, not to predict.
 """
 
 import importlib
+import math
 import warnings
 from dataclasses import dataclass
 from types import ModuleType
@@ -95,6 +96,11 @@ class SindySpec(DynamicsSpec):
         _, threshold, model.coefficients = max((one for one in tried if one[0] <= enough), key=lambda one: one[1])
         model.threshold = torch.tensor(threshold, dtype=torch.float64)
         return model
+
+    def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
+        """See `DynamicsSpec.memory`: the latents, and PySINDy's monomials of all snapshots at once."""
+        terms = math.comb(latent_space.feature_dim + self.degree, self.degree)
+        return super().memory(latent_space, train, validation) + 8 * terms * (4 * train + 5 * terms)
 
     def build(self, latent_space: LatentSpace) -> Sindy:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""

@@ -156,6 +156,10 @@ class StabilisedSpec(DynamicsSpec):
         member = fit_field(self.member, known, held, rng=rng, latent_space=space, runtime=runtime)
         return Stabilised(self, member, ball.units, ball.radius)
 
+    def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
+        """See `DynamicsSpec.memory`: a copy of the latents, and what the member takes."""
+        return super().memory(latent_space, train, validation) + self.member.memory(latent_space, train, validation)
+
     def build(self, latent_space: LatentSpace, member: Mapping[str, Any]) -> Stabilised:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""
         inner = build_field(self.member, latent_space, member)

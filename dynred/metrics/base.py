@@ -11,11 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred import plugins
+from dynred.checks import refuse
 from dynred.forecast import Forecast
 from dynred.modes import Modes
 from dynred.spec import Spec
 from dynred.system import Grid
 from dynred.trajectories import Trajectories
+from dynred.user_code import user_code
 
 COORDINATES = 8  # leading POD coordinates that stand for a state where a statistic cannot look at all of it
 
@@ -129,6 +131,20 @@ class Statistic(Spec, ABC):
     @abstractmethod
     def gauge(self, reference: Reference) -> Gauge:
         """The statistic with bins and units that suit the truth."""
+
+
+def measured(metric: Metric, forecast: Forecast) -> Float[Tensor, " N"]:
+    """The values of a metric, float64, checked: it may be the user's own.
+
+    Raises:
+        InputError: it failed, or did not give one number per trajectory.
+    """
+    with user_code(f"metric {type(metric).__name__}"):
+        found = torch.as_tensor(metric(forecast))
+    if found.shape != (len(forecast.truth),) or found.is_complex():
+        expected = f"one real number per trajectory [{len(forecast.truth)}]"
+        raise refuse(f"metric {type(metric).__name__}", expected, f"{found.dtype} of shape {list(found.shape)}")
+    return found.double()
 
 
 def find_metrics() -> list[Metric]:

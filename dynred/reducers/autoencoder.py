@@ -23,7 +23,7 @@ from torch import Tensor
 from dynred.checks import count, generator_given, integer, one_of, refuse
 from dynred.latent_space import LatentSpace
 from dynred.modes import MOST_MODES, Modes
-from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST
+from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
 from dynred.optimise import Runtime, TrainingSpec, minimise
 from dynred.phases import lifted, lifted_width, starts
 from dynred.reducers.base import ParametricReducer, ReducerSpec, SeenParameters
@@ -166,6 +166,17 @@ class AutoencoderSpec(ReducerSpec):
         training = _Fit(self, modes, train, validation, runtime or Runtime())
         reducer = training.best(rng)
         return reducer.cpu().requires_grad_(False)
+
+    def memory(self, state_dim: int, train: int, validation: int) -> int:
+        """See `ReducerSpec.memory`: modes, coefficients in both precisions, the two networks, and those of all trials;
+        with angles, the networks' values for all snapshots at once."""
+        modes, features = min(self.max_modes, state_dim, train), self.latent_space.feature_dim
+        hidden = [self.width] * self.depth
+        networks = [[modes, *hidden, features], [features, *hidden, modes]]
+        held = max(validation, train) if self.angles else validation
+        fitted = training_bytes(networks, self.training.batch_size, held)
+        trials = self.trials * 4 * self.depth * self.width * (self.width + modes)
+        return Modes.memory(state_dim, train) + 12 * (train + validation) * modes + fitted + trials
 
     def check_data(self, train: Trajectories) -> None:
         """Refuses, beside what no reducer can be fitted to, fewer state dimensions than features."""

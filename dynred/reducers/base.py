@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dynred.checks import count, refuse
 from dynred.latent_space import MOST, LatentSpace
+from dynred.modes import Modes
 from dynred.optimise import History, Runtime
 from dynred.parameters import stacked
 from dynred.spec import Spec
@@ -209,6 +210,18 @@ class ReducerSpec(Spec, ABC):
     @abstractmethod
     def build(self, **sizes: Any) -> Reducer:
         """A module with the right shapes and arbitrary weights, for loading."""
+
+    def memory(self, state_dim: int, train: int, validation: int) -> int:
+        """Bytes that `fit` takes beside its data, about: not less than it does, nor more than a few times that.
+
+        What would not fit into memory is refused before anything is computed. The default is that of a reducer which
+        starts from POD modes; one that needs more says so.
+
+        Args:
+            state_dim: D.
+            train, validation: numbers of snapshots.
+        """
+        return Modes.memory(state_dim, train)
 
     def check_data(self, train: Trajectories) -> None:
         """Refuses data that no reducer can be fitted to: R >= D, fewer snapshots than coordinates, a single state."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from dynred.checks import count, generator_given, one_of, refuse
 from dynred.latent_space import LatentSpace
 from dynred.modes import MOST_MODES, Modes
-from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST
+from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
 from dynred.optimise import Runtime, TrainingSpec, minimise
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import generator, spawn
@@ -168,6 +168,13 @@ class IRMAESpec(ReducerSpec):
         reducer.histories = (history,)
         _to_principal_coordinates(reducer, known)
         return reducer.cpu().requires_grad_(False)
+
+    def memory(self, state_dim: int, train: int, validation: int) -> int:
+        """See `ReducerSpec.memory`: modes, coefficients, the networks and the square matrices between them."""
+        modes, wide, hidden = min(self.max_modes, state_dim, train), self.bottleneck, [self.width] * self.depth
+        networks = [[modes, *hidden, wide], [wide] * (self.linear_layers + 1), [wide, *hidden, modes]]
+        fitted = training_bytes(networks, self.training.batch_size, validation)
+        return Modes.memory(state_dim, train) + 12 * (train + validation) * modes + fitted
 
     def build(self, state_dim: int, modes: int) -> IRMAE:  # type: ignore[override] # its sizes by name
         """See `ReducerSpec.build`."""

@@ -122,6 +122,12 @@ class PolynomialManifoldSpec(ReducerSpec):
         decoder = min(self.polynomial.fits(*pairs), key=lambda found: found[0])[1]
         return PolynomialManifold(self, modes, projection, decoder, seen)
 
+    def memory(self, state_dim: int, train: int, validation: int) -> int:
+        """See `ReducerSpec.memory`: modes, coefficients, and the fits of the decoder."""
+        modes = min(self.max_modes, state_dim, train)
+        fits = self.polynomial.memory(self.latent_dim, modes, train)
+        return Modes.memory(state_dim, train) + 24 * (train + validation) * modes + fits
+
     def _projection(self, a: Float[Tensor, "M Q"], rng: torch.Generator) -> Float[Tensor, "Q R"]:
         r = self.latent_dim
         if self.starts is None or a.shape[1] == r:

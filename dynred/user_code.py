@@ -1,0 +1,85 @@
+"""Functions and files of the user's own: whatever goes wrong in them is told with the line of theirs where it did."""
+
+import contextlib
+import functools
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import ParamSpec, TypeVar
+
+from dynred.errors import DynredError, InputError
+from dynred.memory import is_memory_error
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PASSING = (DynredError, KeyboardInterrupt, GeneratorExit)  # errors that say what they mean, and interruptions
+# What goes wrong in these was caused by who called them.
+LIBRARIES = sys.stdlib_module_names | {"dynred", "numpy", "scipy", "torch", "torchdiffeq"}
+LONGEST = 500  # characters of a reason; those of compilers have thousands
+
+
+@contextlib.contextmanager
+def user_code(what: str) -> Iterator[None]:
+    """Runs code of the user's own; `what` is its name in messages, e.g. `sample_initial`.
+
+    Raises:
+        InputError: it raised anything, or ended the program with `sys.exit`. Errors of dynred and Ctrl-C pass.
+    """
+    try:
+        yield
+    except PASSING:
+        raise
+    except BaseException as error:
+        raise told(what, error) from error
+
+
+def guarded(what: str, function: Callable[P, T]) -> Callable[P, T]:
+    """A function of the user's own, every call of which is `user_code`."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        with user_code(what):
+            return function(*args, **kwargs)
+
+    return call
+
+
+def told(what: str, error: BaseException) -> InputError:
+    """The InputError that tells of an error in code of the user's own, where `user_code` costs too much time."""
+    if is_memory_error(error):
+        return InputError(f"{what} needs more memory than there is: {place_and_reason(error)}.")
+    return InputError(f"{what} failed: {place_and_reason(error)}.")
+
+
+def place_and_reason(error: BaseException) -> str:
+    """`File "my_system.py", line 12, in rhs: ZeroDivisionError: division by zero`: the deepest line that is the user's,
+    where there is one, and the error."""
+    return ": ".join(part for part in (user_line(error), reason(error)) if part)
+
+
+def reason(error: BaseException) -> str:
+    """`ZeroDivisionError: division by zero`, on one line of bounded length, whatever the error prints."""
+    try:
+        words = " ".join(str(error).split())
+    except Exception:
+        words = "an error that cannot be printed"
+    words = words.rstrip(".") if len(words) <= LONGEST else f"{words[:LONGEST]} ..."
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def user_line(error: BaseException) -> str:
+    """The deepest line of the traceback that is neither dynred's nor a library's; empty where there is none."""
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if not _of_a_library(frame):
+            found = f'File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}'
+    return found
+
+
+def _of_a_library(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__", ""))
+    if module.startswith("dynred.systems."):  # its author wants to know the line
+        return False
+    return module.partition(".")[0] in LIBRARIES
