@@ -153,7 +153,7 @@ def _settle(pipes: dict[str, int], memory: int | None, folder: Path | None) -> N
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(pipes[name], number)
         os.close(pipes[name])
-    sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
     warnings.resetwarnings()
     for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
         warnings.simplefilter("ignore", kind)
@@ -187,5 +187,5 @@ def failures(cases: Iterable[Any], attempt: Callable[[Any], None]) -> dict[str, 
         try:
             attempt(case)
         except AssertionError as error:
-            found[str(case)] = " ".join(str(error).split())[:300]
+            found[str(case)] = "... " + " ".join(str(error).split())[-400:]
     return found

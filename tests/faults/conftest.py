@@ -4,10 +4,10 @@ import os
 
 import pytest
 import torch
-from faults.children import in_child
-from faults.material import make_run, result, small_data, store, trained_spec
 
 from dynred.storage import SUFFIXES, load_trajectories, save_trajectories
+from faults.children import in_child
+from faults.material import make_run, result, small_data, store, trained_spec
 
 collect_ignore_glob = [] if hasattr(os, "fork") else ["test_*.py"]  # children are forked
 

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -36,10 +36,30 @@ def die(path: Path) -> None:
 
 def die_torn(path: Path) -> None:
     """Ends the process where a file was opened for writing and nothing reached it."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644))
     os._exit(KILLED)
+
+
+class Kill(NamedTuple):
+    """A child's end before one of the operations of a call."""
+
+    number: int
+    operation: str
+    way: Callable[[Path], None]
+
+    def __str__(self) -> str:
+        return f"{self.way.__name__} at {self.number}, {self.operation}"
+
+    def of(self, folder: Path, call: Callable[..., Any], *arguments: Any) -> None:
+        """The call, which does not return."""
+        at_operation(folder, self.number, self.way)
+        call(*arguments)
+
+
+def kills(every: list[str]) -> list[Kill]:
+    """All ends of a call with these operations; files that are opened may be left empty."""
+    torn = [Kill(i, name, die_torn) for i, name in enumerate(every, 1) if name.startswith("open")]
+    return sorted([*torn, *(Kill(i, name, die) for i, name in enumerate(every, 1))], key=lambda kill: kill.number)
 
 
 def operations(folder: Path, call: Callable[..., Any], *arguments: Any) -> list[str]:

@@ -1,22 +1,16 @@
 """A run that is killed at any file operation or moment goes on to the same result, and nothing else is lost."""
 
 import random
+import shutil
 
 import pytest
-from faults.children import HUNG, failures, in_child
-from faults.material import kept, leave_notes, make_run, result, trained_spec
-from faults.operations import KILLED, at_operation, die, die_torn, operations
 
 from dynred.errors import FileFormatError, InputError
 from dynred.experiment import stored_spec
 from dynred.files import read_tensors
-
-WAYS = (die, die_torn)
-
-
-def killed_at(folder, number, way, call, *arguments):
-    at_operation(folder, number, way)
-    call(*arguments)
+from faults.children import HUNG, failures, in_child
+from faults.material import kept, leave_notes, make_run, result, trained_spec
+from faults.operations import KILLED, kills, operations
 
 
 def consistent(out):
@@ -42,59 +36,52 @@ def overwritten(out, spec):
     return result(out)
 
 
-def numbered(call, folder, share, few, *arguments):
-    """(number, operation, way) of kills of a call: all operations in full, some by default."""
-    every = in_child(operations, folder, call, *arguments).returned()
-    return share.some([(i + 1, every[i], way) for i in range(len(every)) for way in WAYS], few)
-
-
 def test_a_run_killed_at_any_file_operation_resumes_to_the_same_result(whole, share, tmp_path):
-    cases = numbered(make_run, tmp_path / "first", share, 12, trained_spec(), tmp_path / "first" / "run")
+    first = tmp_path / "first" / "run"
+    every = in_child(operations, first.parent, make_run, trained_spec(), first).returned()
 
-    def attempt(case):
-        number, _, way = case
-        out = tmp_path / f"{number} {way.__name__}" / "run"
-        ended = in_child(killed_at, out.parent, number, way, make_run, trained_spec(), out)
+    def attempt(kill):
+        out = tmp_path / f"{kill.number} {kill.way.__name__}" / "run"
+        ended = in_child(kill.of, out.parent, make_run, trained_spec(), out)
         assert ended.code == KILLED, ended.trace
         assert consistent(out)
         notes = leave_notes(out) if (out / "experiment.json").exists() else {}
         assert in_child(went_on, out, trained_spec()).returned() == whole
         assert kept(out, notes), "a user's file was lost"
 
-    assert not failures(cases, attempt)
+    assert not failures(share.some(kills(every), 7), attempt)
 
 
 def test_a_run_killed_at_random_moments_again_and_again_resumes_to_the_same_result(whole, share, tmp_path):
-    moments, out = random.Random(0), tmp_path / "run"
+    moments = random.Random(0)
     calm = in_child(make_run, trained_spec(), tmp_path / "calm").seconds
 
     def attempt(number):
         out = tmp_path / str(number) / "run"
-        for i in range(moments.randint(1, 3)):
-            ended = in_child(lambda: went_on(out, trained_spec()), seconds=moments.uniform(0.05, calm))
+        for _ in range(moments.randint(1, 3)):
+            ended = in_child(went_on, out, trained_spec(), seconds=moments.uniform(0.05, calm))
             assert ended.code in (HUNG, 0)
             assert ended.error is None, ended.trace
             assert consistent(out)
         assert in_child(went_on, out, trained_spec()).returned() == whole
 
-    assert not failures(range(share.of(300, 5)), attempt)
-    assert not out.exists()
+    assert not failures(range(share.of(300, 3)), attempt)
 
 
 @pytest.mark.parametrize("then", [went_on, overwritten])
 def test_an_overwriting_run_killed_at_any_file_operation_never_keeps_weights_of_the_other_seed(
     whole, then, share, tmp_path
 ):
-    old = tmp_path / "first" / "run"
+    old, first = tmp_path / "old", tmp_path / "first" / "run"
     in_child(make_run, trained_spec(seed=1), old).returned()
-    cases = numbered(overwritten, tmp_path / "first", share, 6, old, trained_spec())
+    notes = leave_notes(old)
+    shutil.copytree(old, first)
+    every = in_child(operations, first.parent, overwritten, first, trained_spec()).returned()
 
-    def attempt(case):
-        number, _, way = case
-        out = tmp_path / f"{number} {way.__name__}" / "run"
-        in_child(make_run, trained_spec(seed=1), out).returned()
-        notes = leave_notes(out)
-        ended = in_child(killed_at, out.parent, number, way, overwritten, out, trained_spec())
+    def attempt(kill):
+        out = tmp_path / f"{kill.number} {kill.way.__name__}" / "run"
+        shutil.copytree(old, out)
+        ended = in_child(kill.of, out.parent, overwritten, out, trained_spec())
         assert ended.code == KILLED, ended.trace
         assert consistent(out), "weights of one seed beside settings of the other"
         last = in_child(then, out, trained_spec())
@@ -104,4 +91,4 @@ def test_an_overwriting_run_killed_at_any_file_operation_never_keeps_weights_of_
         assert last.returned() == whole
         assert kept(out, notes), "a user's file was lost"
 
-    assert not failures(cases, attempt)
+    assert not failures(share.some(kills(every), 3), attempt)

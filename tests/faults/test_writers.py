@@ -1,19 +1,20 @@
 """Whatever writes files and is killed leaves what was there or what comes, and can be called again."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.children import failures, in_child
-from faults.material import content, files, make_run, plain_spec, result, small_data, small_model, store
-from faults.operations import KILLED, at_operation, die, die_torn, operations
 
 from dynred.experiment import certify_run, evaluate_run
 from dynred.model import load_model
 from dynred.storage import load_trajectories, save_trajectories
 from dynred.stored import StoredTrajectories
+from faults.children import failures, in_child
+from faults.material import content, files, make_run, plain_spec, result, small_data, small_model, store
+from faults.operations import KILLED, kills, operations
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Writer:
 
 def first_run(folder):
     make_run(plain_spec(), folder / "run")
+
+
+def run_result(folder):
+    return result(folder / "run")
 
 
 def model_of_seed(seed):
@@ -67,7 +72,8 @@ WRITERS = {
     "save .zarr": saves(".zarr"),
     "save .nc": saves(".nc"),
     "save a model": Writer(
-        model_of_seed(0), lambda folder: content(load_model(folder / "model").predict([[1.0, 0.0]], [0.0, 1.0])),
+        model_of_seed(0),
+        lambda folder: content(load_model(folder / "model").predict([[1.0, 0.0]], [0.0, 1.0])),
         first_model,
     ),
     "export a model": Writer(
@@ -75,38 +81,30 @@ WRITERS = {
         lambda folder: sorted(files(folder / "programs")),
         again=False,
     ),
-    "evaluate a run": Writer(lambda folder: evaluate_run(folder / "run"), lambda folder: result(folder / "run"), first_run),
-    "certify a run": Writer(
-        lambda folder: certify_run(folder / "run", samples=50), lambda folder: result(folder / "run"), first_run
-    ),
+    "evaluate a run": Writer(lambda folder: evaluate_run(folder / "run"), run_result, first_run),
+    "certify a run": Writer(lambda folder: certify_run(folder / "run", samples=50), run_result, first_run),
 }
-
-
-def killed_at(number, way, writer, folder):
-    at_operation(folder, number, way)
-    writer.call(folder)
 
 
 @pytest.mark.few(8)
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_killed_writer_leaves_what_was_there_or_what_comes(name, share, tmp_path):
-    writer, calm = WRITERS[name], tmp_path / "calm"
-    writer.prepare(calm)
+    writer, calm, at_first = WRITERS[name], tmp_path / "calm", tmp_path / "at first"
+    in_child(writer.prepare, at_first).returned()
+    shutil.copytree(at_first, calm)
     before = in_child(writer.read, calm)
     every = in_child(operations, calm, writer.call, calm).returned()
     after = in_child(writer.read, calm).returned()
 
-    def attempt(case):
-        number, way = case
-        folder = tmp_path / f"{number} {way.__name__}"
-        writer.prepare(folder)
-        ended = in_child(killed_at, number, way, writer, folder)
+    def attempt(kill):
+        folder = tmp_path / f"{kill.number} {kill.way.__name__}"
+        shutil.copytree(at_first, folder)
+        ended = in_child(kill.of, folder, writer.call, folder)
         assert ended.code == KILLED, ended.trace
         seen = in_child(writer.read, folder)
-        assert seen.value in (before.value, after), f"{every[number - 1]}: something else is there: {seen.trace[-300:]}"
+        assert seen.value in (before.value, after), f"something else is there: {seen.trace}"
         if writer.again or seen.value != after:
             in_child(writer.call, folder).returned()
         assert in_child(writer.read, folder).returned() == after
 
-    cases = [(i + 1, way) for i in range(len(every)) for way in (die, die_torn)]
-    assert not failures(share.some(cases, 4), attempt)
+    assert not failures(share.some(kills(every), 2), attempt)
