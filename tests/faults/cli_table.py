@@ -1,4 +1,4 @@
-"""Wrong command lines and the words that the answer must hold; `fine` where a command may also succeed.
+"""Wrong command lines and the words that the answer must hold.
 
 One a line, `tokens | words`. `{r}`, `{s}`, `{l}` stand for what makes a reduction, a simulation, exponents small;
 `run`, `half` (a run that was killed), `data.npz`, `data.zarr`, `data.nc`, `mine/` (a folder of the user's), `note.txt`,
@@ -34,7 +34,7 @@ reduce stuart_landau --latent-dim {huge} {r} | latent
 reduce stuart_landau --latent-dim 1 --angles 2 {r} | angles
 reduce stuart_landau --latent-dim 1 --angles -1 {r} | angles, -1
 reduce stuart_landau --latent-dim 1 --angles 0.5 {r} | angles, 0.5
-reduce stuart_landau --angles 2 {r} | latent_dim
+reduce stuart_landau --angles 2 | latent_dim
 reduce stuart_landau --latent-dim 1 --angles 1 --reducer pod {r} | angles
 reduce stuart_landau --latent auto --latent-dim 1 {r} | latent, auto
 reduce stuart_landau --latent auto --angles 1 {r} | latent, auto
@@ -69,9 +69,9 @@ reduce stuart_landau --latent-dim 1 --dynamics leaves.py {r} | leaves.py, exit
 reduce stuart_landau --latent-dim 1 --dynamics '' {r} | dynamics
 reduce stuart_landua --latent-dim 1 {r} | stuart_landau
 reduce STUART_LANDAU --latent-dim 1 {r} | stuart_landau
-reduce '' --latent-dim 1 {r} | source
-reduce . --latent-dim 1 {r} | source
-reduce / --latent-dim 1 {r} | source
+reduce '' --latent-dim 1 {r} | system
+reduce . --latent-dim 1 {r} | system
+reduce / --latent-dim 1 {r} | system
 reduce run --latent-dim 1 {r} | run
 reduce mine --latent-dim 1 {r} | mine
 reduce note.txt --latent-dim 1 {r} | note.txt
@@ -365,11 +365,11 @@ systems one two | two
 """
 
 
-def table() -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """(tokens, words) of every line."""
+def table() -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """(line, tokens, words) of every line."""
     found = []
     for line in [*REDUCE.splitlines(), *OTHERS.splitlines()]:
         if line:
             tokens, _, words = line.rpartition(" | ")
-            found.append((tuple(shlex.split(tokens.format(**SMALL))), tuple(words.split(", "))))
+            found.append((tokens, tuple(shlex.split(tokens.format(**SMALL))), tuple(words.split(", "))))
     return found
