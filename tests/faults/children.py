@@ -187,5 +187,6 @@ def failures(cases: Iterable[Any], attempt: Callable[[Any], None]) -> dict[str, 
         try:
             attempt(case)
         except AssertionError as error:
-            found[str(case)] = "... " + " ".join(str(error).split())[-400:]
+            text = " ".join(str(error).split())
+            found[str(case)] = text if len(text) < 400 else f"{text[:120]} ... {text[-260:]}"
     return found
