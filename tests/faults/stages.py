@@ -27,16 +27,20 @@ def prepare(folder):
     small_model(small_data()).save(folder / "model")
 
 
-STAGES = {
+COMMANDS = {
     "reduce": dynred("reduce", "stuart_landau", "--latent-dim", 1, "--out", "new", *SMALL, *TRAININGS),
     "reduce --overwrite": dynred(
         *("reduce", "stuart_landau", "--latent-dim", 1, "--out", "run", "--overwrite", "--seed", 1),
         *("--reducer", "pod", "--dynamics", "linear", *SMALL),
     ),
-    "run": lambda folder: make_run(trained_spec(), folder / "new"),
     "simulate .npz": dynred("simulate", "stuart_landau", "--out", "new.npz", *SIMULATE),
     "simulate .zarr": dynred("simulate", "stuart_landau", "--out", "new.zarr", *SIMULATE),
     "simulate .nc": dynred("simulate", "stuart_landau", "--out", "new.nc", *SIMULATE),
+    "evaluate": dynred("evaluate", "RUN"),
+    "certify": dynred("certify", "RUN", "--samples", "50"),
+}
+CALLS = {
+    "run": lambda folder: make_run(trained_spec(), folder / "new"),
     "a store": lambda folder: store(folder / "new.zarr"),
     "save .npz": lambda folder: save_trajectories(small_data(), folder / "new.npz"),
     "save .zarr": lambda folder: save_trajectories(small_data(), folder / "new.zarr"),
@@ -45,9 +49,8 @@ STAGES = {
     "replace a model": lambda folder: load_model(folder / "run").save(folder / "model"),
     "export": lambda folder: load_model(folder / "model").export(folder / "new"),
     "save as NumPy": lambda folder: load_model(folder / "model").to_numpy().save(folder / "new.npz"),
-    "evaluate": dynred("evaluate", "RUN"),
-    "certify": dynred("certify", "RUN", "--samples", "50"),
 }
+STAGES = {**COMMANDS, **CALLS}
 
 
 def warm() -> None:
