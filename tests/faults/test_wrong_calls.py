@@ -16,10 +16,10 @@ from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulate import simulate
 from dynred.system import find_system
-from faults.calls_table import table
 from faults.children import GIGABYTE, in_child
 from faults.material import TIMES, files, small_data, small_model
 from faults.sentences import check_sentence
+from faults.tables import table
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def names(workplace):
 
 
 @pytest.mark.few(35)
-@pytest.mark.parametrize(("expression", "words"), table())
+@pytest.mark.parametrize(("expression", "words"), table("wrong_calls.txt"), ids=str)
 def test_a_wrong_call_is_refused_in_one_sentence(names, tmp_path, expression, words):
     for name in ("note.txt", "mine.npz"):
         (tmp_path / name).write_text("mine\n")
