@@ -57,7 +57,7 @@ SOURCES = [
 ]
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("source", "arguments"), SOURCES, ids=lambda value: value if isinstance(value, str) else "")
 def test_the_source_of_a_run_runs_nothing(trap, source, arguments):
     trap.settings("spec.source", source)
@@ -85,7 +85,7 @@ PLACES = [
 ]
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("where", "path"), PLACES)
 def test_a_name_in_settings_or_metadata_imports_nothing(trap, where, path, name):
@@ -114,7 +114,7 @@ SIZES = [
 ]
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("where", "path", "value"), SIZES)
 def test_a_size_that_is_only_claimed_costs_neither_memory_nor_time(trap, where, path, value):
     if value == "graph_lift":
@@ -127,7 +127,7 @@ def test_a_size_that_is_only_claimed_costs_neither_memory_nor_time(trap, where, 
 
 @pytest.mark.parametrize("place", ["model.safetensors", "experiment.json", "evaluation.json"])
 @pytest.mark.parametrize("kind", ["fifo", "/dev/zero", "/dev/full", "folder", "pickle", "large", "nested", "gone"])
-@pytest.mark.few(5)
+@pytest.mark.few(2)
 def test_what_is_no_plain_file_is_refused_at_once(trap, kind, place):
     path = trap.run / place
     path.unlink()
@@ -159,7 +159,7 @@ def test_a_name_is_text_in_the_report(trap, text):
     assert TEXTS[text] not in (trap.run / "report.html").read_text()
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("text", ["\x1b[2J\x1b[31mred", "\x1b]0;title\x07", "a\rb", "\u202egnp.exe", "\x9b2J"])
 def test_a_name_gives_no_orders_to_the_terminal(trap, text):
     trap.model("about.system", text)

