@@ -39,7 +39,7 @@ def names(workplace):
     }
 
 
-@pytest.mark.few(35)
+@pytest.mark.few(25)
 @pytest.mark.parametrize(("expression", "words"), table("wrong_calls.txt"), ids=str)
 def test_a_wrong_call_is_refused_in_one_sentence(names, tmp_path, expression, words):
     for name in ("note.txt", "mine.npz"):

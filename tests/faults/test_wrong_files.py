@@ -21,7 +21,7 @@ def test_the_same_file_without_fault_is_read(tmp_path, suffix):
     assert not ended.err, ended.err
 
 
-@pytest.mark.few(40)
+@pytest.mark.few(25)
 @pytest.mark.parametrize(
     ("make", "suffix", "words"), [pytest.param(m, s, w, id=f"{name}{s}") for name, s, m, w in cases()]
 )
@@ -41,7 +41,7 @@ def test_a_wrong_file_is_refused_in_one_sentence(tmp_path, make, suffix, words):
 CUTS = [0.0, 0.02, 0.3, 0.6, 0.9, 0.999]
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kept", CUTS)
 @pytest.mark.parametrize("suffix", [".npz", ".nc"])
 def test_a_file_that_was_cut_is_refused(tmp_path, suffix, kept):
@@ -56,7 +56,7 @@ def test_a_file_that_was_cut_is_refused(tmp_path, suffix, kept):
 @pytest.mark.parametrize(
     "part", ["zarr.json", "states/zarr.json", "t/zarr.json", "lengths/zarr.json", "states/c", "t/c"]
 )
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 def test_a_store_without_a_part_of_it_is_refused(tmp_path, part):
     path = tmp_path / "data.zarr"
     save_trajectories(small_data(), path)
