@@ -70,7 +70,8 @@ def test_a_second_process_on_a_run_folder_is_refused(whole, share, tmp_path, nam
         ended = let_go(out.parent, child)
         ended.returned()
         assert second.refused, second.trace or f"the second ended with {second.code}"
-        check_sentence(second.error.replace(str(tmp_path), ""), ("process", str(child.pid)))
+        scores = name in ("evaluate", "certify")  # of these, a model that is not there yet is a reason as well
+        check_sentence(second.error.replace(str(tmp_path), ""), () if scores else ("process",))
         assert result(out) == whole
 
     assert not failures(share.some(range(begun, len(every) + 1), 2), attempt)
@@ -87,7 +88,7 @@ def test_a_run_is_refused_where_another_process_scores_it(tmp_path, name):
     let_go(out, child).returned()
     assert second.refused
     assert third.refused, third.trace
-    check_sentence(third.error.replace(str(tmp_path), ""), ("process", str(child.pid)))
+    check_sentence(third.error.replace(str(tmp_path), ""), ("process",))
     after = result(out)
     assert {**after, "certificate": 0} == {**before, "certificate": 0}
 
@@ -103,7 +104,7 @@ def test_a_second_process_on_a_store_is_refused(share, tmp_path):
         second = in_child(store, path, seconds=10)
         let_go(path.parent, child).returned()
         assert second.refused, second.trace or f"the second ended with {second.code}"
-        check_sentence(second.error.replace(str(tmp_path), ""), ("process", str(child.pid)))
+        check_sentence(second.error.replace(str(tmp_path), ""), ("process",))
         assert files(path) == files(calm)
 
     assert not failures(share.some(range(6, len(every) + 1), 2), attempt)

@@ -86,7 +86,7 @@ WRITERS = {
 }
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_killed_writer_leaves_what_was_there_or_what_comes(name, share, tmp_path):
     writer, calm, at_first = WRITERS[name], tmp_path / "calm", tmp_path / "at first"

@@ -59,4 +59,5 @@ def _elsewhere(path: Any, allowed: list[Path]) -> bool:
         return False
     place = Path(path.decode() if isinstance(path, bytes) else path).resolve()
     ours = any(part.startswith((".dynred-", "dynred-")) for part in place.parts)  # what is written before it is moved
-    return not ours and not any(place.is_relative_to(folder) for folder in allowed)
+    # A folder that is opened is looked for or probed; none of its files is read by that.
+    return not ours and not place.is_dir() and not any(place.is_relative_to(folder) for folder in allowed)
