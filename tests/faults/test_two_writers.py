@@ -81,8 +81,10 @@ def test_a_second_process_on_a_run_folder_is_refused(whole, share, tmp_path, nam
 def test_a_run_is_refused_where_another_process_scores_it(tmp_path, name):
     out = tmp_path / "place" / "run"
     in_child(make_run, plain_spec(), out).returned()
-    before = result(out)
-    child = started(out, 2, SECONDS[name], out)
+    before, copy = result(out), tmp_path / "copy" / "run"
+    shutil.copytree(out, copy)
+    every = in_child(operations, copy, SECONDS[name], copy).returned()
+    child = started(out, next(i for i, said in enumerate(every, 1) if said.startswith("os.rename")), SECONDS[name], out)
     second = in_child(make_run, plain_spec(seed=1), out)
     third = in_child(lambda: make_run(plain_spec(seed=1), out, overwrite=True))
     let_go(out, child).returned()
