@@ -73,7 +73,7 @@ ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "infinite lengths": ({**FLAT, "lengths": np.array([5.0, np.inf, 5.0])}, "lengths"),
     "complex lengths": ({**FLAT, "lengths": np.full(N, T) + 0j}, "lengths"),
     "boolean lengths": ({**FLAT, "lengths": np.ones(15, dtype=bool)}, "lengths"),
-    "lengths of text": ({**FLAT, "lengths": np.array(["5"] * N, dtype="S1")}, "numbers"),
+    "lengths of text": ({**FLAT, "lengths": np.array(["5"] * N, dtype="S1")}, ""),
     "lengths of rank 2": ({**FLAT, "lengths": np.full((N, 1), T)}, "lengths"),
     "huge lengths": ({**FLAT, "lengths": np.array([2**62, 2**62, 2**62])}, "lengths"),
     "no lengths": ({"states": FLAT["states"], "t": FLAT["t"]}, "t"),
