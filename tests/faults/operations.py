@@ -36,7 +36,8 @@ def die(path: Path) -> None:
 
 def die_torn(path: Path) -> None:
     """Ends the process where a file was opened for writing and nothing reached it."""
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644))
+    if not path.is_dir():  # a file without a name is opened in a folder
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644))
     os._exit(KILLED)
 
 
