@@ -50,3 +50,8 @@ def small_reducer():
 def small_dynamics():
     """A neural ODE that trains in a second."""
     return NeuralODESpec(width=16, depth=2, training=TrainingSpec(steps=60, batch_size=64, validations=3))
+
+
+def pytest_addoption(parser):
+    text = "share of the full campaign of faults that is tried, e.g. 1; default: as much as takes less than a minute"
+    parser.addoption("--faults", type=float, default=None, help=text)
