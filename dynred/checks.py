@@ -120,10 +120,8 @@ def real(argument: str, value: object) -> torch.Tensor:
     Raises:
         InputError: complex numbers, also those whose imaginary parts vanish; booleans; anything that is no number.
     """
-    if isinstance(value, np.ndarray) and not _as_torch_wants_it(value):
-        value = np.array(value, value.dtype.newbyteorder("="), order="C")
     try:
-        tensor = torch.as_tensor(value)
+        tensor = value if isinstance(value, torch.Tensor) else torch.from_numpy(_plain_array(value))
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise refuse(argument, "real numbers", _kind(value)) from error
     if tensor.is_complex() or tensor.dtype == torch.bool:
@@ -141,8 +139,12 @@ def whole(argument: str, value: object) -> torch.Tensor:
     return value.long() if isinstance(value, torch.Tensor) else numbers.long()
 
 
-def _as_torch_wants_it(array: np.ndarray) -> bool:
-    return array.flags.writeable and array.dtype.isnative and all(step >= 0 for step in array.strides)
+def _plain_array(value: object) -> np.ndarray:
+    # By way of NumPy, for which a number of Python's is of double precision: torch would round it to single.
+    array = np.asarray(value)
+    if array.flags.writeable and array.dtype.isnative and all(step >= 0 for step in array.strides):
+        return array
+    return np.array(array, array.dtype.newbyteorder("="), order="C")
 
 
 def _kind(value: object) -> str:

@@ -68,12 +68,16 @@ class Domain(Spec):
         if not (far | wrong).any():
             return ""
         worst = int(torch.where(far, away, 0.0).argmax()) if far.any() else int(error.argmax())
+        size = float(error[worst])
+        says = (
+            "it has no reconstruction" if size == torch.inf else f"its reconstruction is wrong by {size:.2g} times that"
+        )
         where = (
             f"lies {float(away[worst]):.3g} times the spread of the training data away from them (theirs are at most "
-            f"{self.extent:.3g}; its reconstruction is wrong by {float(error[worst]):.2g} times that spread)"
+            f"{self.extent:.3g}; {says})"
             if far.any()
-            else f"is not like the training data: its reconstruction is wrong by {float(error[worst]):.2g} times their "
-            f"spread (theirs by at most {self.residual:.2g})"
+            else f"is not like the training data, whose spread is {self.spread:.3g}: {says} (theirs by at most "
+            f"{self.residual:.2g})"
         )
         count = int((far | wrong).sum())
         others = f", and {count - 1} of the {len(x) - 1} others" if count > 1 else ""

@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dynred.files import moved_into_place, read_json, write_json
-from dynred.scores import plain
+from dynred.records import plain
 
 PARTS: dict[str, Callable[[bool], Findings]] = {
     "1": paper,

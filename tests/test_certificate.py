@@ -20,6 +20,7 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
 from dynred.evaluate import score
 from dynred.experiment import ExperimentSpec
+from dynred.files import read_json
 from dynred.forecast import forecast
 from dynred.latent_space import LatentSpace
 from dynred.model import ReducedModel
@@ -333,7 +334,7 @@ def test_every_run_has_a_certificate_and_the_command_renews_it(tmp_path, capsys)
     main(["certify", str(tmp_path / "run"), "--samples", "500", "--json"])
     out, err = capsys.readouterr()
     assert json.loads(out)["samples"] == 500
-    assert json.loads((tmp_path / "run" / "certificate.json").read_text()) == json.loads(out)
+    assert read_json(tmp_path / "run" / "certificate.json") == json.loads(out)
     assert "proven to be at least 1" in err
 
 

@@ -124,7 +124,7 @@ def write(path, text):
     ("body", "message"),
     [
         ("x = 1\n", "defines no system: it must define `system`"),
-        ("import nothing_of_that_name\n", "could not be imported: ModuleNotFoundError"),
+        ("import nothing_of_that_name\n", "could not be imported: .*ModuleNotFoundError"),
         ("dim = 3\ndef rhs(t, x:\n", "could not be imported: SyntaxError"),
         ("dim = 3\ndef rhs(t, x):\n    return x[:2]\n", r"rhs\(t, x\) must be of shape \[3\], like x, got shape \[2\]"),
         (

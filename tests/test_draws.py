@@ -76,11 +76,11 @@ BAD = [
     ),
     (
         {"sample_parameters": lambda n, rng: {"a": torch.rand(n).squeeze()}},
-        r"sample_parameters must be a function that returns values \[1\] for n = 1, got a of shape \[\]",
+        r"sample_parameters must be a function that returns finite values \[1\] for n = 1, got a of shape \[\]",
     ),
     (
         {"sample_parameters": lambda n, rng: {"a": torch.rand(3)}},
-        r"returns values \[1\] for n = 1, got a of shape \[3\]",
+        r"returns finite values \[1\] for n = 1, got a of shape \[3\]",
     ),
 ]
 

@@ -125,7 +125,7 @@ def test_a_name_that_means_no_system_is_refused_with_advice(name, arguments, mes
     [
         ("", "defines no system: it must define `system` .* it defines nothing"),
         ("rhs = print", "it defines rhs"),
-        ("1 / 0", "could not be imported: ZeroDivisionError: division by zero"),
+        ("1 / 0", 'could not be imported: File .*mine.py", line 1, in <module>: ZeroDivisionError: division by zero'),
         ("def (", "could not be imported: SyntaxError"),
         ("system = 3", "must be a dynred.System or a function that returns one, got int"),
         ("rhs = 3\ndim = 2", r"rhs must be a function f\(t, x\), got int"),

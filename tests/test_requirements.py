@@ -89,18 +89,21 @@ def refused(match, **changes):
 
 
 TOO_LARGE = [
-    ({"reducer": AutoencoderSpec(2, width=200_000)}, "fitting the reducer must fit"),
-    ({"reducer": AutoencoderSpec(2, depth=3_000_000)}, "fitting the reducer must fit"),
-    ({"reducer": AutoencoderSpec(2, trials=10**9, residual=False)}, "fitting the reducer must fit"),
+    ({"reducer": AutoencoderSpec(2, width=100_000)}, "fitting the reducer must fit"),
+    ({"reducer": AutoencoderSpec(2, width=20_000, depth=100)}, "fitting the reducer must fit"),
+    ({"reducer": AutoencoderSpec(2, trials=1000, width=20_000, residual=False)}, "fitting the reducer must fit"),
     (
-        {"reducer": PolynomialManifoldSpec(2, PolynomialSpec(4000, 10**9)), "data": DataSpec(train=20_000)},
+        {
+            **{"latent_dim": 20, "data": DataSpec(train=20_000)},
+            "reducer": PolynomialManifoldSpec(20, PolynomialSpec(100, 100_000)),
+        },
         "fitting the reducer must fit",
     ),
     ({"data": DataSpec(train=100_000_000)}, "the data must fit"),
     ({"data": DataSpec(sampling=1e-9)}, "the data must fit"),
     ({"data": DataSpec(test=10**8)}, "the data must fit"),
-    ({"reducer": PODSpec(2), "dynamics": NeuralODESpec(width=10**6)}, "fitting the dynamics must fit"),
-    ({"reducer": PODSpec(2), "dynamics": NeuralODESpec(depth=10**6)}, "fitting the dynamics must fit"),
+    ({"reducer": PODSpec(2), "dynamics": NeuralODESpec(width=100_000)}, "fitting the dynamics must fit"),
+    ({"reducer": PODSpec(2), "dynamics": NeuralODESpec(width=20_000, depth=100)}, "fitting the dynamics must fit"),
     (
         {
             **{"source": spinning(1000), "latent_dim": 500},
@@ -111,7 +114,7 @@ TOO_LARGE = [
     (
         {
             **{"source": spinning(100), "latent_dim": 60, "reducer": PODSpec(60)},
-            "dynamics": PolynomialODESpec(PolynomialSpec(6, 10**8)),
+            "dynamics": PolynomialODESpec(PolynomialSpec(6, 100_000)),
             "data": replace(SMALL, train=20_000, validation=10),
         },
         "fitting the dynamics must fit",

@@ -19,6 +19,7 @@ from dynred import plugins
 from dynred.bands import Calibration
 from dynred.charts import PartitionSpec
 from dynred.cli.base import pairs
+from dynred.domain import Domain
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.dynamics.sindy import SindySpec
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 PACKAGES = ("derivatives", "dynamics", "metrics", "reducers", "solvers")
 NEEDY = {  # what has no defaults
     ExperimentSpec: {"source": "lorenz63", "latent_dim": 2},
+    Domain: {"latent": (0.0, 1.0), "spread": 1.0, "extent": 2.0, "residual": 0.1},
     Calibration: {"lead": (0.0, 1.0), "levels": (0.5,), "factors": ((1.0, 2.0),), "floor": (0.1,)},
 }
 

@@ -88,7 +88,10 @@ def seconds(call):
 def test_a_model_from_a_file_predicts_the_same_bit_for_bit(models, lifted, tmp_path, name):
     models[name].save(tmp_path / "m.safetensors")
     again = load_model(tmp_path / "m.safetensors")
-    assert torch.equal(prediction(again, lifted), prediction(models[name], lifted))
+    # An atlas may leave its charts, as NaN.
+    torch.testing.assert_close(
+        prediction(again, lifted), prediction(models[name], lifted), rtol=0, atol=0, equal_nan=True
+    )
     assert again.histories == models[name].histories
     assert again.parts()[1] == models[name].parts()[1]
 

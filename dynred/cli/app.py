@@ -57,7 +57,7 @@ def answer(error: BaseException) -> tuple[int, str]:
     """The exit code for an error, and what is said of it."""
     if isinstance(error, BrokenPipeError):  # its reader has seen enough, as in `| head`
         _let_go_of_stdout()
-        return 128 + 13, ""
+        return 2, "error: standard output was closed before all of the result was written."
     if isinstance(error, KeyboardInterrupt):
         number = error.number if isinstance(error, Stopped) else 2
         return 128 + number, f"interrupted. {how_it_goes_on()}"
