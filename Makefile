@@ -16,6 +16,11 @@ test: .venv/.ready
 test-slow: .venv/.ready
 	$(PYTEST) -m slow
 
+# Kills, damage, hostile files and wrong input, all of it, which takes an hour or two; COUNT=0.1 tries a tenth.
+COUNT ?= 1
+test-faults: .venv/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --faults $(COUNT)
+
 lint: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
