@@ -176,6 +176,8 @@ def described(hint: Any) -> str:
         return f"a tuple of {len(arguments)} ({', '.join(entries)})"
     if kind in (tuple, list, Sequence):
         return f"a list of which each is {entries[0]}" if entries else "a list"
+    if kind is Callable:
+        return "a function"
     if isinstance(kind, type) and issubclass(kind, Mapping):
         return f"a mapping of names to {entries[1]}" if len(entries) == 2 else "a mapping"
     return _WORDS.get(hint) or f"of class {getattr(hint, '__name__', hint)}"

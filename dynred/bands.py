@@ -20,7 +20,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import integer, is_number, refuse
+from dynred.arguments import public
+from dynred.checks import integer, is_number, refuse, rows_of
 from dynred.dynamics.ensemble import Ensemble
 from dynred.model import Model, ReducedModel
 from dynred.parameters import along_time
@@ -92,6 +93,7 @@ class Band:
         return ((self.lower.states <= x) & (x <= self.upper.states)).double().mean(-1)
 
 
+@public
 def calibrate(
     model: Model, validation: Trajectories, horizon: int | None = None, levels: tuple[float, ...] = LEVELS
 ) -> Calibration:
@@ -108,6 +110,7 @@ def calibrate(
     Raises:
         InputError: trajectories of different sampling, or shorter than the horizon; too few starts for the levels.
     """
+    rows_of("validation", validation.states, model.state_dim)
     horizon = _horizon(validation) if horizon is None else integer("horizon", horizon, 1)
     if not levels or not all(is_number(q) and 0 < q < 1 for q in levels):
         raise refuse("levels", "in (0, 1)", levels)

@@ -13,6 +13,7 @@ from scipy.spatial import KDTree
 from scipy.stats import beta
 from torch import Tensor
 
+from dynred.arguments import public
 from dynred.certificate import Certificate, Coverage, ErrorQuantiles, Fraction, OverTime, Part, Tube
 from dynred.checks import finite, generator_given, is_number, literal, real, refuse
 from dynred.errors import DynredWarning
@@ -31,6 +32,7 @@ FOLLOWED, STEPS = 32, 100  # trajectories and snapshots along which errors are f
 NEIGHBOURS = 2000  # points among which components are told apart
 
 
+@public
 def certify(
     model: Model | Reducer,
     samples: Float[Tensor, "M D"] | Trajectories,
@@ -66,7 +68,7 @@ def certify(
     draws, given = (len(x), {}) if moving is None else (len(moving), moving.row_parameters)
     errors = (_reconstruct(model, x, given) - x).norm(dim=1)
     scale = float((x - x.mean(0)).pow(2).sum(1).mean().sqrt())
-    labels = _components(x, known.components or 1) if labels is None else labels
+    labels = _components(x, known.components or 1) if labels is None else _checked_labels(labels, len(x))
     threshold, name = (known.reach / 2, "half the reach of K") if known.reach else (0.1 * scale, "a tenth of K's size")
     sure = _Confidence(confidence, draws / len(x))
     truth = moving if truth is None else truth
@@ -108,6 +110,12 @@ class _Confidence:
     def fraction(self, exceeds: Bool[Tensor, " M"]) -> Fraction:
         low, high = self.limits(np.array(float(exceeds.sum())), len(exceeds))
         return Fraction(float(exceeds.double().mean()), float(low), float(high))
+
+
+def _checked_labels(labels: Tensor, count: int) -> Int[Tensor, " M"]:
+    if labels.shape != (count,):
+        raise refuse("labels", f"one for each of {count} samples", f"shape {list(labels.shape)}")
+    return labels
 
 
 def _checked(model: Model | Reducer, samples: Tensor | Trajectories) -> Float[Tensor, "M D"]:

@@ -38,6 +38,14 @@ def literal(value: object) -> str:
         return f"a {type(value).__name__} that cannot be shown"
 
 
+def kind_of(value: object) -> str:
+    """What a value of the wrong kind is, in words: itself where it is short, else its class."""
+    if value is None or isinstance(value, numbers.Number):
+        return literal(value)
+    what = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+    return f"{what}, {shown(literal(value))}" if isinstance(value, str | list | tuple) else what
+
+
 def is_number(value: object) -> bool:
     """Whether a value is a real number that a float can hold; booleans are none."""
     try:
@@ -80,7 +88,7 @@ def at_least(argument: str, value: object, low: float, advice: str = "") -> floa
 def instance_of(argument: str, value: object, cls: type[T], advice: str = "") -> T:
     """`value` if it is an instance of a class; raises InputError otherwise."""
     if not isinstance(value, cls):
-        raise refuse(argument, f"of class {cls.__name__}", f"a {type(value).__name__}", advice)
+        raise refuse(argument, f"of class {cls.__name__}", kind_of(value), advice)
     return value
 
 
@@ -88,7 +96,7 @@ def generator_given(rng: object) -> torch.Generator:
     """`rng` if it is a stream of random numbers; raises InputError otherwise."""
     if not isinstance(rng, torch.Generator):
         advice = "`dynred.generator(seed)` makes one."
-        raise refuse("rng", "a torch.Generator", f"a {type(rng).__name__}", advice)
+        raise refuse("rng", "a torch.Generator", kind_of(rng), advice)
     return rng
 
 
@@ -109,7 +117,7 @@ def one_of(argument: str, value: object, choices: Iterable[str]) -> str:
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """`Did you mean X?`, or nothing where no choice is near."""
-    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=0.5)
     return f"Did you mean {close[0]}?" if close else ""
 
 
@@ -123,7 +131,7 @@ def real(argument: str, value: object) -> torch.Tensor:
     try:
         tensor = value if isinstance(value, torch.Tensor) else torch.from_numpy(_plain_array(value))
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise refuse(argument, "real numbers", _kind(value)) from error
+        raise refuse(argument, "real numbers", kind_of(value)) from error
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise refuse(argument, "real numbers", "complex ones" if tensor.is_complex() else "booleans")
     return tensor if tensor.is_floating_point() else tensor.double()
@@ -145,11 +153,6 @@ def _plain_array(value: object) -> np.ndarray:
     if array.flags.writeable and array.dtype.isnative and all(step >= 0 for step in array.strides):
         return array
     return np.array(array, array.dtype.newbyteorder("="), order="C")
-
-
-def _kind(value: object) -> str:
-    what = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
-    return f"{what}, {shown(literal(value))}" if isinstance(value, str | list | tuple) else what
 
 
 def finite(argument: str, value: torch.Tensor, advice: str = "") -> torch.Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from dynred.arguments import public
 from dynred.bootstrap import Interval, Resamples, largest, mean, median, percentile_interval, smallest
 from dynred.checks import refuse
 from dynred.evaluate import checked_test
@@ -98,6 +99,7 @@ class Comparison:
         return "\n".join([f"{self.trajectories} test trajectories; differences from {self.models[0]}", *lines])
 
 
+@public
 def compare(models: Mapping[str, Model] | Sequence[Model], test: Trajectories, *, threshold: float = 0.5) -> Comparison:
     """Scores models on the same test trajectories, and tests their differences from the first.
 

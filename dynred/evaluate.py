@@ -11,9 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.agreement import agreements
+from dynred.arguments import public
 from dynred.bands import Calibration, predict_band
 from dynred.bootstrap import Resamples, proportion_interval
-from dynred.checks import instance_of, positive, refuse
+from dynred.checks import instance_of, positive, refuse, rows_of
 from dynred.dynamics.linear import LinearSpec
 from dynred.evaluation import Evaluation
 from dynred.forecast import Forecast, forecast
@@ -39,6 +40,7 @@ from dynred.system import Grid, System
 from dynred.trajectories import Trajectories
 
 
+@public
 def evaluate(
     model: Model,
     test: Trajectories,
@@ -65,6 +67,8 @@ def evaluate(
     Raises:
         InputError: the states have another width than the model's, or only one snapshot per trajectory.
     """
+    if train is not None:
+        rows_of("train", train.states, model.state_dim)
     found = forecast(model, checked_test(model, test))
     return score(found, model, train, system, threshold, time_scale, cost, calibration=calibration)
 

@@ -9,7 +9,7 @@ import os
 import platform
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dynred.arguments import public
 from dynred.bands import Calibration
 from dynred.certificate import Certificate
 from dynred.certify import FOLLOWED, certify
@@ -31,6 +32,7 @@ from dynred.files import checksum, write_json
 from dynred.forecast import Forecast, forecast
 from dynred.joint import JointSpec
 from dynred.long_time import long_time
+from dynred.memory import check_memory
 from dynred.model import Model, load_model
 from dynred.optimise import Runtime, threads
 from dynred.pipeline import DataSpec, calibrated, reduce, simulate_parts, split_data
@@ -41,13 +43,15 @@ from dynred.report.page import write_report
 from dynred.rng import generator
 from dynred.run_folder import CHECKPOINTS, RunFolder
 from dynred.scores import Cost
-from dynred.source import Source, changes, fingerprint, is_data, open_source
+from dynred.screening import is_data
+from dynred.source import Source, changes, fingerprint, open_source
 from dynred.spec import Spec
 from dynred.system import KnownSet, System
 from dynred.trajectories import Trajectories
 from dynred.trust import Code, allow
 from dynred.user_code import user_code
 
+COPIES = 4  # of the samples of a certificate: states, reconstructions, their differences, and those on the tube
 PACKAGES = ("dynred", "torch", "torchdiffeq", "numpy", "scipy")
 
 
@@ -108,6 +112,7 @@ class ExperimentSpec(Spec):
         return found
 
 
+@public
 def run(
     spec: ExperimentSpec,
     out: str | Path,
@@ -251,7 +256,9 @@ class StoredRun:
 
 
 @contextmanager
-def opened(out: str | Path, *, plugins: Sequence[str | Path] = (), trust: bool = False) -> Iterator[StoredRun]:
+def opened(
+    out: str | Path, *, plugins: Sequence[str | Path] = (), trust: bool = False, to_write: bool = False
+) -> Iterator[StoredRun]:
     """A run folder, read for the block that follows. In the block, no code outside dynred runs but what is permitted.
 
     Settings in a folder are somebody's text. Systems of the catalogue and data files that they name are opened; code
@@ -261,12 +268,19 @@ def opened(out: str | Path, *, plugins: Sequence[str | Path] = (), trust: bool =
         out: the run folder.
         plugins: files whose code may run: systems or plug-ins that the run names.
         trust: whether whatever code the run names may run.
+        to_write: whether the block writes into the folder, which is locked then, from before it is read.
 
     Raises:
         FileFormatError: no run there, or an unreadable one.
-        InputError: its source is gone or changed, or its code may not run.
+        InputError: its source is gone or changed, its code may not run, or another process writes there.
     """
     folder = RunFolder(out)
+    folder.manifest()  # so that nothing is locked where there is no run
+    with folder.locked() if to_write else nullcontext():
+        yield from _opened(folder, plugins, trust)
+
+
+def _opened(folder: RunFolder, plugins: Sequence[str | Path], trust: bool) -> Iterator[StoredRun]:
     stored = folder.manifest()
     allowed = _Permission(folder, stored, plugins, trust)
     # Before the settings are read, which may be of classes in it:
@@ -279,13 +293,14 @@ def opened(out: str | Path, *, plugins: Sequence[str | Path] = (), trust: bool =
     with only(allowed.code):
         model = load_model(folder / "model.safetensors")
         if model.about.get("experiment", _identity(stored)) != _identity(stored):
-            raise FileFormatError(f"{out} holds the model of one run beside the settings of another.")
+            raise FileFormatError(f"{folder.path} holds the model of one run beside the settings of another.")
         source = _reopened(folder, spec, stored)
         if source.dim != model.state_dim:
             raise refuse("the source of the run", f"of {model.state_dim} dimensions, like its model", source.dim)
         yield StoredRun(folder, spec, source, model)
 
 
+@public
 def evaluate_run(
     out: str | Path,
     *,
@@ -308,7 +323,7 @@ def evaluate_run(
         InputError: its system or data are gone or changed, or its code may not run.
     """
     runtime = runtime or Runtime()
-    with opened(out, plugins=plugins, trust=trust) as stored, stored.folder.locked():
+    with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
         spec, model, source = stored.spec, stored.model, stored.source
         system = source if isinstance(source, System) else None
         if long and system is None:
@@ -327,6 +342,7 @@ def evaluate_run(
         return scored
 
 
+@public
 def certify_run(
     out: str | Path,
     *,
@@ -353,8 +369,9 @@ def certify_run(
     runtime = runtime or Runtime()
     integer("samples", samples, 2)
     integer("seed", seed, 0)
-    with opened(out, plugins=plugins, trust=trust) as stored, stored.folder.locked():
+    with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
         spec, model, source = stored.spec, stored.model, stored.source
+        check_memory(f"a certificate on {samples} samples", COPIES * 8 * samples * source.dim, "Take fewer samples.")
         if isinstance(source, System):
             _, _, test = simulate_parts(source, replace(spec.data, train=1, validation=1, test=FOLLOWED), seed, runtime)
             if _known(source).sample is None:

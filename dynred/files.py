@@ -25,6 +25,7 @@ from dynred.errors import FileFormatError
 
 PREFIX = ".dynred-"  # of the folders in which files are written before they are moved into place
 LONGEST_NAME = 255  # bytes of one name on every file system in use
+LONGEST_PATH = 4000  # bytes of a path, absolute; Linux takes 4,096, and temporary names are longer
 LARGEST_JSON = 2**26  # bytes; the largest that dynred writes, of a model with 20,000 components, has 2 MB
 CHECKSUM = "sha256"
 GENERATOR = b'<meta name="generator" content="dynred">'  # in the head of every page
@@ -48,6 +49,8 @@ def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] |
     path = path_given(argument, path)
     if long := next((part for part in path.parts if len(os.fsencode(part)) > LONGEST_NAME), None):
         raise refuse(argument, f"a path of names of at most {LONGEST_NAME} bytes", f"one of {len(os.fsencode(long))}")
+    if len(os.fsencode(path.absolute())) > LONGEST_PATH:
+        raise refuse(argument, f"a path of at most {LONGEST_PATH} bytes", len(os.fsencode(path.absolute())))
     try:
         there = os.path.lexists(path)
         parent = next(one for one in path.absolute().parents if os.path.lexists(one))

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.agreement import agreement
+from dynred.arguments import public
 from dynred.bootstrap import proportion_interval
 from dynred.checks import generator_given, integer, positive, refuse
 from dynred.dynamics.base import VectorFieldDynamics
@@ -36,6 +37,7 @@ FOLLOWED = 8  # rollouts whose exponents are averaged
 VALUES = 2**24  # numbers of one piece, at most
 
 
+@public
 def long_time(
     model: Model,
     system: System,

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import generator_given, integer, positive, refuse
+from dynred.arguments import public
+from dynred.checks import generator_given, integer, kind_of, positive, refuse
 from dynred.dynamics.base import VectorFieldDynamics
 from dynred.errors import DivergenceError, InputError
 from dynred.model import Model, ReducedModel
@@ -41,6 +42,7 @@ class LyapunovSpectrum:
     time: float
 
 
+@public
 def lyapunov_spectrum(
     source: System | Model | VectorField,
     k: int | None = None,
@@ -93,6 +95,8 @@ def lyapunov_spectrum(
         solver = field.solver if solver == "auto" and isinstance(field, VectorFieldDynamics) else solver
         source = field
     field, x, step, total, projection = _prepared(source, rng, n, duration, interval, initial, parameters, deadline)
+    if step > total:
+        raise refuse("interval", f"at most the duration, {total:g}", step)
     projection = project or projection
     k = integer("k", min(field.dim, 16) if k is None else k, 1, field.dim)
     if not field.differentiable:
@@ -197,7 +201,11 @@ def _prepared(
             left = deadline.left()
             limit = None if left is None else max(1e-3, left)
             initial = simulate(source, n, start, rng=rng, parameters=parameters, time_limit=limit).states
+        if initial.ndim != 2 or initial.shape[1] != source.dim:
+            raise refuse("initial", f"states [n, {source.dim}]", f"shape {list(initial.shape)}")
         return source.bind(parameters), initial.double(), step, total, source.tangent_projection or _identity
+    if not callable(source):
+        raise refuse("source", "a System, a Model or a vector field", kind_of(source))
     if initial is None or interval is None or duration is None:
         missing = [k for k, v in (("initial", initial), ("interval", interval), ("duration", duration)) if v is None]
         raise refuse("a vector field that is no System", "given with initial, interval and duration", f"no {missing}")

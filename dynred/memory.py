@@ -61,7 +61,7 @@ def amount(count: int) -> str:
 
 def is_memory_error(error: BaseException) -> bool:
     """Whether an exception says that memory is used up; torch has no class of its own for that on the CPU."""
-    words = ("can't allocate memory", "not enough memory", "out of memory", "Unable to allocate")
+    words = ("can't allocate memory", "not enough memory", "out of memory", "Unable to allocate", "Storage size")
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(word in str(error) for word in words)
     )

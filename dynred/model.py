@@ -3,6 +3,7 @@
 `dynred.atlas` has the other one, of several charts.
 """
 
+import io
 import time
 import warnings
 from abc import ABC, abstractmethod
@@ -16,7 +17,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from dynred.checks import finite, increasing, path_given, positive, real, refuse, rows_of, shown
+from dynred.arguments import public
+from dynred.checks import finite, increasing, instance_of, path_given, positive, real, refuse, rows_of, shown
 from dynred.domain import Domain
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.errors import DynredError, DynredWarning, FileFormatError
@@ -262,7 +264,10 @@ class Model(ABC):
             warnings.simplefilter("ignore")  # of torch about its own parts
             folder.mkdir()
             for name, program in programs.items():
-                torch.export.save(program, folder / f"{name}.pt2")
+                # Not into a file: on a full disk torch's writer ends the process.
+                content = io.BytesIO()
+                torch.export.save(program, content)
+                (folder / f"{name}.pt2").write_bytes(content.getbuffer())
             write_json(folder / EXPORTED, {"schema": SCHEMA, "files": [f"{name}.pt2" for name in programs]})
 
     def _programs(self, parameters: Mapping[str, float] | None) -> dict[str, ExportedProgram]:
@@ -321,6 +326,8 @@ class ReducedModel(Model):
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
+        instance_of("reducer", self.reducer, Reducer)
+        instance_of("dynamics", self.dynamics, LatentDynamics)
         if self.reducer.latent_space != self.dynamics.latent_space:
             spaces = f"{self.reducer.latent_space} and {self.dynamics.latent_space}"
             raise refuse("reducer and dynamics", "on the same latent space", spaces)
@@ -431,6 +438,7 @@ class _Stored:
     histories: tuple[list[History], list[History]]
 
 
+@public
 def on_reducer(
     reducer: Reducer,
     spec: DynamicsSpec,
@@ -447,6 +455,7 @@ def on_reducer(
     return ReducedModel(reducer, fitted, about or {}).remembering(train)
 
 
+@public
 def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:
     """The model that `Model.save` wrote, of the class that wrote it; a run folder stands for its `model.safetensors`.
 

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.arguments import public
 from dynred.checks import refuse
 from dynred.errors import InputError
 from dynred.rng import generator
@@ -17,6 +18,7 @@ PROBES = 4  # states on which a map is tried
 SLOPE = 1e-4  # how far the derivative of a map may be from finite differences, relative to its largest entry
 
 
+@public
 def observe(
     system: System,
     map: Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch O"]],

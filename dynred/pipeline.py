@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from dynred.arguments import public
 from dynred.atlas import AtlasSpec, on_atlas
 from dynred.bands import Calibration, calibrate
 from dynred.charts import PartitionSpec
@@ -90,6 +91,7 @@ class Reduction:
     calibration: Calibration | None = None
 
 
+@public
 def reduce(
     source: System | str | Trajectories,
     latent_dim: int,
@@ -125,6 +127,7 @@ def reduce(
         DivergenceError: the full system diverged.
     """
     runtime, data = runtime or Runtime(), data or DataSpec()
+    positive("threshold", threshold)
     system = None if isinstance(source, Trajectories) else find_system(source)
     dim = source.dim if isinstance(source, Trajectories) else system.dim  # type: ignore[union-attr]
     integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
@@ -202,7 +205,7 @@ def _steps(system: System, data: DataSpec) -> dict[str, int]:
     horizon = data.horizon or min(10 * system.time_scale, duration)
     lengths = {"train": duration, "validation": duration, "test": horizon}
     for length in lengths.values():
-        if round(min(length / sampling, MOST)) < 1:
+        if sampling > length * (1 + 1e-9):
             raise refuse("sampling", f"at most the length of a trajectory, {length:g}", sampling)
         if length / sampling >= MOST:
             raise refuse("sampling", f"at least {length / MOST:g} for a length of {length:g}", sampling)

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import refuse
+from dynred.checks import kind_of, refuse
 from dynred.errors import InputError
 from dynred.user_code import PASSING, place_and_reason, reason, told
 
@@ -273,7 +273,7 @@ def _real(value: Any) -> Tensor:
     except ValueError as error:  # a list of lists of several lengths
         raise refuse("rhs(t, x)", "an array like x", f"a {type(value).__name__} of unequal parts") from error
     if array.dtype == object:
-        raise refuse("rhs(t, x)", "an array of numbers like x", f"a {type(value).__name__}", "Return the velocity.")
+        raise refuse("rhs(t, x)", "an array of numbers like x", kind_of(value), "Return the velocity.")
     if array.dtype.kind not in "fiu" or array.dtype.itemsize < 8:
         raise refuse("rhs(t, x)", "of dtype float64", str(array.dtype), "Compute in the dtype of x.")
     return torch.from_numpy(np.array(array, dtype=np.float64))

@@ -15,6 +15,7 @@ from dynred.checks import refuse
 from dynred.errors import FileFormatError
 from dynred.files import PREFIX, check_target, check_writable, is_tensors, read_json, write_json
 from dynred.locks import locked
+from dynred.screening import is_data
 
 SCHEMA = 1
 MANIFEST = "experiment.json"
@@ -97,6 +98,8 @@ class RunFolder:
             InputError: no folder or none that can be written to, a run that is to be kept, or files of the names of a
                 run's that no manifest lists.
         """
+        if is_data(self.path):
+            raise refuse("out", "a folder", f"{self.path}, the name of a data file")
         self._check_writable()
         if resume and overwrite:
             raise refuse("resume and overwrite", "one or the other", "both")

@@ -39,6 +39,11 @@ HDF5_FILTERS = {
 }  # deflate, shuffle, fletcher32, szip, nbit, scaleoffset, lzf: all in h5py
 
 
+def is_data(name: str | Path) -> bool:
+    """Whether a name is that of a data file."""
+    return Path(name).suffix in SUFFIXES
+
+
 def wanted(name: str) -> bool:
     """Whether trajectories are made of an array of this name."""
     return name in ("states", "t", "lengths", "velocities") or name.startswith("parameter_")

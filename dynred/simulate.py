@@ -13,6 +13,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from torch import Tensor
 
 from dynred import plugins
+from dynred.arguments import public
 from dynred.checks import finite, generator_given, increasing, integer, positive, real, refuse
 from dynred.draws import draw
 from dynred.events import Crossings, Event, check_events
@@ -67,6 +68,7 @@ def simulate(
     store: str | Path,
     progress: Progress = ...,
 ) -> StoredTrajectories: ...
+@public
 def simulate(
     system: System,
     n: int | None = None,

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from dynred.errors import InputError
 from dynred.rng import generator
-from dynred.storage import SUFFIXES, load_trajectories
+from dynred.screening import is_data
+from dynred.storage import load_trajectories
 from dynred.system import System, find_system
 from dynred.trajectories import Trajectories
 
@@ -19,11 +20,6 @@ Source = System | Trajectories
 
 TOLERANCE = 1e-6  # of the values of an equation, relative: other machines round otherwise
 _NUMBERS = ("dim", "transient", "duration", "sampling", "time_scale")
-
-
-def is_data(name: str) -> bool:
-    """Whether a source is a data file."""
-    return Path(name).suffix in SUFFIXES
 
 
 def open_source(name: str, arguments: Mapping[str, Any]) -> Source:
@@ -38,7 +34,7 @@ def open_source(name: str, arguments: Mapping[str, Any]) -> Source:
     """
     if is_data(name):
         if arguments:
-            raise InputError(f"arguments must be none for data, got {', '.join(arguments)} for {name}.")
+            raise InputError(f"arguments (--with) must be none for data, got {', '.join(arguments)} for {name}.")
         found = load_trajectories(name)
         title = str(found.attributes.get("system", Path(name).stem))
         return replace(found, attributes={**found.attributes, "system": title})

@@ -105,6 +105,9 @@ class Spec:
         Raises:
             InputError: there is no such setting, or the new value is refused.
         """
+        return self._updated(path, value, "")
+
+    def _updated(self, path: str, value: object, above: str) -> Self:
         name, _, rest = path.partition(".")
         one_of(f"setting of {type(self).__name__}", name, {f.name for f in dataclasses.fields(self)})
         allowed = self._classes(name)
@@ -113,12 +116,13 @@ class Spec:
             inner = getattr(self, name)
             inner = group() if inner is None and group else inner
             if not isinstance(inner, Spec):
-                raise refuse(f"setting {path}", f"within a group of settings ({name} is none)", literal(inner))
-            value = inner.updated(rest, value)
+                what = f"setting {above}{path}"
+                raise refuse(what, "within a group of settings", f"{above}{name}, which is {literal(inner)}")
+            value = inner._updated(rest, value, f"{above}{name}.")
         value = _revive(value, 0)
         if group and not isinstance(value, allowed):
-            advice = f"Its settings are {name}.something."
-            raise refuse(f"setting {name}", f"a group of settings, {group.__name__}", literal(value), advice)
+            advice = f"Its settings are {above}{name}.something."
+            raise refuse(f"setting {above}{name}", f"a group of settings, {group.__name__}", literal(value), advice)
         return dataclasses.replace(self, **{name: value})
 
     @classmethod

@@ -20,7 +20,8 @@ import xarray
 import zarr
 from torch import Tensor
 
-from dynred.checks import finite, refuse
+from dynred.arguments import public
+from dynred.checks import finite, path_given, refuse
 from dynred.errors import DynredError, FileFormatError, InputError
 from dynred.files import check_target, moved_into_place
 from dynred.locks import locked
@@ -46,6 +47,7 @@ LONGEST = 2**53  # of a trajectory, in snapshots: what a float can count
 NETCDF_COPIES = 1.2  # memory that writing NetCDF takes, times the data
 
 
+@public
 def save_trajectories(trajectories: Trajectories, path: str | Path) -> None:
     """Writes trajectories, moved into place; the suffix says how: .zarr, .npz or .nc.
 
@@ -54,7 +56,7 @@ def save_trajectories(trajectories: Trajectories, path: str | Path) -> None:
         MissingExtraError: .nc without the `netcdf` extra.
         FileFormatError: writing failed, as on a full disk; what was there before stays.
     """
-    path = Path(path)
+    path = path_given("path", path)
     suffix = check_path(path)
     write = {".npz": _write_npz, ".nc": _write_netcdf, ".zarr": _write_zarr}[suffix]
     arrays, digest = _arrays(trajectories), trajectories.digest()
@@ -65,6 +67,7 @@ def save_trajectories(trajectories: Trajectories, path: str | Path) -> None:
             remove_progress(path)  # of an unfinished store that was there
 
 
+@public
 def load_trajectories(path: str | Path) -> Trajectories:
     """Reads trajectories from .zarr, .npz or .nc, as `save_trajectories` writes them or as the module describes.
 
@@ -77,7 +80,7 @@ def load_trajectories(path: str | Path) -> Trajectories:
             it that only an attack needs.
         MissingExtraError: .nc without the `netcdf` extra.
     """
-    path = Path(path)
+    path = path_given("path", path)
     suffix = check_path(path)
     declared = screen(path)
     if suffix == ".zarr" and identity_of(open_store(path)[1]) is not None:
@@ -203,7 +206,11 @@ def _read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _read_dataset(path: Path, suffix: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    engine = {"engine": "zarr", "consolidated": False} if suffix == ".zarr" else {"engine": "h5netcdf"}
+    engine = (
+        {"engine": "zarr", "consolidated": False}
+        if suffix == ".zarr"
+        else {"engine": "h5netcdf", "phony_dims": "access"}
+    )
     with xarray.open_dataset(path, decode_times=False, **engine) as opened:  # type: ignore[arg-type]
         arrays = {str(name): opened[name].to_numpy() for name in opened.variables if wanted(str(name))}
         return arrays, {str(name): value for name, value in opened.attrs.items()}

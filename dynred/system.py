@@ -12,6 +12,8 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from dynred import plugins
+from dynred.annotations import fitting
+from dynred.arguments import public
 from dynred.checks import generator_given, integer, nearest, one_of, positive, real, refuse
 from dynred.errors import InputError
 from dynred.jacobian import Pattern, find_pattern
@@ -22,6 +24,16 @@ from dynred.rng import generator
 from dynred.user_code import user_code
 
 TRIED = 30  # arrays of the size of a state that it takes to recognise a right-hand side
+# Attributes that are plain data, with what each may be.
+_PLAIN: Mapping[str, Any] = {
+    "name": str,
+    "parameters": Mapping[str, float],
+    "time_scale_name": str,
+    "time_unit": str,
+    "stiff": bool | None,
+    "solver": str | None,
+    "reference": str,
+}
 SMALL = 100  # dimension up to which a Jacobian is cheap enough as a dense matrix
 
 Parameters = Mapping[str, float | Tensor]
@@ -218,6 +230,8 @@ class System:
     _pattern: list[Pattern | None] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self):
+        for name, hint in _PLAIN.items():
+            object.__setattr__(self, name, fitting(name, getattr(self, name), hint))
         integer("dim", self.dim, 1)
         for name in ("duration", "sampling", "time_scale"):
             positive(name, getattr(self, name))
@@ -398,6 +412,7 @@ def keywords(function: Callable[..., Any], names: Iterable[str]) -> list[str]:
     return [name for name in names if every or name in accepted]
 
 
+@public
 def find_system(name: str | System, **arguments: Any) -> System:
     """A system by its name in the catalogue, by `module:name`, or from a file of the user's own.
 

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from dynred.checks import generator_given, instance_of, integer, is_number, real, refuse, whole
+from dynred.arguments import public
+from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, real, refuse, whole
 from dynred.errors import InputError
 from dynred.parameters import cut
 
@@ -132,6 +133,9 @@ class Trajectories:
         """
         if not parts:
             raise refuse("parts", "at least one Trajectories", "none")
+        for part in parts:
+            if instance_of("parts", part, Trajectories).dim != parts[0].dim:
+                raise refuse("parts", f"of one dimension, {parts[0].dim}", part.dim)
         moving = all(p.velocities is not None for p in parts)
         common = [k for k in parts[0].parameters if all(k in p.parameters for p in parts)]
         return cls(
@@ -195,8 +199,7 @@ class Trajectories:
     def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "Trajectories":
         """One trajectory (as Trajectories with N = 1), a slice of them, those of a list of indices or of a mask."""
         if not isinstance(index, slice):
-            index = torch.as_tensor(index)
-            index = index if index.numel() else index.long()
+            index = _as_index(index)
             if index.ndim == 0 and not -len(self) <= int(index) < len(self):
                 raise IndexError(f"trajectory {int(index)} of {len(self)}")  # ends iteration, too
         chosen = torch.arange(len(self))[index].reshape(-1)
@@ -239,6 +242,7 @@ class Trajectories:
 
     # -- cutting -----------------------------------------------------------------------------------------------------
 
+    @public
     def split(self, *fractions: float, rng: torch.Generator) -> tuple["Trajectories", ...]:
         """Random disjoint parts, by trajectory, never by snapshot.
 
@@ -262,6 +266,7 @@ class Trajectories:
             sizes[sizes.index(max(sizes))] += 1 if sum(sizes) < total else -1
         return tuple(self[torch.sort(part).values] for part in torch.split(order[: sum(sizes)], sizes))
 
+    @public
     def windows(self, length: int, stride: int | None = None) -> "Trajectories":
         """All pieces of `length` consecutive snapshots that start every `stride` (default: `length`) snapshots.
 
@@ -286,6 +291,8 @@ class Trajectories:
         Raises:
             InputError: none is chosen.
         """
+        if chosen.dtype != torch.bool or chosen.shape != self.t.shape:
+            raise refuse("chosen", f"a mask [{len(self.t)}]", f"{chosen.dtype} {list(chosen.shape)}")
         if not chosen.any():
             raise refuse("chosen", "at least one snapshot", "none")
         first = chosen.clone()
@@ -296,6 +303,7 @@ class Trajectories:
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
+    @public
     def map(self, fn: Callable[[Float[Tensor, "m D"]], Float[Tensor, "m R"]]) -> "Trajectories":
         """The trajectories of fn(x): states mapped, velocities pushed forward by the same call.
 
@@ -314,6 +322,9 @@ class Trajectories:
         states, out, pushed = pieces(self.states), [], []
         given = [cut(self.parameters, owners) for owners in self.owner.split(len(states[0]))]
         with torch.no_grad():
+            tried = fn(states[0][:1], cut(given[0], slice(0, 1))) if len(self.states) else None
+            if tried is not None and not (isinstance(tried, Tensor) and tried.ndim == 2 and len(tried) == 1):
+                raise refuse("fn", "a function [m, D] -> [m, R] in torch", f"one that returns {kind_of(tried)}")
             if self.velocities is None:
                 out = [fn(x, here) for x, here in zip(states, given, strict=True)]
             else:
@@ -343,6 +354,16 @@ class Trajectories:
                 f"at time {self.t[row]:g}, component {component}. Cut or interpolate the gap."
             )
         return self
+
+
+def _as_index(index: object) -> Tensor:
+    try:
+        found = torch.as_tensor(index)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise refuse("index", "an integer, a slice, a list of integers or a mask", kind_of(index)) from error
+    if found.numel() and (found.is_floating_point() or found.is_complex()):
+        raise refuse("index", "of integers or a mask", f"{found.dtype}")
+    return found if found.numel() else found.long()
 
 
 def _ranges(starts: Tensor, lengths: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from dynred import plugins
+from dynred.arguments import public
 from dynred.checks import refuse
 from dynred.derivatives.base import Estimator
 from dynred.trajectories import Trajectories
@@ -17,6 +18,7 @@ ENOUGH = 24  # snapshots from which methods are compared and errors estimated
 JUDGES = 32  # trajectories, evenly spread, on which methods are compared: a choice among few needs no more
 
 
+@public
 def estimate_velocities(trajectories: Trajectories, estimator: Estimator | None = None) -> Trajectories:
     """Trajectories with velocities estimated from their samples.
 

@@ -9,9 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors rng checks annotations kinds memory files locks trust screening user_code modes numpy_model export",
-    "spec records plugins bootstrap parameters righthand jacobian spectral nets optimise latent_space polynomials",
-    "system trajectories phases direct projection derivatives",
+    "errors rng checks annotations arguments kinds memory files locks trust screening user_code",
+    "modes numpy_model export spec records plugins bootstrap parameters righthand jacobian spectral nets optimise "
+    "latent_space polynomials",
+    "system trajectories fits phases direct projection derivatives",
     "draws run_folder storage store_layout store_writer stored velocities catalogue solvers exponential",
     "events source observe obstruction",
     "integrate shooting",
@@ -33,12 +34,15 @@ WITHIN = {  # who may import whom of the same layer
     ("export", "checks"),
     ("export", "numpy_model"),
     ("numpy_model", "errors"),
+    ("arguments", "annotations"),
+    ("arguments", "checks"),
     ("files", "checks"),
     ("files", "errors"),
     ("locks", "checks"),
     ("trust", "errors"),
     ("user_code", "errors"),
     ("user_code", "memory"),
+    ("fits", "trajectories"),
     ("latent_space", "spec"),
     ("records", "spec"),
     ("optimise", "nets"),

@@ -66,7 +66,7 @@ def answer(error: BaseException) -> tuple[int, str]:
     if is_memory_error(error):
         return 2, f"error: there is not enough memory ({reason(error)}). Ask for less at once. {how_it_goes_on()}"
     if isinstance(error, OSError):
-        where = f" ({error.filename})" if error.filename else ""
+        where = f" ({str(error.filename)[-300:]})" if error.filename else ""
         return 2, f"error: {error.strerror or reason(error)}{where}. {how_it_goes_on()}"
     fault = "this is a fault of dynred; DYNRED_TRACEBACK=1 shows all"
     return 2, f"error: {reason(error)}, at {_place(error)}; {fault}."

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from dynred.cli.base import AsJson, Plugins, Trust, show, stderr, working
+from dynred.cli.base import AsJson, Plugins, Trust, Whole, show, stderr, working
 
 
 def certify(
     run: Path,
     /,
     *,
-    samples: int = 100_000,
-    seed: int = 1,
+    samples: Whole = 100_000,
+    seed: Whole = 1,
     plugin: Plugins = None,
     trust: Trust = False,
     as_json: AsJson = False,

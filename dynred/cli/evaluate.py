@@ -28,8 +28,11 @@ def evaluate(
     """
     from dynred.errors import InputError
     from dynred.experiment import evaluate_run
+    from dynred.run_folder import RunFolder
     from dynred.runs import compare_runs
 
+    for out in runs:
+        RunFolder(out).manifest()  # all of them, before one is renewed
     permitted: dict[str, Any] = {"plugins": plugin or [], "trust": trust}
     with working(device) as runtime:
         found = [evaluate_run(out, long=long, runtime=runtime, **permitted) for out in runs]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from dynred.cli._process import results
-from dynred.cli.base import Arguments, AsJson, Out, Parameters, pairs, show, stderr, working
+from dynred.cli.base import Arguments, AsJson, Out, Parameters, Whole, pairs, show, stderr, working
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ def inspect(
     source: str,
     /,
     *,
-    latent_dim: int | None = None,
+    latent_dim: Whole | None = None,
     out: Out | None = None,
-    n: Annotated[int, Parameter(name=["--n", "-n"])] = 64,
-    seed: int = 0,
+    n: Annotated[Whole, Parameter(name=["--n", "-n"])] = 64,
+    seed: Whole = 0,
     with_: Arguments = None,
     set_: Parameters = None,
     as_json: AsJson = False,

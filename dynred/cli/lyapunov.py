@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dynred.cli.base import Arguments, AsJson, Parameters, Plugins, Trust, pairs, show, working
+from dynred.cli.base import Arguments, AsJson, Parameters, Plugins, Trust, Whole, pairs, show, working
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ def lyapunov(
     source: str,
     /,
     *,
-    k: Annotated[int | None, Parameter(name=["--k", "-k"])] = None,
-    n: Annotated[int, Parameter(name=["--n", "-n"])] = 8,
+    k: Annotated[Whole | None, Parameter(name=["--k", "-k"])] = None,
+    n: Annotated[Whole, Parameter(name=["--n", "-n"])] = 8,
     duration: float | None = None,
     interval: float | None = None,
     solver: str = "auto",
-    seed: int = 0,
+    seed: Whole = 0,
     time_limit: float | None = None,
     with_: Arguments = None,
     set_: Parameters = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from dynred.cli._process import going_on
-from dynred.cli.base import Arguments, AsJson, Out, Settings, pairs, show_evaluation, stderr, working
+from dynred.cli.base import Arguments, AsJson, Out, Settings, Whole, pairs, show_evaluation, stderr, working
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def reduce(
     source: str,
     *,
-    latent_dim: int | None = None,
-    angles: int = 0,
+    latent_dim: Whole | None = None,
+    angles: Whole = 0,
     latent: Literal["auto"] | None = None,
     out: Out | None = None,
-    seed: int = 0,
+    seed: Whole = 0,
     reducer: str = "autoencoder",
     dynamics: str | None = None,
-    charts: int = 1,
+    charts: Whole = 1,
     set_: Settings = None,
     with_: Arguments = None,
     device: str = "auto",
@@ -112,7 +112,7 @@ def _experiment(
         seed=seed,
         arguments=pairs(arguments),
         reducer=load_class("dynred.reducers", reducer, ReducerSpec)(latent_dim=latent_dim),
-        dynamics=load_class("dynred.dynamics", dynamics or "neural_ode", DynamicsSpec)(),
+        dynamics=load_class("dynred.dynamics", "neural_ode" if dynamics is None else dynamics, DynamicsSpec)(),
         partition=PartitionSpec(charts),
     )
     if angles:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dynred import plugins
 from dynred.annotations import fitting_arguments
 from dynred.checks import positive, refuse
+from dynred.fits import checked_fit
 from dynred.latent_space import LatentSpace
 from dynred.optimise import History, Progress, Runtime, silent
 from dynred.polynomials import monomials, rescaled, written
@@ -256,6 +257,11 @@ class PolynomialDynamics(VectorFieldDynamics):
 @dataclass(frozen=True)
 class DynamicsSpec(Spec, ABC):
     """Settings of latent dynamics."""
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "fit" in vars(cls):
+            cls.fit = checked_fit(cls.fit)  # type: ignore[method-assign]
 
     @abstractmethod
     def fit(

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.arguments import public
 from dynred.checks import generator_given, integer
 from dynred.geometry.covering import Covering, covering_dimensions
 from dynred.geometry.drift import Drift, drift, time_window
@@ -42,6 +43,7 @@ class Findings:
     drift: Drift | None
 
 
+@public
 def inspect(
     data: "Trajectories | Tensor | np.ndarray",
     *,

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dynred.checks import count, refuse
+from dynred.fits import checked_fit
 from dynred.latent_space import MOST, LatentSpace
 from dynred.modes import Modes
 from dynred.optimise import History, Runtime
@@ -183,6 +184,11 @@ class ReducerSpec(Spec, ABC):
     """
 
     latent_dim: int = 2
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "fit" in vars(cls):
+            cls.fit = checked_fit(cls.fit)  # type: ignore[method-assign]
 
     def __post_init__(self):
         count("latent_dim", self.latent_dim, 1, MOST)

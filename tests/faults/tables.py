@@ -1,5 +1,6 @@
 """The tables of wrong input: text files, one case a line, what is given and the words that the answer must hold."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -22,5 +23,7 @@ def table(name: str) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def tokens(line: str) -> list[str]:
-    """The tokens of a command line of the table."""
-    return shlex.split(line.format(**SMALL))
+    """The tokens of a command line of the table; what it sets itself is not set by an abbreviation."""
+    own = re.findall(r"--set ([\w.]+)=", line)
+    small = {name: re.sub(rf"--set ({'|'.join(map(re.escape, own))})=\S+", "", text) for name, text in SMALL.items()}
+    return shlex.split(line.format(**(small if own else SMALL)))

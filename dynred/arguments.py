@@ -1,0 +1,70 @@
+"""Arguments of public functions, held against their annotations where they come in."""
+
+import functools
+import inspect
+import numbers
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from torch import Tensor
+
+from dynred.annotations import described, hints
+from dynred.checks import kind_of, refuse
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def public(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that refuses arguments of another class than their annotations say, by their names.
+
+    Arrays, integers and what cannot be told by its class are left to the function, which knows shapes and ranges.
+
+    Raises:
+        InputError: when it is called, an argument that its annotation does not allow.
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        check_arguments(function, signature.bind(*args, **kwargs).arguments)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Raises InputError for an argument of another class than the annotations of a function say."""
+    known = _known(function)
+    for name, value in given.items():
+        hint, classes = known[name]
+        # A boolean is an integer to Python alone.
+        wrong = isinstance(value, bool) and bool not in classes and object not in classes
+        if wrong or not isinstance(value, classes):
+            raise refuse(name, described(hint), kind_of(value))
+
+
+@functools.cache
+def _known(function: Callable[..., Any]) -> dict[str, tuple[Any, tuple[type, ...]]]:
+    """Annotation and classes of every argument."""
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    found = {}
+    for name, one in inspect.signature(function).parameters.items():
+        hint = hints(function).get(name, object)
+        found[name] = hint, (object,) if one.kind in several else _classes(hint)
+    return found
+
+
+def _classes(hint: Any) -> tuple[type, ...]:
+    """The classes whose instances an annotation allows; `object` where that does not say all."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return tuple(cls for one in typing.get_args(hint) for cls in _classes(one))
+    kind = typing.get_origin(hint) or hint
+    if kind is float:
+        return (numbers.Real,)
+    is_array = kind is Tensor or getattr(kind, "__module__", "").startswith("jaxtyping")
+    if kind is Any or not isinstance(kind, type) or is_array or kind is int or getattr(kind, "_is_protocol", False):
+        return (object,)
+    return (kind,)
