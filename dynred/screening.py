@@ -19,6 +19,7 @@ import numpy as np
 from dynred.errors import DynredError, FileFormatError, MissingExtraError
 from dynred.files import parse_json, read_bytes
 from dynred.memory import check_memory
+from dynred.seal import check_seal
 
 SUFFIXES = (".zarr", ".npz", ".nc")
 LARGEST_METADATA = 2**24  # bytes of one JSON file in a .zarr folder
@@ -207,6 +208,7 @@ def need_netcdf() -> Any:
 
 def _netcdf(path: Path) -> dict[str, int]:
     h5py = need_netcdf()
+    check_seal(path)
     with h5py.File(path, "r") as opened:
         declared: dict[str, int] = {}
         _group(path, h5py, opened, declared, set())

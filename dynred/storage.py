@@ -27,6 +27,7 @@ from dynred.files import check_target, moved_into_place
 from dynred.locks import locked
 from dynred.memory import check_memory
 from dynred.screening import SUFFIXES, check_size, need_netcdf, screen, wanted
+from dynred.seal import seal
 from dynred.store_layout import (
     DIMENSIONS,
     changed,
@@ -180,7 +181,9 @@ def _write_netcdf(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapp
     # Not into a file: on a full disk HDF5 ends the process with a segmentation fault.
     content = io.BytesIO()
     dataset.to_netcdf(content, engine="h5netcdf")
-    path.write_bytes(content.getbuffer())
+    with path.open("wb") as opened:
+        opened.write(content.getbuffer())
+        opened.write(seal(content.getbuffer()))
 
 
 def _write_zarr(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], digest: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors rng checks annotations arguments kinds memory files locks trust screening user_code",
+    "errors rng checks annotations arguments kinds memory files locks seal trust screening user_code",
     "modes numpy_model export spec records plugins bootstrap parameters righthand jacobian spectral nets optimise "
     "latent_space polynomials",
     "system trajectories fits phases direct projection derivatives",
@@ -53,6 +53,8 @@ WITHIN = {  # who may import whom of the same layer
     ("screening", "errors"),
     ("screening", "files"),
     ("screening", "memory"),
+    ("screening", "seal"),
+    ("seal", "errors"),
     ("storage", "store_layout"),
     ("storage", "store_writer"),
     ("storage", "stored"),
