@@ -639,7 +639,7 @@ def test_a_plain_zip_a_text_and_another_suffix_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("", "path must be a path, got .zarr, .npz, .nc"),
+        ("", "path must be a path, got"),
         ("a\0b.npz", "path must be a path|a\0b.npz does not exist"),
         ("x" * 300 + ".npz", "path must be a path of names of at most 255 bytes|npz does not exist"),
         ("file/a.npz", "path must be in a folder, got file/a.npz, but .*file is a file|file/a.npz does not exist"),
