@@ -8,6 +8,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
+import torch
 from torch import Tensor
 
 from dynred.annotations import described, hints
@@ -64,7 +65,8 @@ def _classes(hint: Any) -> tuple[type, ...]:
     kind = typing.get_origin(hint) or hint
     if kind is float:
         return (numbers.Real,)
+    own = kind in (int, Any, torch.Generator) or getattr(kind, "_is_protocol", False)  # the function says more
     is_array = kind is Tensor or getattr(kind, "__module__", "").startswith("jaxtyping")
-    if kind is Any or not isinstance(kind, type) or is_array or kind is int or getattr(kind, "_is_protocol", False):
+    if own or is_array or not isinstance(kind, type):
         return (object,)
     return (kind,)

@@ -151,7 +151,7 @@ def run(
                 folder.clear_checkpoints()  # of a process that was killed right at its end
                 return read_evaluation(folder / "evaluation.json")
             begun = stored
-        folder.check_free(resume=resume, overwrite=overwrite)  # somebody may have been here meanwhile
+        folder.check_kept(resume=resume, overwrite=overwrite)  # somebody may have been here meanwhile
         if not (resume and folder.begun):
             folder.clear()
             folder.begin(begun)

@@ -190,7 +190,8 @@ def read_bytes(path: str | Path, most: int) -> bytes:
     except FileFormatError:
         raise
     except (OSError, ValueError) as error:  # ValueError: NUL in a path
-        raise FileFormatError(f"{path} cannot be read: {error}.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FileFormatError(f"{path} cannot be read: {reason}.") from error
 
 
 def is_json(path: Path) -> bool:
@@ -278,6 +279,10 @@ def is_tensors(path: Path) -> bool:
 def _header(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise FileFormatError(f"{path} is no file." if path.exists() else f"{path} does not exist.")
+    try:
+        path.open("rb").close()  # safetensors says of a file that may not be read that there is none
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from error
     try:
         with safetensors.safe_open(path, framework="pt") as opened:
             return opened.metadata() or {}

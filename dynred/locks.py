@@ -43,6 +43,17 @@ def locked(argument: str, path: Path, lock: Path) -> Iterator[None]:
         mutex.release()
 
 
+def holder(lock: Path) -> str:
+    """Who holds a lock, as words that follow "in use"; empty where nobody does."""
+    if not lock.exists():
+        return ""
+    try:
+        with FileLock(lock).acquire(timeout=0):
+            return ""
+    except (Timeout, OSError):
+        return _holder(lock)
+
+
 def _holder(lock: Path) -> str:
     try:
         holder = json.loads(lock.read_text(encoding="utf-8"))

@@ -4,6 +4,7 @@ A function is a list of elementary operations, as `dynred.export` reads them fro
 that no reducer or dynamics need a second implementation. Operations carry torch's names (core ATen) and meaning.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -96,18 +97,36 @@ class NumpyModel:
         return _batched(lambda rows: self.functions["rhs"](time, rows), z)
 
     def save(self, path: str | Path) -> None:
-        """Writes one .npz file: arrays, and the operations as JSON; nothing is pickled."""
+        """Writes one .npz file, moved into place: arrays, and the operations as JSON; nothing is pickled.
+
+        Raises:
+            InputError: something is there that is no such file.
+            FileFormatError: writing failed, as on a full disk; what was there before is unchanged.
+        """
         arrays = {f"{name}.{key}": a for name, f in self.functions.items() for key, a in f.constants.items()}
         graphs = {n: {"inputs": f.inputs, "steps": f.steps, "output": f.output} for n, f in self.functions.items()}
         arrays["graphs"] = np.array(json.dumps({"schema": SCHEMA, "functions": graphs}))
         path = Path(path)
+        if os.path.lexists(path) and not _is_ours(path):
+            raise InputError(f"path must be a new path, got {path}, which dynred did not write. Nothing was changed.")
         temporary = path.with_name(f".{path.name}.tmp")
         try:
             with temporary.open("wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type] # names to arrays
             os.replace(temporary, path)
+        except OSError as error:
+            raise FileFormatError(f"{path} could not be written: {error.strerror or error}.") from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "graphs.npy" in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def load_numpy_model(path: str | Path) -> NumpyModel:

@@ -14,7 +14,7 @@ from typing import Any
 from dynred.checks import refuse
 from dynred.errors import FileFormatError
 from dynred.files import PREFIX, check_target, check_writable, is_tensors, read_json, write_json
-from dynred.locks import locked
+from dynred.locks import holder, locked
 from dynred.screening import is_data
 
 SCHEMA = 1
@@ -95,12 +95,19 @@ class RunFolder:
             resume, overwrite: what may become of a run that is here.
 
         Raises:
-            InputError: no folder or none that can be written to, a run that is to be kept, or files of the names of a
-                run's that no manifest lists.
+            InputError: no folder or none that can be written to, one in which another process writes, a run that is to
+                be kept, or files of the names of a run's that no manifest lists.
         """
         if is_data(self.path):
             raise refuse("out", "a folder", f"{self.path}, the name of a data file")
         self._check_writable()
+        if self.holds_run and (by := holder(self / LOCK)):
+            raise refuse("out", "used by one process at a time", f"{self.path}, in use{by}")
+        self.check_kept(resume=resume, overwrite=overwrite)
+
+    def check_kept(self, *, resume: bool, overwrite: bool) -> None:
+        """The part of `check_free` that is to be asked again while the folder is locked: whether all is kept that is to
+        be kept."""
         if resume and overwrite:
             raise refuse("resume and overwrite", "one or the other", "both")
         if self.holds_run:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.arguments import public
-from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, real, refuse, whole
+from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, literal, real, refuse, whole
 from dynred.errors import InputError
 from dynred.parameters import cut
 
@@ -72,6 +72,8 @@ class Trajectories:
         if self.velocities is not None and self.velocities.shape != self.states.shape:
             raise refuse("velocities", f"of shape {list(self.states.shape)}", f"{list(self.velocities.shape)}")
         for name, value in self.parameters.items():
+            if not name or set(name) & set("/\\\0") or name in (".", ".."):  # in files it is the name of an array
+                raise refuse("a parameter's name", "a word without / or \\", literal(name))
             if value.shape != self.lengths.shape:
                 raise refuse(f"parameter {name}", f"one value per trajectory [{len(self)}]", f"{list(value.shape)}")
         self._check_times()

@@ -56,7 +56,7 @@ NO_NUMBERS = [
     ("abc", "real numbers, got a str, 'abc'"),
     (np.array([["a"] * 12]), "real numbers, got an array of <U1"),
     (np.full((3, 12), None), "real numbers, got an array of object"),
-    (None, "real numbers, got a NoneType"),
+    (None, "real numbers, got None"),
     ([[1.0], [1.0, 2.0]], "real numbers, got a list"),
     ({}, "real numbers, got a dict"),
     (object(), "real numbers, got a object"),
@@ -98,7 +98,7 @@ def test_a_stream_of_random_numbers_is_asked_for_wherever_one_is_taken(model, li
     if rng is not None:
         calls.append(lambda: long_time(model, find_system("graph_lift", dim=12), rng=rng))
     for call in calls:
-        with pytest.raises(InputError, match=r"rng must be a torch.Generator, got a \w+. `dynred.generator\(seed\)`"):
+        with pytest.raises(InputError, match=r"rng must be a torch.Generator, got .*. `dynred.generator\(seed\)`"):
             call()
 
 
@@ -130,12 +130,12 @@ def test_a_stream_of_random_numbers_is_asked_for_wherever_one_is_taken(model, li
         (lambda m: m.rollout(Z[:, :1], T), "z0 must be states of 2 values"),
         (lambda m: m.predict(X, T, {"a": NAN}), "parameter a must be finite everywhere, got nan"),
         (lambda m: m.predict(X, T, {"a": [1.0, 2.0]}), r"parameter a must be a number or 3 of them, got shape \[2\]"),
-        (lambda m: m.predict(X, T, [1.0]), "parameters must be of class Mapping, got a list. Give them by name"),
-        (lambda m: m.predict(X, T, 3), "parameters must be of class Mapping, got a int"),
-        (lambda m: m.save(3), "path must be a path, got 3"),
+        (lambda m: m.predict(X, T, [1.0]), "parameters must be of class Mapping, got a list, .*Give them by name"),
+        (lambda m: m.predict(X, T, 3), "parameters must be of class Mapping, got 3"),
+        (lambda m: m.save(3), "path must be a string or of class Path, got 3"),
         (lambda m: m.save(None), "path must be a path, got None"),
         (lambda m: m.save(""), "path must be a path, got ''"),
-        (lambda m: load_model(3), "path must be a path, got 3"),
+        (lambda m: load_model(3), "path must be a string or of class Path, got 3"),
         (lambda m: load_model("a\0b"), "path must be a path"),
     ],
 )
@@ -174,14 +174,17 @@ def test_wrong_parameters_are_refused_by_name(parametric, parameters, words):
         (lambda d, m: d.split(NAN, rng=generator(0)), "fractions must be positive"),
         (lambda d, m: d.split(True, rng=generator(0)), "fractions must be positive"),
         (lambda d, m: evaluate(m, d, threshold=-1), "threshold must be a finite number > 0, got -1"),
-        (lambda d, m: evaluate(m, d, threshold="x"), "threshold must be a finite number > 0, got 'x'"),
+        (lambda d, m: evaluate(m, d, threshold="x"), "threshold must be a finite number, got a str, 'x'"),
         (lambda d, m: evaluate(m, d, time_scale=0), "time_scale must be a finite number > 0, got 0"),
         (lambda d, m: evaluate(m, d.states), "test must be of class Trajectories, got a Tensor"),
         (lambda d, m: evaluate("m", d), "model must be of class Model, got a str"),
         (lambda d, m: calibrate(m, d, levels=()), "levels must be in"),
         (lambda d, m: calibrate(m, d, levels=("x",)), "levels must be in"),
         (lambda d, m: certify(m, d, rng=generator(0), confidence=1.5), r"confidence must be in \(0, 1\), got 1.5"),
-        (lambda d, m: certify(m, d, rng=generator(0), confidence="x"), r"confidence must be in \(0, 1\), got 'x'"),
+        (
+            lambda d, m: certify(m, d, rng=generator(0), confidence="x"),
+            r"confidence must be a finite number, got a str, 'x'",
+        ),
         (lambda d, m: reduce(d, 2.0), r"latent_dim must be an integer in \[1, 11\], got 2.0"),
         (lambda d, m: reduce(d, "2"), "latent_dim must be an integer in"),
         (lambda d, m: PODSpec(2.5), "PODSpec.latent_dim must be an integer, got 2.5"),

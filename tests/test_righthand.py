@@ -175,7 +175,7 @@ def needs_more(t, x):
         (lambda t, x: True, "must be of dtype float64, got bool"),
         (lambda x: -x, r"rhs\(t, x\) failed at a state of 2 values: TypeError"),
         (lambda t, x, a: -a * x, "TypeError.*missing 1 required positional argument: 'a'"),
-        (lambda t, x: None, "must be an array of numbers like x, got a NoneType. Return the velocity"),
+        (lambda t, x: None, "must be an array of numbers like x, got None. Return the velocity"),
     ],
 )
 def test_an_unusable_right_hand_side_is_refused_with_the_reason(rhs, message):
@@ -210,7 +210,7 @@ LATE = [
         r"rhs\(t, x\) at t = 3\.\S+ failed: File .*, in <lambda>: ValueError: math domain",
     ),
     (lambda t, x: sys.exit(1), r"rhs\(t, x\) at t = 3\.\S+ failed: File \S+test_righthand.py\S+ .*: SystemExit: 1"),
-    (lambda t, x: None, r"rhs\(t, x\).* must be .* like x, got .*NoneType"),
+    (lambda t, x: None, r"rhs\(t, x\).* must be .* like x, got .*None"),
     (lambda t, x: x[..., :1], r"rhs\(t, x\).* must be .*, like x, got .*shape"),
     (lambda t, x: x * 1j, r"rhs\(t, x\).* must be .*like x|of dtype float64, got complex128"),
 ]

@@ -102,7 +102,7 @@ def test_a_group_of_settings_is_replaced_by_nothing_else():
 def test_updating_within_a_group_that_is_left_out_begins_with_its_defaults():
     spec = NeuralODESpec().updated("refinement.substeps", 2)
     assert spec == NeuralODESpec(refinement=RefinementSpec(substeps=2))
-    with pytest.raises(InputError, match="setting time_limit.x must be within a group of settings"):
+    with pytest.raises(InputError, match="setting training.time_limit.x must be within a group of settings"):
         NeuralODESpec().updated("training.time_limit.x", 1)
 
 
@@ -137,7 +137,7 @@ def test_a_missing_setting_is_named():
     [
         ("step", 1, "setting of Outer must be one of .* Did you mean steps?"),
         ("inner.rat", 1, "setting of Inner must be one of name, rate, got 'rat'. Did you mean rate?"),
-        ("steps.more", 1, r"setting steps.more must be within a group of settings \(steps is none\)"),
+        ("steps.more", 1, r"setting steps.more must be within a group of settings, got steps, which is 10"),
         ("steps", -1, "steps must be an integer >= 1, got -1"),
     ],
 )

@@ -8,13 +8,22 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from types import FrameType
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 
 
+def visible(text: str) -> str:
+    """Text in which what would move a terminal's cursor, or turn its letters round, is written out: names come from
+    files."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
 class _Quiet(Console):
     """A console that falls silent when nobody reads it any more, while the work goes on."""
+
+    def print(self, *objects: Any, **others: Any) -> None:
+        super().print(*(visible(one) if isinstance(one, str) else one for one in objects), **others)
 
     def on_broken_pipe(self) -> None:
         self.quiet = True

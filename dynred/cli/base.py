@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dynred.cli._process import printer, results, stderr
+from dynred.cli._process import printer, results, stderr, visible
 
 if TYPE_CHECKING:
     from dynred.compare import Comparison
@@ -155,10 +155,12 @@ def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], data: 
     if as_json:
         results().write(json.dumps(data, indent=2, allow_nan=False) + "\n")
         return
-    table = Table(title=title, title_justify="left")
-    rows = [[escape(cell) for cell in row] for row in rows]  # `[y; w]` is an equation, not markup
+    table = Table(title=escape(visible(title)), title_justify="left")
+    rows = [[escape(visible(cell)) for cell in row] for row in rows]  # `[y; w]` is an equation, not markup
     for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i == 0 else "right" if len(heads) > 2 else "left", overflow="fold")
+        table.add_column(
+            escape(visible(head)), justify="left" if i == 0 else "right" if len(heads) > 2 else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*row)
     console = printer()

@@ -108,7 +108,7 @@ class Child:
             for name, read in self.pipes.items():
                 open_pipes.register(read, selectors.EVENT_READ, name)
             while open_pipes.get_map():
-                ready = open_pipes.select(max(0.0, self.began + self.limit - time.monotonic()))
+                ready = open_pipes.select(min(3600.0, max(0.0, self.began + self.limit - time.monotonic())))
                 for key, _ in ready:
                     piece = os.read(key.fd, 2**16)
                     said[key.data] += piece
