@@ -339,7 +339,9 @@ def test_a_full_disk_is_told_and_with_more_room_the_same_call_goes_on(tmp_path):
         pytest.skip("mounting a small disk is not permitted")
     try:
         write(tmp_path / "whole.zarr", n=40)
-        with pytest.raises(FileFormatError, match="a.zarr could not be written: No space left on device. What was writt"):
+        with pytest.raises(
+            FileFormatError, match="a.zarr could not be written: No space left on device. What was writt"
+        ):
             write(small / "a.zarr", n=40)
         done = len(StoredTrajectories(small / "a.zarr")) if (small / "a.zarr").exists() else 0
         assert done < 40
