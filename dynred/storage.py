@@ -53,7 +53,7 @@ def save_trajectories(trajectories: Trajectories, path: str | Path) -> None:
     """Writes trajectories, moved into place; the suffix says how: .zarr, .npz or .nc.
 
     Raises:
-        InputError: another suffix, or something is there that dynred did not write.
+        InputError: another suffix, something is there that dynred did not write, attributes that are no JSON data.
         MissingExtraError: .nc without the `netcdf` extra.
         FileFormatError: writing failed, as on a full disk; what was there before stays.
     """
@@ -161,7 +161,13 @@ def _arrays(trajectories: Trajectories) -> dict[str, np.ndarray]:
     arrays = {"states": trajectories.states, "t": trajectories.t, "lengths": trajectories.lengths}
     if trajectories.velocities is not None:
         arrays["velocities"] = trajectories.velocities
-    arrays |= {f"parameter_{name}": value for name, value in trajectories.parameters.items()}
+    for name, value in trajectories.parameters.items():
+        if not name or "/" in name:
+            raise refuse("parameters", "named without `/`", repr(name))
+        arrays[f"parameter_{name}"] = value
+    for name, value in arrays.items():
+        if value.dtype == torch.bfloat16:
+            raise refuse(name, "of a dtype that NumPy knows", f"{value.dtype}", "Convert it with `to`.")
     return {name: value.detach().cpu().numpy() for name, value in arrays.items()}
 
 

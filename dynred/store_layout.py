@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
+from dynred.checks import refuse
 from dynred.errors import FileFormatError, InputError
 from dynred.files import LARGEST_JSON, checksum, parse_json, read_bytes, read_tensors, write_tensors
 
@@ -35,9 +36,16 @@ def header(attributes: Mapping[str, Any], **others: Any) -> dict[str, Any]:
     Args:
         attributes: of the trajectories.
         others: further entries: numbers or texts.
+
+    Raises:
+        InputError: attributes that are no plain JSON data.
     """
+    try:
+        text = json.dumps(dict(attributes))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise refuse("attributes", "plain JSON values by name", f"others: {error}") from error
     named = {f"dynred_{name}": value for name, value in others.items()}
-    entries = {"dynred_schema": SCHEMA, "dynred_attributes": json.dumps(dict(attributes)), **named}
+    entries = {"dynred_schema": SCHEMA, "dynred_attributes": text, **named}
     return {**entries, HEADER_CHECKSUM: checksum(entries)}
 
 

@@ -38,7 +38,9 @@ from dynred.store_layout import (
 from dynred.trajectories import Trajectories
 
 STREAMS = "one per trajectory"  # of random numbers: stores of earlier versions, which drew otherwise, say nothing of it
-ZARR_FILES = re.compile(r"(\w+/)?(zarr\.json|c(/\d+)+)(\.[0-9a-f]{32}\.partial)?|(\w+/)?zarr\.[0-9a-f]{32}\.partial")
+ZARR_FILES = re.compile(
+    r"([^/]+/)?(zarr\.json|c(/\d+)+)(\.[0-9a-f]{32}\.partial)?|([^/]+/)?zarr\.[0-9a-f]{32}\.partial"
+)
 PARTIAL = re.compile(r".*\.[0-9a-f]{32}\.partial")
 
 

@@ -208,6 +208,24 @@ def test_a_saved_store_replaces_an_unfinished_one_and_its_progress_file(tmp_path
     assert len(StoredTrajectories(tmp_path / "a.zarr")) == 1
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_cannot_be_stored_is_refused_and_nothing_written(tmp_path, suffix):
+    one, values = ragged(), torch.ones(3).double()
+    circular: dict = {}
+    circular["self"] = circular
+    for bad, words in (
+        (dataclasses.replace(one, parameters={"a/b": values}), "parameters must be named without `/`, got 'a/b'"),
+        (dataclasses.replace(one, attributes={"x": torch.ones(2)}), "attributes must be plain JSON values by name"),
+        (dataclasses.replace(one, attributes=circular), "attributes must be plain JSON values by name"),
+        (dataclasses.replace(one, states=one.states.bfloat16()), "states must be of a dtype that NumPy knows"),
+    ):
+        with pytest.raises(InputError, match=words):
+            save_trajectories(bad, tmp_path / f"a{suffix}")
+        assert not list(tmp_path.iterdir())
+    save_trajectories(dataclasses.replace(one, parameters={"Re (mean)": values}), tmp_path / f"a{suffix}")
+    save_trajectories(one, tmp_path / f"a{suffix}")  # it is still known as dynred's
+
+
 SMALL_FILES = """
 import os, resource, sys
 import torch

@@ -329,3 +329,25 @@ def test_a_change_of_what_a_store_says_of_itself_is_told_or_changes_nothing(tmp_
     states.write_text(states.read_text().replace('"little"', '"big"'))
     with pytest.raises(FileFormatError, match="its arrays are not those that it was made with"):
         load_trajectories(path)
+
+
+def test_a_full_disk_is_told_and_with_more_room_the_same_call_goes_on(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o"]
+    if subprocess.run([*mount, "size=64k", "none", small], capture_output=True).returncode:
+        pytest.skip("mounting a small disk is not permitted")
+    try:
+        write(tmp_path / "whole.zarr", n=40)
+        with pytest.raises(
+            FileFormatError, match="a.zarr could not be written: No space left on device. What was writt"
+        ):
+            write(small / "a.zarr", n=40)
+        done = len(StoredTrajectories(small / "a.zarr")) if (small / "a.zarr").exists() else 0
+        assert done < 40
+        subprocess.run([*mount, "remount,size=10m", "none", small], check=True)
+        assert write(small / "a.zarr", n=40).complete
+        assert content(small / "a.zarr") == content(tmp_path / "whole.zarr")
+        assert sorted(os.listdir(small)) == ["a.zarr"]
+    finally:
+        subprocess.run(["umount", small], check=True)

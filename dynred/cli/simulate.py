@@ -99,10 +99,12 @@ def simulate(
 def _check_out(out: Path, overwrite: bool) -> bool:
     """Whether an unfinished store is there; raises InputError where nothing may be written."""
     from dynred.files import check_target
+    from dynred.screening import need_netcdf
     from dynred.storage import check_path, is_ours
     from dynred.store_writer import is_unfinished
 
-    check_path(out)
+    if check_path(out) == ".nc":
+        need_netcdf()
     unfinished = out.suffix == ".zarr" and is_unfinished(out)
     if os.path.lexists(out) and not overwrite and not unfinished and is_ours(out):
         raise InputError(f"out must be a new file, got {out}. Use --overwrite.")
