@@ -208,7 +208,11 @@ class ReducerSpec(Spec, ABC):
 
     @abstractmethod
     def build(self, **sizes: Any) -> Reducer:
-        """A module with the right shapes and arbitrary weights, for loading."""
+        """A module with the right shapes and arbitrary weights, for loading.
+
+        Sizes from a file are held against the annotations of this method first. It may be asked to build without memory
+        (on torch's meta device), to see whether the file has tensors of these shapes.
+        """
 
     def check_data(self, train: Trajectories) -> None:
         """Refuses data that no reducer can be fitted to: R >= D, fewer snapshots than coordinates, a single state."""
