@@ -113,7 +113,7 @@ def test_models_without_weights_and_atlases_are_refused(parts):
         reduce("stuart_landau", 1, data=DATA, reducer=PODSpec(1), joint=JointSpec())
     with pytest.raises(InputError, match="joint must be None where there are several charts, got 2 charts"):
         reduce("stuart_landau", 1, partition=PartitionSpec(2), joint=JointSpec())
-    with pytest.raises(InputError, match="velocity must be at least 0, got -1"):
+    with pytest.raises(InputError, match="velocity must be a finite number >= 0, got -1"):
         JointSpec(velocity=-1.0)
 
 
