@@ -388,7 +388,10 @@ def _check_flow(claim: Claim, dynamics: VectorFieldDynamics, z0: Tensor, t: Tens
 
 def _refilled(claim: Claim, built: Fitted, fitted: Fitted) -> Fitted:
     shapes, expected = ({k: (v.shape, v.dtype) for k, v in m.state_dict().items()} for m in (built, fitted))
-    claim(shapes == expected, "build(**sizes) must have tensors of the names, shapes and dtypes of the fitted.")
+    claim(
+        shapes == expected,
+        "build(**sizes) must have tensors of the names and shapes of the fitted, and of their dtypes.",
+    )
     built.load_state_dict(fitted.state_dict())
     return built
 

@@ -214,6 +214,14 @@ def test_arrays_of_numpy_and_lists_are_taken_for_trajectories():
     assert Trajectories.from_stacked(np.zeros((1, 3, 2)), np.arange(3)).states.dtype == torch.float64
 
 
+def test_numbers_of_python_keep_all_their_digits():
+    for value in (0.1, [0.1], [[0.1, 1], [2, 3]], [torch.tensor(0.1, dtype=torch.float64)]):
+        found = real("x", value)
+        assert found.dtype == torch.float64
+        assert found.flatten()[0] == 0.1
+    assert real("x", np.float32(0.1)).dtype == torch.float32
+
+
 def test_arrays_that_torch_does_not_take_as_they_are_are_copied():
     whole = np.arange(6.0)
     fixed = whole.copy()

@@ -300,7 +300,11 @@ class DynamicsSpec(Spec, ABC):
 
     @abstractmethod
     def build(self, latent_space: LatentSpace, **sizes: Any) -> LatentDynamics:
-        """A module with the right shapes and arbitrary weights, for loading."""
+        """A module with the right shapes and arbitrary weights, for loading.
+
+        Sizes from a file are held against the annotations of this method first. It may be asked to build without memory
+        (on torch's meta device), to see whether the file has tensors of these shapes.
+        """
 
 
 def default_member() -> DynamicsSpec:

@@ -215,7 +215,11 @@ class ReducerSpec(Spec, ABC):
 
     @abstractmethod
     def build(self, **sizes: Any) -> Reducer:
-        """A module with the right shapes and arbitrary weights, for loading."""
+        """A module with the right shapes and arbitrary weights, for loading.
+
+        Sizes from a file are held against the annotations of this method first. It may be asked to build without memory
+        (on torch's meta device), to see whether the file has tensors of these shapes.
+        """
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:
         """Bytes that `fit` takes beside its data, about: not less than it does, nor more than a few times that.
