@@ -134,10 +134,7 @@ def real(argument: str, value: object) -> torch.Tensor:
         raise refuse(argument, "real numbers", kind_of(value)) from error
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise refuse(argument, "real numbers", "complex ones" if tensor.is_complex() else "booleans")
-    if tensor.is_floating_point() and hasattr(value, "dtype"):
-        return tensor
-    # Python's numbers have 64 bits, of which torch would keep 32.
-    return torch.as_tensor(value, dtype=torch.float64)
+    return tensor if tensor.is_floating_point() else tensor.double()
 
 
 def whole(argument: str, value: object) -> torch.Tensor:

@@ -161,10 +161,7 @@ def _arrays(trajectories: Trajectories) -> dict[str, np.ndarray]:
     arrays = {"states": trajectories.states, "t": trajectories.t, "lengths": trajectories.lengths}
     if trajectories.velocities is not None:
         arrays["velocities"] = trajectories.velocities
-    for name, value in trajectories.parameters.items():
-        if not name or "/" in name:
-            raise refuse("parameters", "named without `/`", repr(name))
-        arrays[f"parameter_{name}"] = value
+    arrays |= {f"parameter_{name}": value for name, value in trajectories.parameters.items()}
     for name, value in arrays.items():
         if value.dtype == torch.bfloat16:
             raise refuse(name, "of a dtype that NumPy knows", f"{value.dtype}", "Convert it with `to`.")

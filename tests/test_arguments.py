@@ -132,7 +132,7 @@ def test_a_stream_of_random_numbers_is_asked_for_wherever_one_is_taken(model, li
         (lambda m: m.predict(X, T, {"a": [1.0, 2.0]}), r"parameter a must be a number or 3 of them, got shape \[2\]"),
         (lambda m: m.predict(X, T, [1.0]), "parameters must be of class Mapping, got a list, .*Give them by name"),
         (lambda m: m.predict(X, T, 3), "parameters must be of class Mapping, got 3"),
-        (lambda m: m.save(3), "path must be a string or of class Path, got 3"),
+        (lambda m: m.save(3), "path must be a path, got 3"),
         (lambda m: m.save(None), "path must be a path, got None"),
         (lambda m: m.save(""), "path must be a path, got ''"),
         (lambda m: load_model(3), "path must be a string or of class Path, got 3"),
@@ -228,3 +228,9 @@ def test_arrays_that_torch_does_not_take_as_they_are_are_copied():
     fixed.flags.writeable = False
     for array in (whole[::-1], whole.astype(">f8"), fixed):
         assert np.array_equal(real("x", array).numpy(), array)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../evil", "a\\b", "a\0b"])
+def test_a_name_of_a_parameter_is_no_path(circle, name):
+    with pytest.raises(InputError, match="a parameter's name must be a word without /"):
+        dataclasses.replace(circle, parameters={name: circle.lengths.double()})

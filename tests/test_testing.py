@@ -160,7 +160,7 @@ class WorseSpec(PODSpec):
         ("global", "fit must not touch torch's global random state"),
         ("random", "two fits with the same stream must agree bit for bit"),
         ("settings", "what was fitted must keep the settings"),
-        ("build", r"build\(\*\*sizes\) must have tensors of the names, shapes and dtypes of the fitted"),
+        ("build", r"build\(\*\*sizes\) must have tensors of the names and shapes of the fitted, and of their dtypes"),
     ],
 )
 def test_a_broken_reducer_is_told_which_contract_it_breaks(fault, contract):

@@ -58,8 +58,11 @@ def test_a_name_of_a_parameter_is_no_path(tmp_path, suffix, name):
     data, folder = small_data(), tmp_path / "a" / "b"
     folder.mkdir(parents=True)
     parameters = {name: data.lengths.double()}
-    named = Trajectories(data.states, data.t, data.lengths, data.velocities, parameters)
-    ended = in_child(lambda: save_trajectories(named, folder / f"d{suffix}"), folder=folder)
+
+    def named():
+        return Trajectories(data.states, data.t, data.lengths, data.velocities, parameters)
+
+    ended = in_child(lambda: save_trajectories(named(), folder / f"d{suffix}"), folder=folder)
     assert ended.fine, ended.trace
     assert all(path.startswith(f"a/b/d{suffix}") for path in files(tmp_path)), "a file was written elsewhere"
     if not ended.error:
