@@ -91,8 +91,13 @@ class Child:
             os.close(write)
         self.pipes = {name: read for name, (read, _) in pipes.items()}
 
+    def ended(self) -> bool:
+        """Whether it has ended, or its time is over; it is still to be waited for."""
+        over = time.monotonic() > self.began + self.limit
+        return over or os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def wait(self) -> Outcome:
-        """How it ended, after its end."""
+        """How it ended, after its end; to be called once."""
         said, hung = self._listen()
         if hung:
             os.kill(self.pid, signal.SIGKILL)
