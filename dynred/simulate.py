@@ -91,7 +91,8 @@ def simulate(
         n: number of trajectories, >= 1; may be left out where `initial` or several `times` say it.
         times: when to keep a snapshot, increasing [T], or one such vector per trajectory. Default: the system's
             `duration` in steps of its `sampling`.
-        rng: draws the initial states. Every trajectory has a stream of its own: the first of many are those of few.
+        rng: draws the initial states. Every trajectory has a stream of its own: the first of many start where
+            those of few do, and differ from there by the tolerance of solvers that choose one step for all.
         initial: states [N, D] of the ODE from which to start instead; then no transient is dropped unless asked for.
         parameters: replaces defaults; a number, or one value per trajectory [N]. Those left out are drawn where the
             system draws them and `initial` is not given.
