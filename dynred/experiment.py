@@ -441,7 +441,7 @@ def _check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: Run
         )
     digests = {code["name"]: code["digest"] for code in stored.get("code", [])}
     changed = [code["name"] for code in begun["code"] if digests.get(code["name"], code["digest"]) != code["digest"]]
-    changed += [f"its {name}" for name in changes(stored.get("source", {}), begun["source"]) if name != "path"]
+    changed += [f"its {name}" for name in changes(stored.get("source") or {}, begun["source"]) if name != "path"]
     if changed:
         advice = f"Changed: {', '.join(changed)}. Restore it, use another folder, or --overwrite."
         raise InputError(f"--resume must be given the source of the run in {folder.path}, got a changed one. {advice}")
@@ -481,7 +481,7 @@ def _reopened(folder: RunFolder, spec: ExperimentSpec, stored: Mapping[str, Any]
     Raises:
         InputError: it is gone or changed.
     """
-    before = stored.get("source", {})
+    before = stored.get("source") or {}
     if not is_data(spec.source):
         source = spec.open()
         if differing := changes(before, fingerprint(source)):
@@ -489,7 +489,7 @@ def _reopened(folder: RunFolder, spec: ExperimentSpec, stored: Mapping[str, Any]
             actual = f"another one: they differ in {', '.join(differing)}"
             raise refuse(f"{spec.source}, the system of the run in {folder.path},", "as it was", actual, advice)
         return source
-    paths = [Path(before["path"])] if before.get("path") else []
+    paths = [Path(str(before["path"]))] if before.get("path") else []
     paths += [*_moved(folder, stored, before.get("path")), Path(spec.source)]
     there = [path for path in dict.fromkeys(paths) if path.exists()]
     for path in there:
@@ -504,5 +504,5 @@ def _moved(folder: RunFolder, stored: Mapping[str, Any], path: str | None) -> li
     """Where a file is now if it moved together with the run folder."""
     try:
         return [folder.path / os.path.relpath(str(path), stored["folder"])] if path else []
-    except (KeyError, ValueError):  # an earlier version's run; another drive
+    except (KeyError, TypeError, ValueError):  # an earlier version's run; another drive
         return []

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dynred.checks import refuse
 from dynred.errors import FileFormatError
 from dynred.files import PREFIX, check_target, check_writable, is_tensors, read_json, write_json
 from dynred.locks import holder, locked
+from dynred.records import revive
 from dynred.screening import is_data
 
 SCHEMA = 1
@@ -23,6 +25,22 @@ LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
 # In the order in which they are removed: the report is written last, and with it a run is finished.
 FILES = ("report.html", "evaluation.json", "certificate.json", "calibration.json", "model.safetensors")
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """The types of what stands in experiment.json; earlier versions wrote no more than the first four."""
+
+    schema: int
+    spec: Mapping[str, Any]
+    seed: int
+    versions: Mapping[str, str]
+    digest: str = ""
+    threads: int | None = None
+    folder: str | None = None
+    source: Mapping[str, Any] | None = None
+    code: tuple[Mapping[str, Any], ...] = ()
+    files: tuple[str, ...] = ()
 
 
 class RunFolder:
@@ -63,9 +81,10 @@ class RunFolder:
             raise FileFormatError(f"{self.path} holds no run: it has no {MANIFEST}.")
         stored = read_json(self / MANIFEST)
         schema = stored.get("schema", SCHEMA + 1)
-        if not isinstance(stored.get("spec"), dict) or not isinstance(schema, int) or schema > SCHEMA:
+        if not isinstance(schema, int) or schema > SCHEMA:
             advice = "Install a newer dynred to read it."
             raise FileFormatError(f"{self / MANIFEST} must be settings of schema {SCHEMA} or older. {advice}")
+        revive(_Manifest, stored, str(self / MANIFEST))
         return stored
 
     @contextmanager

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -76,10 +76,14 @@ def _projections(x: Tensor) -> list[float]:
     return (x.double() @ directions).flatten().tolist()
 
 
+def _numbers(values: object) -> TypeGuard[Sequence[float]]:
+    return isinstance(values, list | tuple) and all(isinstance(value, int | float) for value in values)
+
+
 def _agree(a: object, b: object) -> bool:
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return a.keys() == b.keys() and all(_agree(a[key], b[key]) for key in a)
-    if isinstance(a, Sequence) and isinstance(b, Sequence) and not isinstance(a, str):
+    if _numbers(a) and _numbers(b):
         size = max((abs(value) for value in (*a, *b)), default=0.0)
         return len(a) == len(b) and all(abs(p - q) <= TOLERANCE * size for p, q in zip(a, b, strict=True))
     if isinstance(a, int | float) and isinstance(b, int | float):

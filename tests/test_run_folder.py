@@ -1,5 +1,6 @@
 """Run folders: nothing of a user's is lost, nothing of another run is mixed in, one process writes at a time."""
 
+import contextlib
 import multiprocessing
 import os
 import shutil
@@ -424,3 +425,27 @@ def test_a_run_with_a_plug_in_of_ones_own_opens_again_in_a_fresh_interpreter(tmp
         pool.apply(reopened, (tmp_path / "run", []))
     with context.Pool(1) as pool:
         assert pool.apply(reopened, (tmp_path / "run", [plugin])) == "MineSpec"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"versions": 1.5}, {"versions": {"torch": 3}}, {"seed": "x"}, {"seed": None}, {"threads": []}, {"folder": 3}),
+        *({"source": 3}, {"source": None}, {"source": {"kind": "system", "initial states": ["x"]}}),
+        *(
+            {"source": {"path": 3}},
+            {"code": {}},
+            {"code": [3]},
+            {"code": [{"name": 3}]},
+            {"files": "all"},
+            {"spec": []},
+        ),
+        *({"schema": "one"}, {"schema": 2}, {"digest": 3}),
+    ],
+    ids=str,
+)
+def test_a_manifest_of_other_types_is_refused_or_harmless(finished, change):
+    path = finished / "experiment.json"
+    write_json(path, {**read_json(path), **change})
+    with contextlib.suppress(InputError, FileFormatError):  # and no other
+        evaluate_run(finished)
