@@ -135,8 +135,8 @@ def write_text(path: str | Path, text: str, ours: Callable[[Path], bool] | None 
 def write_json(path: str | Path, data: Mapping[str, Any], ours: Callable[[Path], bool] | None = None) -> None:
     """Writes a JSON object with two spaces of indent and its checksum as last entry, moved into place.
 
-    Non-finite numbers are refused: write None instead. `ours` as for `check_target`; default: an object that has a
-    checksum, right or wrong.
+    Non-finite numbers are refused: write None instead. `ours` as for `check_target`; default: an object with
+    its checksum.
     """
     marked = {**data, CHECKSUM: checksum(data)}
     write_text(path, json.dumps(marked, indent=2, allow_nan=False) + "\n", ours or is_json)
@@ -195,12 +195,12 @@ def read_bytes(path: str | Path, most: int) -> bytes:
 
 
 def is_json(path: Path) -> bool:
-    """Whether a file is a JSON object that dynred wrote."""
+    """Whether a file is a JSON object that dynred wrote, unchanged."""
     try:
         data = parse_json(read_bytes(path, LARGEST_JSON), str(path))
     except FileFormatError:
         return False
-    return isinstance(data, dict) and CHECKSUM in data
+    return isinstance(data, dict) and data.pop(CHECKSUM, None) == checksum(data)
 
 
 def checksum(data: Mapping[str, Any]) -> str:

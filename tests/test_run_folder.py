@@ -449,3 +449,10 @@ def test_a_manifest_of_other_types_is_refused_or_harmless(finished, change):
     write_json(path, {**read_json(path), **change})
     with contextlib.suppress(InputError, FileFormatError):  # and no other
         evaluate_run(finished)
+
+
+def test_a_report_tells_nothing_of_where_the_run_was_made(finished, original):
+    report = (finished / "report.html").read_text()
+    assert str(original.parent) in (finished / "experiment.json").read_text()
+    assert str(original.parent) not in report
+    assert "threads" in report

@@ -67,11 +67,11 @@ def _data(
 ) -> "Trajectories | Tensor":
     from dynred.geometry.source import load_data
     from dynred.rng import generator
+    from dynred.screening import is_data
     from dynred.simulate import simulate
-    from dynred.storage import SUFFIXES
     from dynred.system import find_system
 
-    if Path(source).suffix in SUFFIXES:
+    if is_data(source):
         if arguments or parameters:
             raise InputError(f"--with and --set must be left out for data, got {source}.")
         return load_data(source)

@@ -32,6 +32,9 @@ class Picture(NamedTuple):
     uri: str
 
 
+FACTS = ("schema", "digest", "seed", "threads")  # of experiment.json; paths of whoever made the run are not shown
+
+
 def write_report(
     path: str | Path,
     model: Model,
@@ -64,7 +67,7 @@ def render(context: Context, settings: Mapping[str, Any]) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    facts = {key: value for key, value in settings.items() if not isinstance(value, Mapping)}
+    facts = {key: settings[key] for key in FACTS if key in settings}
     return environment.from_string(source).render(
         title=summary.title(context),
         verdict=summary.verdict(context),
