@@ -34,7 +34,7 @@ class Fraction:
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Exceedance:
     """delta(epsilon): the fraction of K on which the error exceeds epsilon, with confidence limits.
 
     Attributes:
@@ -129,7 +129,7 @@ class Certificate:
     confidence: float
     error: ErrorQuantiles
     parts: tuple[Part, ...]
-    coverage: Coverage
+    coverage: Exceedance
     threshold: float
     threshold_name: str
     exceptional: Fraction

@@ -14,7 +14,7 @@ from scipy.stats import beta
 from torch import Tensor
 
 from dynred.arguments import public
-from dynred.certificate import Certificate, Coverage, ErrorQuantiles, Fraction, OverTime, Part, Tube
+from dynred.certificate import Certificate, ErrorQuantiles, Exceedance, Fraction, OverTime, Part, Tube
 from dynred.checks import finite, generator_given, is_number, literal, real, refuse
 from dynred.errors import DynredWarning
 from dynred.model import Model, ReducedModel
@@ -141,13 +141,13 @@ def _part(errors: Float[Tensor, " m"], threshold: float, sure: _Confidence) -> P
     return Part(len(errors), _quantiles(errors), sure.fraction(errors > threshold))
 
 
-def _coverage(errors: Float[Tensor, " M"], sure: _Confidence) -> Coverage:
+def _coverage(errors: Float[Tensor, " M"], sure: _Confidence) -> Exceedance:
     e = np.sort(errors.numpy())
     smallest = max(float(np.quantile(e, 0.01)), 1e-8 * float(e[-1]), 1e-300)
     epsilon = np.geomspace(smallest, max(float(e[-1]), 2 * smallest), EPSILONS)
     count = len(e) - np.searchsorted(e, epsilon, side="right")
     low, high = sure.limits(count.astype(float), len(e))
-    return Coverage(epsilon.tolist(), (count / len(e)).tolist(), low.tolist(), high.tolist())
+    return Exceedance(epsilon.tolist(), (count / len(e)).tolist(), low.tolist(), high.tolist())
 
 
 def _components(x: Float[Tensor, "M D"], count: int) -> Int[Tensor, " M"]:

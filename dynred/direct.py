@@ -35,14 +35,14 @@ def direct_solver(pattern: Pattern) -> Solve:
     size = pattern.dim
     if size <= SMALL or len(pattern.rows) > FULL * size**2:
         return _guarded(lambda values, b: _solve_dense(pattern, values, b))
-    band = Band.of(pattern)
+    band = CyclicBand.of(pattern)
     if band.below + band.above + len(band.wrapped_rows) <= WIDEST:
         return _guarded(band.solve)
     return _guarded(lambda values, b: _solve_sparse(pattern, values, b))
 
 
 @dataclass(frozen=True, eq=False)
-class Band:
+class CyclicBand:
     """The layout of a cyclic banded matrix [D, D]: entry (i, j) lies on the diagonal (i - j) mod D, from -D/2 to D/2.
 
     Attributes:
@@ -59,7 +59,7 @@ class Band:
     wrapped_rows: Int[Tensor, " k"]
 
     @classmethod
-    def of(cls, pattern: Pattern) -> "Band":
+    def of(cls, pattern: Pattern) -> "CyclicBand":
         """The band in which a pattern lies; as wide as the matrix for one that is not banded."""
         half = pattern.dim // 2
         plain = pattern.rows - pattern.columns

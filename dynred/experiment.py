@@ -31,6 +31,7 @@ from dynred.evaluation import Evaluation, read_evaluation
 from dynred.files import checksum, write_json
 from dynred.forecast import Forecast, forecast
 from dynred.joint import JointSpec
+from dynred.kinds import current
 from dynred.long_time import long_time
 from dynred.memory import check_memory
 from dynred.model import Model, load_model
@@ -430,7 +431,7 @@ def _identity(stored: Mapping[str, Any]) -> str:
 
 
 def _check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunFolder) -> None:
-    spec, before = begun["spec"], stored["spec"]
+    spec, before = begun["spec"], current(stored["spec"])
     differing = [key for key, value in spec.items() if before.get(key) != value]
     if differing:
         advice = f"They differ in: {', '.join(differing)}. Use another folder, or --overwrite."

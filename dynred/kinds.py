@@ -1,32 +1,117 @@
-"""Classes by the kinds that stored files name them by, `module:Class`, without running anything for the asking."""
+"""The names by which stored files say of what class their settings and models are: `autoencoder`, `neural_ode`.
 
+A class of dynred is named by itself, not by its place in the code, so that files outlive the places: `PODSpec` is
+`pod`, wherever it lives. A class of a user's own is named by module and class, `my_reducer:MineSpec`.
+"""
+
+import functools
 import importlib
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 HOME = Path(__file__).parent
-KIND = re.compile(r"dynred((?:\.[a-z_][a-z0-9_]*)+):([A-Z][A-Za-z0-9_]*)", re.ASCII)
-LONGEST = 200  # characters
+DEEPEST = 40  # groups of settings, mappings and lists within each other
+# Settings and models are frozen dataclasses: what a file asks for cannot bring in commands, figures or systems.
+DEFINED = re.compile(r"^@dataclass(?:es\.dataclass)?\(frozen=True\b[^\n]*\nclass ([A-Z][A-Za-z0-9]*)\b", re.MULTILINE)
+WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+# What files of version 0.1 say, where classes were named by their places of that time.
+EARLIER: Mapping[str, str] = MappingProxyType(
+    {
+        "dynred.atlas:AtlasModel": "atlas_model",
+        "dynred.atlas:AtlasSpec": "atlas",
+        "dynred.bands:Calibration": "calibration",
+        "dynred.charts:PartitionSpec": "partition",
+        "dynred.derivatives.fourier:FourierSeries": "fourier_series",
+        "dynred.derivatives.savitzky_golay:SavitzkyGolay": "savitzky_golay",
+        "dynred.derivatives.smoothing_spline:SmoothingSpline": "smoothing_spline",
+        "dynred.derivatives.spline:Spline": "spline",
+        "dynred.domain:Domain": "domain",
+        "dynred.dynamics.ensemble:EnsembleSpec": "ensemble",
+        "dynred.dynamics.fourier:FourierSpec": "fourier",
+        "dynred.dynamics.linear:LinearSpec": "linear",
+        "dynred.dynamics.neural_ode:NeuralODESpec": "neural_ode",
+        "dynred.dynamics.neural_ode:RefinementSpec": "refinement",
+        "dynred.dynamics.parametric:ParametricSpec": "parametric",
+        "dynred.dynamics.polynomial:PolynomialODESpec": "polynomial_ode",
+        "dynred.dynamics.quadratic:QuadraticSpec": "quadratic",
+        "dynred.dynamics.sindy:SindySpec": "sindy",
+        "dynred.dynamics.stabilised:StabilisedSpec": "stabilised",
+        "dynred.experiment:ExperimentSpec": "experiment",
+        "dynred.joint:JointSpec": "joint",
+        "dynred.latent_space:LatentSpace": "latent_space",
+        "dynred.metrics.autocorrelation:Autocorrelation": "autocorrelation",
+        "dynred.metrics.divergence_time:DivergenceTime": "divergence_time",
+        "dynred.metrics.escape:Escape": "escape",
+        "dynred.metrics.joint_density:JointDensity": "joint_density",
+        "dynred.metrics.marginals:Marginals": "marginals",
+        "dynred.metrics.max_relative_error:MaxRelativeError": "max_relative_error",
+        "dynred.metrics.nmte:NMTE": "nmte",
+        "dynred.metrics.power_spectrum:PowerSpectrum": "power_spectrum",
+        "dynred.metrics.reconstruction_nmse:ReconstructionNMSE": "reconstruction_nmse",
+        "dynred.metrics.relative_mse:RelativeMSE": "relative_mse",
+        "dynred.metrics.rollout_error:RolloutError": "rollout_error",
+        "dynred.metrics.spatial_spectrum:SpatialSpectrum": "spatial_spectrum",
+        "dynred.metrics.valid_time:ValidTime": "valid_time",
+        "dynred.model:ReducedModel": "reduced_model",
+        "dynred.optimise:TrainingSpec": "training",
+        "dynred.pipeline:DataSpec": "data",
+        "dynred.polynomials:PolynomialSpec": "polynomial",
+        "dynred.reducers.autoencoder:AutoencoderSpec": "autoencoder",
+        "dynred.reducers.irmae:IRMAESpec": "irmae",
+        "dynred.reducers.pod:PODSpec": "pod",
+        "dynred.reducers.polynomial:PolynomialManifoldSpec": "polynomial_manifold",
+        "dynred.solvers.backward_euler:BackwardEuler": "backward_euler",
+        "dynred.solvers.etdrk4:ETDRK4": "etdrk4",
+        "dynred.solvers.explicit:Explicit": "explicit",
+        "dynred.solvers.exponential_adams:ExponentialAdams": "exponential_adams",
+        "dynred.solvers.stiff:Stiff": "stiff",
+    }
+)
+
+
+def kind_of(cls: type) -> str:
+    """The name of a class in stored files."""
+    if cls.__module__.partition(".")[0] != "dynred":
+        return f"{cls.__module__}:{cls.__qualname__}"
+    return _named(cls.__qualname__)
 
 
 def class_of(kind: str) -> type | None:
-    """The class of that kind; None where there is none, or where it is neither dynred's nor imported already.
-
-    A module of dynred is imported only where its text defines a frozen dataclass of that name, as settings and models
-    are: what a file asks for cannot bring in commands, figures or systems.
-    """
+    """The class of a name, without running anything for the asking; None where there is none, or where it is neither
+    dynred's nor imported already."""
+    kind = EARLIER.get(kind, kind)
     module, _, name = kind.partition(":")
-    if _is_own(kind):
-        importlib.import_module(module)
+    if not name and kind and (home := _homes().get(kind)):
+        importlib.import_module(home[0])
+        module, name = home
     found = getattr(sys.modules.get(module), name, None) if name else None
-    return found if isinstance(found, type) else None
+    return found if isinstance(found, type) and kind_of(found) == kind else None
 
 
-def _is_own(kind: str) -> bool:
-    form = KIND.fullmatch(kind) if len(kind) <= LONGEST else None
-    if form is None:
-        return False
-    file = HOME.joinpath(*form[1].split(".")[1:]).with_suffix(".py")
-    defined = rf"^@dataclass\(frozen=True\b[^\n]*\nclass {form[2]}\b"
-    return file.is_file() and re.search(defined, file.read_text(encoding="utf-8"), re.MULTILINE) is not None
+def current(data: Any, depth: int = DEEPEST) -> Any:
+    """Plain JSON data in which the kinds that earlier versions wrote are today's; looks so many levels deep."""
+    if depth and isinstance(data, Mapping):
+        return {
+            key: EARLIER.get(value, value) if key == "kind" and isinstance(value, str) else current(value, depth - 1)
+            for key, value in data.items()
+        }
+    return [current(item, depth - 1) for item in data] if depth and isinstance(data, list | tuple) else data
+
+
+def _named(name: str) -> str:
+    return WORDS.sub("_", name.removesuffix("Spec")).lower()
+
+
+@functools.cache
+def _homes() -> Mapping[str, tuple[str, str]]:
+    """Module and name of every class of dynred that a file may name, found in the text of the modules."""
+    homes: dict[str, tuple[str, str]] = {}
+    for file in sorted(HOME.rglob("*.py")):
+        module = ".".join(("dynred", *file.relative_to(HOME).with_suffix("").parts))
+        homes |= {_named(name): (module, name) for name in DEFINED.findall(file.read_text(encoding="utf-8"))}
+    return homes

@@ -33,7 +33,7 @@ from dynred.files import (
     write_json,
     write_tensors,
 )
-from dynred.kinds import class_of
+from dynred.kinds import class_of, kind_of
 from dynred.latent_space import LatentSpace
 from dynred.nets import check_weights, parameter_count
 from dynred.numpy_model import NumpyModel
@@ -48,7 +48,6 @@ from dynred.trust import Code
 
 SCHEMA = 1
 EXPORTED = "manifest.json"  # of a folder of exported programs
-OLDER_KINDS = {"reduced_model": "dynred.model:ReducedModel"}
 
 
 class Model(ABC):
@@ -288,10 +287,11 @@ class Model(ABC):
         """Writes the whole model as one safetensors file: weights, and all settings as JSON in its metadata."""
         check_target("path", path, is_tensors)
         tensors, metadata = self.parts()
-        kind = f"{type(self).__module__}:{type(self).__qualname__}"
         code = [one.to_dict() for one in code_in(metadata)]
         about = dict(self.about)
-        write_tensors(path, tensors, {**metadata, "kind": kind, "schema": SCHEMA, "about": about, "code": code})
+        write_tensors(
+            path, tensors, {**metadata, "kind": kind_of(type(self)), "schema": SCHEMA, "about": about, "code": code}
+        )
 
     def described(self, **facts: Any) -> Self:
         """The same model, which knows more of where it comes from: `facts` are added to `about`."""
@@ -513,7 +513,7 @@ class _About:
 
 
 def _class(kind: object) -> type[Model] | None:
-    found = class_of(OLDER_KINDS.get(kind, kind)) if isinstance(kind, str) else None
+    found = class_of(kind) if isinstance(kind, str) else None
     return found if found is not None and issubclass(found, Model) else None
 
 

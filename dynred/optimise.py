@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from dynred.checks import at_least, count, integer, one_of, positive, refuse
 from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors, write_tensors
+from dynred.kinds import current
 from dynred.nets import check_weights, hidden_matrices
 from dynred.records import plain, revive
 from dynred.spec import Spec
@@ -368,7 +369,7 @@ class _Training:
         """
         tensors, metadata = read_tensors(path)
         ours = {"kind": "checkpoint", "identity": self.identity, "spec": self.spec.to_dict()}
-        if any(metadata.get(name) != value for name, value in ours.items()):
+        if any(current(metadata.get(name)) != value for name, value in ours.items()):
             advice = "Start over in another folder, or with --overwrite."
             raise FileFormatError(f"{path} is a checkpoint of other settings, another seed or another source. {advice}")
         stored = revive(_Stored, metadata, str(path))

@@ -207,7 +207,7 @@ def code_of_module(module: str) -> Code | None:
 
 def code_in(settings: object) -> list[Code]:
     """The code of all classes of settings outside dynred that plain JSON data name as their kind."""
-    modules = sorted({kind.partition(":")[0] for kind in _kinds(settings)})
+    modules = sorted({kind.partition(":")[0] for kind in _kinds(settings) if ":" in kind})
     return [code for module in modules if (code := code_of_module(module)) is not None]
 
 

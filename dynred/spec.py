@@ -16,9 +16,8 @@ from typing import Any, ClassVar, Self
 from dynred.annotations import fitting, hints
 from dynred.checks import literal, one_of, refuse
 from dynred.errors import InputError
-from dynred.kinds import class_of
+from dynred.kinds import DEEPEST, class_of, kind_of
 
-DEEPEST = 40  # groups of settings, mappings and lists within each other
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
@@ -32,8 +31,8 @@ class Spec:
     for floats, NumPy's numbers and lists that stand for tuples are converted, so that equal specs have equal JSON. A
     field whose annotation cannot be read is left as it is.
 
-    In JSON a spec is an object with its fields and `kind`, the qualified name of its class. Reading a spec never
-    imports a module outside dynred: a class of the user's own must have been imported before.
+    In JSON a spec is an object with its fields and `kind`, the name of its class. Reading a spec never imports a module
+    outside dynred: a class of the user's own must have been imported before.
     """
 
     _kinds: ClassVar[dict[str, type["Spec"]]] = {}
@@ -55,8 +54,8 @@ class Spec:
 
     @classmethod
     def kind(cls) -> str:
-        """The qualified name of this class, `module:Class`."""
-        return f"{cls.__module__}:{cls.__qualname__}"
+        """The name of this class in JSON, see `dynred.kinds`."""
+        return kind_of(cls)
 
     def to_dict(self) -> dict[str, Json]:
         """This spec as plain JSON data; `Spec.from_dict` is the inverse."""

@@ -29,7 +29,7 @@ class Constant:
 
 
 @dataclass(frozen=True, eq=False)
-class Modes:
+class IntervalModes:
     """Eigenfunctions of the second derivative on an interval, as many as points: exact interpolation at the points.
 
     Attributes:
@@ -53,7 +53,7 @@ class Modes:
         return v @ self.synthesis.on(v)
 
 
-def cosine_modes(points: int, length: float) -> Modes:
+def cosine_modes(points: int, length: float) -> IntervalModes:
     """cos(pi j x / length), j = 0 ... n - 1, on n points with both ends among them: no flux through the ends.
 
     The discrete cosine transform of type I. Amplitudes are those of the cosines themselves.
@@ -63,12 +63,12 @@ def cosine_modes(points: int, length: float) -> Modes:
     cosines = torch.cos(math.pi / n * torch.outer(j, x))
     ends = torch.ones(points, dtype=torch.float64)
     ends[0] = ends[-1] = 0.5
-    return Modes(
+    return IntervalModes(
         length / n * x, math.pi / length * j, Constant(2 / n * ends[:, None] * cosines * ends), Constant(cosines)
     )
 
 
-def sine_modes(points: int, length: float) -> Modes:
+def sine_modes(points: int, length: float) -> IntervalModes:
     """sin(pi j x / length), j = 1 ... n, on n points inside the interval: zero at the ends, which are no points.
 
     The discrete sine transform of type I. Amplitudes are those of the sines themselves.
@@ -76,7 +76,7 @@ def sine_modes(points: int, length: float) -> Modes:
     n = points + 1
     x, j = (torch.arange(1, n, dtype=torch.float64) for _ in range(2))
     sines = torch.sin(math.pi / n * torch.outer(j, x))
-    return Modes(length / n * x, math.pi / length * j, Constant(2 / n * sines), Constant(sines))
+    return IntervalModes(length / n * x, math.pi / length * j, Constant(2 / n * sines), Constant(sines))
 
 
 def periodic_points(points: int, length: float, least: float) -> tuple[Float[Tensor, " n"], Float[Tensor, " n/2+1"]]:

@@ -20,6 +20,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from dynred.checks import refuse
 from dynred.errors import FileFormatError, InputError
 from dynred.files import LARGEST_JSON, checksum, parse_json, read_bytes, read_tensors, write_tensors
+from dynred.kinds import current
 
 SCHEMA = 1
 CHUNK_BYTES = 8 * 2**20  # of one zarr chunk: large enough to stream, small enough to keep several in memory
@@ -230,15 +231,15 @@ def _read_progress(path: Path, identity: Mapping[str, Any]) -> Mark:
         tensors, facts = read_tensors(progress_path(path))
     except FileFormatError as error:
         raise FileFormatError(f"{error} {advice}") from error
-    if facts.pop("identity", None) != identity:
+    if current(facts.pop("identity", None)) != identity:
         raise FileFormatError(f"{progress_path(path)} belongs to another store. {advice}")
     return Mark(**facts, last=tensors.get("last"))
 
 
 def identity_of(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a store holds, from its header; None where it is not of a simulation."""
+    """What a store holds, from its header, with today's names of settings; None where it is not of a simulation."""
     try:
         identity = json.loads(str(found["dynred_identity"]))
     except (KeyError, ValueError, RecursionError):
         return None
-    return identity if isinstance(identity, dict) else None
+    return current(identity) if isinstance(identity, dict) else None

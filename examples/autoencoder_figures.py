@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from dynred.certificate import Certificate, Coverage
+from dynred.certificate import Certificate, Exceedance
 from dynred.reducers.base import Reducer
 
 FIRST, SECOND, WRONG, BOUND, FAINT = "#0072B2", "#E69F00", "#D55E00", "#000000", "#BBBBBB"  # Okabe and Ito
@@ -35,7 +35,7 @@ def paper_figure(
     found: Certificate,
     angle: Float[Tensor, " A"],
     latents: list[Float[Tensor, " A"]],
-    curves: list[Coverage],
+    curves: list[Exceedance],
 ) -> Figure:
     """Data with K0, reconstruction, latent value along each circle, and delta(epsilon) of every seed."""
     figure = blank(7.2, 6.4)
@@ -66,7 +66,7 @@ def _along(ax: Axes, angle: Tensor, latents: list[Tensor]) -> None:
     ax.legend()
 
 
-def _curves(ax: Axes, curves: list[Coverage]) -> None:
+def _curves(ax: Axes, curves: list[Exceedance]) -> None:
     for i, curve in enumerate(curves):
         delta = np.where(np.array(curve.delta) > 0, curve.delta, np.nan)
         ax.plot(curve.epsilon, delta, color=FIRST, alpha=0.6, linewidth=1, label=None if i else "measured, each seed")

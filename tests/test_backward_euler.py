@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
-from dynred.direct import Band, direct_solver
+from dynred.direct import CyclicBand, direct_solver
 from dynred.errors import DivergenceError, InputError
 from dynred.jacobian import Pattern
 from dynred.rng import generator
@@ -65,7 +65,7 @@ def test_direct_solvers_agree_with_dense_elimination(name):
 
 
 def test_a_band_that_wraps_around_is_as_narrow_as_it_looks():
-    band = Band.of(ring(100, (-2, 0, 1)))
+    band = CyclicBand.of(ring(100, (-2, 0, 1)))
     assert (band.below, band.above, band.wrapped_rows.tolist()) == (1, 2, [0, 98, 99])
 
 

@@ -40,7 +40,7 @@ SETTINGS = {
     "schema": 1,
     "seed": 7,
     "versions": {"torch": "2.13.0"},
-    "spec": {"reducer": {"kind": "dynred.reducers.pod:PODSpec", "latent_dim": 2}, "note": "<b>bold</b>"},
+    "spec": {"reducer": {"kind": "pod", "latent_dim": 2}, "note": "<b>bold</b>"},
 }
 ABOUT = {"system": "waves", "time_scale": 4.0, "time_scale_name": "periods", "time_unit": "seconds"}
 ALWAYS = {"How the error grows", "How long predictions stay valid", "The latent space"}
@@ -437,7 +437,7 @@ def test_a_prediction_lost_at_once_is_not_called_valid():
 
 def test_settings_are_shown_by_the_path_that_changes_them():
     assert settings_rows(SETTINGS["spec"]) == [
-        ("reducer.kind", "PODSpec"),
+        ("reducer.kind", "pod"),
         ("reducer.latent_dim", "2"),
         ("note", "<b>bold</b>"),
     ]

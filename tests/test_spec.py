@@ -66,8 +66,8 @@ def test_specs_have_the_same_digest_exactly_if_they_are_the_same(a, b):
 
 
 def test_the_digest_stands_still_across_versions():
-    assert PODSpec(3).to_json() == '{"kind":"dynred.reducers.pod:PODSpec","latent_dim":3}'
-    assert PODSpec(3).digest() == "c4ba2ce9552d"
+    assert PODSpec(3).to_json() == '{"kind":"pod","latent_dim":3}'
+    assert PODSpec(3).digest() == "9f4fd2eeb670"
 
 
 def test_numbers_of_numpy_are_written_as_numbers():
@@ -80,7 +80,7 @@ def test_a_subclass_is_read_back_as_itself_through_its_base():
 
 
 def test_reading_finds_classes_of_dynred_that_were_not_imported_yet():
-    assert Spec.from_dict({"kind": "dynred.metrics.divergence_time:DivergenceTime"}).kind().endswith("DivergenceTime")
+    assert Spec.from_dict({"kind": "divergence_time"}).kind() == "divergence_time"
 
 
 def test_updating_a_dotted_path_changes_that_setting_only():

@@ -20,7 +20,7 @@ class _Certified(Figure, ABC):
         return context.certificate is not None
 
 
-class Coverage(_Certified):
+class ErrorExceedance(_Certified):
     """The curve delta(epsilon), with its confidence limits and the proven lower bound of the maximum."""
 
     title = "How much of K is wrong"
