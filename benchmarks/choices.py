@@ -18,23 +18,23 @@ from typing import TypeVar
 
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.files import write_json
-from dynred.forecast import forecast
-from dynred.joint import JointSpec
 from dynred.metrics.valid_time import ValidTime
-from dynred.model import ReducedModel
-from dynred.optimise import TrainingSpec
+from dynred.models.forecast import forecast
+from dynred.models.joint import JointSpec
+from dynred.models.reduced import ReducedModel
+from dynred.ode.system import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.spec import Spec
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import TrainingSpec
 
 Settings = TypeVar("Settings", bound=Spec)
 LATENT_DIM = 8

@@ -39,21 +39,21 @@ from measuring import installed, limited_to, machine, print_table, say, seconds
 from one_interval import OneIntervalSpec, OneIntervalTraining, Pairs, TorchdiffeqTraining, trainings
 from training_curves import Curve, Point, Score, compare, draw
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import Standardisation
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec
+from dynred.evaluation.records import Spread
+from dynred.experiments.pipeline import DataSpec, simulate_parts
 from dynred.files import write_json
-from dynred.forecast import forecast
 from dynred.metrics.reconstruction_nmse import ReconstructionNMSE
 from dynred.metrics.valid_time import ValidTime
-from dynred.model import ReducedModel
-from dynred.optimise import Runtime, TrainingSpec
-from dynred.pipeline import DataSpec, simulate_parts
+from dynred.models.forecast import forecast
+from dynred.models.reduced import ReducedModel
+from dynred.ode.system import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.rng import generator, spawn
-from dynred.scores import Spread
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import Runtime, TrainingSpec
 
 SCHEMA = 1
 THRESHOLD = 0.5

@@ -9,12 +9,12 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 from work_precision import Ensemble, Method, largest_error, one_by_one
 
-from dynred.exponential import ExponentialSolver
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
+from dynred.solvers._exponential import ExponentialSolver
 from dynred.solvers.etdrk4 import ETDRK4
 from dynred.solvers.exponential_adams import ExponentialAdams
-from dynred.system import find_system
 
 LENGTH, POINTS = 22.0, 64
 

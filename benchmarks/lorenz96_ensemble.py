@@ -9,9 +9,9 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 from work_precision import Ensemble, Method, largest_error, one_by_one
 
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import choose_solver, simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import choose_solver, simulate
 
 SITES, FORCING = 40, 8.0
 

@@ -26,8 +26,8 @@ import torchdiffeq
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.neural_ode import NeuralODE
-from dynred.trajectories import Trajectories
 
 
 @dataclass(frozen=True)

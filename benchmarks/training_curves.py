@@ -7,8 +7,8 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from dynred.evaluation.records import Spread
 from dynred.files import moved_into_place
-from dynred.scores import Spread
 
 
 @dataclass(frozen=True)

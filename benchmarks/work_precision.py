@@ -17,7 +17,7 @@ from measuring import seconds
 from torch import Tensor
 
 from dynred.files import moved_into_place
-from dynred.system import System
+from dynred.ode.system import System
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,29 +10,29 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dynred.atlas import AtlasModel, AtlasSpec
-    from dynred.certificate import Certificate
-    from dynred.certify import certify
-    from dynred.compare import compare
+    from dynred.data.storage import load_trajectories, save_trajectories
+    from dynred.data.store import StoredTrajectories
+    from dynred.data.trajectories import Trajectories
     from dynred.dynamics.fourier import FourierSpec
     from dynred.dynamics.linear import LinearSpec
     from dynred.dynamics.neural_ode import NeuralODESpec
-    from dynred.evaluate import evaluate
-    from dynred.evaluation import Evaluation
-    from dynred.events import Event
+    from dynred.evaluation.certificate import Certificate
+    from dynred.evaluation.certify import certify
+    from dynred.evaluation.compare import compare
+    from dynred.evaluation.evaluate import evaluate
+    from dynred.evaluation.evaluation import Evaluation
+    from dynred.experiments.pipeline import reduce
     from dynred.geometry.inspection import inspect
-    from dynred.latent_space import LatentSpace
-    from dynred.model import ReducedModel, load_model
-    from dynred.observe import observe
-    from dynred.pipeline import reduce
+    from dynred.models.atlas import AtlasModel, AtlasSpec
+    from dynred.models.reduced import ReducedModel, load_model
+    from dynred.numerics.latent_space import LatentSpace
+    from dynred.ode.observe import observe
+    from dynred.ode.system import System, find_system
     from dynred.reducers.autoencoder import AutoencoderSpec
     from dynred.reducers.pod import PODSpec
     from dynred.rng import generator
-    from dynred.simulate import simulate
-    from dynred.storage import load_trajectories, save_trajectories
-    from dynred.stored import StoredTrajectories
-    from dynred.system import System, find_system
-    from dynred.trajectories import Trajectories
+    from dynred.simulation.events import Event
+    from dynred.simulation.simulate import simulate
 
 # Threads that wait must soon sleep instead of spinning: on a machine with other work, spinning threads of small
 # parallel sections keep each other from running. Simulating Kuramoto-Sivashinsky on two cores with one of them busy
@@ -42,33 +42,33 @@ if TYPE_CHECKING:
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = {
-    "AtlasModel": "dynred.atlas",
-    "AtlasSpec": "dynred.atlas",
+    "AtlasModel": "dynred.models.atlas",
+    "AtlasSpec": "dynred.models.atlas",
     "AutoencoderSpec": "dynred.reducers.autoencoder",
-    "Certificate": "dynred.certificate",
-    "Evaluation": "dynred.evaluation",
-    "Event": "dynred.events",
+    "Certificate": "dynred.evaluation.certificate",
+    "Evaluation": "dynred.evaluation.evaluation",
+    "Event": "dynred.simulation.events",
     "FourierSpec": "dynred.dynamics.fourier",
-    "LatentSpace": "dynred.latent_space",
+    "LatentSpace": "dynred.numerics.latent_space",
     "LinearSpec": "dynred.dynamics.linear",
     "NeuralODESpec": "dynred.dynamics.neural_ode",
     "PODSpec": "dynred.reducers.pod",
-    "ReducedModel": "dynred.model",
-    "StoredTrajectories": "dynred.stored",
-    "System": "dynred.system",
-    "Trajectories": "dynred.trajectories",
-    "certify": "dynred.certify",
-    "compare": "dynred.compare",
-    "evaluate": "dynred.evaluate",
-    "find_system": "dynred.system",
+    "ReducedModel": "dynred.models.reduced",
+    "StoredTrajectories": "dynred.data.store",
+    "System": "dynred.ode.system",
+    "Trajectories": "dynred.data.trajectories",
+    "certify": "dynred.evaluation.certify",
+    "compare": "dynred.evaluation.compare",
+    "evaluate": "dynred.evaluation.evaluate",
+    "find_system": "dynred.ode.system",
     "generator": "dynred.rng",
     "inspect": "dynred.geometry.inspection",
-    "load_model": "dynred.model",
-    "load_trajectories": "dynred.storage",
-    "observe": "dynred.observe",
-    "reduce": "dynred.pipeline",
-    "save_trajectories": "dynred.storage",
-    "simulate": "dynred.simulate",
+    "load_model": "dynred.models.reduced",
+    "load_trajectories": "dynred.data.storage",
+    "observe": "dynred.ode.observe",
+    "reduce": "dynred.experiments.pipeline",
+    "save_trajectories": "dynred.data.storage",
+    "simulate": "dynred.simulation.simulate",
 }
 __all__ = sorted(_HOMES)
 

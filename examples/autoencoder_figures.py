@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from dynred.certificate import Certificate, Exceedance
+from dynred.evaluation.certificate import Certificate, Exceedance
 from dynred.reducers.base import Reducer
 
 FIRST, SECOND, WRONG, BOUND, FAINT = "#0072B2", "#E69F00", "#D55E00", "#000000", "#BBBBBB"  # Okabe and Ito

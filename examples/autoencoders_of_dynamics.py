@@ -10,20 +10,20 @@ from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from dynred.atlas import AtlasModel, AtlasSpec
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.fourier import FourierSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.polynomial import PolynomialODESpec
-from dynred.model import Model, ReducedModel, on_reducer
-from dynred.observe import observe
-from dynred.optimise import TrainingSpec
-from dynred.polynomials import PolynomialSpec
+from dynred.models.atlas import AtlasModel, AtlasSpec
+from dynred.models.reduced import Model, ReducedModel, on_reducer
+from dynred.numerics.polynomials import PolynomialSpec
+from dynred.ode.observe import observe
+from dynred.ode.system import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
+from dynred.training.minimise import TrainingSpec
 
 TURN = 2 * math.pi
 STEPS = 24  # snapshots a turn

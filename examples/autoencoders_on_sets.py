@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from memorising_network import Memoriser
 from torch import Tensor
 
-from dynred.certificate import Certificate
-from dynred.certify import certify
-from dynred.optimise import TrainingSpec
+from dynred.data.trajectories import Trajectories
+from dynred.evaluation.certificate import Certificate
+from dynred.evaluation.certify import certify
+from dynred.ode.system import KnownSet, find_system
 from dynred.reducers.autoencoder import Autoencoder, AutoencoderSpec
 from dynred.rng import generator
-from dynred.system import KnownSet, find_system
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import TrainingSpec
 
 
 @dataclass(frozen=True)

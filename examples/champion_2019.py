@@ -22,19 +22,19 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.polynomial import PolynomialODESpec
-from dynred.evaluate import evaluate
+from dynred.evaluation.evaluate import evaluate
 from dynred.files import write_json
-from dynred.forecast import forecast
 from dynred.metrics.relative_mse import RelativeMSE
 from dynred.metrics.valid_time import ValidTime
-from dynred.model import ReducedModel
-from dynred.polynomials import PolynomialSpec
+from dynred.models.forecast import forecast
+from dynred.models.reduced import ReducedModel
+from dynred.numerics.polynomials import PolynomialSpec
+from dynred.ode.system import find_system
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
 
 NOISE = 1e-6
 PUBLISHED = {"x, in distribution": 2e-6, "x, out of distribution": 1.56e-2, "x": 1.59e-2}

@@ -23,19 +23,19 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.dynamics.polynomial import PolynomialODESpec
-from dynred.evaluate import evaluate
+from dynred.evaluation.evaluate import evaluate
 from dynred.files import write_json
-from dynred.forecast import forecast
 from dynred.metrics.max_relative_error import MaxRelativeError
-from dynred.model import on_reducer
-from dynred.polynomials import PolynomialSpec
+from dynred.models.forecast import forecast
+from dynred.models.reduced import on_reducer
+from dynred.numerics.polynomials import PolynomialSpec
+from dynred.ode.system import System, find_system
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import System, find_system
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
 
 LATENT_DIM = 5  # as published: the states of all runs are a set of three dimensions, bent
 FIELD = PolynomialODESpec(PolynomialSpec(degree=3))

@@ -23,11 +23,11 @@ from rich.table import Table
 
 from dynred.dynamics.sindy import Sindy, SindySpec
 from dynred.files import write_json
-from dynred.model import on_reducer
+from dynred.models.reduced import on_reducer
+from dynred.ode.system import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
 
 MU, OMEGA, SHEAR = 1.0, 1.5, 0.4
 NOW = torch.zeros((), dtype=torch.float64)

@@ -23,18 +23,18 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from dynred.data.storage import save_trajectories
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.evaluate import Evaluation
-from dynred.experiment import ExperimentSpec, run
-from dynred.optimise import TrainingSpec
-from dynred.pipeline import DataSpec
-from dynred.polynomials import PolynomialSpec
+from dynred.evaluation.evaluate import Evaluation
+from dynred.experiments.pipeline import DataSpec
+from dynred.experiments.run import ExperimentSpec, run
+from dynred.numerics.polynomials import PolynomialSpec
+from dynred.ode.system import find_system
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.storage import save_trajectories
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
+from dynred.training.minimise import TrainingSpec
 
 SYSTEM = "kuramoto_sivashinsky"
 LEADS = (10.0, 20.0, 40.0)  # at which bands are looked at, in time units; as far as they are calibrated

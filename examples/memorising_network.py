@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.latent_space import LatentSpace
+from dynred.numerics.latent_space import LatentSpace
 from dynred.reducers.base import Reducer, ReducerSpec
 
 Line = tuple[

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dynred.evaluation import Evaluation
-from dynred.experiment import ExperimentSpec, run
-from dynred.optimise import TrainingSpec
-from dynred.pipeline import DataSpec
+from dynred.evaluation.evaluation import Evaluation
+from dynred.experiments.pipeline import DataSpec
+from dynred.experiments.run import ExperimentSpec, run
+from dynred.training.minimise import TrainingSpec
 
 OSCILLATORS = 40
 FREQUENCIES = 1 + 0.05 * np.sin(7.0 * np.arange(OSCILLATORS))

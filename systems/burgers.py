@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive
-from dynred.spectral import Constant, periodic_points, resolved
-from dynred.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.spectral import Constant, periodic_points, resolved
+from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
 
 
 def burgers(length: float = 2 * math.pi, points: int = 128, viscosity: float = 0.05) -> System:

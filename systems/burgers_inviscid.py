@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, refuse
-from dynred.system import Axis, Grid, KnownSet, System
+from dynred.ode.system import Axis, Grid, KnownSet, System
 
 HALF = 3.0  # half the length of the domain
 

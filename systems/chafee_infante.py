@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
-from dynred.spectral import Constant, resolved, sine_modes
-from dynred.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.spectral import Constant, resolved, sine_modes
+from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
 
 
 def chafee_infante(points: int = 64, reaction: float = 10.0) -> System:

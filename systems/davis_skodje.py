@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import refuse
-from dynred.system import KnownSet, System
+from dynred.ode.system import KnownSet, System
 
 EXTENT = 3.0  # K is the slow manifold over y1 in [0, EXTENT]
 

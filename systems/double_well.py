@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive
-from dynred.system import KnownSet, System
+from dynred.ode.system import KnownSet, System
 
 
 def double_well(damping: float = 0.1) -> System:

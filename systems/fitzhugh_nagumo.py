@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
-from dynred.spectral import Constant, cosine_modes, resolved
-from dynred.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.spectral import Constant, cosine_modes, resolved
+from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
 
 
 def fitzhugh_nagumo(points: int = 101, length: float = 20.0) -> System:

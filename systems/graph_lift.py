@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
+from dynred.ode.system import KnownSet, System, find_system
 from dynred.rng import generator
-from dynred.system import KnownSet, System, find_system
 
 
 def graph_lift(base: System | str = "stuart_landau", dim: int = 50, rate: float = 5.0, seed: int = 0) -> System:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive, refuse
-from dynred.spectral import Constant
-from dynred.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.spectral import Constant
+from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
 
 
 def kolmogorov_flow(points: int = 32, wave_number: int = 2, reynolds: float = 14.4) -> System:

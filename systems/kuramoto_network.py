@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive, refuse
-from dynred.system import Axis, Grid, KnownSet, System
+from dynred.ode.system import Axis, Grid, KnownSet, System
 
 RETURN = 1.0  # rate at which states off the unit circles return, per time unit
 

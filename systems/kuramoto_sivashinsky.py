@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive
-from dynred.spectral import Constant, periodic_points, resolved
-from dynred.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.spectral import Constant, periodic_points, resolved
+from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
 
 # Lyapunov exponents in the zero-mean subspace, computed with this system (QR, zero mean at every step), at viscosity 1:
 # length -> (Lyapunov time in time units, Kaplan-Yorke dimension).

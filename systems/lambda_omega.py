@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, one_of, positive
-from dynred.observe import observe
-from dynred.spectral import Constant, cosine_modes, resolved
-from dynred.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.observe import observe
+from dynred.ode.spectral import Constant, cosine_modes, resolved
+from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
 
 
 def lambda_omega(

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
+from dynred.ode.system import KnownSet, System
 from dynred.rng import generator
-from dynred.system import KnownSet, System
 
 
 def linked_circles(dim: int = 3, rate: float = 2.0, seed: int = 0) -> System:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from dynred.system import KnownSet, System
+from dynred.ode.system import KnownSet, System
 
 
 def mean_field_wake() -> System:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dynred.system import KnownSet, System
+from dynred.ode.system import KnownSet, System
 
 
 def rossler() -> System:

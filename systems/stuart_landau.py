@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive
-from dynred.system import KnownSet, System
+from dynred.ode.system import KnownSet, System
 
 
 def stuart_landau(mu: float = 1.0, omega: float = 1.0) -> System:

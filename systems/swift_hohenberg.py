@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from dynred.spectral import Constant, periodic_points
-from dynred.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.spectral import Constant, periodic_points
+from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
 
 FINEST = 4.0  # wave number that a grid must reach: the third harmonic of the rolls and a margin
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
+from dynred.ode.system import KnownSet, System
 from dynred.rng import generator
-from dynred.system import KnownSet, System
 
 
 def torus_flow(dim: int = 4, minor: float = 0.5, rate: float = 1.0, seed: int = 0) -> System:

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.optimise import TrainingSpec
-from dynred.pipeline import DataSpec
+from dynred.experiments.pipeline import DataSpec
+from dynred.ode.system import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
+from dynred.training.minimise import TrainingSpec
 
 
 @pytest.fixture(scope="session", autouse=True)

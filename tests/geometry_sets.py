@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.system import find_system
 
 AMBIENT = 50
 

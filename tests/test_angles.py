@@ -9,20 +9,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.fourier import Fourier, FourierSpec, basis, waves
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
-from dynred.evaluate import evaluate
-from dynred.latent_space import LatentSpace
-from dynred.model import ReducedModel, load_model
-from dynred.optimise import TrainingSpec
-from dynred.phases import lifted, starts
-from dynred.pipeline import DataSpec, reduce
+from dynred.evaluation.evaluate import evaluate
+from dynred.experiments.pipeline import DataSpec, reduce
+from dynred.models.reduced import ReducedModel, load_model
+from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.system import find_system
+from dynred.reducers._phases import lifted, starts
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
+from dynred.training.minimise import TrainingSpec
 
 TAU = 2 * math.pi
 SMALL = AutoencoderSpec(1, angles=1, width=32, training=TrainingSpec(steps=400, batch_size=128), trials=2)

@@ -1,4 +1,4 @@
-"""What a module may import: lower layers only, absolutely, at its top; one home for every foreign library."""
+"""What a file may import: its own folder and lower ones, absolutely, at its top; one home for every foreign library."""
 
 import ast
 import subprocess
@@ -8,160 +8,135 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LAYERS = (
-    "errors rng checks annotations arguments kinds memory files locks seal trust screening user_code",
-    "modes numpy_model export spec records plugins bootstrap parameters righthand jacobian spectral nets optimise "
-    "latent_space polynomials",
-    "system trajectories fits phases direct projection derivatives",
-    "draws run_folder storage store_layout store_writer stored velocities catalogue solvers exponential",
-    "events source observe obstruction",
-    "integrate shooting",
-    "stream",
-    "simulate geometry reducers dynamics domain",
-    "stored_parts model forecast landmarks charts atlas bands joint requirements",
-    "metrics scores lyapunov certificate certify",
-    "agreement evaluation",
-    "evaluate long_time compare pipeline",
-    "report experiment automatic testing",
-    "runs study cli",
+# From low to high. "" is the root: what everything else rests on.
+FOLDERS = (
+    *("", "numerics", "data", "ode", "solvers", "simulation", "training", "geometry", "reducers", "dynamics"),
+    *("models", "metrics", "evaluation", "report", "experiments", "testing", "cli"),
 )
-LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
-WITHIN = {  # who may import whom of the same layer
-    ("checks", "errors"),
-    ("rng", "checks"),
-    ("annotations", "checks"),
-    ("annotations", "errors"),
-    ("export", "checks"),
-    ("export", "numpy_model"),
-    ("numpy_model", "errors"),
-    ("arguments", "annotations"),
-    ("arguments", "checks"),
-    ("files", "checks"),
-    ("files", "errors"),
-    ("locks", "checks"),
-    ("trust", "errors"),
-    ("user_code", "errors"),
-    ("user_code", "memory"),
-    ("fits", "trajectories"),
-    ("latent_space", "spec"),
-    ("records", "spec"),
-    ("optimise", "nets"),
-    ("optimise", "records"),
-    ("optimise", "spec"),
-    ("polynomials", "spec"),
-    ("memory", "errors"),
-    ("screening", "errors"),
-    ("screening", "files"),
-    ("screening", "memory"),
-    ("screening", "seal"),
-    ("seal", "errors"),
-    ("storage", "store_layout"),
-    ("storage", "store_writer"),
-    ("storage", "stored"),
-    ("store_writer", "store_layout"),
-    ("stored", "store_layout"),
-    ("exponential", "solvers"),
-    ("solvers", "exponential"),
-    ("model", "stored_parts"),
-    ("atlas", "stored_parts"),
-    ("forecast", "model"),
-    ("bands", "model"),
-    ("joint", "forecast"),
-    ("joint", "model"),
-    ("charts", "landmarks"),
-    ("atlas", "charts"),
-    ("atlas", "model"),
-    ("compare", "evaluate"),
-    ("pipeline", "evaluate"),
-    ("experiment", "report"),
-    ("cli", "runs"),
-    ("certify", "certificate"),
-    ("automatic", "experiment"),
-}
-PLUGINS = {"derivatives", "solvers", "reducers", "dynamics", "metrics"}
+PLUGINS = ("data/derivatives", "solvers", "reducers", "dynamics", "metrics", "report/figures", "cli")
 HOMES = {
-    "torchdiffeq": {"solvers/explicit.py"},
-    "xarray": {"storage.py"},
-    "psutil": {"files.py", "memory.py"},
-    "zarr": {"storage.py", "store_layout.py", "store_writer.py", "stored.py"},
-    "safetensors": {"files.py"},
-    "filelock": {"locks.py"},
-    "platformdirs": {"trust.py"},
-    "matplotlib": {"report"},
-    "jinja2": {"report"},
-    "skdim": {"geometry"},
-    "ripser": {"geometry"},
-    "cyclopts": {"cli"},
-    "rich": {"cli"},
+    "torchdiffeq": "solvers",
+    "xarray": "data",
+    "zarr": "data",
+    "h5py": "data",
+    "psutil": "",
+    "safetensors": "",
+    "filelock": "",
+    "platformdirs": "",
+    "matplotlib": "report",
+    "jinja2": "report",
+    "skdim": "geometry",
+    "ripser": "geometry",
+    "pysindy": "dynamics",
+    "cyclopts": "cli",
+    "rich": "cli",
 }
-SYSTEMS_MAY = {"torch", "math", "dataclasses", "dynred.system", "dynred.solvers.base", "dynred.rng", "dynred.checks"}
-SYSTEMS_MAY |= {"dynred.observe", "dynred.spectral"}
+SYSTEMS_MAY = {"torch", "math", "dataclasses", "dynred.rng", "dynred.checks"}  # beside dynred.ode and dynred.solvers
 FILES = sorted((ROOT / "dynred").rglob("*.py"))
 SYSTEMS = sorted((ROOT / "systems").glob("*.py"))
-
-
-def imports(path, *, inner=True):
-    """The modules that a file imports, `a.b` for `from a import b` where b is a module; not those for type checkers."""
-    tree = ast.parse(path.read_text())
-    typing = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
-    hidden = {id(n) for block in typing for n in ast.walk(block)}
-    platforms = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test).startswith("sys.platform ")]
-    top = [*tree.body, *(n for block in platforms for n in block.body)]
-    for node in ast.walk(tree) if inner else top:
-        if id(node) in hidden:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name} imports relatively: from {'.' * node.level}{node.module or ''}"
-            yield from (f"dynred.{a.name}" for a in node.names) if node.module == "dynred" else [node.module]
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(relative(path)))
 
 
 def relative(path):
     return path.relative_to(ROOT / "dynred")
 
 
-def test_every_module_has_a_layer():
-    names = {relative(path).parts[0].removesuffix(".py") for path in FILES} - {"__init__"}
-    assert names <= set(LAYER), f"no layer for {sorted(names - set(LAYER))}"
+def folder(module):
+    """The folder of a module of dynred, as in FOLDERS."""
+    inner = module.split(".")[1:]
+    return inner[0] if inner and (ROOT / "dynred" / inner[0]).is_dir() else ""
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(relative(path)))
-def test_a_module_imports_lower_layers_only(path):
-    own = relative(path).parts
+def module_of(path):
+    return ".".join(("dynred", *relative(path).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def statements(path):
+    """The statements at the top of a file, those for one platform included and those for type checkers left out."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.If) and ast.unparse(node.test).startswith("sys.platform "):
+            yield from node.body
+        elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+
+
+def imports(path, *, inner=True):
+    """The modules that a file imports; with `inner`, those within functions too."""
+    for top in statements(path):
+        for node in ast.walk(top) if inner else [top]:
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path.name} imports relatively"
+                yield from (imported(node.module, alias.name) for alias in node.names)
+
+
+def imported(module, name):
+    place = ROOT.joinpath(*module.split("."), name)
+    return f"{module}.{name}" if place.is_dir() or place.with_suffix(".py").is_file() else module
+
+
+def test_the_folders_are_those_that_are_listed():
+    assert {relative(path).parts[0] for path in FILES if len(relative(path).parts) > 1} == set(FOLDERS) - {""}
+
+
+def test_no_circle_runs_inside_a_folder():
+    left = {module_of(path): {m for m in imports(path) if m.startswith("dynred.")} for path in FILES}
+    while free := {module for module, needed in left.items() if not needed & set(left)}:
+        left = {module: needed for module, needed in left.items() if module not in free}
+    assert not left, f"modules that import each other: {sorted(left)}"
+
+
+@pytest.mark.parametrize("plugins", PLUGINS)
+def test_plugins_do_not_import_each_other(plugins):
+    package = f"dynred.{plugins.replace('/', '.')}"
+    for path in sorted((ROOT / "dynred" / plugins).glob("*.py")):
+        for module in imports(path):
+            name = module.removeprefix(f"{package}.")
+            if module.startswith(f"{package}.") and path.stem not in ("__init__", "app"):
+                assert name == "base" or name.startswith("_"), f"{relative(path)} imports its neighbour {name}"
+
+
+@each_file
+def test_what_serves_a_folder_alone_is_imported_by_that_folder_alone(path):
     for module in imports(path):
-        if not module.startswith("dynred."):
-            continue
-        me, other, parts = own[0].removesuffix(".py"), module.split(".")[1], module.split(".")
-        if other == me and me in PLUGINS:
-            assert parts[2:] == ["base"], f"{me} imports its neighbour {module}"
-        elif other != me:
-            lower = LAYER[other] < LAYER[me] or (me, other) in WITHIN
-            assert lower, f"{me} (layer {LAYER[me]}) imports {module} (layer {LAYER[other]})"
+        parent, _, name = module.rpartition(".")
+        if module.startswith("dynred.") and name.startswith("_"):
+            assert module_of(path).startswith(parent), f"{relative(path)} imports {module}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(relative(path)))
-def test_imports_stand_at_the_top_and_foreign_libraries_have_one_home(path):
-    if relative(path).parts[0] != "cli":
-        assert sorted(imports(path)) == sorted(imports(path, inner=False)), "an import below the top of the module"
+@each_file
+def test_imports_stand_at_the_top(path):
+    if relative(path).parts[0] != "cli":  # `--help` must not wait for torch
+        assert sorted(imports(path)) == sorted(imports(path, inner=False))
+
+
+@each_file
+def test_foreign_libraries_have_one_home(path):
     for module in imports(path):
-        assert module.split(".")[0] != "systems"
-        assert not module.startswith("dynred.systems"), "systems are found by name"
         home = HOMES.get(module.split(".")[0])
-        assert not home or {str(relative(path)), relative(path).parts[0]} & home, f"{module} belongs in {home}"
+        assert home is None or folder(module_of(path)) == home, f"{module} belongs in {home or 'the root'}"
+        assert not module.startswith(("systems", "dynred.systems")), "systems are found by name"
 
 
 @pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
 def test_a_system_imports_no_other_system_and_little_else(path):
-    assert set(imports(path)) <= SYSTEMS_MAY
+    for module in imports(path):
+        assert module in SYSTEMS_MAY or folder(module) in ("ode", "solvers"), module
 
 
 def test_no_module_is_named_for_nothing():
     vague = {"utils", "util", "helpers", "common", "misc"}
-    assert not vague & {path.stem for path in [*FILES, *SYSTEMS]}
+    assert not vague & {part for path in [*FILES, *SYSTEMS] for part in path.with_suffix("").parts}
 
 
 def test_importing_dynred_loads_no_torch_and_its_names_are_those_that_it_promises():
     code = "import sys, dynred; assert 'torch' not in sys.modules; [getattr(dynred, n) for n in dynred.__all__]"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_public_name_of_dynred_is_that_of_a_module_beside_it():
+    import dynred
+
+    assert not {path.stem for path in (ROOT / "dynred").iterdir()} & set(dynred.__all__)

@@ -7,26 +7,26 @@ import pytest
 import torch
 
 import dynred
-from dynred.bands import calibrate
-from dynred.certify import certify
 from dynred.checks import real
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.errors import InputError
-from dynred.evaluate import evaluate
-from dynred.joint import JointSpec
-from dynred.long_time import long_time
-from dynred.lyapunov import lyapunov_spectrum
-from dynred.model import ReducedModel, load_model
-from dynred.pipeline import reduce
+from dynred.evaluation.certify import certify
+from dynred.evaluation.evaluate import evaluate
+from dynred.evaluation.long_time import long_time
+from dynred.evaluation.lyapunov import lyapunov_spectrum
+from dynred.experiments.pipeline import reduce
+from dynred.models.bands import calibrate
+from dynred.models.joint import JointSpec
+from dynred.models.reduced import ReducedModel, load_model
+from dynred.ode.system import find_system
 from dynred.plugins import classes
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator, spawn
-from dynred.simulate import simulate
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
 
 T = torch.linspace(0, 2, 5, dtype=torch.float64)
 X, Z = torch.zeros(3, 12, dtype=torch.float64), torch.zeros(3, 2, dtype=torch.float64)

@@ -6,21 +6,21 @@ import pytest
 import torch
 
 import dynred
-from dynred.atlas import AtlasModel, AtlasSpec, refined
 from dynred.cli.app import main
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.files import read_json
-from dynred.model import load_model
-from dynred.optimise import Runtime, TrainingSpec
+from dynred.models.atlas import AtlasModel, AtlasSpec, refined
+from dynred.models.reduced import load_model
+from dynred.ode.system import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.etdrk4 import ETDRK4
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import Runtime, TrainingSpec
 
 
 def spec(latent_dim=1, charts=6, steps=150, width=32):

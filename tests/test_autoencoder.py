@@ -3,15 +3,15 @@ import dataclasses
 import pytest
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
-from dynred.modes import Modes
-from dynred.optimise import TrainingSpec
-from dynred.phases import starts
+from dynred.numerics.modes import Modes
+from dynred.reducers._phases import starts
 from dynred.reducers.autoencoder import Autoencoder, AutoencoderSpec
 from dynred.reducers.base import SeenParameters
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import TrainingSpec
 
 
 def nmse(reducer, data):

@@ -7,13 +7,13 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
-from dynred.direct import CyclicBand, direct_solver
 from dynred.errors import DivergenceError, InputError
-from dynred.jacobian import Pattern
+from dynred.numerics.jacobian import Pattern
+from dynred.ode.system import System, find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
+from dynred.solvers._direct import CyclicBand, direct_solver
 from dynred.solvers.backward_euler import BackwardEuler
-from dynred.system import System, find_system
 
 ZERO = torch.tensor(0.0, dtype=torch.float64)
 

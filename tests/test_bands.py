@@ -3,18 +3,18 @@ import dataclasses
 import pytest
 import torch
 
-from dynred.bands import Calibration, calibrate, predict_band
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
-from dynred.evaluate import evaluate
-from dynred.model import ReducedModel
-from dynred.optimise import TrainingSpec
+from dynred.evaluation.evaluate import evaluate
+from dynred.models.bands import Calibration, calibrate, predict_band
+from dynred.models.reduced import ReducedModel
+from dynred.ode.system import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.spec import Spec
-from dynred.system import find_system
+from dynred.training.minimise import TrainingSpec
 
 NET = NeuralODESpec(width=16, depth=2, start=None, training=TrainingSpec(steps=60, batch_size=64, validations=2))
 LEADS = (1, 5, 10)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.system import find_system
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))  # scripts, which import each other as siblings
 import kuramoto_sivashinsky_ensemble

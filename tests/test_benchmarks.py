@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import Standardisation
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec
-from dynred.latent_space import LatentSpace
-from dynred.optimise import TrainingSpec
+from dynred.evaluation.records import Spread
+from dynred.numerics.latent_space import LatentSpace
 from dynred.rng import generator, spawn
-from dynred.scores import Spread
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import TrainingSpec
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))  # scripts, which import each other as siblings
 import derivative_matching

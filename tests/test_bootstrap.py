@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from dynred.bootstrap import Resamples, largest, mean, median, percentile_interval, proportion_interval
 from dynred.errors import InputError
+from dynred.evaluation.bootstrap import Resamples, largest, mean, median, percentile_interval, proportion_interval
 from dynred.rng import generator
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from dynred import plugins
-from dynred.catalogue import describe, list_systems
 from dynred.cli.app import main
+from dynred.ode.catalogue import describe, list_systems
 
 NAMES = plugins.names("dynred.systems")
 

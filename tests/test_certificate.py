@@ -11,31 +11,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from dynred.atlas import AtlasModel
-from dynred.automatic import with_recommended_latents
-from dynred.certify import certify
 from dynred.cli.app import main
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.fourier import FourierSpec
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
-from dynred.evaluate import score
-from dynred.experiment import ExperimentSpec
+from dynred.evaluation.certify import certify
+from dynred.evaluation.evaluate import score
+from dynred.experiments.pipeline import DataSpec
+from dynred.experiments.recommend import with_recommended_latents
+from dynred.experiments.run import ExperimentSpec
 from dynred.files import read_json
-from dynred.forecast import forecast
-from dynred.latent_space import LatentSpace
-from dynred.model import ReducedModel
-from dynred.nets import MLP
-from dynred.obstruction import obstruction
-from dynred.optimise import TrainingSpec
-from dynred.pipeline import DataSpec
+from dynred.geometry.obstruction import obstruction
+from dynred.models.atlas import AtlasModel
+from dynred.models.forecast import forecast
+from dynred.models.reduced import ReducedModel
+from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.system import KnownSet, find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec
-from dynred.report.base import Context
+from dynred.report.figures.base import Context
 from dynred.report.page import render
 from dynred.rng import generator
-from dynred.system import KnownSet, find_system
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import TrainingSpec
+from dynred.training.nets import MLP
 
 CIRCLE = KnownSet(dimension=1, components=1, betti=(1, 1), reach=1.0, closed=True)
 

@@ -5,13 +5,13 @@ import pytest
 import torch
 from scipy.sparse.csgraph import connected_components
 
-from dynred.charts import PartitionSpec
+from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
-from dynred.landmarks import geodesic_means, nearest, neighbour_graph, spread_out
+from dynred.models.charts import PartitionSpec
+from dynred.models.landmarks import geodesic_means, nearest, neighbour_graph, spread_out
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
 
 
 def turning(n=24, steps=60, centre=0.0):

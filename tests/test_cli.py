@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dynred.cli.app import main
-from dynred.storage import load_trajectories
+from dynred.data.storage import load_trajectories
 
 SMALL = [
     *("--set", "data.train=8", "--set", "data.validation=2", "--set", "data.test=4", "--set", "data.duration=6.0"),

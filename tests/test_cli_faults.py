@@ -12,10 +12,10 @@ import warnings
 import pytest
 import torch
 
-from dynred import catalogue
 from dynred.cli import _process
 from dynred.cli.app import AGAIN, main
 from dynred.errors import DivergenceError, InputError
+from dynred.ode import catalogue
 
 ALLOCATOR = "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you tried 1 TB."
 COMMAND = [sys.executable, "-c", "from dynred.cli.app import main; main()"]
@@ -123,7 +123,7 @@ def test_an_ignored_signal_stays_ignored():
 
 TALKING = """
 import os, sys, torch
-from dynred.system import System
+from dynred.ode.system import System
 print("imported")
 os.write(1, b"below Python\\n")
 def system():

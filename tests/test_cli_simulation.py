@@ -7,7 +7,7 @@ import os
 import pytest
 
 from dynred.cli.app import main
-from dynred.store_layout import progress_path
+from dynred.data.store_layout import progress_path
 
 OPTIONS = ("-n", 3, "--duration", 2, "--transient", 0.5, "--json")
 
@@ -136,7 +136,7 @@ def test_what_cannot_be_simulated_is_refused_before_anything_is_computed(capsys,
         os.mkfifo(tmp_path / f"pipe{suffix}")
     (tmp_path / "file").write_text("ten years of work")
     names = sorted(os.listdir(tmp_path))
-    monkeypatch.setattr(importlib.import_module("dynred.simulate"), "integrate", None)
+    monkeypatch.setattr(importlib.import_module("dynred.simulation.simulate"), "integrate", None)
     out = [] if "--out" in tokens else ["--out", "a.npz"]
     with pytest.raises(SystemExit, match="2"):
         main(["simulate", "stuart_landau", *tokens, *out])

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 import dynred
-from dynred.compare import compare
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
-from dynred.forecast import forecast
+from dynred.evaluation.compare import compare
 from dynred.metrics.valid_time import ValidTime
-from dynred.model import ReducedModel
+from dynred.models.forecast import forecast
+from dynred.models.reduced import ReducedModel
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.trajectories import Trajectories
 
 
 @pytest.fixture(scope="module")

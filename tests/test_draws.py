@@ -5,12 +5,12 @@ import time
 import pytest
 import torch
 
-from dynred.draws import draw
 from dynred.errors import InputError
+from dynred.ode.system import System, find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.draws import draw
+from dynred.simulation.simulate import simulate
 from dynred.solvers.explicit import Explicit
-from dynred.system import System, find_system
 
 TIMES = torch.linspace(0, 0.5, 3, dtype=torch.float64)
 FIXED = Explicit(method="rk4", step=0.05)

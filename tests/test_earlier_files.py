@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from dynred import kinds
-from dynred.experiment import certify_run, evaluate_run, run, stored_spec
+from dynred.data.storage import load_trajectories
+from dynred.experiments.run import certify_run, evaluate_run, run, stored_spec
 from dynred.files import read_tensors
-from dynred.model import load_model
+from dynred.models.reduced import load_model
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.spec import Spec
-from dynred.storage import load_trajectories
-from dynred.system import find_system
 
 DATA = Path(__file__).parent / "data"
 PREDICTIONS = {
@@ -66,7 +66,7 @@ def test_a_run_that_an_earlier_version_began_is_resumed_from_its_checkpoint(tmp_
 
 
 def training_state():
-    from dynred import optimise
+    from dynred.training import minimise as optimise
 
     return optimise._Training
 

@@ -6,18 +6,18 @@ import pytest
 import torch
 
 from dynred import plugins
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import FileFormatError, InputError
-from dynred.evaluate import error_curve, evaluate, score
-from dynred.evaluation import Evaluation
-from dynred.forecast import Forecast, forecast
-from dynred.model import ReducedModel
+from dynred.evaluation.evaluate import error_curve, evaluate, score
+from dynred.evaluation.evaluation import Evaluation
+from dynred.evaluation.records import Cost
+from dynred.models.forecast import Forecast, forecast
+from dynred.models.reduced import ReducedModel
+from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.scores import Cost
-from dynred.simulate import simulate
-from dynred.system import System
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
 
 T = torch.linspace(0, 6, 31, dtype=torch.float64)
 STATISTICS = {"autocorrelation", "joint_density", "marginals", "power_spectrum", "spatial_spectrum"}

@@ -9,17 +9,17 @@ import time
 import pytest
 import torch
 
+from dynred.data.storage import save_trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, FileFormatError, InputError
-from dynred.experiment import ExperimentSpec, certificate, evaluate_run, run, stored_spec
+from dynred.experiments.pipeline import DataSpec
+from dynred.experiments.run import ExperimentSpec, certificate, evaluate_run, run, stored_spec
 from dynred.files import read_json, read_tensors
-from dynred.model import load_model, on_reducer
-from dynred.pipeline import DataSpec
+from dynred.models.reduced import load_model, on_reducer
+from dynred.ode.system import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.storage import save_trajectories
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
 
 FILES = {
     "model.safetensors",

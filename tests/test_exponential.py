@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from dynred.errors import InputError
-from dynred.exponential import adams, coefficients
+from dynred.ode.system import Semilinear, System, find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
+from dynred.solvers._exponential import adams, coefficients
 from dynred.solvers.base import Deadline
 from dynred.solvers.etdrk4 import ETDRK4
 from dynred.solvers.exponential_adams import ExponentialAdams
-from dynred.system import Semilinear, System, find_system
 
 CASES = {
     "complex_ginzburg_landau": ({"length": 20.0, "points": 32}, 0.05, 1.0),  # complex modes, complex L

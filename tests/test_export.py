@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
-from dynred import plugins, polynomials
+from dynred import plugins
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.fourier import FourierSpec
@@ -21,20 +21,21 @@ from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.dynamics.sindy import SindySpec
 from dynred.dynamics.stabilised import StabilisedSpec
 from dynred.errors import FileFormatError, InputError
-from dynred.export import as_numpy, exported
-from dynred.model import on_reducer
-from dynred.nets import ACTIVATIONS, MLP
-from dynred.numpy_model import load_numpy_model
-from dynred.optimise import TrainingSpec
-from dynred.polynomials import PolynomialSpec
+from dynred.models.export import as_numpy, exported
+from dynred.models.numpy_model import load_numpy_model
+from dynred.models.reduced import on_reducer
+from dynred.numerics import polynomials
+from dynred.numerics.polynomials import PolynomialSpec
+from dynred.ode.system import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.irmae import IRMAESpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
+from dynred.training.minimise import TrainingSpec
+from dynred.training.nets import ACTIVATIONS, MLP
 
 TINY = TrainingSpec(steps=20, batch_size=64, validations=2)
 NET = NeuralODESpec(width=16, depth=2, training=TINY)
@@ -117,7 +118,7 @@ def test_a_saved_numpy_model_runs_without_torch(reducers, states, tmp_path):
     np.save(tmp_path / "x.npy", x)
     code = (
         "import sys, numpy as np\n"
-        "from dynred.numpy_model import load_numpy_model\n"
+        "from dynred.models.numpy_model import load_numpy_model\n"
         f"m = load_numpy_model({str(tmp_path / 'm.npz')!r})\n"
         f"z = m.encode(np.load({str(tmp_path / 'x.npy')!r}))\n"
         f"np.savez({str(tmp_path / 'out.npz')!r}, z=z, x=m.decode(z), v=m.rhs(0.0, z))\n"

@@ -7,18 +7,18 @@ import pytest
 import torch
 from geometry_sets import SETS, circle, disc, draw, lifted, sphere, torus
 
+from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError, MissingExtraError
 from dynred.geometry import extra
 from dynred.geometry.covering import covering_dimensions
 from dynred.geometry.dimension import dimensions
 from dynred.geometry.drift import drift, time_window
 from dynred.geometry.homology import components, diagrams
-from dynred.geometry.projection import injective_from
+from dynred.geometry.injectivity import injective_from
 from dynred.geometry.reach import local_reach, reach
 from dynred.geometry.sample import farthest_points, take_sample
 from dynred.geometry.tangent import one_sidedness, tangents
 from dynred.rng import generator
-from dynred.trajectories import Trajectories
 
 
 def sampled(make, n=1500, seed=0, **options):

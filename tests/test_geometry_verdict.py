@@ -8,11 +8,11 @@ import torch
 from geometry_sets import SETS, circle, disc, draw, lifted, torus
 
 import dynred
+from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
 from dynred.geometry.piece import Doubt, Piece
 from dynred.geometry.verdict import Recommended, Verdict
 from dynred.rng import generator
-from dynred.trajectories import Trajectories
 
 SEEDS = range(5)
 

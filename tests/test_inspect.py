@@ -13,11 +13,11 @@ from geometry_sets import draw
 
 import dynred
 from dynred.cli.app import main
-from dynred.geometry.source import load_data
+from dynred.data.points import load_data
+from dynred.data.trajectories import Trajectories
 from dynred.report.inspection.page import pictures, render, write_inspection
 from dynred.report.page import find_figures
 from dynred.rng import generator
-from dynred.trajectories import Trajectories
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,14 @@ import math
 import pytest
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
-from dynred.optimise import TrainingSpec
+from dynred.ode.system import find_system
 from dynred.reducers.irmae import IRMAESpec, latent_rank
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
 from dynred.testing import check_reducer
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import TrainingSpec
 
 TRAINING = TrainingSpec(steps=1500, batch_size=128, learning_rate=3e-3, muon=0.0, weight_decay=0.02, warmup=0.1)
 SPEC = IRMAESpec(1, bottleneck=8, width=32, training=TRAINING)

@@ -8,11 +8,11 @@ import torch
 from scipy.integrate import solve_ivp
 
 from dynred.errors import InputError
-from dynred.jacobian import find_pattern
+from dynred.numerics.jacobian import find_pattern
+from dynred.ode.system import System
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.stiff import Stiff
-from dynred.system import System
 from dynred.testing import check_system
 
 

@@ -4,20 +4,20 @@ import json
 import pytest
 import torch
 
-from dynred.charts import PartitionSpec
 from dynred.cli.app import main
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.errors import InputError
-from dynred.joint import JointSpec, _Both, _Loss, prediction_error
-from dynred.model import load_model, on_reducer
-from dynred.optimise import TrainingSpec
-from dynred.pipeline import DataSpec, reduce
+from dynred.experiments.pipeline import DataSpec, reduce
+from dynred.models.charts import PartitionSpec
+from dynred.models.joint import JointSpec, _Both, _Loss, prediction_error
+from dynred.models.reduced import load_model, on_reducer
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
+from dynred.training.minimise import TrainingSpec
 
 SHORT = TrainingSpec(steps=60, batch_size=64, validations=3)
 REDUCER = AutoencoderSpec(2, width=16, training=SHORT)

@@ -6,17 +6,17 @@ import math
 import pytest
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
-from dynred.evaluate import evaluate
-from dynred.evaluation import Evaluation
-from dynred.long_time import long_time
-from dynred.model import ReducedModel
+from dynred.evaluation.evaluate import evaluate
+from dynred.evaluation.evaluation import Evaluation
+from dynred.evaluation.long_time import long_time
+from dynred.models.reduced import ReducedModel
+from dynred.ode.system import System, find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import System, find_system
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
 
 
 @pytest.fixture(scope="module")

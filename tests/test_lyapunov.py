@@ -5,14 +5,14 @@ import torch
 
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, InputError
-from dynred.lyapunov import kaplan_yorke_dimension, lyapunov_spectrum
-from dynred.model import ReducedModel
+from dynred.evaluation.lyapunov import kaplan_yorke_dimension, lyapunov_spectrum
+from dynred.models.reduced import ReducedModel
+from dynred.ode.system import System, find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.etdrk4 import ETDRK4
 from dynred.solvers.explicit import Explicit
-from dynred.system import System, find_system
 
 FAST = Explicit(method="rk4", step=0.02)
 

@@ -7,17 +7,17 @@ import pytest
 import torch
 from scipy.stats import wasserstein_distance
 
-from dynred.agreement import agreement, agreements, later_halves
-from dynred.forecast import Forecast
+from dynred.data.trajectories import Trajectories
+from dynred.evaluation.agreement import agreement, agreements, later_halves
 from dynred.metrics.autocorrelation import Autocorrelation
 from dynred.metrics.base import Reference, find_statistics
 from dynred.metrics.joint_density import JointDensity, derivatives
 from dynred.metrics.marginals import Marginals
 from dynred.metrics.power_spectrum import PowerSpectrum
 from dynred.metrics.spatial_spectrum import SpatialSpectrum
+from dynred.models.forecast import Forecast
+from dynred.ode.system import Axis, Grid
 from dynred.rng import generator
-from dynred.system import Axis, Grid
-from dynred.trajectories import Trajectories
 
 LENGTH, POINTS, OMEGA = 5.0, 32, 2 * math.pi * 4 / 64
 X = LENGTH / POINTS * torch.arange(POINTS, dtype=torch.float64)

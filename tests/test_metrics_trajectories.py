@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from dynred.forecast import Forecast
+from dynred.data.trajectories import Trajectories
 from dynred.metrics.escape import Escape
 from dynred.metrics.max_relative_error import MaxRelativeError
 from dynred.metrics.nmte import NMTE
 from dynred.metrics.relative_mse import RelativeMSE
+from dynred.models.forecast import Forecast
 from dynred.rng import generator
-from dynred.trajectories import Trajectories
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors, write_tensors
-from dynred.model import ReducedModel, load_model
-from dynred.optimise import TrainingSpec
+from dynred.models.reduced import ReducedModel, load_model
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
+from dynred.training.minimise import TrainingSpec
 
 T = torch.linspace(0, 2, 5, dtype=torch.float64)
 

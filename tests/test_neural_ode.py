@@ -4,15 +4,15 @@ import math
 import pytest
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec, RefinementSpec, rollout_score
 from dynred.errors import InputError
-from dynred.optimise import TrainingSpec
-from dynred.polynomials import PolynomialSpec
+from dynred.numerics.polynomials import PolynomialSpec
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.base import LIMIT
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import TrainingSpec
 
 SPEC = NeuralODESpec(width=48, depth=2, training=TrainingSpec(steps=1500, batch_size=128))
 

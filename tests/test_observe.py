@@ -6,17 +6,17 @@ import math
 import pytest
 import torch
 
-from dynred.catalogue import solver_kind
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
-from dynred.lyapunov import lyapunov_spectrum
-from dynred.observe import observe
-from dynred.pipeline import DataSpec, reduce
+from dynred.evaluation.lyapunov import lyapunov_spectrum
+from dynred.experiments.pipeline import DataSpec, reduce
+from dynred.ode.catalogue import solver_kind
+from dynred.ode.observe import observe
+from dynred.ode.system import Axis, Grid, KnownSet, Observation, System, find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.explicit import Explicit
-from dynred.system import Axis, Grid, KnownSet, Observation, System, find_system
 from dynred.testing import check_system
 
 TIMES = torch.linspace(0, 2, 41, dtype=torch.float64)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from dynred import optimise
 from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors
-from dynred.nets import MLP, hidden_matrices, parameter_count
-from dynred.optimise import Runtime, TrainingSpec, minimise
 from dynred.rng import generator
+from dynred.training import minimise as optimise
+from dynred.training.minimise import Runtime, TrainingSpec, minimise
+from dynred.training.nets import MLP, hidden_matrices, parameter_count
 
 SPEC = TrainingSpec(steps=40, batch_size=16, learning_rate=1e-2, validations=4)
 
@@ -127,7 +127,7 @@ def test_a_program_without_a_handler_that_is_terminated_leaves_a_checkpoint(tmp_
     code = (
         "import os, signal, sys, torch\nsys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\nfrom test_optimise import problem, stopped, train, SPEC\n"
-        "from dynred.optimise import Runtime\n"
+        "from dynred.training.minimise import Runtime\n"
         "runtime = Runtime(checkpoints=Path(sys.argv[2]), checkpoint_seconds=1e9)\n"
         "train(SPEC, runtime, stopped(5, lambda: os.kill(os.getpid(), signal.SIGTERM)))\n"
     )

@@ -8,12 +8,12 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.dynamics.sindy import SindySpec
 from dynred.errors import InputError
-from dynred.model import ReducedModel, load_model
-from dynred.optimise import TrainingSpec
+from dynred.models.reduced import ReducedModel, load_model
+from dynred.ode.system import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
+from dynred.training.minimise import TrainingSpec
 
 NET = NeuralODESpec(width=32, depth=2, training=TrainingSpec(steps=400, batch_size=128))
 NOW = torch.zeros((), dtype=torch.float64)

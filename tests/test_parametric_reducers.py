@@ -3,20 +3,20 @@ import dataclasses
 import pytest
 import torch
 
-from dynred.atlas import AtlasSpec
-from dynred.certify import certify
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.errors import InputError
-from dynred.evaluate import evaluate
-from dynred.model import load_model, on_reducer
-from dynred.optimise import TrainingSpec
+from dynred.evaluation.certify import certify
+from dynred.evaluation.evaluate import evaluate
+from dynred.models.atlas import AtlasSpec
+from dynred.models.reduced import load_model, on_reducer
+from dynred.ode.system import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
+from dynred.training.minimise import TrainingSpec
 
 TIMES = torch.linspace(0, 12, 41, dtype=torch.float64)
 STEPS = TrainingSpec(steps=800, batch_size=256)

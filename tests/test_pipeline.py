@@ -5,14 +5,14 @@ import pytest
 import torch
 
 import dynred
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, InputError
-from dynred.pipeline import DataSpec, reduce, split_data
+from dynred.experiments.pipeline import DataSpec, reduce, split_data
+from dynred.ode.system import System, find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import System, find_system
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
 
 
 def test_the_ten_lines_of_the_design_run_as_written():

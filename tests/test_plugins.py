@@ -4,11 +4,11 @@ import pytest
 
 from dynred import plugins
 from dynred.errors import InputError
+from dynred.ode.system import System, find_system
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.pod import PODSpec
 from dynred.solvers.base import Solver
 from dynred.solvers.explicit import Explicit
-from dynred.system import System, find_system
 
 
 def write(path, text):
@@ -81,11 +81,11 @@ def test_a_file_with_rhs_and_dim_is_a_system_with_what_else_it_defines(tmp_path)
 
 
 def test_a_file_with_a_system_or_a_function_that_builds_one_gives_it(tmp_path):
-    text = "from dynred.system import System\nsystem = System('mine', 3, rhs=lambda t, x: -x)\n"
+    text = "from dynred import System\nsystem = System('mine', 3, rhs=lambda t, x: -x)\n"
     assert find_system(write(tmp_path / "one.py", text)).name == "mine"
-    text = "from dynred.system import System\ndef system(dim=3):\n    return System('mine', dim, rhs=lambda t, x: -x)\n"
+    text = "from dynred import System\ndef system(dim=3):\n    return System('mine', dim, rhs=lambda t, x: -x)\n"
     assert find_system(write(tmp_path / "two.py", text), dim=5).dim == 5
-    text = "from dynred.system import System\ndef build(dim=3):\n    return System('mine', dim, rhs=lambda t, x: -x)\n"
+    text = "from dynred import System\ndef build(dim=3):\n    return System('mine', dim, rhs=lambda t, x: -x)\n"
     assert find_system(write(tmp_path / "three.py", text) + ":build", dim=5).dim == 5
 
 
@@ -140,7 +140,7 @@ def test_a_file_that_defines_no_system_is_refused_with_the_reason(tmp_path, text
 
 
 def test_arguments_for_what_takes_none_are_refused(tmp_path):
-    text = "from dynred.system import System\nsystem = System('mine', 3, rhs=lambda t, x: -x)\n"
+    text = "from dynred import System\nsystem = System('mine', 3, rhs=lambda t, x: -x)\n"
     with pytest.raises(InputError, match=r"must be none, since it is no function, got \['dim'\]"):
         find_system(write(tmp_path / "mine.py", text), dim=3)
 

@@ -4,12 +4,12 @@ import pytest
 
 from dynred import plugins
 from dynred.dynamics.base import DynamicsSpec
-from dynred.latent_space import LatentSpace
 from dynred.metrics.base import Metric, Statistic
+from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.system import find_system
 from dynred.reducers.base import ReducerSpec
 from dynred.solvers.base import Solver
 from dynred.spec import Spec
-from dynred.system import find_system
 from dynred.testing import check_dynamics, check_metric, check_reducer, check_solver, check_statistic, check_system
 
 FIRST_ORDER = {"backward_euler"}  # solvers that would need very small steps for the usual accuracy

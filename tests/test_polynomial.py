@@ -3,9 +3,10 @@ import math
 import pytest
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.errors import InputError
-from dynred.polynomials import (
+from dynred.numerics.polynomials import (
     PolynomialMap,
     PolynomialSpec,
     Regression,
@@ -14,12 +15,11 @@ from dynred.polynomials import (
     largest_degree,
     monomials,
 )
+from dynred.ode.system import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
 
 
 def normal(*shape, seed=0):

@@ -7,9 +7,9 @@ from dynred.dynamics.base import rollout_score
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.errors import InputError
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
 
 NOW = torch.zeros((), dtype=torch.float64)
 

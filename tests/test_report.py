@@ -13,28 +13,28 @@ import pytest
 import torch
 from torch import nn
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
-from dynred.evaluate import error_curve, score
-from dynred.forecast import Forecast, forecast
-from dynred.latent_space import LatentSpace
-from dynred.model import ReducedModel
-from dynred.optimise import TrainingSpec
+from dynred.evaluation.evaluate import error_curve, score
+from dynred.evaluation.records import Cost, Speedup
+from dynred.models.forecast import Forecast, forecast
+from dynred.models.reduced import ReducedModel
+from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.system import Axis, Grid
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec
 from dynred.report import page
-from dynred.report.base import BOTTOM, STYLE, Context
-from dynred.report.error_growth import ErrorGrowth
+from dynred.report.figures.base import BOTTOM, STYLE, Context
+from dynred.report.figures.error_growth import ErrorGrowth
+from dynred.report.figures.reconstruction import Reconstruction
+from dynred.report.figures.space_time import SpaceTime
+from dynred.report.figures.training import Training
+from dynred.report.figures.valid_times import ValidTimes
 from dynred.report.page import find_figures, render, write_report
-from dynred.report.reconstruction import Reconstruction
-from dynred.report.space_time import SpaceTime
 from dynred.report.summary import number, settings_rows, verdict
-from dynred.report.training import Training
-from dynred.report.valid_times import ValidTimes
 from dynred.rng import generator
-from dynred.scores import Cost, Speedup
-from dynred.system import Axis, Grid
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import TrainingSpec
 
 SETTINGS = {
     "schema": 1,

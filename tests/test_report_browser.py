@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from test_report import SETTINGS, line, scored, waves
 
-from dynred.agreement import agreements
+from dynred.evaluation.agreement import agreements
+from dynred.evaluation.records import Exponents, LongTime
 from dynred.report.page import render
-from dynred.scores import Exponents, LongTime
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium")

@@ -9,22 +9,22 @@ from test_report import ABOUT, Drawn, line, scored, waves, with_prediction
 
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.evaluate import score
-from dynred.forecast import forecast
-from dynred.model import ReducedModel
-from dynred.optimise import TrainingSpec
+from dynred.evaluation.evaluate import score
+from dynred.evaluation.records import Coverage, Exponents, LongTime
+from dynred.models.forecast import forecast
+from dynred.models.reduced import ReducedModel
 from dynred.reducers.pod import PODSpec
-from dynred.report.band_coverage import BandCoverage
-from dynred.report.base import Context
-from dynred.report.ensemble_bands import EnsembleBands
-from dynred.report.error_split import ErrorSplit
-from dynred.report.exponents import LyapunovExponents
-from dynred.report.joint_density import JointDensity
+from dynred.report.figures.band_coverage import BandCoverage
+from dynred.report.figures.base import Context
+from dynred.report.figures.ensemble_bands import EnsembleBands
+from dynred.report.figures.error_split import ErrorSplit
+from dynred.report.figures.exponents import LyapunovExponents
+from dynred.report.figures.joint_density import JointDensity
+from dynred.report.figures.spectra import Spectra
 from dynred.report.page import find_figures
-from dynred.report.spectra import Spectra
 from dynred.report.tables import exponents, results
 from dynred.rng import generator
-from dynred.scores import Coverage, Exponents, LongTime
+from dynred.training.minimise import TrainingSpec
 
 
 @pytest.fixture(scope="module")

@@ -16,17 +16,17 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.errors import InputError
-from dynred.latent_space import LatentSpace
-from dynred.optimise import Runtime, TrainingSpec
-from dynred.pipeline import DataSpec, reduce
-from dynred.polynomials import PolynomialSpec
+from dynred.experiments.pipeline import DataSpec, reduce
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.polynomials import PolynomialSpec
+from dynred.ode.system import System
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import System
+from dynred.simulation.simulate import simulate
+from dynred.training.minimise import Runtime, TrainingSpec
 
 FEW = TrainingSpec(steps=3, batch_size=64, validations=1)
 SMALL = DataSpec(train=20, validation=4, test=4, duration=5.0, sampling=0.05)
@@ -60,7 +60,7 @@ def measure(name, folder):
     """Bytes that are needed by the estimate, and bytes that were taken."""
     dim, latent_dim, data, reducer, dynamics = RUNS[name]
     needed = []
-    sys.modules["dynred.requirements"].check_memory = lambda what, count, advice: needed.append(count)
+    sys.modules["dynred.experiments.requirements"].check_memory = lambda what, count, advice: needed.append(count)
     reduce(spinning(40), 2, data=replace(SMALL, train=2), reducer=PODSpec(2), dynamics=LinearSpec())  # loads libraries
     needed.clear()
     before = memory.psutil.Process().memory_info().rss
@@ -125,7 +125,7 @@ TOO_LARGE = [
 @pytest.mark.parametrize(("changes", "words"), TOO_LARGE, ids=lambda value: str(value)[:60])
 def test_what_memory_cannot_hold_is_refused_before_anything_is_computed(changes, words, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 24 * 10**9)
-    monkeypatch.setattr("dynred.pipeline.simulate", None)
+    monkeypatch.setattr("dynred.experiments.pipeline.simulate", None)
     refused(rf"^{words} into the memory that is available, 24 GB, got \S+ .*GB\. \S.*\.$", **changes)
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dynred.errors import InputError
-from dynred.righthand import recognise
+from dynred.ode.right_hand_side import recognise
+from dynred.ode.system import System, find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import System, find_system
+from dynred.simulation.simulate import simulate
 
 # x' = (a y - sin(t) x, x z - y, x y - b z): forced, with two parameters, in each of the ways in which people write it.
 

@@ -7,24 +7,24 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dynred import lyapunov
-from dynred.atlas import AtlasSpec
-from dynred.charts import PartitionSpec
 from dynred.dynamics.base import Standardisation, VectorFieldDynamics
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.errors import DynredWarning, InputError
-from dynred.evaluate import evaluate
-from dynred.latent_space import LatentSpace
-from dynred.lyapunov import lyapunov_spectrum
-from dynred.model import ReducedModel, load_model, on_reducer
-from dynred.polynomials import factors, monomials, rescaled
+from dynred.evaluation import lyapunov
+from dynred.evaluation.evaluate import evaluate
+from dynred.evaluation.lyapunov import lyapunov_spectrum
+from dynred.models.atlas import AtlasSpec
+from dynred.models.charts import PartitionSpec
+from dynred.models.reduced import ReducedModel, load_model, on_reducer
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.polynomials import factors, monomials, rescaled
+from dynred.ode.system import System, find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.base import Deadline
 from dynred.solvers.explicit import Explicit
-from dynred.system import System, find_system
 
 T = torch.arange(0, 201, 1.0, dtype=torch.float64)
 Z0 = torch.tensor([[1.0, 0.0], [0.0, 0.5]], dtype=torch.float64)

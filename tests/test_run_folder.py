@@ -9,21 +9,21 @@ import warnings
 import pytest
 import torch
 
+from dynred.data.storage import save_trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DynredWarning, FileFormatError, InputError
-from dynred.evaluation import Evaluation
-from dynred.experiment import ExperimentSpec, certify_run, evaluate_run, opened, run
+from dynred.evaluation.evaluation import Evaluation
+from dynred.experiments.folder import CHECKPOINTS, FILES, RunFolder
+from dynred.experiments.pipeline import DataSpec
+from dynred.experiments.run import ExperimentSpec, certify_run, evaluate_run, opened, run
 from dynred.files import read_json, read_tensors, write_json, write_tensors
 from dynred.locks import locked
-from dynred.model import load_model
-from dynred.optimise import Runtime, TrainingSpec, minimise
-from dynred.pipeline import DataSpec
+from dynred.models.reduced import load_model
+from dynred.ode.system import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.run_folder import CHECKPOINTS, FILES, RunFolder
-from dynred.simulate import simulate
-from dynred.storage import save_trajectories
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
+from dynred.training.minimise import Runtime, TrainingSpec, minimise
 
 SYSTEM = """
 dim = 3
@@ -147,7 +147,7 @@ def test_a_model_or_an_export_replaces_none_of_the_users_files(finished, tmp_pat
     ],
 )
 def test_an_impossible_folder_is_refused_before_anything_is_computed(tmp_path, monkeypatch, name, message):
-    monkeypatch.setattr("dynred.experiment.reduce", lambda *a, **k: pytest.fail("computed"))
+    monkeypatch.setattr("dynred.experiments.run.reduce", lambda *a, **k: pytest.fail("computed"))
     (tmp_path / "file").write_text("mine")
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(InputError, match=message):
@@ -158,7 +158,7 @@ def test_an_error_before_anything_is_computed_leaves_no_folder(tmp_path, monkeyp
     def full(*arguments, **others):
         raise MemoryError
 
-    monkeypatch.setattr("dynred.experiment.reduce", full)
+    monkeypatch.setattr("dynred.experiments.run.reduce", full)
     with pytest.raises(MemoryError):
         run(settings("stuart_landau"), tmp_path / "new" / "run")
     assert list(tmp_path.iterdir()) == []

@@ -12,36 +12,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import dynred.atlas
-import dynred.bands
-import dynred.joint
+import dynred.models.atlas
+import dynred.models.bands
+import dynred.models.joint
 from dynred import plugins
-from dynred.bands import Calibration
-from dynred.charts import PartitionSpec
 from dynred.cli.base import pairs
-from dynred.domain import Domain
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.dynamics.sindy import SindySpec
 from dynred.errors import InputError
-from dynred.experiment import ExperimentSpec
-from dynred.joint import JointSpec
+from dynred.experiments.pipeline import DataSpec
+from dynred.experiments.run import ExperimentSpec
 from dynred.kinds import class_of
-from dynred.latent_space import LatentSpace
-from dynred.optimise import TrainingSpec
-from dynred.pipeline import DataSpec
-from dynred.polynomials import PolynomialSpec
+from dynred.models.bands import Calibration
+from dynred.models.charts import PartitionSpec
+from dynred.models.domain import Domain
+from dynred.models.joint import JointSpec
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.polynomials import PolynomialSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.pod import PODSpec
 from dynred.solvers.explicit import Explicit
 from dynred.solvers.exponential_adams import ExponentialAdams
 from dynred.spec import Spec
+from dynred.training.minimise import TrainingSpec
 
 if TYPE_CHECKING:
     from nowhere import Unread
 
-PACKAGES = ("derivatives", "dynamics", "metrics", "reducers", "solvers")
+PACKAGES = ("data.derivatives", "dynamics", "metrics", "reducers", "solvers")
 NEEDY = {  # what has no defaults
     ExperimentSpec: {"source": "lorenz63", "latent_dim": 2},
     Domain: {"latent": (0.0, 1.0), "spread": 1.0, "extent": 2.0, "residual": 0.1},
@@ -317,7 +317,7 @@ def test_settings_that_are_nested_beyond_reason_are_refused():
         "dynred.cli.app:App",
         "dynred.systems.lorenz63:lorenz63",
         "dynred.systems.x:y",
-        "dynred.report.base:Figure",
+        "dynred.report.figures.base:Figure",
         "dynred:",
         "dynred:Spec",
         "dynred..a:B",

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from dynred.errors import DivergenceError, InputError
-from dynred.events import Event
-from dynred.observe import observe
+from dynred.ode.observe import observe
+from dynred.ode.system import Semilinear, System
 from dynred.rng import generator
-from dynred.simulate import choose_solver, simulate
+from dynred.simulation.events import Event
+from dynred.simulation.simulate import choose_solver, simulate
 from dynred.solvers.etdrk4 import ETDRK4
 from dynred.solvers.explicit import Explicit
 from dynred.solvers.exponential_adams import ExponentialAdams
 from dynred.solvers.stiff import Stiff
-from dynred.system import Semilinear, System
 
 TIGHT = Explicit(rtol=1e-11, atol=1e-11)
 SOLVERS = [

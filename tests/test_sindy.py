@@ -4,15 +4,15 @@ import sys
 import pytest
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.sindy import SindySpec
 from dynred.errors import InputError, MissingExtraError
-from dynred.latent_space import LatentSpace
-from dynred.model import ReducedModel, load_model
+from dynred.models.reduced import ReducedModel, load_model
+from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.system import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.simulation.simulate import simulate
 
 MU, OMEGA, SHEAR = 1.0, 1.0, 0.5
 NOW = torch.zeros((), dtype=torch.float64)

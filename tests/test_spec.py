@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dynred.checks import integer, positive
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.errors import InputError
-from dynred.latent_space import LatentSpace
+from dynred.numerics.latent_space import LatentSpace
 from dynred.reducers.pod import PODSpec
 from dynred.solvers.explicit import Explicit
 from dynred.spec import Spec

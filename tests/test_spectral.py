@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from dynred.errors import InputError
+from dynred.ode.spectral import cosine_modes, sine_modes
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.spectral import cosine_modes, sine_modes
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
 
 # -- modes -------------------------------------------------------------------------------------------------------------
 

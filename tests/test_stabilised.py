@@ -7,11 +7,11 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.stabilised import StabilisedSpec
 from dynred.errors import InputError
-from dynred.latent_space import LatentSpace
-from dynred.optimise import TrainingSpec
+from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
+from dynred.training.minimise import TrainingSpec
 
 NOW = torch.zeros((), dtype=torch.float64)
 SHORT = NeuralODESpec(width=24, depth=2, training=TrainingSpec(steps=150, batch_size=64))

@@ -19,13 +19,14 @@ import torch
 import xarray
 import zarr
 
-from dynred import memory, screening
+from dynred import memory
+from dynred.data import screening
+from dynred.data.points import load_data
+from dynred.data.storage import load_trajectories, save_trajectories
+from dynred.data.store import StoredTrajectories
+from dynred.data.store_layout import Mark, progress_path, write_mark
+from dynred.data.trajectories import Trajectories
 from dynred.errors import DynredError, FileFormatError, InputError
-from dynred.geometry.source import load_data
-from dynred.storage import load_trajectories, save_trajectories
-from dynred.store_layout import Mark, progress_path, write_mark
-from dynred.stored import StoredTrajectories
-from dynred.trajectories import Trajectories
 
 SUFFIXES = (".zarr", ".npz", ".nc")
 
@@ -228,8 +229,8 @@ def test_what_cannot_be_stored_is_refused_and_nothing_written(tmp_path, suffix):
 SMALL_FILES = """
 import os, resource, sys
 import torch
-from dynred.storage import save_trajectories
-from dynred.trajectories import Trajectories
+from dynred.data.storage import save_trajectories
+from dynred.data.trajectories import Trajectories
 x = torch.randn(2000, 4, dtype=torch.float64)
 one = Trajectories(x, torch.arange(2000.0), torch.tensor([2000]))
 if sys.argv[2] == "limit":

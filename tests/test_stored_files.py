@@ -15,8 +15,6 @@ import torch
 
 from dynred import plugins
 from dynred.annotations import fitting_arguments
-from dynred.atlas import AtlasSpec
-from dynred.bands import Calibration
 from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.linear import LinearSpec
@@ -24,12 +22,13 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.dynamics.stabilised import StabilisedSpec
 from dynred.errors import DynredError, FileFormatError, InputError
-from dynred.evaluate import evaluate
-from dynred.evaluation import Evaluation, read_evaluation
+from dynred.evaluation.evaluate import evaluate
+from dynred.evaluation.evaluation import Evaluation, read_evaluation
 from dynred.files import read_tensors, write_json, write_tensors
-from dynred.model import ReducedModel, load_model
-from dynred.numpy_model import load_numpy_model
-from dynred.optimise import History, Runtime, TrainingSpec, minimise
+from dynred.models.atlas import AtlasSpec
+from dynred.models.bands import Calibration
+from dynred.models.numpy_model import load_numpy_model
+from dynred.models.reduced import ReducedModel, load_model
 from dynred.records import plain, revive
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
@@ -38,6 +37,7 @@ from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 from dynred.spec import Spec
+from dynred.training.minimise import History, Runtime, TrainingSpec, minimise
 
 MUTATIONS = int(os.environ.get("DYNRED_MUTATIONS", "300"))
 T = torch.linspace(0, 2, 5, dtype=torch.float64)

@@ -13,17 +13,17 @@ import pytest
 import torch
 import zarr
 
-from dynred import stream
+from dynred.data.storage import load_trajectories, save_trajectories
+from dynred.data.store import StoredTrajectories
+from dynred.data.store_layout import Mark, lock_path, progress_path, write_mark
+from dynred.data.store_writer import StoreWriter
 from dynred.errors import FileFormatError, InputError
-from dynred.events import Event
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation import stream
+from dynred.simulation.events import Event
+from dynred.simulation.simulate import simulate
 from dynred.solvers.explicit import Explicit
-from dynred.storage import load_trajectories, save_trajectories
-from dynred.store_layout import Mark, lock_path, progress_path, write_mark
-from dynred.store_writer import StoreWriter
-from dynred.stored import StoredTrajectories
-from dynred.system import find_system
 
 CYCLE = find_system("stuart_landau")
 FAST = Explicit(method="rk4", step=0.05)

@@ -15,19 +15,19 @@ import torch
 import xarray
 import zarr
 
-from dynred import stream
+from dynred.data.storage import load_trajectories
+from dynred.data.store import StoredTrajectories
+from dynred.data.store_layout import progress_path
 from dynred.errors import DivergenceError, FileFormatError, InputError
-from dynred.events import Event
-from dynred.integrate import integrate
-from dynred.observe import observe
+from dynred.ode.observe import observe
+from dynred.ode.system import System, find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation import stream
+from dynred.simulation.events import Event
+from dynred.simulation.integrate import integrate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.base import Deadline
 from dynred.solvers.explicit import Explicit
-from dynred.storage import load_trajectories
-from dynred.store_layout import progress_path
-from dynred.stored import StoredTrajectories
-from dynred.system import System, find_system
 
 TIMES = torch.linspace(0, 4, 41, dtype=torch.float64)
 CYCLE = find_system("stuart_landau")
@@ -84,7 +84,7 @@ def test_a_store_holds_all_trajectories_with_their_velocities_and_parameters(tmp
 
 
 def test_a_store_is_read_part_by_part_and_by_xarray(tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.stored.PART_BYTES", 5 * 41 * 16)
+    monkeypatch.setattr("dynred.data.store.PART_BYTES", 5 * 41 * 16)
     found = write(tmp_path / "a.zarr")
     parts = list(StoredTrajectories(tmp_path / "a.zarr"))
     whole = load_trajectories(tmp_path / "a.zarr")
@@ -267,8 +267,8 @@ SCRIPT = """
 import resource, sys
 import torch
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
+from dynred.ode.system import find_system
 path, n = sys.argv[1], int(sys.argv[2])
 system = find_system("lorenz96")
 simulate(system, n, torch.linspace(0, 1, 21), rng=generator(0), store=path, transient=0.1, solver="explicit")

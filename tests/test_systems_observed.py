@@ -8,10 +8,10 @@ import torch
 from scipy.special import eval_legendre
 
 from dynred.errors import InputError
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.explicit import Explicit
-from dynred.system import find_system
 
 TIGHT = Explicit(rtol=1e-11, atol=1e-12)
 

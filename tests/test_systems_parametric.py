@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from dynred.errors import InputError
-from dynred.observe import observe
+from dynred.ode.observe import observe
+from dynred.ode.system import System, find_system
 from dynred.rng import generator
-from dynred.simulate import choose_solver, simulate
+from dynred.simulation.simulate import choose_solver, simulate
 from dynred.solvers.backward_euler import BackwardEuler
 from dynred.solvers.explicit import Explicit
-from dynred.system import System, find_system
 from dynred.testing import check_system
 
 ZERO = torch.tensor(0.0, dtype=torch.float64)

@@ -7,10 +7,10 @@ import torch
 from scipy.optimize import brentq
 from scipy.special import ellipj, ellipk, ive
 
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.etdrk4 import ETDRK4
-from dynred.system import find_system
 
 ZERO = torch.tensor(0.0, dtype=torch.float64)
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
 
 ZERO = torch.tensor(0.0, dtype=torch.float64)
 

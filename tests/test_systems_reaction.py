@@ -9,10 +9,10 @@ from dynred.systems.michaelis_menten import slow_manifold
 from scipy.integrate import solve_ivp
 
 from dynred.errors import InputError
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.explicit import Explicit
-from dynred.system import find_system
 
 ZERO = torch.tensor(0.0, dtype=torch.float64)
 TIGHT = Explicit("dopri8", rtol=1e-11, atol=1e-12)

@@ -9,9 +9,9 @@ import torch
 
 from dynred.dynamics.linear import Linear, LinearSpec
 from dynred.metrics.base import Metric
+from dynred.ode.system import KnownSet, Semilinear, System, find_system
 from dynred.reducers.pod import POD, PODSpec
 from dynred.solvers.explicit import Explicit
-from dynred.system import KnownSet, Semilinear, System, find_system
 from dynred.testing import check_dynamics, check_metric, check_reducer, check_solver, check_system
 
 

@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from dynred.errors import DivergenceError, InputError
-from dynred.evaluate import by_trajectory
-from dynred.events import Event
-from dynred.forecast import Forecast
+from dynred.evaluation.evaluate import by_trajectory
 from dynred.metrics.nmte import NMTE
-from dynred.observe import observe
+from dynred.models.forecast import Forecast
+from dynred.ode.observe import observe
+from dynred.ode.system import find_system
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.events import Event
+from dynred.simulation.simulate import simulate
 from dynred.user_code import guarded, user_code
 
 TIMES = torch.linspace(0, 1, 5, dtype=torch.float64)
-HEAD = "import sys, torch\nfrom dynred.system import System\n"
+HEAD = "import sys, torch\nfrom dynred.ode.system import System\n"
 FILES = {  # of the user's own, and what is said of them
     "exits in the builder": (HEAD + "def system():\n    sys.exit(0)\n", r"line 4, in system: SystemExit: 0"),
     "fails in the builder": (HEAD + "def system(n=2):\n    return 1 / 0\n", r"line 4, in system: ZeroDivisionError"),

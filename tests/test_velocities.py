@@ -7,15 +7,15 @@ import torch
 from scipy.signal import savgol_filter
 
 from dynred import plugins
-from dynred.derivatives.base import Estimator
-from dynred.derivatives.fourier import FourierSeries
-from dynred.derivatives.savitzky_golay import SavitzkyGolay
-from dynred.derivatives.smoothing_spline import SmoothingSpline
-from dynred.derivatives.spline import Spline
+from dynred.data.derivatives.base import Estimator
+from dynred.data.derivatives.fourier import FourierSeries
+from dynred.data.derivatives.savitzky_golay import SavitzkyGolay
+from dynred.data.derivatives.smoothing_spline import SmoothingSpline
+from dynred.data.derivatives.spline import Spline
+from dynred.data.trajectories import Trajectories
+from dynred.data.velocities import estimate_velocities
 from dynred.errors import InputError
 from dynred.rng import generator
-from dynred.trajectories import Trajectories
-from dynred.velocities import estimate_velocities
 
 
 def waves(n=6, count=121, step=0.1, noise=0.0):
@@ -84,9 +84,9 @@ def test_savitzky_golay_agrees_with_scipy_at_the_samples():
     assert np.allclose(found(t, 1), savgol_filter(x, 9, 4, deriv=1, delta=0.1, axis=0), atol=1e-9)
 
 
-@pytest.mark.parametrize("name", plugins.names("dynred.derivatives"))
+@pytest.mark.parametrize("name", plugins.names("dynred.data.derivatives"))
 def test_every_method_is_linear_in_the_samples_and_its_slope_is_that_of_its_curve(name):
-    method = plugins.load_class("dynred.derivatives", name, Estimator)()
+    method = plugins.load_class("dynred.data.derivatives", name, Estimator)()
     t, s = np.linspace(0, 3, 33)[:-1], np.array([0.71, 1.33, 2.02])
     x, y = np.random.default_rng(0).standard_normal((2, 32, 2))
     assert method.takes(t)

@@ -27,9 +27,9 @@ def evaluate(
     device: auto, cpu or cuda.
     """
     from dynred.errors import InputError
-    from dynred.experiment import evaluate_run
-    from dynred.run_folder import RunFolder
-    from dynred.runs import compare_runs
+    from dynred.experiments.compare_runs import compare_runs
+    from dynred.experiments.folder import RunFolder
+    from dynred.experiments.run import evaluate_run
 
     for out in runs:
         RunFolder(out).manifest()  # all of them, before one is renewed

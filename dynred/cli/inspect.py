@@ -12,9 +12,9 @@ from dynred.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from dynred.data.trajectories import Trajectories
     from dynred.geometry.verdict import Verdict
-    from dynred.optimise import Progress
-    from dynred.trajectories import Trajectories
+    from dynred.training.minimise import Progress
 
 
 def inspect(
@@ -65,11 +65,11 @@ def inspect(
 def _data(
     source: str, n: int, seed: int, arguments: dict[str, Any], parameters: dict[str, Any], progress: "Progress"
 ) -> "Trajectories | Tensor":
-    from dynred.geometry.source import load_data
+    from dynred.data.points import load_data
+    from dynred.data.screening import is_data
+    from dynred.ode.system import find_system
     from dynred.rng import generator
-    from dynred.screening import is_data
-    from dynred.simulate import simulate
-    from dynred.system import find_system
+    from dynred.simulation.simulate import simulate
 
     if is_data(source):
         if arguments or parameters:

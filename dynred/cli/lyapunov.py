@@ -11,8 +11,8 @@ from dynred.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from dynred.model import Model
-    from dynred.system import System
+    from dynred.models.reduced import Model
+    from dynred.ode.system import System
 
 
 def lyapunov(
@@ -45,9 +45,9 @@ def lyapunov(
     seed: Decides initial states and tangents.
     time_limit: Seconds after which the work stops, and what was averaged until then counts.
     """
-    from dynred.lyapunov import lyapunov_spectrum
+    from dynred.evaluation.lyapunov import lyapunov_spectrum
+    from dynred.ode.system import find_system
     from dynred.rng import generator
-    from dynred.system import find_system
 
     rng, parameters = generator(seed, "lyapunov"), pairs(set_ or [])
     followed: System | Model
@@ -97,9 +97,9 @@ def _run(
     """What a run's model is called, the model, and states on K: fresh ones of its system, or some of its data."""
     import torch
 
-    from dynred.experiment import opened
-    from dynred.simulate import simulate
-    from dynred.system import System
+    from dynred.experiments.run import opened
+    from dynred.ode.system import System
+    from dynred.simulation.simulate import simulate
 
     with opened(out, **permitted) as run:
         model, source = run.model, run.source

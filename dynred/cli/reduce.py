@@ -11,7 +11,7 @@ from dynred.cli.base import Arguments, AsJson, Out, Settings, Whole, pairs, show
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
-    from dynred.experiment import ExperimentSpec
+    from dynred.experiments.run import ExperimentSpec
 
 
 def reduce(
@@ -50,9 +50,9 @@ def reduce(
     resume: Go on with an interrupted run of the same settings, to the same result.
     overwrite: Replace a run that is in the folder.
     """
-    from dynred.experiment import run
-    from dynred.model import load_model
-    from dynred.run_folder import RunFolder
+    from dynred.experiments.folder import RunFolder
+    from dynred.experiments.run import run
+    from dynred.models.reduced import load_model
 
     if out is not None:  # before anything is computed
         RunFolder(out).check_free(resume=resume, overwrite=overwrite)
@@ -80,7 +80,7 @@ def _latent_dim(latent_dim: int | None, angles: int, latent: str | None, charts:
 
 
 def _recommended(spec: "ExperimentSpec", keep_dynamics: bool) -> "ExperimentSpec":
-    from dynred.automatic import with_recommended_latents
+    from dynred.experiments.recommend import with_recommended_latents
 
     with working() as runtime:
         spec, verdict = with_recommended_latents(spec, keep_dynamics=keep_dynamics, runtime=runtime)
@@ -99,10 +99,10 @@ def _experiment(
     changes: list[str],
     arguments: list[str],
 ) -> "ExperimentSpec":
-    from dynred.automatic import with_latents
-    from dynred.charts import PartitionSpec
     from dynred.dynamics.base import DynamicsSpec
-    from dynred.experiment import ExperimentSpec
+    from dynred.experiments.recommend import with_latents
+    from dynred.experiments.run import ExperimentSpec
+    from dynred.models.charts import PartitionSpec
     from dynred.plugins import load_class
     from dynred.reducers.base import ReducerSpec
 

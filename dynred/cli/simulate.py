@@ -15,8 +15,8 @@ from dynred.cli.base import Arguments, AsJson, Out, Parameters, Whole, pairs, sh
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
-    from dynred.stored import StoredTrajectories
-    from dynred.trajectories import Trajectories
+    from dynred.data.store import StoredTrajectories
+    from dynred.data.trajectories import Trajectories
 
 LARGE = 2**29  # bytes of states and velocities from which a .zarr file is written block after block
 
@@ -57,12 +57,12 @@ def simulate(
     """
     import torch
 
+    from dynred.data.storage import save_trajectories
+    from dynred.data.store_writer import set_aside
+    from dynred.data.trajectories import Trajectories
+    from dynred.ode.system import find_system
     from dynred.rng import generator
-    from dynred.simulate import simulate as simulate_system
-    from dynred.storage import save_trajectories
-    from dynred.store_writer import set_aside
-    from dynred.system import find_system
-    from dynred.trajectories import Trajectories
+    from dynred.simulation.simulate import simulate as simulate_system
 
     unfinished = _check_out(out, overwrite)
     _check_numbers(n, duration, sampling, transient, seed, time_limit)
@@ -98,10 +98,10 @@ def simulate(
 
 def _check_out(out: Path, overwrite: bool) -> bool:
     """Whether an unfinished store is there; raises InputError where nothing may be written."""
+    from dynred.data.screening import need_netcdf
+    from dynred.data.storage import check_path, is_ours
+    from dynred.data.store_writer import is_unfinished
     from dynred.files import check_target
-    from dynred.screening import need_netcdf
-    from dynred.storage import check_path, is_ours
-    from dynred.store_writer import is_unfinished
 
     if check_path(out) == ".nc":
         need_netcdf()

@@ -23,7 +23,7 @@ def systems(name: str | None = None, /, *, with_: Arguments = None, as_json: AsJ
     ----------
     name: A system's name or file; without it, all are listed.
     """
-    from dynred.catalogue import describe, list_systems
+    from dynred.ode.catalogue import describe, list_systems
 
     if name is not None:
         facts = describe(name, **pairs(with_ or []))

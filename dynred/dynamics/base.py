@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from dynred import plugins
 from dynred.annotations import fitting_arguments
 from dynred.checks import positive, refuse
-from dynred.fits import checked_fit
-from dynred.latent_space import LatentSpace
-from dynred.optimise import History, Progress, Runtime, silent
-from dynred.polynomials import monomials, rescaled, written
+from dynred.data.trajectories import Trajectories
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.polynomials import monomials, rescaled, written
+from dynred.ode.system import VectorField
 from dynred.solvers.base import Solver
 from dynred.solvers.explicit import Explicit
 from dynred.spec import Spec
-from dynred.system import VectorField
-from dynred.trajectories import Trajectories
+from dynred.training.fits import checked_fit
+from dynred.training.minimise import History, Progress, Runtime, silent
 
 
 class LatentDynamics(nn.Module, ABC):
@@ -111,7 +111,7 @@ class Standardisation(nn.Module):
 class VectorFieldDynamics(LatentDynamics):
     """Latent dynamics given by an ODE z' = field(t, z), integrated in standard units.
 
-    It is itself a `dynred.system.VectorField`, so solvers and Lyapunov spectra take it.
+    It is itself a `dynred.ode.system.VectorField`, so solvers and Lyapunov spectra take it.
 
     Attributes:
         units: the standard units.
@@ -214,7 +214,7 @@ class PolynomialDynamics(VectorFieldDynamics):
     with y the features in standard units. Where sparse coefficients are to be read, units must keep the origin.
 
     Attributes:
-        factors: the monomials [K, degree], see `dynred.polynomials.factors`.
+        factors: the monomials [K, degree], see `dynred.numerics.polynomials.factors`.
         coefficients: [K, R], in units of the spread and rate of the latents; `latent_coefficients` are in theirs.
     """
 

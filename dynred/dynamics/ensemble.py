@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dynred.checks import count, generator_given, refuse
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -21,11 +22,10 @@ from dynred.dynamics.base import (
     default_member,
     fit_field,
 )
-from dynred.latent_space import LatentSpace
-from dynred.optimise import Runtime
+from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.system import VectorField
 from dynred.rng import spawn
-from dynred.system import VectorField
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import Runtime
 
 
 class Ensemble(VectorFieldDynamics):

@@ -14,11 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, generator_given, refuse
+from dynred.data.trajectories import Trajectories, pieces
 from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
-from dynred.latent_space import LatentSpace
-from dynred.optimise import Runtime
+from dynred.numerics.latent_space import LatentSpace
 from dynred.solvers.explicit import Explicit
-from dynred.trajectories import Trajectories, pieces
+from dynred.training.minimise import Runtime
 
 CUT = 1e-10  # eigenvalues of the normal equations below this fraction of the largest are not inverted
 

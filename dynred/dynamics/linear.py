@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import generator_given
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
-from dynred.latent_space import LatentSpace
-from dynred.optimise import Progress, Runtime, silent
+from dynred.numerics.latent_space import LatentSpace
 from dynred.solvers.base import end_at_blow_up
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import Progress, Runtime, silent
 
 
 class Linear(VectorFieldDynamics):

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, generator_given, one_of, refuse
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -24,14 +25,13 @@ from dynred.dynamics.base import (
     standard_regression,
     with_velocities,
 )
-from dynred.latent_space import LatentSpace
-from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
-from dynred.optimise import Runtime, TrainingSpec, minimise
-from dynred.polynomials import PolynomialMap, PolynomialSpec, batches
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.polynomials import PolynomialMap, PolynomialSpec, batches
 from dynred.rng import generator, spawn
-from dynred.shooting import overlapping, shoot
 from dynred.spec import Spec
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import Runtime, TrainingSpec, minimise
+from dynred.training.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
+from dynred.training.shooting import overlapping, shoot
 
 
 class NeuralODE(VectorFieldDynamics):
@@ -115,7 +115,7 @@ class NeuralODESpec(DynamicsSpec):
     Attributes:
         width: units per hidden layer, >= 1.
         depth: hidden layers, >= 1.
-        activation: a name of `dynred.nets.ACTIVATIONS`.
+        activation: a name of `dynred.training.nets.ACTIVATIONS`.
         start: degrees and weights of the polynomial that are tried; the one that is best on the validation velocities
             is taken. None lets the network begin from nothing.
         training: batches, steps, rates of derivative matching.

@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import generator_given, refuse
+from dynred.data.parameters import as_tensors, stacked
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -24,11 +26,9 @@ from dynred.dynamics.base import (
     fit_field,
     with_velocities,
 )
-from dynred.latent_space import LatentSpace
-from dynred.optimise import Runtime
-from dynred.parameters import as_tensors, stacked
-from dynred.system import VectorField
-from dynred.trajectories import Trajectories
+from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.system import VectorField
+from dynred.training.minimise import Runtime
 
 
 class Parametric(VectorFieldDynamics):

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import generator_given
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import (
     DynamicsSpec,
     PolynomialDynamics,
@@ -21,10 +22,9 @@ from dynred.dynamics.base import (
     standard_regression,
     with_velocities,
 )
-from dynred.latent_space import LatentSpace
-from dynred.optimise import Runtime
-from dynred.polynomials import PolynomialSpec, all_monomials, factors
-from dynred.trajectories import Trajectories
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.polynomials import PolynomialSpec, all_monomials, factors
+from dynred.training.minimise import Runtime
 
 
 class PolynomialODE(PolynomialDynamics):

@@ -15,12 +15,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import generator_given, refuse
+from dynred.data.trajectories import Trajectories, pieces
 from dynred.dynamics.base import DynamicsSpec, PolynomialDynamics, Standardisation, rollout_score, with_velocities
-from dynred.latent_space import LatentSpace
-from dynred.optimise import Runtime
-from dynred.polynomials import factors
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.polynomials import factors
 from dynred.solvers.explicit import Explicit
-from dynred.trajectories import Trajectories, pieces
+from dynred.training.minimise import Runtime
 
 
 class Quadratic(PolynomialDynamics):

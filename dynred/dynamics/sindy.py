@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from dynred.checks import count, generator_given, positive, refuse
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import DynamicsSpec, PolynomialDynamics, Standardisation, rollout_score, with_velocities
 from dynred.errors import MissingExtraError
-from dynred.latent_space import LatentSpace
-from dynred.optimise import Runtime
-from dynred.polynomials import HIGHEST, exponents, factors
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.polynomials import HIGHEST, exponents, factors
 from dynred.solvers.explicit import Explicit
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import Runtime
 
 
 class Sindy(PolynomialDynamics):

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import at_least, generator_given, positive
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import (
     DynamicsSpec,
     Standardisation,
@@ -31,10 +32,9 @@ from dynred.dynamics.base import (
     fit_field,
     with_velocities,
 )
-from dynred.latent_space import LatentSpace
-from dynred.optimise import Runtime
-from dynred.system import VectorField
-from dynred.trajectories import Trajectories
+from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.system import VectorField
+from dynred.training.minimise import Runtime
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from dynred.data.trajectories import Trajectories
 from dynred.geometry.sample import Sample, neighbours
-from dynred.trajectories import Trajectories
 
 MOST = 1000  # points of every quarter
 STEP = 0.1  # of the diameter: states that far apart in one trajectory are no neighbours in time

@@ -9,17 +9,17 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import generator_given, integer
+from dynred.data.trajectories import Trajectories
 from dynred.geometry.covering import Covering, covering_dimensions
 from dynred.geometry.drift import Drift, drift, time_window
 from dynred.geometry.examine import Evidence, Moments, examine
 from dynred.geometry.extra import load
 from dynred.geometry.homology import PARTS, components
+from dynred.geometry.injectivity import injective_from
 from dynred.geometry.piece import Doubt, Piece
-from dynred.geometry.projection import injective_from
 from dynred.geometry.sample import SAME, Sample, farthest_points, take_sample
 from dynred.geometry.verdict import Verdict
-from dynred.optimise import Progress, silent
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import Progress, silent
 
 FEW = 500  # snapshots below which a verdict is never sure
 MOST = 8  # components that are judged

@@ -10,8 +10,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from dynred.checks import finite, real, refuse
-from dynred.modes import Modes
-from dynred.trajectories import Trajectories
+from dynred.data.trajectories import Trajectories
+from dynred.numerics.modes import Modes
 
 FEWEST = 50  # snapshots below which nothing can be said
 DENSE = 20000  # snapshots that are looked at; more cost time and change no answer

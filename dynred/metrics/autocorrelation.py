@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from dynred.data.trajectories import Trajectories
 from dynred.metrics.base import Gauge, Reference, Statistic, segments
-from dynred.trajectories import Trajectories
 
 SHORTEST = 16  # snapshots below which a correlation over time says nothing
 LONGEST = 512  # snapshots between which a correlation is measured, at most

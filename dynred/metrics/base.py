@@ -12,11 +12,11 @@ from torch import Tensor
 
 from dynred import plugins
 from dynred.checks import refuse
-from dynred.forecast import Forecast
-from dynred.modes import Modes
+from dynred.data.trajectories import Trajectories
+from dynred.models.forecast import Forecast
+from dynred.numerics.modes import Modes
+from dynred.ode.system import Grid
 from dynred.spec import Spec
-from dynred.system import Grid
-from dynred.trajectories import Trajectories
 from dynred.user_code import user_code
 
 COORDINATES = 8  # leading POD coordinates that stand for a state where a statistic cannot look at all of it

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.forecast import Forecast
 from dynred.metrics.base import Metric, first_time
+from dynred.models.forecast import Forecast
 
 
 @dataclass(frozen=True)

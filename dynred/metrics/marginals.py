@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from dynred.checks import count
+from dynred.data.trajectories import Trajectories
 from dynred.metrics.base import Gauge, Reference, Statistic
-from dynred.trajectories import Trajectories
 
 MARGIN = 1.0  # how far beyond the truth a prediction is told apart, in units of the truth's range
 

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import positive
-from dynred.forecast import Forecast
 from dynred.metrics.base import Metric, largest_by_trajectory, mean_by_trajectory
+from dynred.models.forecast import Forecast
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from scipy.signal import welch
 
 from dynred.checks import count
+from dynred.data.trajectories import Trajectories
 from dynred.metrics.base import Gauge, Reference, Statistic, segments
-from dynred.trajectories import Trajectories
 
 SHORTEST = 16  # snapshots below which a spectrum says nothing
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.forecast import Forecast
 from dynred.metrics.base import Metric, mean_by_trajectory
+from dynred.models.forecast import Forecast
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from dynred.data.trajectories import Trajectories
 from dynred.metrics.base import Gauge, Reference, Statistic
-from dynred.trajectories import Trajectories
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ coordinates are lines, (cos, sin) for an angle),
 and both networks start at zero. For lines l(a) = a, S and B take the R leading coefficients, so that it starts as POD:
 the "hybrid" form of A. J. Linot, M. D. Graham, Phys. Rev. E 101, 062209 (2020), here with the residual in the decoder
 as well. With angles l(a) holds products of coefficients too, S makes pairs of numbers whose phase turns around K (see
-`dynred.phases`), and B is the least squares fit. An angle is the phase of its pair, so the decoder, which sees features
-alone, is periodic in it. Networks may see the system's parameters p beside a and y: E(a, p), D(y, p).
+`dynred.reducers._phases`), and B is the least squares fit. An angle is the phase of its pair, so the decoder, which
+sees features alone, is periodic in it. Networks may see the system's parameters p beside a and y: E(a, p), D(y, p).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, generator_given, integer, one_of, refuse
-from dynred.latent_space import LatentSpace
-from dynred.modes import MOST_MODES, Modes
-from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
-from dynred.optimise import Runtime, TrainingSpec, minimise
-from dynred.phases import lifted, lifted_width, starts
+from dynred.data.trajectories import Trajectories, pieces
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.modes import MOST_MODES, Modes
+from dynred.reducers._phases import lifted, lifted_width, starts
 from dynred.reducers.base import ParametricReducer, ReducerSpec, SeenParameters
 from dynred.rng import generator, spawn
-from dynred.trajectories import Trajectories, pieces
+from dynred.training.minimise import Runtime, TrainingSpec, minimise
+from dynred.training.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
 
 WALL = 0.3  # length of a pair below which it is pushed away from 0; pairs start with a root mean square of 1
 
@@ -101,7 +101,8 @@ class AutoencoderSpec(ReducerSpec):
             a torus two; as lines they would need one coordinate more, and the right topology besides.
         width: units per hidden layer, >= 1.
         depth: hidden layers on each side, >= 1.
-        activation: a name of `dynred.nets.ACTIVATIONS`, a smooth one: velocities are pushed through the derivative.
+        activation: a name of `dynred.training.nets.ACTIVATIONS`, a smooth one: velocities are pushed through the
+            derivative.
         tolerance: fraction of the energy that the Q modes may leave out, in (0, 1). It bounds the nmse from below.
         max_modes: Q at most.
         training: batches, steps, rates.

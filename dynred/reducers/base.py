@@ -15,13 +15,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dynred.checks import count, refuse
-from dynred.fits import checked_fit
-from dynred.latent_space import MOST, LatentSpace
-from dynred.modes import Modes
-from dynred.optimise import History, Runtime
-from dynred.parameters import stacked
+from dynred.data.parameters import stacked
+from dynred.data.trajectories import Trajectories
+from dynred.numerics.latent_space import MOST, LatentSpace
+from dynred.numerics.modes import Modes
 from dynred.spec import Spec
-from dynred.trajectories import Trajectories
+from dynred.training.fits import checked_fit
+from dynred.training.minimise import History, Runtime
 
 
 class Coder(Protocol):

@@ -19,13 +19,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dynred.checks import count, generator_given, one_of, refuse
-from dynred.latent_space import LatentSpace
-from dynred.modes import MOST_MODES, Modes
-from dynred.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
-from dynred.optimise import Runtime, TrainingSpec, minimise
+from dynred.data.trajectories import Trajectories, pieces
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.modes import MOST_MODES, Modes
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import generator, spawn
-from dynred.trajectories import Trajectories, pieces
+from dynred.training.minimise import Runtime, TrainingSpec, minimise
+from dynred.training.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
 
 
 class IRMAE(Reducer):
@@ -101,7 +101,8 @@ class IRMAESpec(ReducerSpec):
         linear_layers: square matrices between encoder and latents, >= 1; more of them prefer lower ranks.
         width: units per hidden layer, >= 1.
         depth: hidden layers on each side, >= 1.
-        activation: a name of `dynred.nets.ACTIVATIONS`, a smooth one: velocities are pushed through the derivative.
+        activation: a name of `dynred.training.nets.ACTIVATIONS`, a smooth one: velocities are pushed through the
+            derivative.
         tolerance, max_modes: of the POD modes in which it works, see `AutoencoderSpec`.
         training: batches, steps, rates; `weight_decay` is per unit of learning rate. Muon moves the hidden matrices of
             the two perceptrons only, never the square matrices, all directions of which it would treat alike. Small

@@ -1,6 +1,6 @@
 """Proper orthogonal decomposition: the best linear subspace.
 
-The linear algebra is in `dynred.modes`, because nonlinear reducers start from it too.
+The linear algebra is in `dynred.numerics.modes`, because nonlinear reducers start from it too.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import generator_given
-from dynred.latent_space import LatentSpace
-from dynred.modes import Modes
-from dynred.optimise import Runtime
+from dynred.data.trajectories import Trajectories
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.modes import Modes
 from dynred.reducers.base import Reducer, ReducerSpec
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import Runtime
 
 
 class POD(Reducer):

@@ -7,9 +7,9 @@ With a = U^T (x - mean) / scale the coefficients of Q POD modes,
 P a projection to R coordinates and p a polynomial (of z and of the system's parameters, where it sees these). With P
 the R leading modes and degree 2 this is the quadratic manifold (J. Barnett, C. Farhat, J. Comput. Phys. 464, 111348
 (2022); R. Geelen, S. Wright, K. Willcox, Comput. Methods Appl. Mech. Eng. 403, 115717 (2023)); here of any degree, with
-the projection searched for (`dynred.projection`). Encoding a decoded latent gives it back. On Kuramoto-Sivashinsky
-(L = 22, R = 8, 102,656 snapshots, leading modes) the held-out nmse is 8e-4, 3e-5, 2e-6, 2e-7, 3e-8 at degrees 2 to 6.
-It works where K is a graph over R linear coordinates.
+the projection searched for (`dynred.reducers._projection`). Encoding a decoded latent gives it back. On
+Kuramoto-Sivashinsky (L = 22, R = 8, 102,656 snapshots, leading modes) the held-out nmse is 8e-4, 3e-5, 2e-6, 2e-7,
+3e-8 at degrees 2 to 6. It works where K is a graph over R linear coordinates.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, generator_given, refuse
-from dynred.latent_space import LatentSpace
-from dynred.modes import MOST_MODES, Modes
-from dynred.optimise import Runtime
-from dynred.polynomials import PolynomialMap, PolynomialSpec, largest_degree
-from dynred.projection import best_projection
+from dynred.data.trajectories import Trajectories
+from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.modes import MOST_MODES, Modes
+from dynred.numerics.polynomials import PolynomialMap, PolynomialSpec, largest_degree
+from dynred.reducers._projection import best_projection
 from dynred.reducers.base import ParametricReducer, ReducerSpec, SeenParameters
 from dynred.rng import spawn
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import Runtime
 
 SEARCH_TERMS = 170  # monomials at most while a projection is searched for: degree 3 for 8 coordinates
 

@@ -11,16 +11,16 @@ import jinja2
 import matplotlib
 
 from dynred import plugins
-from dynred.certificate import Certificate
-from dynred.evaluation import Evaluation
+from dynred.evaluation.certificate import Certificate
+from dynred.evaluation.evaluation import Evaluation
 from dynred.files import is_page, write_text
-from dynred.forecast import Forecast
-from dynred.model import Model
+from dynred.models.forecast import Forecast
+from dynred.models.reduced import Model
+from dynred.ode.system import Grid
 from dynred.report import summary, tables
-from dynred.report.base import STYLE, Context, Figure
-from dynred.system import Grid
+from dynred.report.figures.base import STYLE, Context, Figure
 
-FOLDER = "dynred.report"
+FOLDER = "dynred.report.figures"
 _MEDIA = {"svg": "image/svg+xml", "png": "image/png"}
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from dynred.bootstrap import Interval
-from dynred.report.base import Context
-from dynred.scores import Rollout, Speedup
+from dynred.evaluation.bootstrap import Interval
+from dynred.evaluation.records import Rollout, Speedup
+from dynred.report.figures.base import Context
 
 MISSING = "\N{EN DASH}"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

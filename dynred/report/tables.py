@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
+from dynred.evaluation.records import Agreement, Exponents
 from dynred.metrics.base import find_metrics
-from dynred.report.base import Context
+from dynred.report.figures.base import Context
 from dynred.report.summary import number
-from dynred.scores import Agreement, Exponents
 
 _QUANTILES = {"median": "median", "p95": "95 % quantile", "p99": "99 % quantile", "max": "maximum"}
 _SPREADS = {"median": "median", "mean": "mean", "p10": "10 % quantile"}

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, positive, refuse
-from dynred.direct import direct_solver
-from dynred.jacobian import Pattern
+from dynred.numerics.jacobian import Pattern
+from dynred.ode.system import SystemField, VectorField
+from dynred.solvers._direct import direct_solver
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
-from dynred.system import SystemField, VectorField
 
 LARGEST = 2000  # dimension of the largest dense Jacobian
 

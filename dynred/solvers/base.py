@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import at_least, refuse
+from dynred.ode.system import VectorField
 from dynred.spec import Spec
-from dynred.system import VectorField
 
 LIMIT = 1e15  # a state beyond this has left every bound; far from overflow in float64, beyond any sensible unit
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from dynred.exponential import ExponentialSolver, RungeKutta, Scheme
+from dynred.ode.system import SystemField
+from dynred.solvers._exponential import ExponentialSolver, RungeKutta, Scheme
 from dynred.solvers.base import Deadline
-from dynred.system import SystemField
 
 
 @dataclass(frozen=True)

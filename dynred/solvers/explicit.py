@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, one_of, positive, refuse
+from dynred.ode.system import VectorField
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
-from dynred.system import VectorField
 
 SPAN = 16  # outputs between which fixed steps look whether they are overdue and keep what they have
 ADAPTIVE = ("dopri8", "dopri5", "bosh3", "adaptive_heun", "fehlberg2")

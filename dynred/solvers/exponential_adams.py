@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from dynred.checks import integer
-from dynred.exponential import Adams, ExponentialSolver, RungeKutta, Scheme
+from dynred.ode.system import SystemField
+from dynred.solvers._exponential import Adams, ExponentialSolver, RungeKutta, Scheme
 from dynred.solvers.base import Deadline
-from dynred.system import SystemField
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from scipy.sparse import csc_array
 from torch import Tensor
 
 from dynred.checks import one_of, positive, refuse
-from dynred.jacobian import Pattern, direction, find_pattern
+from dynred.numerics.jacobian import Pattern, direction, find_pattern
+from dynred.ode.system import SystemField, VectorField
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
-from dynred.system import SystemField, VectorField
 
 METHODS: dict[str, type[OdeSolver]] = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
 LARGEST = 5000  # dimension of the largest dense Jacobian: 200 MB, and as much again for its factors

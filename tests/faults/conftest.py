@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from dynred.storage import SUFFIXES, load_trajectories, save_trajectories
+from dynred.data.storage import SUFFIXES, load_trajectories, save_trajectories
 from faults.children import in_child
 from faults.material import make_run, result, small_data, store, trained_spec
 

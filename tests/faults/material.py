@@ -6,21 +6,21 @@ from typing import Any
 
 import torch
 
+from dynred.data.store import StoredTrajectories
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.experiment import ExperimentSpec, run
+from dynred.experiments.pipeline import DataSpec
+from dynred.experiments.run import ExperimentSpec, run
 from dynred.files import read_json, read_tensors
-from dynred.model import ReducedModel, on_reducer
-from dynred.optimise import Runtime, TrainingSpec
-from dynred.pipeline import DataSpec
+from dynred.models.reduced import ReducedModel, on_reducer
+from dynred.ode.system import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.explicit import Explicit
-from dynred.stored import StoredTrajectories
-from dynred.system import find_system
-from dynred.trajectories import Trajectories
+from dynred.training.minimise import Runtime, TrainingSpec
 
 TIMES = torch.linspace(0, 4, 21, dtype=torch.float64)
 DATA = DataSpec(train=8, validation=2, test=4, duration=2.0, sampling=0.2)

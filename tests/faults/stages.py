@@ -1,8 +1,8 @@
 """Everything that writes, as one call in a folder, for faults of the place that is written to."""
 
 from dynred.cli.app import main
-from dynred.model import load_model
-from dynred.storage import save_trajectories
+from dynred.data.storage import save_trajectories
+from dynred.models.reduced import load_model
 from faults.material import make_run, plain_spec, small_data, small_model, store, trained_spec
 
 SETTINGS = {"data.train": 8, "data.validation": 2, "data.test": 4, "data.duration": 2.0, "data.sampling": 0.2}

@@ -1,7 +1,7 @@
 """Files of systems with something wrong in them, by name."""
 
 GOOD = "import numpy as np\ndim = 2\n\n\ndef rhs(t, x):\n    return np.array([x[1], -x[0]])\n"
-TORCH = "import torch\nfrom dynred.system import System\n\n\ndef rhs(t, x):\n    return -x\n\n\n"
+TORCH = "import torch\nfrom dynred.ode.system import System\n\n\ndef rhs(t, x):\n    return -x\n\n\n"
 INITIAL = "\n\ndef sample_initial(n, rng):\n    return {}\n"
 
 

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from dynred.cli.app import main
-from dynred.experiment import certify_run, evaluate_run, run
-from dynred.storage import save_trajectories
-from dynred.system import find_system
+from dynred.data.storage import save_trajectories
+from dynred.experiments.run import certify_run, evaluate_run, run
+from dynred.ode.system import find_system
 from faults.children import in_child
 from faults.material import OFTEN, files, plain_spec, result, small_data, trained_spec
 from faults.operations import at_operation, die

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from dynred.cli.app import main
-from dynred.geometry.source import load_data
-from dynred.storage import load_trajectories, save_trajectories
-from dynred.stored import StoredTrajectories
-from dynred.trajectories import Trajectories
+from dynred.data.points import load_data
+from dynred.data.storage import load_trajectories, save_trajectories
+from dynred.data.store import StoredTrajectories
+from dynred.data.trajectories import Trajectories
 from faults.broken_data import write_nc
 from faults.children import GIGABYTE, in_child
 from faults.hostile_data import COLUMNS, HOSTILE, ROWS, SECRET

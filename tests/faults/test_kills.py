@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from dynred.errors import FileFormatError, InputError
-from dynred.experiment import stored_spec
+from dynred.experiments.run import stored_spec
 from dynred.files import read_tensors
 from faults.children import HUNG, failures, in_child
 from faults.material import kept, leave_notes, make_run, result, trained_spec

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dynred.experiment import evaluate_run
+from dynred.data.storage import load_trajectories, save_trajectories
+from dynred.experiments.run import evaluate_run
 from dynred.files import read_json, read_tensors, write_json, write_tensors
-from dynred.model import load_model
-from dynred.storage import load_trajectories, save_trajectories
+from dynred.models.reduced import load_model
 from faults.children import GIGABYTE, failures, in_child
 from faults.material import content, digest, make_run, result, small_data, small_model, store, trained_spec
 from faults.mutants import damaged, edited

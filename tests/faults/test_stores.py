@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from dynred import stream
-from dynred.stored import StoredTrajectories
+from dynred.data.store import StoredTrajectories
+from dynred.simulation import stream
 from faults.children import HUNG, failures, in_child
 from faults.material import content, files, store
 from faults.operations import KILLED, at_operation, die, die_torn, operations

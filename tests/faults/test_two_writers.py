@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dynred.experiment import certify_run, evaluate_run
+from dynred.experiments.run import certify_run, evaluate_run
 from faults.children import Child, failures, in_child
 from faults.material import content, files, make_run, plain_spec, result, store, trained_spec
 from faults.operations import at_operation, operations

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 import dynred
-from dynred.bands import calibrate
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.lyapunov import lyapunov_spectrum
-from dynred.model import on_reducer
+from dynred.evaluation.lyapunov import lyapunov_spectrum
+from dynred.models.bands import calibrate
+from dynred.models.reduced import on_reducer
+from dynred.ode.system import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
-from dynred.simulate import simulate
-from dynred.system import find_system
+from dynred.simulation.simulate import simulate
 from faults.children import GIGABYTE, in_child
 from faults.material import TIMES, files, small_data, small_model
 from faults.sentences import check_sentence

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from dynred.storage import save_trajectories
+from dynred.data.storage import save_trajectories
 from faults.children import GIGABYTE, command, in_child
 from faults.material import files, leave_notes, make_run, plain_spec, small_data
 from faults.operations import at_operation, die

@@ -6,7 +6,7 @@ import warnings
 import pytest
 
 from dynred.cli.app import main
-from dynred.storage import load_trajectories, save_trajectories
+from dynred.data.storage import load_trajectories, save_trajectories
 from faults.broken_data import GOOD, WRITERS, cases
 from faults.children import GIGABYTE, in_child
 from faults.material import small_data

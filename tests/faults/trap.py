@@ -5,10 +5,10 @@ import shutil
 import sys
 
 from dynred.cli.app import main
-from dynred.experiment import certify_run, evaluate_run
+from dynred.evaluation.lyapunov import lyapunov_spectrum
+from dynred.experiments.run import certify_run, evaluate_run
 from dynred.files import read_json, read_tensors, write_json, write_tensors
-from dynred.lyapunov import lyapunov_spectrum
-from dynred.model import load_model
+from dynred.models.reduced import load_model
 from dynred.rng import generator
 from faults.children import GIGABYTE, in_child
 from faults.material import files
@@ -18,9 +18,9 @@ EVIL = """
 import pathlib
 pathlib.Path({marker!r}).write_text("ran")
 from dynred.reducers.pod import PODSpec as Spec, POD as Reducer
-from dynred.model import ReducedModel as Model
+from dynred.models.reduced import ReducedModel as Model
 from dynred.solvers.explicit import Explicit as Solver
-from dynred.system import find_system
+from dynred.ode.system import find_system
 dim = 2
 rhs = find_system("stuart_landau").rhs
 system = evil = find_system("stuart_landau")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dynred.geometry.verdict import Verdict
-from dynred.report.base import ENCODER, LINEAR, MARK, MODEL, POD, TRUTH, TYPICAL, Drawing, blank
+from dynred.report.figures.base import ENCODER, LINEAR, MARK, MODEL, POD, TRUTH, TYPICAL, Drawing, blank
 from dynred.report.inspection.base import Picture
 
 MARKERS = {"TwoNN": ("o", MODEL), "MLE": ("s", LINEAR), "CorrInt": ("^", POD), "MOM": ("v", ENCODER)}

@@ -14,7 +14,7 @@ from dynred import plugins
 from dynred.files import is_page, write_text
 from dynred.geometry.piece import Piece
 from dynred.geometry.verdict import NAMES, Verdict
-from dynred.report.base import STYLE
+from dynred.report.figures.base import STYLE
 from dynred.report.inspection.base import Picture
 
 FOLDER = "dynred.report.inspection"

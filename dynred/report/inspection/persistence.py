@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from dynred.geometry.homology import Diagram
 from dynred.geometry.verdict import Verdict
-from dynred.report.base import GONE, LINEAR, MARK, Drawing, blank
+from dynred.report.figures.base import GONE, LINEAR, MARK, Drawing, blank
 from dynred.report.inspection.base import Picture
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dynred.geometry.verdict import Verdict
-from dynred.report.base import LINEAR, MARK, POD, TRUTH, Drawing, blank
+from dynred.report.figures.base import LINEAR, MARK, POD, TRUTH, Drawing, blank
 from dynred.report.inspection.base import Picture
 
 SHOWN = 64  # modes

@@ -1,0 +1,44 @@
+"""Smoothing splines: near the samples, and smooth; for noise."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.interpolate import make_smoothing_spline
+
+from dynred.checks import positive
+from dynred.data.derivatives.base import Curve, Estimator
+
+
+@dataclass(frozen=True)
+class SmoothingSpline(Estimator):
+    """The natural cubic spline s with the least sum |x - s|^2 + smoothing h^3 integral |s''|^2, h the median distance.
+
+    Attributes:
+        smoothing: > 0; motion faster than smoothing^(-1/4) radians per sample is taken for noise.
+
+    References:
+        C. H. Reinsch, Numer. Math. 10, 177 (1967).
+    """
+
+    smoothing: float = 1.0
+
+    def __post_init__(self):
+        positive("smoothing", self.smoothing)
+
+    @classmethod
+    def candidates(cls) -> list[Self]:
+        """See `Estimator.candidates`."""
+        return [cls(10.0**k) for k in range(-1, 4)]
+
+    def describe(self) -> str:
+        """See `Estimator.describe`."""
+        return f"smoothing spline (smoothing {self.smoothing:g})"
+
+    def takes(self, t: np.ndarray) -> bool:
+        """See `Estimator.takes`."""
+        return len(t) >= 5
+
+    def curve(self, t: np.ndarray, x: np.ndarray) -> Curve:
+        """See `Estimator.curve`."""
+        return make_smoothing_spline(t, x, lam=self.smoothing * float(np.median(np.diff(t))) ** 3)

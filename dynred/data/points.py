@@ -1,0 +1,31 @@
+"""What an inspection reads from a file: trajectories, or a bare point set."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dynred.data.screening import check_size, screen
+from dynred.data.storage import load_trajectories
+from dynred.data.trajectories import Trajectories
+
+
+def load_data(path: str | Path) -> "Trajectories | Tensor":
+    """Trajectories of a .zarr, .npz or .nc file; points [M, D] of an .npz file that holds `states [M, D]` and no times.
+
+    Raises:
+        InputError, FileFormatError, MissingExtraError: as `load_trajectories`.
+    """
+    path = Path(path)
+    if path.suffix == ".npz":
+        check_size(path, screen(path))
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+        if "states.npy" in names and "t.npy" not in names:
+            with np.load(path, allow_pickle=False) as opened:
+                states = opened["states"]
+            if states.ndim == 2 and states.dtype.kind in "fiu":
+                return torch.from_numpy(np.ascontiguousarray(states.astype(np.float64)))
+    return load_trajectories(path)

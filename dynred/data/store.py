@@ -1,0 +1,124 @@
+"""Trajectories in a .zarr store that need not fit in memory: read part by part.
+
+The layout is that of `dynred.data.storage`, so that xarray, `load_trajectories` and any reader of zarr take a store.
+One that is being written can be read as far as it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dynred.data.screening import screen
+from dynred.data.store_layout import array_of, open_store, read_mark, rows_of
+from dynred.data.trajectories import Trajectories
+from dynred.errors import FileFormatError
+from dynred.memory import check_memory
+
+PART_BYTES = 64 * 2**20  # of the states in one part when a store is iterated over
+COPIES = 2.0  # memory that reading takes, times the size of what is read
+
+
+class StoredTrajectories:
+    """Trajectories on disk; iterating gives them as `Trajectories`, a bounded part at a time.
+
+    Attributes:
+        path: the store.
+        complete: whether all of it is written; if not, this is what can be read of it.
+        lengths: snapshots per trajectory [N].
+        attributes: as of `Trajectories`.
+
+    Raises:
+        FileFormatError: no store, or one that was changed or damaged; reading a part of it says the same.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        screen(self.path)
+        self._group, header, self.attributes = open_store(self.path)
+        mark, self.complete = read_mark(self.path, self._group, header)
+        lengths = rows_of(self.path, self._group, "lengths", 0, mark.done)
+        partial = np.arange(mark.rows if mark.columns else 0)
+        self.lengths = torch.from_numpy(np.concatenate([lengths, 0 * partial + mark.columns]).astype(np.int64))
+        longest = header.get("dynred_longest", 0)
+        self._offsets = np.concatenate([np.cumsum(lengths) - lengths, mark.snapshots + partial * longest])
+
+    def __len__(self) -> int:
+        """Number of trajectories that can be read, N."""
+        return len(self.lengths)
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else "unfinished"
+        snapshots = int(self.lengths.sum())
+        return (
+            f"StoredTrajectories({self.path}: {len(self)} of {snapshots} snapshots in {self.dim} dimensions, {state})"
+        )
+
+    @property
+    def dim(self) -> int:
+        """Dimension D of the states."""
+        return int(array_of(self._group, "states").shape[1])
+
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> Trajectories:
+        """Some of the trajectories, in memory; indices as of `Trajectories`."""
+        if not isinstance(index, slice):
+            index = torch.as_tensor(index)
+        chosen = torch.arange(len(self))[index].reshape(-1)
+        moving = "velocities" in self._group
+        size = 8 * int(self.lengths[chosen].sum()) * (self.dim * (1 + moving) + 1)
+        check_memory(f"Reading {self.path}", int(COPIES * size), "Read it part by part.")
+        return Trajectories(
+            self._snapshots("states", chosen),
+            self._snapshots("t", chosen),
+            self.lengths[chosen].clone(),
+            self._snapshots("velocities", chosen) if moving else None,
+            {
+                name.removeprefix("parameter_"): torch.from_numpy(rows_of(self.path, self._group, name, 0, len(self)))[
+                    chosen
+                ]
+                for name in sorted(self._group.array_keys())
+                if name.startswith("parameter_")
+            },
+            self.attributes,
+        )
+
+    def __iter__(self) -> Iterator[Trajectories]:
+        """All trajectories in parts of about 64 MB of states; one trajectory is never cut."""
+        most, start, size = max(1, PART_BYTES // (8 * self.dim)), 0, 0
+        for i, length in enumerate(self.lengths.tolist()):
+            if i > start and size + length > most:
+                yield self[start:i]
+                start, size = i, 0
+            size += length
+        if start < len(self):
+            yield self[start:]
+
+    def load(self) -> Trajectories:
+        """All of it, in memory.
+
+        Raises:
+            FileFormatError: nothing can be read yet.
+        """
+        if len(self) == 0:
+            raise FileFormatError(
+                f"{self.path} holds no trajectory yet: its simulation was interrupted before the first."
+            )
+        return self[:]
+
+    def _snapshots(self, name: str, chosen: Tensor) -> Tensor:
+        ranges = zip(self._offsets[chosen.numpy()].tolist(), self.lengths[chosen].tolist(), strict=True)
+        parts = [rows_of(self.path, self._group, name, start, end) for start, end in _joined(ranges)]
+        return torch.from_numpy(np.concatenate(parts) if parts else np.asarray(array_of(self._group, name)[:0]))
+
+
+def _joined(ranges: Iterator[tuple[int, int]] | zip) -> list[tuple[int, int]]:
+    """(start, length) ranges as (start, end), those that touch as one."""
+    found: list[tuple[int, int]] = []
+    for start, length in ranges:
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], start + length)
+        else:
+            found.append((start, start + length))
+    return found

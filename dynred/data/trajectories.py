@@ -1,0 +1,376 @@
+"""Trajectories: snapshots of many runs, of any lengths and sampling times, in one flat array."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from dynred.arguments import public
+from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, literal, real, refuse, whole
+from dynred.data.parameters import cut
+from dynred.errors import InputError
+
+
+def pieces(rows: Float[Tensor, "M R"], width: int = 1) -> tuple[Tensor, ...]:
+    """`rows` cut along the first axis: pieces small enough to bound memory, large enough to cost no time.
+
+    `width` is the number of values that are made of each row, where that is more than the row itself has.
+    """
+    return rows.split(max(16, min(1024, 2**20 // max(rows.shape[1], width, 1))))
+
+
+def content_digest(arrays: Mapping[str, Tensor]) -> str:
+    """SHA-256, as hexadecimal digits, of names, dtypes, shapes and values; bounded memory."""
+    content = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name].detach()
+        content.update(f"{name} {str(array.dtype).removeprefix('torch.')} {list(array.shape)}\n".encode())
+        rows = array if array.ndim > 1 else array.reshape(-1, 1)
+        for piece in rows.split(max(1, 2**20 // max(1, rows[:1].numel()))) if len(rows) else ():
+            content.update(piece.cpu().contiguous().view(torch.uint8).numpy().data)
+    return content.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """N trajectories, M snapshots in all, of states of dimension D; immutable.
+
+    Snapshots lie one trajectory after the other ("contiguous ragged"): trajectory i owns `lengths[i]` rows.
+
+    Attributes:
+        states: [M, D].
+        t: times [M], increasing within each trajectory, in the system's time units.
+        lengths: snapshots per trajectory [N], each >= 1.
+        velocities: [M, D], dx/dt at every snapshot; None where unknown.
+        parameters: by name, one value per trajectory [N].
+        attributes: where the data come from, plain JSON values by name (e.g. `system`, `seed`, `solver`).
+
+    Raises:
+        InputError: shapes that do not fit together, values that are not finite, times that do not increase.
+    """
+
+    states: Float[Tensor, "M D"]
+    t: Float[Tensor, " M"]
+    lengths: Int[Tensor, " N"]
+    velocities: Float[Tensor, "M D"] | None = None
+    parameters: Mapping[str, Float[Tensor, " N"]] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self._take_arrays()
+        if self.states.ndim != 2:
+            raise refuse("states", "real numbers [M, D]", f"{self.states.dtype} {list(self.states.shape)}")
+        m = len(self.states)
+        if self.t.shape != (m,):
+            raise refuse("t", f"one time per snapshot [{m}]", f"shape {list(self.t.shape)}")
+        if self.lengths.ndim != 1 or int(self.lengths.sum()) != m or (len(self.lengths) and self.lengths.min() < 1):
+            raise refuse("lengths", f"positive and of sum {m}", f"{len(self.lengths)} of sum {int(self.lengths.sum())}")
+        if self.velocities is not None and self.velocities.shape != self.states.shape:
+            raise refuse("velocities", f"of shape {list(self.states.shape)}", f"{list(self.velocities.shape)}")
+        for name, value in self.parameters.items():
+            if not name or set(name) & set("/\\\0") or name in (".", ".."):  # in files it is the name of an array
+                raise refuse("a parameter's name", "a word without / or \\", literal(name))
+            if value.shape != self.lengths.shape:
+                raise refuse(f"parameter {name}", f"one value per trajectory [{len(self)}]", f"{list(value.shape)}")
+        self._check_times()
+
+    def _take_arrays(self) -> None:
+        # NumPy arrays and lists become tensors; those stay the tensors that they are.
+        named = instance_of("parameters", self.parameters, Mapping, "Give them by name.")
+        parameters = {name: real(f"parameter {name}", value) for name, value in named.items()}
+        instance_of("attributes", self.attributes, Mapping, "Give them by name.")
+        taken = {
+            "states": real("states", self.states),
+            "t": real("t", self.t),
+            "lengths": whole("lengths", self.lengths),
+        }
+        if self.velocities is not None:
+            taken["velocities"] = real("velocities", self.velocities)
+        for name, value in {**taken, "parameters": parameters}.items():
+            object.__setattr__(self, name, value)
+
+    def _check_times(self) -> None:
+        if not torch.isfinite(self.t).all():
+            raise refuse("t", "finite", "a time that is not")
+        inner = torch.ones(max(len(self.t) - 1, 0), dtype=torch.bool)
+        inner[torch.cumsum(self.lengths, 0)[:-1] - 1] = False
+        bad = (torch.diff(self.t) <= 0) & inner.to(self.t.device)
+        if bad.any():
+            row = int(torch.nonzero(bad)[0])
+            i = int(torch.searchsorted(torch.cumsum(self.lengths, 0), row, right=True))
+            raise refuse(
+                "t",
+                "strictly increasing in every trajectory",
+                f"{self.t[row]:g} then {self.t[row + 1]:g} in trajectory {i}",
+            )
+
+    # -- making ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_stacked(
+        cls, states: Float[Tensor, "N T D"], t: Float[Tensor, " T"], velocities: Tensor | None = None, **others: Any
+    ) -> "Trajectories":
+        """Trajectories on a shared time grid; `velocities` like `states`, `others` as for the class."""
+        states, t = real("states", states), real("t", t)
+        velocities = None if velocities is None else real("velocities", velocities)
+        if states.ndim != 3:
+            raise refuse("states", "of shape [N, T, D]", f"{list(states.shape)}")
+        n, steps, d = states.shape
+        if t.shape != (steps,):
+            raise refuse("t", f"the {steps} shared times [T]", f"shape {list(t.shape)}")
+        if velocities is not None and velocities.shape != states.shape:
+            raise refuse("velocities", f"of shape {list(states.shape)}", f"{list(velocities.shape)}")
+        flat = None if velocities is None else velocities.reshape(-1, d)
+        return cls(states.reshape(-1, d), t.repeat(n), torch.full((n,), steps), flat, **others)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Trajectories"]) -> "Trajectories":
+        """All trajectories of `parts`, in order; velocities and parameters where every part has them.
+
+        Attributes are those of the first part.
+        """
+        if not parts:
+            raise refuse("parts", "at least one Trajectories", "none")
+        for part in parts:
+            if instance_of("parts", part, Trajectories).dim != parts[0].dim:
+                raise refuse("parts", f"of one dimension, {parts[0].dim}", part.dim)
+        moving = all(p.velocities is not None for p in parts)
+        common = [k for k in parts[0].parameters if all(k in p.parameters for p in parts)]
+        return cls(
+            torch.cat([p.states for p in parts]),
+            torch.cat([p.t for p in parts]),
+            torch.cat([p.lengths for p in parts]),
+            torch.cat([p.velocities for p in parts]) if moving else None,  # type: ignore[misc]
+            {k: torch.cat([p.parameters[k] for p in parts]) for k in common},
+            parts[0].attributes,
+        )
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Number of trajectories N."""
+        return len(self.lengths)
+
+    def digest(self) -> str:
+        """SHA-256 of states, t, lengths, velocities and parameters, as hexadecimal digits; not of the attributes."""
+        arrays = {"states": self.states, "t": self.t, "lengths": self.lengths}
+        if self.velocities is not None:
+            arrays["velocities"] = self.velocities
+        return content_digest(arrays | {f"parameter_{name}": value for name, value in self.parameters.items()})
+
+    def __repr__(self) -> str:
+        moving = "with" if self.velocities is not None else "without"
+        return (
+            f"Trajectories({len(self)} of {len(self.states)} snapshots in {self.dim} dimensions, {moving} velocities)"
+        )
+
+    @property
+    def dim(self) -> int:
+        """Dimension D of the states."""
+        return self.states.shape[1]
+
+    @property
+    def starts(self) -> Int[Tensor, " N"]:
+        """Row of the first snapshot of every trajectory."""
+        return torch.cumsum(self.lengths, 0) - self.lengths
+
+    @property
+    def initial(self) -> Float[Tensor, "N D"]:
+        """First state of every trajectory."""
+        return self.states[self.starts]
+
+    @property
+    def owner(self) -> Int[Tensor, " M"]:
+        """Index of the trajectory to which each snapshot belongs."""
+        return torch.repeat_interleave(torch.arange(len(self)), self.lengths)
+
+    @property
+    def row_parameters(self) -> dict[str, Float[Tensor, " M"]]:
+        """Parameters of the trajectory to which each snapshot belongs, by name."""
+        return cut(self.parameters, self.owner)
+
+    def times(self, i: int) -> Float[Tensor, " T"]:
+        """Times of trajectory i."""
+        start = int(self.starts[i])
+        return self.t[start : start + int(self.lengths[i])]
+
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "Trajectories":
+        """One trajectory (as Trajectories with N = 1), a slice of them, those of a list of indices or of a mask."""
+        if not isinstance(index, slice):
+            index = _as_index(index)
+            if index.ndim == 0 and not -len(self) <= int(index) < len(self):
+                raise IndexError(f"trajectory {int(index)} of {len(self)}")  # ends iteration, too
+        chosen = torch.arange(len(self))[index].reshape(-1)
+        starts, lengths = self.starts[chosen], self.lengths[chosen]
+        return self._rows(_ranges(starts, lengths), chosen, lengths)
+
+    def __iter__(self) -> Iterator["Trajectories"]:
+        return (self[i] for i in range(len(self)))
+
+    def _rows(self, rows: Tensor, owners: Tensor, lengths: Tensor) -> "Trajectories":
+        return replace(
+            self,
+            states=self.states[rows],
+            t=self.t[rows],
+            lengths=lengths,
+            velocities=None if self.velocities is None else self.velocities[rows],
+            parameters={k: v[owners] for k, v in self.parameters.items()},
+        )
+
+    def stacked(self) -> Float[Tensor, "N T D"]:
+        """States [N, T, D] where all trajectories share one time grid.
+
+        Raises:
+            InputError: they do not.
+        """
+        if len(self.shared_grids()) != 1:
+            raise refuse(
+                "trajectories", "on one shared time grid to be stacked", "different times", "Index them singly."
+            )
+        return self.states.reshape(len(self), -1, self.dim)
+
+    def shared_grids(self) -> list[tuple[Float[Tensor, " T"], Int[Tensor, " n"]]]:
+        """The distinct time grids, counted from each trajectory's first time, with the trajectories on each."""
+        groups: dict[bytes, tuple[Tensor, list[int]]] = {}
+        for i in range(len(self)):
+            t = self.times(i)
+            t = t - t[0]
+            groups.setdefault(t.detach().cpu().numpy().tobytes(), (t, []))[1].append(i)
+        return [(t, torch.tensor(members)) for t, members in groups.values()]
+
+    # -- cutting -----------------------------------------------------------------------------------------------------
+
+    @public
+    def split(self, *fractions: float, rng: torch.Generator) -> tuple["Trajectories", ...]:
+        """Random disjoint parts, by trajectory, never by snapshot.
+
+        Args:
+            fractions: sizes as parts of 1, summing to at most 1; every part gets at least one trajectory.
+            rng: decides which trajectory goes where.
+
+        Raises:
+            InputError: fractions out of range, or fewer trajectories than parts.
+        """
+        generator_given(rng)
+        if not fractions or not all(is_number(f) and 0 < f <= 1 for f in fractions) or sum(fractions) > 1 + 1e-9:
+            raise refuse("fractions", "positive and of sum at most 1", list(fractions))
+        if len(self) < len(fractions):
+            advice = "Cut long trajectories into pieces with `windows`."
+            raise refuse("trajectories", f"at least {len(fractions)} to be split", len(self), advice)
+        order = torch.randperm(len(self), generator=rng)
+        sizes = [max(1, round(f * len(self))) for f in fractions]
+        total = max(len(sizes), round(sum(fractions) * len(self)))
+        while sum(sizes) != total:  # by rounding
+            sizes[sizes.index(max(sizes))] += 1 if sum(sizes) < total else -1
+        return tuple(self[torch.sort(part).values] for part in torch.split(order[: sum(sizes)], sizes))
+
+    @public
+    def windows(self, length: int, stride: int | None = None) -> "Trajectories":
+        """All pieces of `length` consecutive snapshots that start every `stride` (default: `length`) snapshots.
+
+        Trajectories shorter than `length` give none.
+
+        Raises:
+            InputError: no trajectory is long enough.
+        """
+        integer("length", length, 1)
+        stride = integer("stride", stride, 1) if stride is not None else length
+        counts = torch.clamp((self.lengths - length) // stride + 1, min=0)
+        if counts.sum() == 0:
+            raise refuse("length", f"at most {int(self.lengths.max())}, the longest trajectory", length)
+        owners = torch.repeat_interleave(torch.arange(len(self)), counts)
+        starts = torch.cat([s + stride * torch.arange(c) for s, c in zip(self.starts, counts, strict=True)])
+        lengths = torch.full((len(owners),), length)
+        return self._rows(_ranges(starts, lengths), owners, lengths)
+
+    def where(self, chosen: Bool[Tensor, " M"]) -> "Trajectories":
+        """The chosen snapshots: every run of consecutive ones becomes a trajectory.
+
+        Raises:
+            InputError: none is chosen.
+        """
+        if chosen.dtype != torch.bool or chosen.shape != self.t.shape:
+            raise refuse("chosen", f"a mask [{len(self.t)}]", f"{chosen.dtype} {list(chosen.shape)}")
+        if not chosen.any():
+            raise refuse("chosen", "at least one snapshot", "none")
+        first = chosen.clone()
+        first[1:] &= ~(chosen[:-1] & (self.owner[1:] == self.owner[:-1]))
+        rows, starts = torch.nonzero(chosen)[:, 0], torch.nonzero(first[chosen])[:, 0]
+        lengths = torch.diff(torch.cat([starts, torch.tensor([len(rows)])]))
+        return self._rows(rows, self.owner[rows[starts]], lengths)
+
+    # -- changing ----------------------------------------------------------------------------------------------------
+
+    @public
+    def map(self, fn: Callable[[Float[Tensor, "m D"]], Float[Tensor, "m R"]]) -> "Trajectories":
+        """The trajectories of fn(x): states mapped, velocities pushed forward by the same call.
+
+        Args:
+            fn: acts on each row alone, [m, D] -> [m, R], in torch (so that velocities can be pushed forward).
+
+        Returns:
+            Trajectories in R dimensions, with velocities fn'(x) dx/dt by Jacobian-vector product if there were any.
+        """
+        return self.map_with_parameters(lambda x, parameters: fn(x))
+
+    def map_with_parameters(
+        self, fn: Callable[[Float[Tensor, "m D"], Mapping[str, Float[Tensor, " m"]]], Float[Tensor, "m R"]]
+    ) -> "Trajectories":
+        """The same for a function of states and parameters, of which it is given one value per row."""
+        states, out, pushed = pieces(self.states), [], []
+        given = [cut(self.parameters, owners) for owners in self.owner.split(len(states[0]))]
+        with torch.no_grad():
+            tried = fn(states[0][:1], cut(given[0], slice(0, 1))) if len(self.states) else None
+            if tried is not None and not (isinstance(tried, Tensor) and tried.ndim == 2 and len(tried) == 1):
+                raise refuse("fn", "a function [m, D] -> [m, R] in torch", f"one that returns {kind_of(tried)}")
+            if self.velocities is None:
+                out = [fn(x, here) for x, here in zip(states, given, strict=True)]
+            else:
+                for x, v, here in zip(states, pieces(self.velocities), given, strict=True):
+                    value, tangent, *_ = torch.func.jvp(lambda x, here=here: fn(x, here), (x,), (v,))
+                    out.append(value)
+                    pushed.append(tangent)
+        return replace(self, states=torch.cat(out), velocities=torch.cat(pushed) if pushed else None)
+
+    def to(self, target: torch.dtype | torch.device | str) -> "Trajectories":
+        """States and velocities in another dtype or on another device; times stay as they are."""
+        moved = None if self.velocities is None else self.velocities.to(target)
+        return replace(self, states=self.states.to(target), velocities=moved)
+
+    def checked_finite(self, name: str = "states") -> "Trajectories":
+        """These trajectories, if every state and velocity is finite.
+
+        Raises:
+            InputError: names the trajectory, time and component of the first value that is not.
+        """
+        for what, values in ((name, self.states), ("velocities", self.velocities)):
+            if values is None or torch.isfinite(values).all():
+                continue
+            row, component = torch.nonzero(~torch.isfinite(values))[0].tolist()
+            raise InputError(
+                f"{what} must be finite, got {values[row, component].item()} in trajectory {int(self.owner[row])} "
+                f"at time {self.t[row]:g}, component {component}. Cut or interpolate the gap."
+            )
+        return self
+
+
+def _as_index(index: object) -> Tensor:
+    try:
+        found = torch.as_tensor(index)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise refuse("index", "an integer, a slice, a list of integers or a mask", kind_of(index)) from error
+    if found.numel() and (found.is_floating_point() or found.is_complex()):
+        raise refuse("index", "of integers or a mask", f"{found.dtype}")
+    return found if found.numel() else found.long()
+
+
+def _ranges(starts: Tensor, lengths: Tensor) -> Tensor:
+    # Rows starts[i], starts[i] + 1, ..., lengths[i] of them, one range after the other.
+    if len(starts) == 0:
+        return torch.zeros(0, dtype=torch.long)
+    offsets = torch.cumsum(lengths, 0) - lengths
+    return torch.repeat_interleave(starts - offsets, lengths) + torch.arange(int(lengths.sum()))

@@ -1,0 +1,117 @@
+"""Velocities of sampled trajectories, where there is no equation to give them."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from dynred import plugins
+from dynred.arguments import public
+from dynred.checks import refuse
+from dynred.data.derivatives.base import Estimator
+from dynred.data.trajectories import Trajectories
+
+PACKAGE = "dynred.data.derivatives"
+DEFAULT = "spline"  # where trajectories are too short for a choice
+ENOUGH = 24  # snapshots from which methods are compared and errors estimated
+JUDGES = 32  # trajectories, evenly spread, on which methods are compared: a choice among few needs no more
+
+
+@public
+def estimate_velocities(trajectories: Trajectories, estimator: Estimator | None = None) -> Trajectories:
+    """Trajectories with velocities estimated from their samples.
+
+    Without `estimator`, every method in dynred/derivatives is tried with several settings: given every second sample,
+    the one that predicts the others best is taken. Interpolation wins on smooth motion, smoothing where there is noise.
+
+    The error is estimated from the samples alone, as the larger of two parts. Truncation: with d1 the difference
+    between velocities from all samples and from every second one, d2 the same between every second and every fourth,
+    and q = d1 / d2 the observed rate, it is d1 q / (1 - q) (Aitken's extrapolation, q held within [1/64, 1/2]). Noise:
+    eighth differences of the samples give its size (for smooth data they vanish), and the method's own answer to white
+    noise of that size its effect, d1 at most.
+
+    Args:
+        trajectories: each of at least two snapshots.
+        estimator: the method; default: chosen as said.
+
+    Returns:
+        The same with `velocities`. Attributes: `velocities`, the method in words; `velocity_error`, the estimated error
+        as a fraction of the root mean square velocity, and `velocity_check`, by method the error of predicted samples
+        as a fraction of their deviation from the mean: None and empty where no trajectory has 24 snapshots.
+
+    Raises:
+        InputError: a trajectory of one snapshot, or one that `estimator` cannot take.
+    """
+    if int(trajectories.lengths.min()) < 2:
+        i = int(trajectories.lengths.argmin())
+        advice = "A velocity needs at least two; give `velocities` or longer trajectories."
+        raise refuse("trajectories", "of at least 2 snapshots each", f"1 in trajectory {i}", advice)
+    curves = [(one.t.double().numpy(), one.states.double().numpy()) for one in trajectories]
+    long = [one for one in curves if len(one[0]) >= ENOUGH]
+    some = long[:: math.ceil(len(long) / JUDGES)] if long else []
+    check: dict[str, float] = {}
+    if estimator is None:
+        estimator, check = _chosen([t for t, _ in curves], some)
+    for i, (t, _) in enumerate(curves):
+        if not estimator.takes(t):
+            raise refuse("trajectories", f"such as a {estimator.describe()} takes", f"{len(t)} samples in {i}")
+    velocities = np.concatenate([estimator.curve(t, x)(t, 1) for t, x in curves])
+    attributes = {
+        **trajectories.attributes,
+        "velocities": estimator.describe(),
+        "velocity_error": _error(estimator, some),
+        "velocity_check": check,
+    }
+    return replace(trajectories, velocities=torch.from_numpy(velocities).to(trajectories.states), attributes=attributes)
+
+
+def _chosen(times: list[np.ndarray], judges: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Estimator, dict[str, float]]:
+    """The method of the least error of samples that it was not given, and the errors of all that could be used."""
+    fallback = plugins.load_class(PACKAGE, DEFAULT, Estimator)()
+    errors: list[tuple[float, Estimator]] = []
+    for name in plugins.names(PACKAGE) if judges else []:
+        for one in plugins.load_class(PACKAGE, name, Estimator).candidates():
+            if all(one.takes(t) for t in times) and all(one.takes(t[::2]) for t, _ in judges):
+                errors.append((_held_out_error(one, judges), one))
+    best = min(errors, key=lambda found: found[0], default=(0.0, fallback))[1]
+    return best, {one.describe(): error for error, one in errors}
+
+
+def _held_out_error(estimator: Estimator, judges: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    wrong = size = 0.0
+    for t, x in judges:
+        inner = slice(3, len(t) - 3, 2)  # odd samples, between even ones on both sides
+        found = estimator.curve(t[::2], x[::2])(t[inner], 0)
+        wrong += float(((found - x[inner]) ** 2).sum(1).mean())
+        size += float(((x - x.mean(0)) ** 2).sum(1).mean())
+    return math.sqrt(wrong / size) if size > 0 else 0.0
+
+
+def _error(estimator: Estimator, judges: list[tuple[np.ndarray, np.ndarray]]) -> float | None:
+    d1 = d2 = noise = size = 0.0
+    for t, x in judges:
+        steps = [step for step in (1, 2, 4) if estimator.takes(t[::step])]
+        if len(steps) < 2:
+            continue
+        every, second, *more = (estimator.curve(t[::step], x[::step])(t[::step], 1) for step in steps)
+        inner = slice(2, -2)  # ends are less accurate, and half as many samples have twice the ends
+        size += float((every**2).sum(1).mean())
+        first = float(((every[::4] - second[::2])[inner] ** 2).sum(1).mean())
+        d1 += first
+        # Too few samples for a third estimate: no rate is seen, and q at its largest.
+        d2 += float(((second[::2] - more[0])[inner] ** 2).sum(1).mean()) if more else 4 * first
+        # The variance of an eighth difference of white noise is binomial(16, 8) times the noise's.
+        level = float((np.diff(x, 8, axis=0) ** 2).sum(1).mean() / math.comb(16, 8))
+        noise += level * _noise_gain(estimator, t)
+    if d2 <= 0 or size <= 0:
+        return None
+    q = min(max(math.sqrt(d1 / d2), 1 / 64), 0.5)
+    truncation = math.sqrt(d1 / size) * q / (1 - q)
+    return max(truncation, min(math.sqrt(d1 / size), math.sqrt(noise / size)))
+
+
+def _noise_gain(estimator: Estimator, t: np.ndarray) -> float:
+    """Mean square velocity that the method makes of white noise of variance 1."""
+    white = np.random.default_rng(0).standard_normal((len(t), 8))
+    return float((estimator.curve(t, white)(t, 1)[2:-2] ** 2).mean())

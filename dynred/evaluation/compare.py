@@ -1,0 +1,173 @@
+"""Any models side by side on the same test trajectories, with paired differences."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from dynred.arguments import public
+from dynred.checks import refuse
+from dynred.data.trajectories import Trajectories
+from dynred.evaluation.bootstrap import Interval, Resamples, largest, mean, median, percentile_interval, smallest
+from dynred.evaluation.evaluate import checked_test
+from dynred.evaluation.evaluation import interval_text
+from dynred.metrics.base import Metric, find_metrics, measured
+from dynred.metrics.valid_time import ValidTime
+from dynred.models.forecast import Forecast, forecast
+from dynred.models.reduced import Model
+from dynred.records import plain
+
+SIGNS = {True: "better", False: "worse"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model's value of one quantity.
+
+    Attributes:
+        value, interval: over the test trajectories.
+        difference, difference_interval: from the first model's value, on the same resamples of trajectories: what
+            trajectories that are hard for both do to both values drops out. None for the first model itself.
+        verdict: `better` or `worse` where the interval of the difference does not hold zero, else empty.
+    """
+
+    value: float
+    interval: Interval
+    difference: float | None = None
+    difference_interval: Interval | None = None
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One row of a comparison.
+
+    Attributes:
+        name: e.g. `valid_time`.
+        title: e.g. `valid time, median`.
+        unit: what it counts; empty for dimensionless.
+        higher_is_better: which way it points.
+        entries: one for every model.
+    """
+
+    name: str
+    title: str
+    unit: str
+    higher_is_better: bool
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models side by side; `str` gives the table.
+
+    Attributes:
+        models: their names; the first is what the others are compared with.
+        trajectories: number of test trajectories.
+        quantities: the rows.
+    """
+
+    models: tuple[str, ...]
+    trajectories: int
+    quantities: tuple[Quantity, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data; numbers that are not finite become None."""
+        return plain(self)
+
+    def heads(self) -> tuple[str, ...]:
+        """The head of the table."""
+        return ("", *self.models)
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The table as text: `80.5 [74, 88]`, and for all but the first model `, +12.1 [5.3, 19] better`."""
+        return [(_title(quantity), *(_cell(entry) for entry in quantity.entries)) for quantity in self.quantities]
+
+    def __getitem__(self, title: str) -> Quantity:
+        """The quantity of that name or title."""
+        found = [q for q in self.quantities if title in (q.name, q.title)]
+        if not found:
+            raise KeyError(title)
+        return found[0]
+
+    def __str__(self) -> str:
+        table = [self.heads(), *self.rows()]
+        widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
+        return "\n".join([f"{self.trajectories} test trajectories; differences from {self.models[0]}", *lines])
+
+
+@public
+def compare(models: Mapping[str, Model] | Sequence[Model], test: Trajectories, *, threshold: float = 0.5) -> Comparison:
+    """Scores models on the same test trajectories, and tests their differences from the first.
+
+    Args:
+        models: at least one, of the same state dimension, by name; names of a sequence are `model 1`, `model 2` ...
+        test: trajectories that no model was trained on.
+        threshold: rollout error that counts as lost.
+
+    Returns:
+        Every metric of dynred/metrics, of every model, with 95 % bootstrap intervals over trajectories.
+
+    Raises:
+        InputError: no models, or states of another width.
+    """
+    named = models if isinstance(models, Mapping) else {f"model {i + 1}": model for i, model in enumerate(models)}
+    return compare_forecasts({k: forecast(m, checked_test(m, test)) for k, m in named.items()}, threshold=threshold)
+
+
+def compare_forecasts(forecasts: Mapping[str, Forecast], *, threshold: float = 0.5) -> Comparison:
+    """The comparison of forecasts of the same truth that were already made; see `compare`."""
+    if not forecasts:
+        raise refuse("models", "at least one model", "none")
+    n = len(next(iter(forecasts.values())).truth)
+    resamples, found = Resamples.of(n), []
+    for metric in find_metrics():
+        metric = ValidTime(threshold) if isinstance(metric, ValidTime) else metric
+        values = [measured(metric, one).numpy() for one in forecasts.values()]
+        found += [_quantity(metric, label, fn, values, resamples) for label, fn in _summaries(metric).items()]
+    return Comparison(tuple(forecasts), n, tuple(found))
+
+
+Summary = Callable[[np.ndarray], np.ndarray]
+
+
+def _summaries(metric: Metric) -> dict[str, Summary]:
+    worst = smallest if metric.higher_is_better else largest
+    known: dict[str, Summary] = {"mean": mean, "median": median, "worst": worst}
+    # A median is robust and a mean sees everything, so where one stands for all the other is shown beside it.
+    chosen = {"mean": ("mean",), "median": ("median", "mean"), "worst": ("worst", "median")}[metric.summary]
+    return {name: known[name] for name in chosen}
+
+
+def _quantity(
+    metric: Metric, label: str, fn: Summary, values: list[Float[np.ndarray, " N"]], resamples: Resamples
+) -> Quantity:
+    draws = [resamples.of_values(one, fn) for one in values]
+    numbers = [float(fn(one)) for one in values]
+    intervals = [
+        resamples.mean_interval(v) if fn is mean else percentile_interval(d) for v, d in zip(values, draws, strict=True)
+    ]
+    entries = [Entry(numbers[0], intervals[0])]
+    for number, interval, draw in zip(numbers[1:], intervals[1:], draws[1:], strict=True):
+        low, high = percentile_interval(draw - draws[0])
+        sure = low > 0 or high < 0
+        verdict = SIGNS[(low > 0) == metric.higher_is_better] if sure else ""
+        entries.append(Entry(number, interval, number - numbers[0], (low, high), verdict))
+    title = (metric.title or metric.name) + ("" if label == metric.summary == "mean" else f", {label}")
+    return Quantity(metric.name, title, metric.unit, metric.higher_is_better, tuple(entries))
+
+
+def _title(quantity: Quantity) -> str:
+    return f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title
+
+
+def _cell(entry: Entry) -> str:
+    own = interval_text(entry.value, entry.interval)
+    if entry.difference is None:
+        return own
+    sign = "+" if entry.difference > 0 else ""
+    change = f"{sign}{interval_text(entry.difference, entry.difference_interval)} {entry.verdict}".rstrip()
+    return f"{own}; {change}"

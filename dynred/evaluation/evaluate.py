@@ -1,0 +1,239 @@
+"""Scoring a reduced model on trajectories that it has never seen, always beside two baselines."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.arguments import public
+from dynred.checks import instance_of, positive, refuse, rows_of
+from dynred.data.trajectories import Trajectories
+from dynred.dynamics.linear import LinearSpec
+from dynred.evaluation.agreement import agreements
+from dynred.evaluation.bootstrap import Resamples, proportion_interval
+from dynred.evaluation.evaluation import Evaluation
+from dynred.evaluation.records import (
+    Cost,
+    Coverage,
+    ErrorCurve,
+    LongTime,
+    Quantiles,
+    Reconstruction,
+    Rollout,
+    Score,
+    Speedup,
+    Spread,
+)
+from dynred.metrics.base import Metric, find_metrics, measured
+from dynred.metrics.valid_time import ValidTime
+from dynred.models.bands import Calibration, predict_band
+from dynred.models.forecast import Forecast, forecast
+from dynred.models.reduced import Model, ReducedModel
+from dynred.ode.system import Grid, System
+from dynred.reducers.pod import PODSpec
+from dynred.rng import generator
+from dynred.simulation.simulate import simulate
+
+
+@public
+def evaluate(
+    model: Model,
+    test: Trajectories,
+    *,
+    train: Trajectories | None = None,
+    system: System | None = None,
+    threshold: float = 0.5,
+    time_scale: float | None = None,
+    cost: Cost | None = None,
+    calibration: Calibration | None = None,
+) -> Evaluation:
+    """Scores a model on test trajectories, each predicted from its first state.
+
+    Args:
+        model: the model.
+        test: trajectories that training never saw, on the attracting set.
+        train: the training trajectories, for the baselines; without them there are none.
+        system: the full model, for the speed-up; without it there is none.
+        threshold: rollout error that counts as lost, in units of the root mean square distance from the mean.
+        time_scale: unit of `valid_time_scaled`, in time units; default: the system's, else the one the model knows.
+        cost: what making the model took.
+        calibration: of bands, on other trajectories than these (`dynred.models.bands.calibrate`), to be scored as well.
+
+    Raises:
+        InputError: the states have another width than the model's, or only one snapshot per trajectory.
+    """
+    if train is not None:
+        rows_of("train", train.states, model.state_dim)
+    found = forecast(model, checked_test(model, test))
+    return score(found, model, train, system, threshold, time_scale, cost, calibration=calibration)
+
+
+def score(
+    found: Forecast,
+    model: Model,
+    train: Trajectories | None = None,
+    system: System | None = None,
+    threshold: float = 0.5,
+    time_scale: float | None = None,
+    cost: Cost | None = None,
+    long_time: LongTime | None = None,
+    calibration: Calibration | None = None,
+) -> Evaluation:
+    """The evaluation of a forecast that was already made by `model`; arguments as for `evaluate`.
+
+    `long_time` is what `dynred.evaluation.long_time` found, if it was asked; with `calibration`, the band is scored as
+    well.
+    """
+    test = found.truth
+    positive("threshold", threshold)
+    if time_scale is not None:
+        positive("time_scale", time_scale)
+    unit = time_scale or (system.time_scale if system else float(model.about.get("time_scale", 1.0)))
+    grid, resamples = system.grid if system else None, Resamples.of(len(test))
+    baselines: dict[str, dict[str, Any]] = {}
+    if train is not None:
+        pod, linear = baseline_models(model, train)
+        baselines["pod"] = {"reconstruction": _reconstruction(_reconstruction_only(pod, test), resamples)}
+        baselines["linear"] = _dynamics_scores(forecast(linear, test), threshold, unit, grid, resamples)
+    return Evaluation(
+        system=str(model.about.get("system", "unnamed")),
+        state_dim=model.state_dim,
+        latent_dim=model.latent_space.dim,
+        latent_space={"angles": model.latent_space.angles, "lines": model.latent_space.lines},
+        seed=model.about.get("seed"),
+        test={"trajectories": len(test), "snapshots": len(test.states)},
+        reconstruction=_reconstruction(found, resamples),
+        baselines=baselines,
+        cost=replace(cost or Cost(), parameters=model.parameter_count),
+        speedup=_speedup(model, test, system),
+        long_time=long_time,
+        band=coverage(model, calibration, test) if calibration else None,
+        **_dynamics_scores(found, threshold, unit, grid, resamples),
+    )
+
+
+def baseline_models(model: Model, train: Trajectories) -> tuple[ReducedModel, Model]:
+    """POD of the same dimension with linear dynamics, and the model's own coordinates with linear dynamics."""
+    rng = generator(0, "baselines")  # neither draws from it
+    pod = PODSpec(model.latent_space.dim).fit(train, train, rng=rng)
+    latents = pod.latents(train)
+    known = {name: value for name, value in model.about.items() if name != "domain"}  # of other coordinates
+    first = ReducedModel(pod, LinearSpec().fit(latents, latents, rng=rng), known)
+    return first, model.with_dynamics(LinearSpec(), train, train[:1], rng=rng)
+
+
+def coverage(model: Model, calibration: Calibration, test: Trajectories, level: float = 0.9) -> Coverage:
+    """How often the band of a level holds the test trajectories, as far ahead as it was calibrated.
+
+    Of trajectories with different times, those that share the times of the first are scored.
+    """
+    grid, members = test.shared_grids()[0]
+    t, chosen = grid[grid <= calibration.lead[-1] * (1 + 1e-9)], test[members]
+    truth = Trajectories.from_stacked(chosen.stacked()[:, : len(t)], t)
+    band = predict_band(model, calibration, chosen.initial, t, level, chosen.parameters)
+    return Coverage.of(level, t.tolist(), band.holds(truth).reshape(len(chosen), -1).numpy())
+
+
+def by_trajectory(found: Forecast, metrics: Sequence[Metric]) -> dict[str, list[float]]:
+    """Every metric's value for every trajectory, by the metric's class name."""
+    return {type(metric).__name__: measured(metric, found).tolist() for metric in metrics}
+
+
+def checked_test(model: Model, test: Trajectories) -> Trajectories:
+    """`test`, refused where the model cannot be scored on it."""
+    instance_of("model", model, Model)
+    instance_of("test", test, Trajectories)
+    if test.dim != model.state_dim:
+        raise refuse("test", f"states of {model.state_dim} values, like the model's", test.dim)
+    if int(test.lengths.min()) < 2:
+        raise refuse("test", "trajectories of at least 2 snapshots", f"one of {int(test.lengths.min())}")
+    return test
+
+
+def _reconstruction_only(model: Model, truth: Trajectories) -> Forecast:
+    reconstructed = Trajectories(model.reconstruct(truth.states, truth.row_parameters), truth.t, truth.lengths)
+    return Forecast(truth, reconstructed, reconstructed)
+
+
+def _reconstruction(found: Forecast, resamples: Resamples) -> Reconstruction:
+    error, lengths = found.reconstruction_error(), found.truth.lengths.double().numpy()
+    squares = torch.zeros(len(found.truth), dtype=error.dtype).index_add(0, found.truth.owner, error.pow(2)).numpy()
+    quantiles = Quantiles.of(error.numpy(), found.truth.owner.numpy(), resamples)
+    with np.errstate(invalid="ignore"):  # 0 times an infinite error, where a reconstruction is not finite
+        interval = resamples.ratio_interval(squares, lengths)
+    return Reconstruction(float(squares.sum() / lengths.sum()), quantiles, interval)
+
+
+def _dynamics_scores(
+    found: Forecast, threshold: float, unit: float, grid: Grid | None, resamples: Resamples
+) -> dict[str, Any]:
+    """The parts of an evaluation that tell of rollouts."""
+    metrics = [metric if not isinstance(metric, ValidTime) else ValidTime(threshold) for metric in find_metrics()]
+    scores = {
+        metric.name: Score.of(measured(metric, found).numpy(), metric.higher_is_better, metric.unit, resamples)
+        for metric in metrics
+    }
+    rollout = _rollout(found, threshold, unit, resamples)
+    return {"rollout": rollout, "metrics": scores, "statistics": agreements(found, grid)}
+
+
+def _rollout(found: Forecast, threshold: float, unit: float, resamples: Resamples) -> Rollout:
+    valid, n = Spread.of(ValidTime(threshold)(found).double().numpy(), resamples), len(found.truth)
+    diverged = len(torch.unique(found.truth.owner[torch.isinf(found.rollout_error())]))
+    low, high = proportion_interval(diverged, n)
+    return Rollout(threshold, valid, valid.scaled(unit), diverged, error_curve(found, resamples), (low * n, high * n))
+
+
+def error_curve(found: Forecast, resamples: Resamples | None = None) -> ErrorCurve:
+    """Rollout error over the time since the start, for trajectories of any times, and whose it is.
+
+    Trajectories on one grid are taken as they are; others are interpolated linearly to the union of all times up to
+    the end of the shortest.
+    """
+    resamples = resamples or Resamples.of(len(found.truth))
+    t, table = _over_time(found, found.rollout_error())
+    with np.errstate(invalid="ignore"):
+        curves = [_middle(table), table.mean(0), np.quantile(table, 0.9, axis=0, method="higher")]
+        curves += resamples.curve_interval(table)
+        curves += [_middle(_over_time(found, e)[1]) for e in (found.reconstruction_error(), found.dynamics_error())]
+    return ErrorCurve(t.tolist(), *(curve.tolist() for curve in curves))
+
+
+def _over_time(found: Forecast, error: Float[Tensor, " M"]) -> tuple[np.ndarray, Float[np.ndarray, "N T"]]:
+    grids = found.truth.shared_grids()
+    if len(grids) == 1:
+        return grids[0][0].double().numpy(), error.reshape(len(found.truth), -1).numpy()
+    t = np.unique(np.concatenate([grid.double().numpy() for grid, _ in grids]))
+    t, elapsed = t[t <= min(float(grid[-1]) for grid, _ in grids)], found.elapsed
+    pieces = zip(found.truth.starts.tolist(), found.truth.lengths.tolist(), strict=True)
+    return t, np.stack([np.interp(t, elapsed[s : s + n], error[s : s + n]) for s, n in pieces])
+
+
+def _middle(table: Float[np.ndarray, "N T"]) -> Float[np.ndarray, " T"]:
+    return np.quantile(table, 0.5, axis=0, method="higher")  # a value that occurs, also beside infinite ones
+
+
+def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup:
+    grid, members = test.shared_grids()[0]
+    chosen = test[members]
+    span = float(grid[-1]) * len(chosen)
+    reduced = _seconds(lambda: model.predict(chosen.initial, grid, chosen.parameters)) / span
+    if system is None:
+        return Speedup(None, reduced, None)
+    values, rng = chosen.parameters, generator(0, "speed-up")
+    start = chosen.initial
+    if system.observation is not None:  # what is seen of a state need not tell the state: others on K cost the same
+        start = simulate(system.underlying, len(chosen), torch.zeros(1), parameters=values, rng=rng).states
+    full = _seconds(lambda: simulate(system, times=grid, initial=start, parameters=values, rng=rng))
+    return Speedup(full / span, reduced, full / span / reduced)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start

@@ -1,0 +1,55 @@
+"""Run folders side by side, on test trajectories that they have in common."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from dynred.checks import refuse
+from dynred.evaluation.compare import Comparison, compare
+from dynred.experiments.run import StoredRun, opened
+from dynred.experiments.source import changes, fingerprint
+from dynred.ode.system import System
+from dynred.training.minimise import Runtime
+
+
+def compare_runs(
+    outs: Sequence[str | Path],
+    *,
+    runtime: Runtime | None = None,
+    plugins: Sequence[str | Path] = (),
+    trust: bool = False,
+) -> Comparison:
+    """The models of run folders on the first one's test trajectories; their latent dimensions may differ.
+
+    Args:
+        outs: the run folders.
+        runtime: progress.
+        plugins, trust: which code of one's own may run; see `dynred.experiments.run.opened`.
+
+    Raises:
+        FileFormatError: a folder holds no run.
+        InputError: the runs have no test in common; see `why_not`.
+    """
+    with ExitStack() as stack:
+        runs = [stack.enter_context(opened(out, plugins=plugins, trust=trust)) for out in outs]
+        if reason := why_not(runs):
+            raise refuse("runs", "comparable on one test", reason)
+        names = [run.folder.path.name for run in runs]
+        names = names if len(set(names)) == len(names) else [str(out) for out in outs]
+        models = {name: run.model for name, run in zip(names, runs, strict=True)}
+        return compare(models, runs[0].parts(runtime or Runtime())[2], threshold=runs[0].spec.threshold)
+
+
+def why_not(runs: Sequence[StoredRun]) -> str:
+    """Why runs cannot be compared trajectory by trajectory; empty where they can.
+
+    Every test set of one system will do for all models of it: test and training sets come from random streams of their
+    own. Data are split, so what is the test of one run may be what another was trained on.
+    """
+    first, known = runs[0], fingerprint(runs[0].source)
+    if any(changes(known, fingerprint(run.source)) for run in runs[1:]):
+        return f"runs of different systems or data: {', '.join(sorted({run.spec.source for run in runs}))}"
+    is_data = not isinstance(first.source, System)
+    if is_data and any((run.spec.seed, run.spec.data) != (first.spec.seed, first.spec.data) for run in runs):
+        return "runs that split the same data differently"
+    return ""

@@ -1,0 +1,277 @@
+"""The main job in one call: simulate, reduce, learn latent dynamics, evaluate. Chooses defaults, computes nothing."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+
+from dynred.arguments import public
+from dynred.checks import at_least, count, integer, positive, refuse
+from dynred.data.trajectories import Trajectories
+from dynred.data.velocities import estimate_velocities
+from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.errors import InputError
+from dynred.evaluation.evaluate import score
+from dynred.evaluation.evaluation import Evaluation
+from dynred.evaluation.records import Cost
+from dynred.experiments.requirements import Sizes, check_reduction
+from dynred.memory import peak_memory_mb
+from dynred.models.atlas import AtlasSpec, on_atlas
+from dynred.models.bands import Calibration, calibrate
+from dynred.models.charts import PartitionSpec
+from dynred.models.forecast import Forecast, forecast
+from dynred.models.joint import JointSpec, check_trainable
+from dynred.models.reduced import Model, ReducedModel, on_reducer
+from dynred.ode.system import System, find_system
+from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.reducers.base import ReducerSpec
+from dynred.rng import generator
+from dynred.simulation.simulate import simulate
+from dynred.spec import Spec
+from dynred.training.minimise import Runtime
+
+MOST = 1e12  # snapshots of one trajectory; so many fit into no memory
+
+
+@dataclass(frozen=True)
+class DataSpec(Spec):
+    """Which trajectories are simulated and scored.
+
+    Attributes:
+        train, validation, test: numbers of trajectories, each from initial states of its own. Data without an equation
+            are split in these proportions.
+        duration: length of each, in time units; None takes the system's.
+        sampling: time between snapshots; None takes the system's.
+        horizon: how far test trajectories are predicted; None takes ten time scales, or all there is.
+        transient: time dropped at the start; None takes the system's.
+        solver: `auto` or a solver's name.
+    """
+
+    train: int = 256
+    validation: int = 32
+    test: int = 256
+    duration: float | None = None
+    sampling: float | None = None
+    horizon: float | None = None
+    transient: float | None = None
+    solver: str = "auto"
+
+    def __post_init__(self):
+        for name in ("train", "validation", "test"):
+            count(name, getattr(self, name), 1, 10**9)
+        for name in ("duration", "sampling", "horizon"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
+        if self.transient is not None:
+            at_least("transient", self.transient, 0)
+        if not self.solver:
+            raise refuse("solver", "`auto` or a solver's name", repr(self.solver))
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """Everything that `reduce` made.
+
+    Attributes:
+        model: the reduced model.
+        evaluation: its scores.
+        forecast: the predictions that were scored.
+        train, validation: the trajectories it was made from.
+        calibration: of bands around the model's predictions, on the validation trajectories, where these allow one.
+    """
+
+    model: Model
+    evaluation: Evaluation
+    forecast: Forecast
+    train: Trajectories
+    validation: Trajectories
+    calibration: Calibration | None = None
+
+
+@public
+def reduce(
+    source: System | str | Trajectories,
+    latent_dim: int,
+    *,
+    seed: int = 0,
+    data: DataSpec | None = None,
+    reducer: ReducerSpec | None = None,
+    dynamics: DynamicsSpec | None = None,
+    partition: PartitionSpec | None = None,
+    joint: JointSpec | None = None,
+    threshold: float = 0.5,
+    runtime: Runtime | None = None,
+) -> Reduction:
+    """From an equation or data to a scored reduced model.
+
+    Args:
+        source: a System, its name or file, or trajectories without an equation.
+        latent_dim: number R of latent coordinates, 1 <= R < D.
+        seed: decides every draw.
+        data: which trajectories; default `DataSpec()`.
+        reducer: default `AutoencoderSpec(latent_dim)`. Its own `latent_dim` must agree.
+        dynamics: default `NeuralODESpec()`.
+        partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
+        joint: refine reducer and dynamics together at the end; default: not. Not with several charts.
+        threshold: rollout error that counts as lost.
+        runtime: device, progress, checkpoints.
+
+    Returns:
+        The model, its scores, and what they rest on.
+
+    Raises:
+        InputError: unusable source or settings.
+        DivergenceError: the full system diverged.
+    """
+    runtime, data = runtime or Runtime(), data or DataSpec()
+    positive("threshold", threshold)
+    system = None if isinstance(source, Trajectories) else find_system(source)
+    dim = source.dim if isinstance(source, Trajectories) else system.dim  # type: ignore[union-attr]
+    integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
+    reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
+    if reducer.latent_dim != latent_dim:
+        raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
+    atlas = AtlasSpec.of(partition, reducer, dynamics) if partition and partition.charts > 1 else None
+    if atlas and joint:
+        raise refuse("joint", "None where there are several charts", f"{atlas.charts} charts")
+    check_reduction(_sizes(source if system is None else system, data), reducer, dynamics, simulated=system is not None)  # type: ignore[arg-type]
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "simulate_s"):
+        if isinstance(source, Trajectories):
+            train, validation, test = split_data(source, data, generator(seed, "split"))
+        else:
+            assert system is not None
+            train, validation, test = simulate_parts(system, data, seed, runtime)
+    with _timed(seconds, "reducer_s"):
+        fit = atlas.fit_atlas if atlas else reducer.fit
+        fitted = fit(train, validation, rng=generator(seed, "reducer"), runtime=runtime)
+    if joint:  # before the dynamics are trained for nothing
+        check_trainable("reducer", fitted)
+    with _timed(seconds, "dynamics_s"):
+        on_it = on_atlas if atlas else on_reducer
+        model = on_it(
+            fitted,  # type: ignore[arg-type] # what `fit` gave is what `on_it` takes
+            dynamics,
+            train,
+            validation,
+            rng=generator(seed, "dynamics"),
+            runtime=runtime,
+            about=about(system, train, seed),
+        )
+        if joint:
+            assert isinstance(model, ReducedModel)
+            model = joint.refine(model, train, validation, rng=generator(seed, "joint"), runtime=runtime)
+    with _timed(seconds, "evaluate_s"):
+        runtime.progress("evaluate", 0, 1)
+        found = forecast(model, test)
+        calibration = calibrated(model, validation)
+        scored = score(found, model, train, system, threshold, calibration=calibration)
+        runtime.progress("evaluate", 1, 1)
+    cost = Cost(**seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
+    return Reduction(model, replace(scored, cost=cost), found, train, validation, calibration)
+
+
+def calibrated(model: Model, validation: Trajectories) -> Calibration | None:
+    """The calibration of bands, None where validation trajectories are too few or sampled at different times."""
+    try:
+        return calibrate(model, validation)
+    except InputError:
+        return None
+
+
+def simulate_parts(system: System, data: DataSpec, seed: int, runtime: Runtime) -> tuple[Trajectories, ...]:
+    """Training, validation and test trajectories of a system, each set from a random stream of its own."""
+    sampling = data.sampling or system.sampling
+    return tuple(
+        simulate(
+            system,
+            getattr(data, part),
+            torch.arange(steps + 1, dtype=torch.float64) * sampling,
+            rng=generator(seed, part),
+            solver=data.solver,
+            transient=data.transient,
+            progress=runtime.progress,
+        )
+        for part, steps in _steps(system, data).items()
+    )
+
+
+def _steps(system: System, data: DataSpec) -> dict[str, int]:
+    """Times between snapshots in a trajectory of each set, by its name."""
+    sampling, duration = data.sampling or system.sampling, data.duration or system.duration
+    horizon = data.horizon or min(10 * system.time_scale, duration)
+    lengths = {"train": duration, "validation": duration, "test": horizon}
+    for length in lengths.values():
+        if sampling > length * (1 + 1e-9):
+            raise refuse("sampling", f"at most the length of a trajectory, {length:g}", sampling)
+        if length / sampling >= MOST:
+            raise refuse("sampling", f"at least {length / MOST:g} for a length of {length:g}", sampling)
+    return {part: round(length / sampling) for part, length in lengths.items()}
+
+
+def _sizes(source: System | Trajectories, data: DataSpec) -> Sizes:
+    """What `simulate_parts` or `split_data` will give."""
+    if isinstance(source, Trajectories):
+        tenth = len(source.states) // 10 + 1
+        return Sizes(source.dim, 8 * tenth, tenth, tenth, max(10, len(source)))
+    counts = {part: getattr(data, part) for part in ("train", "validation", "test")}
+    snapshots = {part: counts[part] * (steps + 1) for part, steps in _steps(source, data).items()}
+    return Sizes(dim=max(source.dim, source.underlying.dim), **snapshots, trajectories=max(counts.values()))
+
+
+def split_data(source: Trajectories, data: DataSpec, rng: torch.Generator) -> tuple[Trajectories, ...]:
+    """Training, validation and test trajectories of data without an equation, in the proportions .8, .1, .1.
+
+    Fewer than ten trajectories are first cut into pieces, so that there are at least ten in all; velocities that the
+    data lack are estimated before. Test trajectories are cut at `data.horizon`.
+
+    Raises:
+        InputError: trajectories too short to be cut or to give velocities.
+    """
+    source = source.checked_finite()
+    if source.velocities is None:
+        source = estimate_velocities(source)
+    if len(source) < 10:
+        length = int(source.lengths.sum()) // 10
+        while length > 1 and int((source.lengths // length).sum()) < 10:
+            length -= 1
+        if length < 2:
+            raise refuse("data", "at least 20 snapshots, to be cut into ten pieces", len(source.states))
+        source = source.windows(length)
+    train, validation, test = source.split(0.8, 0.1, 0.1, rng=rng)
+    if data.horizon is not None:
+        test = Trajectories.concatenate([_until(one, data.horizon) for one in test])
+    return train, validation, test
+
+
+def _until(one: Trajectories, horizon: float) -> Trajectories:
+    count = max(2, int((one.t - one.t[0] <= horizon * (1 + 1e-9)).sum()))
+    return one.windows(min(count, len(one.t)))[0]
+
+
+def about(system: System | None, train: Trajectories, seed: int) -> dict[str, object]:
+    """What a model remembers of where it comes from."""
+    if system is None:
+        known = {"system": str(train.attributes.get("system", "data")), "time_scale": 1.0, "time_unit": "time units"}
+    else:
+        known = {
+            "system": system.name,
+            "arguments": dict(system.arguments),
+            "time_scale": system.time_scale,
+            "time_scale_name": system.time_scale_name,
+            "time_unit": system.time_unit,
+        }
+    for key in ("solver", "solver_reason", "velocities", "velocity_error"):
+        if key in train.attributes:
+            known[key] = train.attributes[key]
+    return {**known, "seed": seed}
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - start

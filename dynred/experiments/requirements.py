@@ -1,0 +1,76 @@
+"""What a reduction will need, before anything of it is computed.
+
+The estimate is a sum of few terms, and meant as a bound that is not more than a few times too large. Measured on the
+six runs of `tests/test_requirements.py`, in each of which another term is the largest, estimate and memory taken are
+(MB): states 530 and 450, test 2960 and 2250, reducer 700 and 450, network 560 and 450, polynomial 620 and 450,
+quadratic 300 and 115.
+"""
+
+from dataclasses import dataclass
+
+from dynred.dynamics.base import DynamicsSpec
+from dynred.evaluation.bootstrap import RESAMPLES
+from dynred.memory import check_memory
+from dynred.numerics.modes import Modes
+from dynred.reducers.base import ReducerSpec
+
+NUMBER = 8  # bytes; data are float64
+BASE = 10**8  # bytes that libraries and allocators take however small the data are
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many numbers the data of a reduction have.
+
+    Attributes:
+        dim: of a state, D; of the ODE where it is larger than that of what is seen of it.
+        train, validation, test: snapshots of each set.
+        trajectories: in the largest set.
+    """
+
+    dim: int
+    train: int
+    validation: int
+    test: int
+    trajectories: int
+
+    @property
+    def data(self) -> int:
+        """Bytes of all states and velocities, and the base."""
+        return BASE + 2 * NUMBER * self.dim * (self.train + self.validation + self.test)
+
+    @property
+    def simulation(self) -> int:
+        """Bytes that are needed while the largest set is simulated, beside the data: states and velocities once more,
+        in the order in which a solver gives them."""
+        return 2 * NUMBER * self.dim * max(self.train, self.validation, self.test)
+
+    @property
+    def evaluation(self) -> int:
+        """Bytes for scoring, beside the data: modes of the baselines; twelve sets of test states, which are
+        reconstructed and predicted by three models, with differences; six of validation states, for the bands; two
+        tables of which trajectories are in which resample."""
+        sets = NUMBER * self.dim * (12 * self.test + 6 * self.validation)
+        return Modes.memory(self.dim, self.train) + sets + 2 * NUMBER * RESAMPLES * self.trajectories
+
+
+def check_reduction(sizes: Sizes, reducer: ReducerSpec, dynamics: DynamicsSpec, *, simulated: bool) -> None:
+    """Refuses a reduction that would not fit into memory.
+
+    Args:
+        sizes: of the data.
+        reducer, dynamics: the settings.
+        simulated: whether the data are still to be computed.
+
+    Raises:
+        InputError: names the stage that needs more than there is, and both numbers.
+    """
+    train, validation = sizes.train, sizes.validation
+    fewer = "Ask for fewer trajectories (`data.train`) or a longer time between snapshots (`data.sampling`)"
+    if simulated:
+        check_memory("the data", sizes.data + sizes.simulation, f"{fewer}.")
+    fitting = reducer.memory(sizes.dim, train, validation)
+    check_memory("fitting the reducer", sizes.data + fitting, f"Make its settings smaller. {fewer}.")
+    fitting = dynamics.memory(reducer.latent_space, train, validation)
+    check_memory("fitting the dynamics", sizes.data + fitting, f"Make their settings smaller. {fewer}.")
+    check_memory("evaluating the model", sizes.data + sizes.evaluation, fewer.replace("train", "test") + ".")

@@ -1,0 +1,95 @@
+"""Fitted models leave the toolkit: as programs of `torch.export`, and from those as plain NumPy functions."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import ExportedProgram
+
+from dynred.checks import refuse
+from dynred.models.numpy_model import NumpyFunction
+
+
+def exported(
+    name: str, call: Callable[..., Tensor], modules: Sequence[nn.Module], arguments: Mapping[str, Tensor]
+) -> ExportedProgram:
+    """The program of a function for any number of rows.
+
+    Args:
+        name: of the function, for messages.
+        call: the function of `arguments`.
+        modules: those whose weights it uses.
+        arguments: example values by name; the first axis of those that have one is that of the rows.
+
+    Raises:
+        InputError: torch cannot trace the function.
+    """
+    rows = torch.export.Dim("rows")
+    shapes = tuple({0: rows} if value.ndim else {} for value in arguments.values())
+    values = tuple(value.clone() for value in arguments.values())
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # of torch about its own parts
+        try:
+            wrapped = _Function(call, modules)
+            return torch.export.export(wrapped, values, dynamic_shapes=(shapes,), strict=False)
+        except Exception as error:
+            raise refuse(name, "traceable by torch.export", f"{type(error).__name__}: {error}") from error
+
+
+def as_numpy(program: ExportedProgram) -> NumpyFunction:
+    """The NumPy function of a program.
+
+    Raises:
+        InputError: an operation that NumPy does not have here.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = program.run_decompositions()
+    constants, inputs = {}, []
+    held = {**dict(program.state_dict), **program.constants}
+    for spec in program.graph_signature.input_specs:
+        if spec.target is None:
+            inputs.append(spec.arg.name)
+        else:
+            constants[spec.arg.name] = held[spec.target].detach().cpu().numpy().copy()
+    nodes = [node for node in program.graph.nodes if node.op == "call_function" and node.users]
+    steps = [
+        {"op": _name(node), "args": _plain(node.args), "kwargs": _plain(node.kwargs), "out": node.name}
+        for node in nodes
+    ]
+    used = {node.name for node in program.graph.nodes if node.op == "placeholder" and node.users}
+    output = program.graph_signature.user_outputs[0]
+    return NumpyFunction(inputs, steps, str(output), {key: a for key, a in constants.items() if key in used})
+
+
+class _Function(nn.Module):
+    """A function as a module, which is what torch exports."""
+
+    def __init__(self, call: Callable[..., Tensor], modules: Sequence[nn.Module]):
+        super().__init__()
+        self.call, self.parts = call, nn.ModuleList(modules)
+
+    def forward(self, *arguments: Tensor) -> Tensor:
+        """The value."""
+        return self.call(*arguments)
+
+
+def _name(node: fx.Node) -> str:
+    target = node.target
+    if isinstance(target, torch._ops.OpOverload):
+        return str(target).removeprefix("aten.")
+    return getattr(target, "__name__", str(target))
+
+
+def _plain(argument: Any) -> Any:
+    if isinstance(argument, fx.Node):
+        return {"ref": argument.name}
+    if isinstance(argument, Mapping):
+        return {
+            key: _plain(value) for key, value in argument.items() if key not in ("device", "layout", "memory_format")
+        }
+    if isinstance(argument, list | tuple):
+        return [_plain(item) for item in argument]
+    return str(argument).removeprefix("torch.") if isinstance(argument, torch.dtype) else argument

@@ -1,0 +1,77 @@
+"""A forecast: what was, what the encoder and decoder make of it, and what the reduced model predicted."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import refuse
+from dynred.data.trajectories import Trajectories
+from dynred.models.reduced import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Three sets of trajectories with the same times, so that a report can tell the encoder's error from the dynamics'.
+
+    Attributes:
+        truth: trajectories of the full system.
+        reconstructed: decode(encode(x)) of every state of `truth`.
+        predicted: rollouts from the first state of every trajectory; NaN from divergence on.
+    """
+
+    truth: Trajectories
+    reconstructed: Trajectories
+    predicted: Trajectories
+
+    def __post_init__(self):
+        for name in ("reconstructed", "predicted"):
+            other = getattr(self, name)
+            if other.states.shape != self.truth.states.shape or not torch.equal(other.lengths, self.truth.lengths):
+                raise refuse(name, f"like truth, {self.truth}", repr(other))
+
+    @property
+    def variance(self) -> Float[Tensor, ""]:
+        """mean |x - mean x|^2 over all true snapshots."""
+        x = self.truth.states.double()
+        return (x - x.mean(0)).pow(2).sum(1).mean()
+
+    @property
+    def elapsed(self) -> Float[Tensor, " M"]:
+        """Time since the start of its trajectory, of every snapshot."""
+        return self.truth.t - self.truth.t[self.truth.starts][self.truth.owner]
+
+    def reconstruction_error(self) -> Float[Tensor, " M"]:
+        """|decode(encode(x)) - x| / sqrt(variance) of every snapshot."""
+        return self._error(self.reconstructed, self.truth)
+
+    def rollout_error(self) -> Float[Tensor, " M"]:
+        """|predicted - x| / sqrt(variance) of every snapshot; infinite where the prediction diverged."""
+        return self._error(self.predicted, self.truth)
+
+    def dynamics_error(self) -> Float[Tensor, " M"]:
+        """|predicted - decode(encode(x))| / sqrt(variance) of every snapshot: what the latent dynamics add to the error
+        of encoder and decoder; infinite where the prediction diverged."""
+        return self._error(self.predicted, self.reconstructed)
+
+    def distance(self, a: Trajectories, b: Trajectories) -> Float[Tensor, " M"]:
+        """|a - b| of every snapshot of two of the three sets, infinite where it is not finite."""
+        found = (a.states.double() - b.states.double()).norm(dim=1)
+        return torch.where(torch.isfinite(found), found, torch.inf)
+
+    def _error(self, a: Trajectories, b: Trajectories) -> Tensor:
+        error = self.distance(a, b) / self.variance.sqrt()
+        return torch.where(torch.isfinite(error), error, torch.inf)
+
+
+def forecast(model: Model, truth: Trajectories) -> Forecast:
+    """Reconstruction and rollout of every trajectory of `truth`, each at its own times."""
+    reconstructed = Trajectories(model.reconstruct(truth.states, truth.row_parameters).double(), truth.t, truth.lengths)
+    parts, order = [], []
+    for grid, members in truth.shared_grids():
+        chosen = truth[members]
+        parts.append(model.predict(chosen.initial, grid, chosen.parameters))
+        order.append(members)
+    predicted = Trajectories.concatenate(parts)[torch.argsort(torch.cat(order))]
+    return Forecast(truth, reconstructed, Trajectories(predicted.states, truth.t, truth.lengths))

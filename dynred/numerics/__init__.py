@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: modes, polynomials, Jacobians, latent spaces."""

@@ -1,0 +1,1 @@
+"""Systems: an ODE, what is known about it, and where it is found."""

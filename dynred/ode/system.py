@@ -1,0 +1,469 @@
+"""An ODE and what is known about it: `System`, its semilinear split, its grid and its attracting set."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from dynred import plugins
+from dynred.annotations import fitting
+from dynred.arguments import public
+from dynred.checks import generator_given, integer, nearest, one_of, positive, real, refuse
+from dynred.data.parameters import as_tensors, cut
+from dynred.errors import InputError
+from dynred.memory import bounded, check_memory
+from dynred.numerics.jacobian import Pattern, find_pattern
+from dynred.ode.right_hand_side import RightHandSide, recognise
+from dynred.rng import generator
+from dynred.user_code import user_code
+
+TRIED = 30  # arrays of the size of a state that it takes to recognise a right-hand side
+# Attributes that are plain data, with what each may be.
+_PLAIN: Mapping[str, Any] = {
+    "name": str,
+    "parameters": Mapping[str, float],
+    "time_scale_name": str,
+    "time_unit": str,
+    "stiff": bool | None,
+    "solver": str | None,
+    "reference": str,
+}
+SMALL = 100  # dimension up to which a Jacobian is cheap enough as a dense matrix
+
+Parameters = Mapping[str, float | Tensor]
+
+
+class VectorField(Protocol):
+    """A velocity field: full and reduced models are both one."""
+
+    @property
+    def dim(self) -> int:
+        """Dimension D of the state."""
+        ...
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether torch can differentiate `__call__`."""
+        ...
+
+    def __call__(self, t: Tensor, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """The velocity at time t (a number, or one per state) and state x."""
+        ...
+
+    def rows(self, index: Tensor | slice) -> "VectorField":
+        """The field for some rows of the batch, where its parameters differ between rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of a field's grid.
+
+    Attributes:
+        name: what it measures, e.g. `x`.
+        coordinates: its points [n], increasing, evenly spaced, in `unit`.
+        unit: unit of the coordinates; empty for dimensionless.
+        period: length after which the field repeats; None where it does not.
+    """
+
+    name: str
+    coordinates: Tensor
+    unit: str = ""
+    period: float | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a state vector [D] is a field: it reshapes to (components, points of axis 0, points of axis 1, ...).
+
+    Attributes:
+        axes: directions of space, one or more.
+        components: names of the fields, e.g. `("u",)`.
+    """
+
+    axes: tuple[Axis, ...]
+    components: tuple[str, ...] = ("u",)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(components, points per axis)."""
+        return (len(self.components), *(len(axis.coordinates) for axis in self.axes))
+
+
+@dataclass(frozen=True)
+class KnownSet:
+    """What is known exactly of the set K on which the long-time states lie. None stands for unknown.
+
+    Attributes:
+        dimension: dimension of K (box dimension for a strange attractor).
+        components: number of connected components.
+        betti: Betti numbers (b0, b1, ...).
+        reach: reach of K in state units.
+        closed: whether K is a compact manifold without boundary.
+        sample: `(n, rng) -> [n, D]` points of K, spread over all of it.
+        distance: `x [..., D] -> [...]`, in state units: zero exactly on K, near K within a constant factor of the
+            distance. Where K moves with a parameter, `sample` and `distance` may take it by keyword, one value or one
+            per state, with the system's default.
+        constants: other exactly or well known numbers by name, e.g. `lyapunov_1`.
+    """
+
+    dimension: float | None = None
+    components: int | None = None
+    betti: tuple[int, ...] | None = None
+    reach: float | None = None
+    closed: bool | None = None
+    sample: Callable[..., Tensor] | None = None
+    distance: Callable[..., Tensor] | None = None
+    constants: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Semilinear:
+    """The split v' = L v + N(t, v) of a system in coordinates v in which the linear part is diagonal.
+
+    Attributes:
+        to_modes: real states [..., D] -> modes [..., Q], linear.
+        from_modes: the inverse on states that the system can take.
+        linear: `(**parameters) -> [Q]` or [..., Q]: the diagonal L.
+        nonlinear: `(t, v, **parameters) -> [..., Q]`.
+        step: a step at which exponential Adams-Bashforth of order 4 is stable and accurate to about 1e-6 per unit of
+            time, in time units.
+    """
+
+    to_modes: Callable[[Tensor], Tensor]
+    from_modes: Callable[[Tensor], Tensor]
+    linear: Callable[..., Tensor]
+    nonlinear: Callable[..., Tensor]
+    step: float
+
+    def rhs(self, t: Tensor, x: Float[Tensor, "*batch D"], **parameters: Tensor) -> Float[Tensor, "*batch D"]:
+        """The right-hand side in state coordinates; `System.rhs` where only the split is given."""
+        v: Complex[Tensor, "*batch Q"] = self.to_modes(x)
+        return self.from_modes(self.linear(**parameters) * v + self.nonlinear(t, v, **parameters))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The states of a system as they are seen: through a smooth map. `dynred.observe` makes one and checks it.
+
+    Attributes:
+        system: the ODE whose states are seen, itself unobserved.
+        map: `x [..., D] -> y [..., O]`, smooth, in torch, each state alone.
+    """
+
+    system: "System"
+    map: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class System:
+    """A high-dimensional ODE x' = f(t, x; parameters) and what is known about it.
+
+    Seen through an `observation`, a system is still the same ODE: `initial`, `bind`, `right_hand_side` and the
+    `initial` of `simulate` mean states of the ODE, of dimension `underlying.dim`. `dim`, `grid` and `known` tell of
+    the states that are seen: those that `simulate` returns, and that models are made of.
+
+    Attributes:
+        name: its name, as files and reports show it.
+        dim: dimension D of the state.
+        rhs: `(t, x [..., D], **parameters) -> [..., D]`, in torch; or a NumPy function in SciPy's form, f(t, x [D]).
+            In torch, t and each parameter is a 0-d tensor or has the shape of the leading axes of x: write
+            `a[..., None]` to bring one along the last axis. May be left out where `semilinear` is given.
+        sample_initial: `(n, rng) -> [n, D]`: states from which trajectories reach K. May also take parameters, by their
+            names, on which they depend: each comes as one value per state [n].
+        parameters: default value of every parameter by name.
+        sample_parameters: `(n, rng) -> name -> [n]`: values of some parameters, one per trajectory, for systems whose
+            trajectories differ by them; None leaves all at their defaults.
+        transient: time until a state from `sample_initial` is on K, in time units, >= 0.
+        duration: a length of trajectory that shows K, in time units.
+        sampling: a time between snapshots that resolves the motion, in time units.
+        time_scale: Lyapunov time or period, in time units.
+        time_scale_name: what `time_scale` is, e.g. `Lyapunov times`.
+        time_unit: name of the unit of time.
+        stiff: whether explicit solvers are hopeless; None lets `simulate` find out.
+        solver: name of the solver that belongs to the model, where its publication names one: `simulate` takes it
+            unless asked for another. None leaves the choice to `simulate`.
+        tangent_projection: `v [..., D] -> [..., D]`, onto the perturbations that keep every conserved quantity.
+        semilinear: the split that exponential integrators use.
+        jacobian_sparsity: rows and columns [2, E] of the entries of the Jacobian that can be non-zero (component of the
+            velocity, component of the state), for implicit solvers; None lets them find out by probing.
+        grid: for fields, how a state is laid out in space.
+        known: what is known exactly of K.
+        observation: the ODE and the map through which its states are seen; stands instead of `rhs`, `semilinear`,
+            `sample_initial` and `tangent_projection`.
+        reference: where the equation and its constants come from.
+        arguments: the structural choices from which a function in systems/ built this system.
+
+    Raises:
+        InputError: an attribute that does not fit its description.
+    """
+
+    name: str
+    dim: int
+    rhs: Callable[..., Any] | None = None
+    sample_initial: Callable[..., Tensor] | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    sample_parameters: Callable[[int, torch.Generator], Mapping[str, Tensor]] | None = None
+    transient: float = 0.0
+    duration: float = 50.0
+    sampling: float = 0.1
+    time_scale: float = 1.0
+    time_scale_name: str = "time scales"
+    time_unit: str = "time units"
+    stiff: bool | None = None
+    solver: str | None = None
+    tangent_projection: Callable[[Tensor], Tensor] | None = None
+    semilinear: Semilinear | None = None
+    jacobian_sparsity: Tensor | None = None
+    grid: Grid | None = None
+    known: KnownSet = KnownSet()
+    observation: Observation | None = None
+    reference: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    _form: list[RightHandSide] = field(default_factory=list, init=False, repr=False, compare=False)
+    _pattern: list[Pattern | None] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        for name, hint in _PLAIN.items():
+            object.__setattr__(self, name, fitting(name, getattr(self, name), hint))
+        integer("dim", self.dim, 1)
+        for name in ("duration", "sampling", "time_scale"):
+            positive(name, getattr(self, name))
+        if not self.transient >= 0:
+            raise refuse("transient", ">= 0", self.transient)
+        if self.observation is not None:
+            self._check_observation(self.observation)
+        elif self.rhs is None and self.semilinear is None:
+            raise refuse("rhs", "a function f(t, x)", "None", "Give `rhs` or `semilinear`.")
+        if self.rhs is not None and not callable(self.rhs):
+            raise refuse("rhs", "a function f(t, x)", type(self.rhs).__name__)
+        if self.jacobian_sparsity is not None:
+            self._pattern.append(Pattern.of(self.jacobian_sparsity, self.dim))
+        if self.grid is not None and torch.Size(self.grid.shape).numel() != self.dim:
+            raise refuse("grid", f"a layout of {self.dim} values", f"shape {self.grid.shape}")
+
+    def _check_observation(self, observation: Observation) -> None:
+        if observation.system.observation is not None:
+            raise refuse("observation.system", "an ODE that is itself unobserved", "an observed one", "Use `observe`.")
+        for name in ("rhs", "semilinear", "sample_initial", "tangent_projection", "jacobian_sparsity"):
+            if getattr(self, name) is not None:
+                raise refuse(name, "None for an observed system", "a value", "Give it to the system that is observed.")
+
+    @property
+    def underlying(self) -> "System":
+        """The ODE itself: the observed system where this is seen through an `observation`, else this one."""
+        return self if self.observation is None else self.observation.system
+
+    @property
+    def right_hand_side(self) -> RightHandSide:
+        """The right-hand side, recognised and checked at its first use, callable on any batch.
+
+        Raises:
+            InputError: it returns a wrong shape or dtype or NaN, or changes its input.
+        """
+        if self.observation is not None:
+            return self.underlying.right_hand_side
+        if not self._form:
+            x = self.initial(3 if self.dim != 3 else 4, generator(0, "probe"))
+            rhs = self.rhs or self.semilinear.rhs  # type: ignore[union-attr] # one of them is there: __post_init__
+            self._form.append(recognise(rhs, x, self.parameters))
+        return self._form[0]
+
+    @property
+    def jacobian_pattern(self) -> Pattern | None:
+        """The entries of the Jacobian that can be non-zero: declared, or found at the first use; None if dense."""
+        if self.observation is not None:
+            return self.underlying.jacobian_pattern
+        if not self._pattern:
+            self._pattern.append(None if self.dim <= SMALL else self._probed_pattern())
+        return self._pattern[0]
+
+    def _probed_pattern(self) -> Pattern | None:
+        # States in general position, and parameters too: an entry must not vanish by accident.
+        rng = generator(0, "pattern")
+        x = self.initial(2, rng)
+        x = torch.cat([x, x + 0.1 * x.std() * torch.randn(x.shape, generator=rng, dtype=x.dtype)])
+        field = self.bind({name: value or 1e-3 for name, value in self.parameters.items()})
+        t = torch.tensor(0.3, dtype=torch.float64)
+        return find_pattern(lambda y: field(t, y), torch.cat([x, -x]), field.differentiable)
+
+    def initial(
+        self, n: int, rng: torch.Generator, parameters: Mapping[str, Tensor] | None = None
+    ) -> Float[Tensor, "n D"]:
+        """n initial states in float64; standard normal where the system does not say.
+
+        Args:
+            n: how many.
+            rng: draws them.
+            parameters: of each trajectory, as `draw_parameters` gives them; None draws those too.
+
+        Raises:
+            InputError: `sample_initial` returned something else than finite [n, D].
+        """
+        generator_given(rng)
+        values = self.draw_parameters(n, rng) if parameters is None else parameters
+        if self.observation is not None:
+            return self.underlying.initial(n, rng, values)
+        if self.sample_initial is None:
+            return torch.randn(n, self.dim, generator=rng, dtype=torch.float64)
+        given = {name: values[name].expand(n) for name in keywords(self.sample_initial, self.parameters)}
+        with user_code("sample_initial"):
+            drawn = self.sample_initial(n, rng, **given)
+        x = real("what sample_initial returns", drawn).double()
+        if x.shape != (n, self.dim) or not torch.isfinite(x).all():
+            shape = f"shape {list(x.shape)}" if x.shape != (n, self.dim) else "a value that is not finite"
+            raise refuse("sample_initial", f"a function that returns finite states [{n}, {self.dim}]", shape)
+        return x
+
+    def draw_parameters(
+        self, n: int, rng: torch.Generator, given: Parameters | None = None
+    ) -> dict[str, Float[Tensor, "*n"]]:
+        """The parameters of n trajectories: `given` ones, else drawn ones where the system draws them, else defaults.
+
+        Returns:
+            Every parameter by name, as one value or one per trajectory [n], in float64.
+
+        Raises:
+            InputError: an unknown parameter, or `sample_parameters` returned something else than [n].
+        """
+        return self._filled({**self._drawn(n, rng), **(given or {})})
+
+    def _drawn(self, n: int, rng: torch.Generator) -> dict[str, Float[Tensor, " n"]]:
+        if self.sample_parameters is None:
+            return {}
+        with user_code("sample_parameters"):
+            drawn = self.sample_parameters(n, rng)
+        if not isinstance(drawn, Mapping):
+            returned = f"a {type(drawn).__name__}"
+            raise refuse("sample_parameters", "a function that returns values [n] by name", returned)
+        values = {name: real(f"{name} of sample_parameters", value) for name, value in drawn.items()}
+        for name, value in values.items():
+            if value.shape != (n,) or not torch.isfinite(value).all():
+                wrong = "a value that is not finite" if value.shape == (n,) else f"shape {list(value.shape)}"
+                returned = f"{name} of {wrong}"
+                raise refuse("sample_parameters", f"a function that returns finite values [{n}] for n = {n}", returned)
+        return values
+
+    def bind(self, parameters: Parameters | None = None) -> "SystemField":
+        """The vector field with its parameters filled in: defaults, replaced by `parameters`.
+
+        Args:
+            parameters: by name, a number or one value per state of the batch.
+
+        Raises:
+            InputError: an unknown parameter.
+        """
+        return SystemField(self.underlying, self._filled(parameters or {}))
+
+    def _filled(self, given: Parameters) -> dict[str, Tensor]:
+        for name in given:
+            if name not in self.parameters:
+                advice = nearest(name, self.parameters)
+                raise refuse("parameters", f"among {sorted(self.parameters) or 'none'}", repr(name), advice)
+        values = {**self.parameters, **given}
+        return as_tensors(values)
+
+
+@dataclass(frozen=True, eq=False)
+class SystemField:
+    """A system with its parameters filled in; a `VectorField`."""
+
+    system: System
+    parameters: Mapping[str, Tensor]
+
+    @property
+    def dim(self) -> int:
+        """Dimension D of the state."""
+        return self.system.dim
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether torch can differentiate the field."""
+        return self.system.right_hand_side.differentiable
+
+    def __call__(self, t: Tensor, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """The exact velocity; t is a number or one per state."""
+        return self.system.right_hand_side(t, x, self._on(x))
+
+    def rows(self, index: Tensor | slice) -> "SystemField":
+        """The field for some rows of the batch: parameters that differ between rows are cut down to them."""
+        return dataclasses.replace(self, parameters=cut(self.parameters, index))
+
+    def modes(self) -> tuple[Tensor, Callable[[Tensor, Tensor], Tensor]]:
+        """The diagonal linear part and the nonlinear part (t, v) of a semilinear system, parameters filled in."""
+        split = self.system.semilinear
+        assert split is not None
+        return split.linear(**self.parameters), lambda t, v: split.nonlinear(t, v, **self.parameters)
+
+    def _on(self, x: Tensor) -> dict[str, Tensor]:
+        return {name: value.to(x.device) for name, value in self.parameters.items()}
+
+
+def keywords(function: Callable[..., Any], names: Iterable[str]) -> list[str]:
+    """Those of `names` that a function takes by keyword."""
+    accepted = inspect.signature(function).parameters
+    every = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+    return [name for name in names if every or name in accepted]
+
+
+@public
+def find_system(name: str | System, **arguments: Any) -> System:
+    """A system by its name in the catalogue, by `module:name`, or from a file of the user's own.
+
+    Args:
+        name: `kuramoto_sivashinsky`, `package.module:name`, `path/to/my_system.py`, or a System, returned as it is.
+        arguments: structural choices for the function that builds the system, e.g. `length=44.0`.
+
+    Returns:
+        The system. A file gives its `system`, or a System made of its function `rhs(t, x)` and its number `dim`;
+        other attributes of `System` that it defines (`sample_initial`, `parameters`, `transient` ...) are used.
+
+    Raises:
+        InputError: nothing of that name, a file that fails to import or defines no system, unknown arguments.
+    """
+    if isinstance(name, System):
+        return name
+    if name.split(":")[0].endswith(".py") and ":" not in name:
+        return _from_file(plugins.load_module("dynred.systems", name), name, arguments)
+    found = plugins.load("dynred.systems", name)
+    return _build(found, name, arguments)
+
+
+def _build(found: object, name: str, arguments: Mapping[str, Any]) -> System:
+    if callable(found) and not isinstance(found, System):
+        with user_code(name), bounded():
+            accepted = inspect.signature(found).parameters
+            for key in arguments:
+                one_of(f"argument of {name}", key, accepted)
+            found = found(**arguments)
+        if isinstance(found, System):
+            found = dataclasses.replace(found, arguments=dict(arguments))
+    elif arguments:
+        raise refuse(f"arguments of {name}", "none, since it is no function", sorted(arguments))
+    if not isinstance(found, System):
+        raise refuse(name, "a dynred.System or a function that returns one", type(found).__name__)
+    check_memory(f"{name}, with {found.dim} values in a state,", TRIED * 8 * found.dim)
+    return found
+
+
+def _from_file(module: ModuleType, path: str, arguments: Mapping[str, Any]) -> System:
+    if hasattr(module, "system"):
+        return _build(module.system, path, arguments)
+    if not (hasattr(module, "rhs") and hasattr(module, "dim")):
+        defined = [n for n in vars(module) if not n.startswith("_")]
+        raise InputError(
+            f"{path} defines no system: it must define `system` (a dynred.System), or `rhs(t, x)` and `dim`; "
+            f"it defines {', '.join(defined) or 'nothing'}."
+        )
+    fields = {f.name for f in dataclasses.fields(System) if f.init} - {"name", "arguments"}
+    given = {name: getattr(module, name) for name in fields if hasattr(module, name)}
+    stem = module.__name__.removeprefix("user_file_")
+    with user_code(path):
+        system = System(name=stem, **given)
+    return _build(system, path, arguments)

@@ -1,0 +1,108 @@
+"""Linear projections from which a polynomial gives back all the rest, found by variable projection.
+
+A set K may be a graph over some linear coordinates without being one over its leading POD coordinates. For a projection
+W the best polynomial decoder is a least squares problem; what it leaves is a smooth function of W alone, whose gradient
+runs through the normal equations (G. H. Golub, V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)). It is minimised by
+L-BFGS from the leading modes and from random projections: it has local minima. On Lorenz's modes seen in 128
+dimensions, three of seven random starts end at the exact coordinates (relative error 1e-15 instead of 2e-4).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.numerics.polynomials import all_monomials
+
+RIDGE = 1e-14  # keeps the normal equations solvable where monomials depend on each other on K
+SNAPSHOTS = 4000  # that are looked at, evenly spread
+ITERATIONS = 200  # of L-BFGS, at most
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Snapshots among which projections are compared.
+
+    Attributes:
+        whitened: coefficients of snapshots in units of their standard deviations [m, Q].
+        weight: what an error in each coefficient counts [Q].
+        degree: of the decoder.
+    """
+
+    whitened: Float[Tensor, "m Q"]
+    weight: Float[Tensor, " Q"]
+    degree: int
+
+    @classmethod
+    def of(cls, a: Float[Tensor, "M Q"], degree: int) -> "Search":
+        """The search among projections of coefficients a, for decoders of a degree."""
+        spread = a.std(0)
+        spread = spread.clamp_min(1e-12 * (1e-300 + spread.max()))
+        rows = torch.linspace(0, len(a) - 1, min(SNAPSHOTS, len(a))).long()
+        return cls(a[rows] / spread, spread / spread.norm(), degree)
+
+    def error(self, projection: Float[Tensor, "Q R"]) -> Float[Tensor, ""]:
+        """The mean squared error that the best polynomial leaves, over the mean squared size."""
+        z = self.whitened @ projection
+        design = all_monomials((z - z.mean(0)) / z.std(0), self.degree)
+        gram = design.T @ design / len(design)
+        size = gram.diagonal().sqrt()
+        scaled = gram / size[:, None] / size + RIDGE * torch.eye(len(gram)).to(gram)
+        moments = design.T @ self.whitened / len(design) / size[:, None]
+        found = torch.cholesky_solve(moments, torch.linalg.cholesky(scaled)) / size[:, None]
+        return ((design @ found - self.whitened) * self.weight).pow(2).sum(1).mean()
+
+    def improved(self, start: Float[Tensor, "Q R"]) -> Float[Tensor, "Q R"]:
+        """The projection with the least error that is found from a start."""
+        projection = start.clone(memory_format=torch.contiguous_format).requires_grad_()
+        search = torch.optim.LBFGS(
+            [projection],
+            max_iter=ITERATIONS,
+            history_size=20,
+            line_search_fn="strong_wolfe",
+            tolerance_grad=0,
+            tolerance_change=0,
+        )
+
+        def closure() -> float:
+            search.zero_grad()
+            with torch.enable_grad():
+                error = self.error(projection)
+            error.backward()
+            return float(error.detach())
+
+        try:
+            search.step(closure)
+        except torch.linalg.LinAlgError:  # it ran into a projection that loses a dimension
+            return start
+        return projection.detach()
+
+
+def best_projection(
+    a: Float[Tensor, "M Q"], latent_dim: int, degree: int, starts: int, rng: torch.Generator
+) -> Float[Tensor, "Q R"]:
+    """The projection of coefficients a of which a polynomial of a degree best gives back a.
+
+    From every start it is searched at every degree from 2 on: where K is simple in some coordinates, a low degree finds
+    them, while high degrees are content with any.
+
+    Args:
+        a: coefficients of snapshots, of mean 0.
+        latent_dim: R, at most Q.
+        degree: of the decoder, >= 1.
+        starts: random projections from which is searched, >= 0, beside the leading coefficients.
+        rng: draws them.
+
+    Returns:
+        The projection, to be applied to a: its latent coordinates have unit variance.
+    """
+    q = a.shape[1]
+    searches = [Search.of(a, d) for d in range(min(2, degree), degree + 1)]
+    leading = torch.eye(q, latent_dim, dtype=torch.float64)
+    draws = [torch.linalg.qr(torch.randn(q, latent_dim, generator=rng, dtype=torch.float64))[0] for _ in range(starts)]
+    found = [search.improved(start) for start in (leading, *draws) for search in searches]
+    best = min(found, key=lambda one: float(searches[-1].error(one)))
+    best = searches[-1].improved(best)  # L-BFGS begun afresh gains the last digits
+    best = best / a.std(0).clamp_min(1e-12 * (1e-300 + a.std(0).max()))[:, None]
+    return best / (a @ best).std(0)

@@ -1,0 +1,277 @@
+"""What every figure of the report offers, what it is drawn from, and the look that all share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from torch import Tensor
+
+from dynred.data.trajectories import Trajectories
+from dynred.evaluation.agreement import later_halves
+from dynred.evaluation.certificate import Certificate
+from dynred.evaluation.evaluation import Evaluation
+from dynred.evaluation.records import Reconstruction, Rollout
+from dynred.metrics.base import Gauge, Reference, find_statistics
+from dynred.metrics.valid_time import ValidTime
+from dynred.models.forecast import Forecast
+from dynred.models.reduced import Model
+from dynred.numerics.modes import Modes
+from dynred.ode.system import Axis, Grid
+
+# Okabe and Ito's colours, distinct for every common kind of colour vision; one meaning each throughout the page.
+TRUTH, MODEL, LINEAR, POD, ENCODER, MARK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+TYPICAL = "#E69F00"  # the trajectory with the median valid time
+GONE = "#BBBBBB"  # where a prediction no longer exists
+WIDTH = 6.4  # inches: text of 10 points is still legible when the page is as narrow as a phone
+DIVERGING = "RdBu_r"  # for signed values; blue and red are told apart by every common kind of colour vision
+TOP = 10.0  # errors beyond are of no interest; a diverged prediction leaves the picture here
+BOTTOM = 1e-8  # nor errors below; networks compute in single precision
+CURVE = 400  # points of a curve over time; more cannot be seen
+STYLE: Mapping[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "grid.color": "#E5E5E5",
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.5,
+    "svg.hashsalt": "dynred",  # the same report is the same file
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a report is about.
+
+    Attributes:
+        model: the reduced model.
+        evaluation: its scores.
+        forecast: the predictions that were scored.
+        grid: for fields, how a state is laid out in space.
+        certificate: what can be promised on K; None leaves its figures out.
+    """
+
+    model: Model
+    evaluation: Evaluation
+    forecast: Forecast
+    grid: Grid | None = None
+    certificate: Certificate | None = None
+
+    @cached_property
+    def time_unit(self) -> str:
+        """Name of the unit of time."""
+        return str(self.model.about.get("time_unit", "time units"))
+
+    @cached_property
+    def time_scale(self) -> float:
+        """The unit of scaled valid times, in time units: the one that the evaluation used."""
+        plain, scaled = self.evaluation.rollout.valid_time.mean, self.evaluation.rollout.valid_time_scaled.mean
+        return plain / scaled if scaled > 0 else float(self.model.about.get("time_scale", 1.0))
+
+    @cached_property
+    def time_scale_name(self) -> str:
+        """What the time scale is, e.g. `Lyapunov times`; empty where the system has none of its own."""
+        name = str(self.model.about.get("time_scale_name", ""))
+        return "" if name == "time scales" and self.time_scale == 1 else name
+
+    @cached_property
+    def pod(self) -> Reconstruction | None:
+        """Scores of the POD baseline, where it was scored."""
+        found = self.evaluation.baselines.get("pod", {}).get("reconstruction")
+        return found if isinstance(found, Reconstruction) else None
+
+    @cached_property
+    def linear(self) -> Rollout | None:
+        """Scores of the linear baseline, where it was scored."""
+        found = self.evaluation.baselines.get("linear", {}).get("rollout")
+        return found if isinstance(found, Rollout) else None
+
+    @cached_property
+    def later(self) -> tuple[Trajectories, Trajectories]:
+        """The later halves of truth and predictions, which the long-time statistics are of."""
+        return later_halves(self.forecast.truth), later_halves(self.forecast.predicted)
+
+    @cached_property
+    def gauges(self) -> dict[str, Gauge]:
+        """What measured every long-time statistic of the evaluation, by name, with bins and units."""
+        reference = Reference(self.later[0], self.grid)
+        return {statistic.name: statistic.gauge(reference) for statistic in find_statistics(reference)}
+
+    def measured(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """What every trajectory contributes to a long-time statistic, in truth and prediction."""
+        truth, predicted = (self.gauges[name].measure(part) for part in self.later)
+        return truth, predicted
+
+    def average(self, contributions: np.ndarray) -> np.ndarray:
+        """The mean of contributions of trajectories, each weighted by its length."""
+        return np.average(contributions, axis=0, weights=self.later[0].lengths.numpy())
+
+    @cached_property
+    def rollout_error(self) -> Float[np.ndarray, " M"]:
+        """Rollout error of every snapshot, infinite where the prediction diverged."""
+        return self.forecast.rollout_error().numpy()
+
+    @cached_property
+    def dynamics_error(self) -> Float[np.ndarray, " M"]:
+        """What the latent dynamics add to that of encoder and decoder, of every snapshot."""
+        return self.forecast.dynamics_error().numpy()
+
+    @cached_property
+    def reconstruction_error(self) -> Float[np.ndarray, " M"]:
+        """Reconstruction error of every snapshot."""
+        return self.forecast.reconstruction_error().numpy()
+
+    @cached_property
+    def valid_times(self) -> Float[np.ndarray, " N"]:
+        """Valid prediction time of every trajectory, in time units."""
+        return ValidTime(self.evaluation.rollout.threshold)(self.forecast).numpy()
+
+    @cached_property
+    def lost(self) -> Bool[np.ndarray, " N"]:
+        """Whether a trajectory's error exceeds the threshold at all; where not, its valid time is a lower bound."""
+        starts = self.forecast.truth.starts.numpy()
+        return np.maximum.reduceat(self.rollout_error, starts) > self.evaluation.rollout.threshold
+
+    @cached_property
+    def typical(self) -> int:
+        """The trajectory whose valid time is the median (the lower of two)."""
+        return int(np.argsort(self.valid_times, kind="stable")[(len(self.valid_times) - 1) // 2])
+
+    @cached_property
+    def leading(self) -> tuple[list[str], Float[np.ndarray, "M K"], Float[np.ndarray, "M K"]]:
+        """Names and values, in truth and prediction, of up to three coordinates that show a state's motion.
+
+        The components of states of up to three, else the leading POD coordinates of the true states.
+        """
+        dim = self.forecast.truth.dim
+        names = [f"$x_{i + 1}$" if dim <= 3 else f"POD coordinate $a_{i + 1}$" for i in range(min(3, dim))]
+        truth, predicted = (self.coordinates(part.states) for part in (self.forecast.truth, self.forecast.predicted))
+        return names, truth, predicted
+
+    def coordinates(self, states: Float[Tensor, "*batch D"]) -> Float[np.ndarray, "*batch K"]:
+        """The same coordinates of other states."""
+        return states.double().numpy() if self._modes is None else self._modes.coefficients(states).numpy()
+
+    @cached_property
+    def _modes(self) -> Modes | None:
+        truth = self.forecast.truth
+        return Modes.of(truth.states.double(), 3, scaled=False) if truth.dim > 3 else None
+
+    def rows(self, i: int) -> slice:
+        """The snapshots of trajectory i."""
+        start = int(self.forecast.truth.starts[i])
+        return slice(start, start + int(self.forecast.truth.lengths[i]))
+
+    def elapsed(self, i: int) -> Float[np.ndarray, " T"]:
+        """Times of trajectory i since its start."""
+        return self.forecast.elapsed[self.rows(i)].double().numpy()
+
+    def fields(self, states: Tensor) -> Float[np.ndarray, "T C *points"]:
+        """States [T, D] as fields on the grid."""
+        assert self.grid is not None
+        return states.double().numpy().reshape(len(states), *self.grid.shape)
+
+    def over_time(self, values: Float[np.ndarray, " M"]) -> tuple[np.ndarray, Float[np.ndarray, "N T"]]:
+        """A value of every snapshot as a table over common times since the start, NaN after a trajectory's end.
+
+        The times are the trajectories' own where these are shared, else evenly spaced with linear interpolation, for as
+        long as half of the trajectories last.
+        """
+        pieces = [(self.elapsed(i), values[self.rows(i)]) for i in range(len(self.forecast.truth))]
+        t = pieces[0][0]
+        if len(self.forecast.truth.shared_grids()) == 1:
+            chosen = np.unique(np.linspace(0, len(t) - 1, CURVE).round().astype(int))
+            return t[chosen], np.stack([piece[chosen] for _, piece in pieces])
+        t = np.linspace(0, np.quantile([own[-1] for own, _ in pieces], 0.5, method="lower"), CURVE)
+        return t, np.stack([np.interp(t, own, piece, right=np.nan) for own, piece in pieces])
+
+
+class Figure(ABC):
+    """A picture of the report: one class in a file of this folder, found by itself.
+
+    Attributes:
+        title: what it shows, a few words.
+        order: its place on the page; smaller is earlier.
+        kind: `svg` for curves, `png` for images and clouds of points.
+    """
+
+    title: ClassVar[str]
+    order: ClassVar[int]
+    kind: ClassVar[Literal["svg", "png"]] = "svg"
+
+    def applies(self, context: Context) -> bool:
+        """Whether there is anything to show."""
+        return True
+
+    @abstractmethod
+    def caption(self, context: Context) -> str:
+        """How to read it, in one line."""
+
+    @abstractmethod
+    def draw(self, context: Context) -> Drawing:
+        """The picture, `WIDTH` inches wide; drawn under `STYLE`."""
+
+
+def blank(height: float) -> Drawing:
+    """A drawing without axes, `height` in inches."""
+    return Drawing(figsize=(WIDTH, height), layout="constrained", dpi=200)
+
+
+def decades(low: float, high: float) -> tuple[float, float]:
+    """Limits of a logarithmic axis around [low, high]: whole decades, so that ticks are plain powers of ten."""
+    return 10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high * 1.001))
+
+
+def time_axis(context: Context, lowest: Axes, highest: Axes | None = None) -> None:
+    """Labels the time axis below `lowest` in time units, and a second one above `highest` in time scales."""
+    lowest.set_xlabel(f"time since the start ({context.time_unit})")
+    if not context.time_scale_name:
+        return
+    unit = context.time_scale
+    scaled = (lambda t: np.asarray(t) / unit, lambda s: np.asarray(s) * unit)
+    above = (highest or lowest).secondary_xaxis("top", functions=scaled)
+    above.set_xlabel(f"time ({context.time_scale_name})")
+
+
+def space_label(axis: Axis) -> str:
+    """The name of a direction of space, with its unit."""
+    return f"{axis.name} ({axis.unit})" if axis.unit else axis.name
+
+
+def colours(truth: np.ndarray) -> dict[str, Any]:
+    """Colour map and limits for a field: diverging and symmetric about zero where it takes both signs."""
+    low, high = (float(v) for v in np.quantile(truth, [0.001, 0.999]))
+    if low < 0 < high:
+        return {"cmap": DIVERGING, "vmin": -max(-low, high), "vmax": max(-low, high)}
+    return {"cmap": "viridis", "vmin": low, "vmax": high if high > low else low + 1}
+
+
+def difference_colours(truth: np.ndarray) -> dict[str, Any]:
+    """Colour map and limits for differences from a field: the field's own where those are symmetric about zero."""
+    own, size = colours(truth), float(np.abs(truth - truth.mean()).max()) or 1.0
+    return own if own["cmap"] == DIVERGING else {"cmap": DIVERGING, "vmin": -size, "vmax": size}
+
+
+def shown_errors(values: np.ndarray) -> np.ndarray:
+    """Errors for a logarithmic axis: what is tiny or missing is cut, what diverged leaves the picture at the top."""
+    return np.clip(np.nan_to_num(values, nan=np.inf, posinf=100 * TOP), BOTTOM, 100 * TOP)
+
+
+def agreement_words(context: Context, name: str, what: str) -> str:
+    """The distance of a long-time statistic in words, beside what chance would do; empty where it was not measured."""
+    found = context.evaluation.statistics.get(name)
+    if found is None:
+        return ""
+    if found.ratio is None:
+        return f"{what.capitalize()}: distance {found.distance:.2g}."
+    what = what[0].upper() + what[1:]
+    return f"{what}: distance {found.distance:.2g}, where chance alone gives {found.sampling_error:.2g}."

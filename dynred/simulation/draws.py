@@ -1,0 +1,35 @@
+"""Initial states and parameters of an ensemble: every trajectory draws from a random stream of its own."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.data.parameters import cut
+from dynred.ode.system import System
+from dynred.rng import generator
+
+
+def draw(
+    system: System, key: int, numbers: range, given: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], Float[Tensor, "n D"]]:
+    """Parameters and initial states of some trajectories of an ensemble, whatever the others are.
+
+    Args:
+        system: the ODE.
+        key: names the ensemble; trajectory i draws from the stream `generator(key, "trajectory", i)`.
+        numbers: of the n trajectories in the ensemble.
+        given: parameters that are not drawn, one value or one for each of these trajectories.
+
+    Returns:
+        Every parameter by name, as one value or one per trajectory [n]; states of the ODE [n, D].
+    """
+    values, states = [], []
+    for row, number in enumerate(numbers):
+        rng = generator(key, "trajectory", number)
+        values.append(system.draw_parameters(1, rng, cut(given, slice(row, row + 1))))
+        states.append(system.initial(1, rng, values[-1]))
+    shared = {name: value for name, value in values[0].items() if not value.ndim}
+    own = {name: torch.cat([one[name] for one in values]) for name in values[0].keys() - shared.keys()}
+    return {name: {**shared, **own}[name] for name in values[0]}, torch.cat(states)

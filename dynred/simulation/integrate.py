@@ -1,0 +1,269 @@
+"""From initial states to trajectories with exact velocities: transient, events, time limit, divergence, observation."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from dynred.data.trajectories import Trajectories
+from dynred.errors import DivergenceError
+from dynred.ode.system import System, SystemField
+from dynred.simulation.events import Crossings, Event, find_crossings
+from dynred.solvers.base import Solver
+
+CHUNK = 2**22  # values of one batch of velocities
+GROWTH = 1e8  # a state so many times larger than the initial ones (or than 1) has diverged
+FINISHED, OUT_OF_TIME, DIVERGED = "finished", "time limit", "diverged"
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """What became of a batch of initial states.
+
+    Attributes:
+        trajectories: of the rows in `kept`; None where there are none.
+        kept: rows [n] that reached their first time.
+        status: of every row: `finished`, `time limit`, or `event` and the name of the one that ended it.
+        crossings: of every event, by its name; states as they are seen.
+        last: last state of the ODE of every row [N, D], at the last of the times where it is `finished`.
+    """
+
+    trajectories: Trajectories | None
+    kept: Int[Tensor, " n"]
+    status: list[str]
+    crossings: Mapping[str, Crossings]
+    last: Float[Tensor, "N D"]
+
+
+def integrate(
+    system: System,
+    vector_field: SystemField,
+    x0: Float[Tensor, "N D"],
+    times: Float[Tensor, " T"],
+    method: Solver,
+    *,
+    dropped: float = 0.0,
+    events: tuple[Event, ...] = (),
+    first: Int[Tensor, " N"] | None = None,
+) -> Solved:
+    """Trajectories on one time grid.
+
+    Args:
+        system: how states are seen.
+        vector_field: the velocity, its parameters filled in.
+        x0: states of the ODE, `dropped` before times[0].
+        times: when to keep a snapshot.
+        method: the solver; its `time_limit` holds.
+        dropped: time before times[0], >= 0.
+        events: what to look for; in order, where two terminal ones happen at once.
+        first: by which number each trajectory is named where it diverges; default: its row.
+
+    Raises:
+        DivergenceError: a trajectory left every bound, or the right-hand side is not finite.
+    """
+    names = torch.arange(len(x0)) if first is None else first
+    start = torch.cat([times[:1] - dropped, times]) if dropped > 0 else times
+    states, velocities = method.solve_with_velocities(vector_field, x0, start, _limit(x0))
+    solved = states
+    if dropped > 0:
+        states, velocities = states[:, 1:], None if velocities is None else velocities[:, 1:]
+    lengths, status = _reached(states)
+    t = times.expand(len(x0), -1)
+    crossings: dict[str, Crossings] = {}
+    if events:
+        states, t, lengths, crossings = _with_events(vector_field, states, times, lengths, method, events, status)
+        velocities = None
+    if DIVERGED in status:
+        _raise_divergence(solved, start, vector_field, method, names, torch.tensor([s == DIVERGED for s in status]))
+    kept, last = torch.nonzero(lengths)[:, 0], states[torch.arange(len(x0)), (lengths - 1).clamp_min(0)]
+    if int(lengths.sum()) == t.numel() and not events:
+        velocities = _on_a_grid(vector_field, times, states) if velocities is None else velocities
+        solution = Trajectories.from_stacked(states, times, velocities)
+    else:
+        owner, column = torch.nonzero(torch.arange(len(times)) < lengths[:, None], as_tuple=True)
+        flat, moments = states[owner, column], t[owner, column]
+        speed = velocities[owner, column] if velocities is not None else _singly(vector_field, moments, flat, owner)
+        solution = Trajectories(flat, moments, lengths[kept], speed)
+    _check_velocities(solution, names[kept])
+    found = _seen(system, solution) if len(kept) else None
+    return Solved(found, kept, status, {k: _seen_at(system, v) for k, v in crossings.items()}, last)
+
+
+def _limit(x0: Tensor) -> float:
+    return GROWTH * max(1.0, float(x0.abs().max()))
+
+
+def _seen(system: System, solved: Trajectories) -> Trajectories:
+    return solved if system.observation is None else solved.map(system.observation.map)
+
+
+def _seen_at(system: System, crossings: Crossings) -> Crossings:
+    if system.observation is None or len(crossings.t) == 0:
+        return crossings
+    return replace(crossings, x=system.observation.map(crossings.x))
+
+
+def _on_a_grid(vector_field: SystemField, times: Float[Tensor, " T"], states: Tensor) -> Float[Tensor, "N T D"]:
+    velocities = torch.empty_like(states)
+    wide = {name: value[:, None] if value.ndim else value for name, value in vector_field.parameters.items()}
+    size = max(1, CHUNK // max(1, states[:, 0].numel()))  # of all times at once, memory would be many times the states
+    for start in range(0, len(times), size):
+        part = states[:, start : start + size]
+        shape = part.shape[:-1]
+        here = {name: value.expand(shape) if value.ndim else value for name, value in wide.items()}
+        time = times[start : start + size].expand(shape)
+        velocities[:, start : start + size] = replace(vector_field, parameters=here)(time, part)
+    return velocities
+
+
+def _singly(vector_field: SystemField, t: Tensor, x: Tensor, owner: Tensor) -> Float[Tensor, "M D"]:
+    # Each with its own time and the parameters of its trajectory: an event is at no time of the grid.
+    size = max(1, CHUNK // x.shape[1])
+    parts = zip(t.split(size), x.split(size), owner.split(size), strict=True)
+    return torch.cat([vector_field.rows(rows)(time, part) for time, part, rows in parts])
+
+
+def _reached(states: Float[Tensor, "N T D"]) -> tuple[Int[Tensor, " N"], list[str]]:
+    """Snapshots before the first that is not finite, and the reason: NaN is divergence, infinity the time limit."""
+    finite = states.isfinite().all(-1)
+    lengths = torch.cumprod(finite.int(), 1).sum(1).cpu()  # states may be on a GPU, times and lengths stay here
+    diverged = states.isnan().any(-1).any(-1)
+    reasons = zip(lengths.tolist(), diverged.tolist(), strict=True)
+    return lengths, [DIVERGED if bad else FINISHED if n == states.shape[1] else OUT_OF_TIME for n, bad in reasons]
+
+
+# -- events ----------------------------------------------------------------------------------------------------------
+
+
+def _with_events(
+    vector_field: SystemField,
+    states: Float[Tensor, "N T D"],
+    times: Float[Tensor, " T"],
+    lengths: Int[Tensor, " N"],
+    method: Solver,
+    events: tuple[Event, ...],
+    status: list[str],
+) -> tuple[Tensor, Tensor, Tensor, dict[str, Crossings]]:
+    """States, times [N, T] and lengths cut at terminal events, which take the place of the next snapshot; crossings."""
+    count, solver = len(times), replace(method, time_limit=None)
+    inside = torch.arange(count - 1) < (lengths - 1)[:, None]
+    found: dict[str, Crossings] = {}
+    ends = torch.full((len(states),), torch.inf, dtype=torch.float64)
+    t, cut, lengths = times.repeat(len(states), 1), states.clone(), lengths.clone()
+    for event in events:
+        where = inside & (torch.cumsum(_rough(event, states, times) & inside, 1) <= 1) if event.terminal else inside
+        crossing = find_crossings(event, solver, vector_field, states, times, where)
+        found[event.name] = crossing
+        if not event.terminal:
+            continue
+        for row, i, moment, x in zip(
+            crossing.row.tolist(), crossing.interval.tolist(), crossing.t.tolist(), crossing.x, strict=True
+        ):
+            if moment < ends[row]:
+                ends[row], lengths[row], status[row] = moment, i + 2, f"event {event.name}"
+                t[row, i + 1], cut[row, i + 1] = moment, x
+    return cut, t, lengths, {name: _until(one, ends) for name, one in found.items()}
+
+
+def _rough(event: Event, states: Tensor, times: Tensor) -> Bool[Tensor, "N S"]:
+    return event.crossed(event.values(times.expand(states.shape[:-1]), states))
+
+
+def _until(crossings: Crossings, ends: Float[Tensor, " N"]) -> Crossings:
+    before = crossings.t <= ends[crossings.row]
+    return Crossings(crossings.row[before], crossings.interval[before], crossings.t[before], crossings.x[before])
+
+
+# -- divergence ------------------------------------------------------------------------------------------------------
+
+
+def _raise_divergence(
+    states: Tensor,
+    times: Tensor,
+    vector_field: SystemField,
+    method: Solver,
+    names: Int[Tensor, " N"],
+    diverged: Bool[Tensor, " N"],
+) -> None:
+    gone = states.isnan().any(-1).cpu() & diverged[:, None]
+    first = torch.where(gone.any(1), gone.int().argmax(1), gone.shape[1])
+    row = int(first.argmin())
+    before = max(int(first[row]) - 1, 0)
+    last, trajectory = float(times[before]), int(names[row])
+    one = vector_field.rows(slice(row, row + 1))
+    cause = _undefined(one, states[row, before], times[before : before + 2], method)
+    if cause is not None:
+        message = f"The right-hand side of trajectory {trajectory} must be finite, got {cause}, where the state was."
+        raise DivergenceError(f"{message} Correct it, or start from other states.", trajectory, last)
+    name = type(method).__name__
+    advice = "a smaller `step`" if hasattr(method, "step") and not hasattr(method, "rtol") else "a smaller `rtol`"
+    raise DivergenceError(
+        f"Trajectory {trajectory} diverged after t = {last:g} ({int(gone.any(1).sum())} of {len(gone)} did). "
+        f"Try {advice} of {name}, another solver (`stiff` for stiff systems), or other initial states and parameters.",
+        trajectory,
+        last,
+    )
+
+
+def _undefined(vector_field: SystemField, x: Tensor, times: Tensor, method: Solver) -> str | None:
+    """What the right-hand side gave, where and when, if it was not finite at a finite state; solves once more."""
+    limit = _limit(x[None])
+    watched = _Watched(vector_field.system, vector_field.parameters, limit)
+    with contextlib.suppress(Exception):  # whatever happens now is not what the user wants to hear of
+        method.solve(watched, x[None], times, limit)
+    return watched.seen[0] if watched.seen else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Watched(SystemField):
+    """A field that remembers the first of its values that is not finite though the state is, and is within `limit`.
+
+    It is not differentiable, so that solvers evaluate it at plain states only.
+    """
+
+    limit: float = GROWTH
+    seen: list[str] = field(default_factory=list)
+
+    @property
+    def differentiable(self) -> bool:
+        return False
+
+    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
+        velocity = super().__call__(t, x)
+        self._look(t, x, velocity, "component")
+        return velocity
+
+    def modes(self) -> tuple[Tensor, Callable[[Tensor, Tensor], Tensor]]:
+        linear, nonlinear = super().modes()
+
+        def watched(t: Tensor, v: Tensor) -> Tensor:
+            rate = nonlinear(t, v)
+            self._look(t, v, rate, "mode")
+            return rate
+
+        return linear, watched
+
+    def _look(self, t: Tensor, x: Tensor, velocity: Tensor, part: str) -> None:
+        bad = ~velocity.isfinite() & (x.abs() <= self.limit).all(-1, keepdim=True)
+        if not self.seen and bad.any():
+            where = torch.nonzero(bad)[0]
+            value = velocity[tuple(where)].item()
+            self.seen.append(f"{value} in {part} {int(where[-1])} at t = {float(t.reshape(-1)[0]):g}")
+
+
+def _check_velocities(solution: Trajectories, names: Tensor) -> None:
+    assert solution.velocities is not None
+    if torch.isfinite(solution.velocities).all():
+        return
+    row, component = torch.nonzero(~torch.isfinite(solution.velocities))[0].tolist()
+    trajectory, moment = int(names[solution.owner[row]]), float(solution.t[row])
+    value = solution.velocities[row, component].item()
+    raise DivergenceError(
+        f"The right-hand side of trajectory {trajectory} must be finite, got {value} in component {component} at "
+        f"t = {moment:g}, where the state was. Correct it, or start from other states.",
+        trajectory,
+        moment,
+    )

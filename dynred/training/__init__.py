@@ -1,0 +1,1 @@
+"""The only training loop, networks, and the shooting that refines vector fields."""
