@@ -27,7 +27,7 @@ from dynred.metrics.valid_time import ValidTime
 from dynred.models.forecast import forecast
 from dynred.models.joint import JointSpec
 from dynred.models.reduced import ReducedModel
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec

@@ -40,20 +40,21 @@ from one_interval import OneIntervalSpec, OneIntervalTraining, Pairs, Torchdiffe
 from training_curves import Curve, Point, Score, compare, draw
 
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import Standardisation
+from dynred.dynamics._units import Standardisation
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec
 from dynred.evaluation.records import Spread
-from dynred.experiments.pipeline import DataSpec, simulate_parts
+from dynred.experiments.source import DataSpec, simulate_parts
 from dynred.files import write_json
 from dynred.metrics.reconstruction_nmse import ReconstructionNMSE
 from dynred.metrics.valid_time import ValidTime
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedModel
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.rng import generator, spawn
-from dynred.training.minimise import Runtime, TrainingSpec
+from dynred.runtime import Runtime
+from dynred.training.minimise import TrainingSpec
 
 SCHEMA = 1
 THRESHOLD = 0.5

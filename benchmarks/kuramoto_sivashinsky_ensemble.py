@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 from work_precision import Ensemble, Method, largest_error, one_by_one
 
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.solvers._exponential import ExponentialSolver

@@ -9,9 +9,10 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 from work_precision import Ensemble, Method, largest_error, one_by_one
 
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
-from dynred.simulation.simulate import choose_solver, simulate
+from dynred.simulation.choose_solver import choose_solver
+from dynred.simulation.simulate import simulate
 
 SITES, FORCING = 40, 8.0
 

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from dynred.experiments.pipeline import reduce
     from dynred.geometry.inspection import inspect
     from dynred.models.atlas import AtlasModel, AtlasSpec
-    from dynred.models.reduced import ReducedModel, load_model
+    from dynred.models.load import load_model
+    from dynred.models.reduced import ReducedModel
     from dynred.numerics.latent_space import LatentSpace
+    from dynred.ode.find import find_system
     from dynred.ode.observe import observe
-    from dynred.ode.system import System, find_system
+    from dynred.ode.system import System
     from dynred.reducers.autoencoder import AutoencoderSpec
     from dynred.reducers.pod import PODSpec
     from dynred.rng import generator
@@ -60,10 +62,10 @@ _HOMES = {
     "certify": "dynred.evaluation.certify",
     "compare": "dynred.evaluation.compare",
     "evaluate": "dynred.evaluation.evaluate",
-    "find_system": "dynred.ode.system",
+    "find_system": "dynred.ode.find",
     "generator": "dynred.rng",
     "inspect": "dynred.geometry.inspection",
-    "load_model": "dynred.models.reduced",
+    "load_model": "dynred.models.load",
     "load_trajectories": "dynred.data.storage",
     "observe": "dynred.ode.observe",
     "reduce": "dynred.experiments.pipeline",

@@ -14,8 +14,6 @@ import torch
 from dynred.errors import InputError
 
 T = TypeVar("T")
-
-
 LONGEST = 300  # characters of what was given that a message shows
 
 

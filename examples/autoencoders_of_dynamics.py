@@ -15,10 +15,11 @@ from dynred.dynamics.fourier import FourierSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.models.atlas import AtlasModel, AtlasSpec
-from dynred.models.reduced import Model, ReducedModel, on_reducer
+from dynred.models.base import Model
+from dynred.models.reduced import ReducedModel, on_reducer
 from dynred.numerics.polynomials import PolynomialSpec
+from dynred.ode.find import find_system
 from dynred.ode.observe import observe
-from dynred.ode.system import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator

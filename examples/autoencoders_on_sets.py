@@ -16,7 +16,8 @@ from torch import Tensor
 from dynred.data.trajectories import Trajectories
 from dynred.evaluation.certificate import Certificate
 from dynred.evaluation.certify import certify
-from dynred.ode.system import KnownSet, find_system
+from dynred.ode.find import find_system
+from dynred.ode.known_set import KnownSet
 from dynred.reducers.autoencoder import Autoencoder, AutoencoderSpec
 from dynred.rng import generator
 from dynred.training.minimise import TrainingSpec

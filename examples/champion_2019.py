@@ -31,7 +31,7 @@ from dynred.metrics.valid_time import ValidTime
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedModel
 from dynred.numerics.polynomials import PolynomialSpec
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

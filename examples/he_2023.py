@@ -32,7 +32,8 @@ from dynred.metrics.max_relative_error import MaxRelativeError
 from dynred.models.forecast import forecast
 from dynred.models.reduced import on_reducer
 from dynred.numerics.polynomials import PolynomialSpec
-from dynred.ode.system import System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.system import System
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

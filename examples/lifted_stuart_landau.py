@@ -24,7 +24,7 @@ from rich.table import Table
 from dynred.dynamics.sindy import Sindy, SindySpec
 from dynred.files import write_json
 from dynred.models.reduced import on_reducer
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

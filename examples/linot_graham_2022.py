@@ -27,10 +27,11 @@ from dynred.data.storage import save_trajectories
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.evaluation.evaluate import Evaluation
-from dynred.experiments.pipeline import DataSpec
-from dynred.experiments.run import ExperimentSpec, run
+from dynred.experiments.run import run
+from dynred.experiments.source import DataSpec
+from dynred.experiments.spec import ExperimentSpec
 from dynred.numerics.polynomials import PolynomialSpec
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from dynred.evaluation.evaluation import Evaluation
-from dynred.experiments.pipeline import DataSpec
-from dynred.experiments.run import ExperimentSpec, run
+from dynred.experiments.run import run
+from dynred.experiments.source import DataSpec
+from dynred.experiments.spec import ExperimentSpec
 from dynred.training.minimise import TrainingSpec
 
 OSCILLATORS = 40

@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, resolved, sine_modes
-from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.system import System
 
 
 def brusselator(points: int = 64, length: float = 1.0) -> System:

@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, periodic_points, resolved
-from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.system import System
 
 
 def burgers(length: float = 2 * math.pi, points: int = 128, viscosity: float = 0.05) -> System:

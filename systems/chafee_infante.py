@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, resolved, sine_modes
-from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.system import System
 
 
 def chafee_infante(points: int = 64, reaction: float = 10.0) -> System:

@@ -3,8 +3,11 @@
 import torch
 from torch import Tensor
 
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, periodic_points
-from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.system import System
 
 FINEST = 4.0  # wave number that a grid must reach: there diffusion is 16 times as fast as growth
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import refuse
-from dynred.ode.system import KnownSet, System
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 
 EXTENT = 3.0  # K is the slow manifold over y1 in [0, EXTENT]
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive
-from dynred.ode.system import KnownSet, System
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 
 
 def double_well(damping: float = 0.1) -> System:

@@ -4,8 +4,11 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, cosine_modes, resolved
-from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.system import System
 
 
 def fitzhugh_nagumo(points: int = 101, length: float = 20.0) -> System:

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
-from dynred.ode.system import KnownSet, System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 from dynred.rng import generator
 
 

@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive, refuse
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant
-from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.system import System
 
 
 def kolmogorov_flow(points: int = 32, wave_number: int = 2, reynolds: float = 14.4) -> System:

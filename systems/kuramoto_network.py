@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive, refuse
-from dynred.ode.system import Axis, Grid, KnownSet, System
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 
 RETURN = 1.0  # rate at which states off the unit circles return, per time unit
 

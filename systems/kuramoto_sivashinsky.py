@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, periodic_points, resolved
-from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.system import System
 
 # Lyapunov exponents in the zero-mean subspace, computed with this system (QR, zero mean at every step), at viscosity 1:
 # length -> (Lyapunov time in time units, Kaplan-Yorke dimension).

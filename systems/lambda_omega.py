@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, one_of, positive
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
 from dynred.ode.observe import observe
+from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, cosine_modes, resolved
-from dynred.ode.system import Axis, Grid, KnownSet, Semilinear, System
+from dynred.ode.system import System
 
 
 def lambda_omega(

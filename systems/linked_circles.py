@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
-from dynred.ode.system import KnownSet, System
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 from dynred.rng import generator
 
 

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer
-from dynred.ode.system import Axis, Grid, KnownSet, System
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 
 # At 40 sites and forcing 8; other sizes and forcings are not known here.
 _KNOWN = {40: {"lyapunov_1": 1.68, "positive_exponents": 13.0, "kaplan_yorke_dimension": 27.16}}

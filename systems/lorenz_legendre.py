@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer
+from dynred.ode.find import find_system
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
 from dynred.ode.observe import observe
-from dynred.ode.system import Axis, Grid, KnownSet, System, find_system
+from dynred.ode.system import System
 
 SCALE = 1 / 40  # of the three modes before they are seen
 CENTRE, HALF = (0.0, 0.0, 25.0), (36.0, 48.0, 41.0)  # box of initial states

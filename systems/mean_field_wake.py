@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from dynred.ode.system import KnownSet, System
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 
 
 def mean_field_wake() -> System:

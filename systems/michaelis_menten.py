@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive, refuse
-from dynred.ode.system import KnownSet, System
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 
 
 def michaelis_menten(epsilon: float = 0.1, michaelis: float = 1.0, turnover: float = 0.5) -> System:

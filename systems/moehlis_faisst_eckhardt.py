@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive, refuse
-from dynred.ode.system import KnownSet, System
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 
 
 def moehlis_faisst_eckhardt(length_x: float = 4 * math.pi, length_z: float = 2 * math.pi) -> System:

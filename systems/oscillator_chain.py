@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
-from dynred.ode.system import KnownSet, System
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 
 STIFFNESS = 1.0  # of every spring, N / m
 MASS_DAMPING, STIFFNESS_DAMPING = 0.002, 0.005  # Rayleigh damping C = .002 M + .005 K, in 1 / s and s

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
 from dynred.ode.observe import observe
-from dynred.ode.system import Axis, Grid, KnownSet, System
+from dynred.ode.system import System
 
 ENERGY = 0.99  # largest |H| of an initial state, H = z'^2 / 2 - cos z; the pendulum goes over the top at 1
 BLUR = 0.05  # the bob is seen as exp(-d^2 / BLUR)

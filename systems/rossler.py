@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from dynred.ode.system import KnownSet, System
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 
 
 def rossler() -> System:

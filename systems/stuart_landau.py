@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive
-from dynred.ode.system import KnownSet, System
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 
 
 def stuart_landau(mu: float = 1.0, omega: float = 1.0) -> System:

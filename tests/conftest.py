@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.experiments.pipeline import DataSpec
-from dynred.ode.system import find_system
+from dynred.experiments.source import DataSpec
+from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

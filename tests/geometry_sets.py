@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 
 AMBIENT = 50

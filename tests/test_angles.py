@@ -14,10 +14,12 @@ from dynred.dynamics.fourier import Fourier, FourierSpec, basis, waves
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.evaluation.evaluate import evaluate
-from dynred.experiments.pipeline import DataSpec, reduce
-from dynred.models.reduced import ReducedModel, load_model
+from dynred.experiments.pipeline import reduce
+from dynred.experiments.source import DataSpec
+from dynred.models.load import load_model
+from dynred.models.reduced import ReducedModel
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers._phases import lifted, starts
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.rng import generator

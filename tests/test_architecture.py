@@ -32,6 +32,7 @@ HOMES = {
     "rich": "cli",
 }
 SYSTEMS_MAY = {"torch", "math", "dataclasses", "dynred.rng", "dynred.checks"}  # beside dynred.ode and dynred.solvers
+LONGEST_FILE, LONGEST_FUNCTION = 350, 60  # lines
 FILES = sorted((ROOT / "dynred").rglob("*.py"))
 SYSTEMS = sorted((ROOT / "systems").glob("*.py"))
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(relative(path)))
@@ -80,6 +81,13 @@ def test_the_folders_are_those_that_are_listed():
     assert {relative(path).parts[0] for path in FILES if len(relative(path).parts) > 1} == set(FOLDERS) - {""}
 
 
+@each_file
+def test_imports_go_down(path):
+    level = FOLDERS.index(folder(module_of(path)))
+    above = {m for m in imports(path) if m.startswith("dynred.") and FOLDERS.index(folder(m)) > level}
+    assert not above, f"{relative(path)} imports from above: {sorted(above)}"
+
+
 def test_no_circle_runs_inside_a_folder():
     left = {module_of(path): {m for m in imports(path) if m.startswith("dynred.")} for path in FILES}
     while free := {module for module, needed in left.items() if not needed & set(left)}:
@@ -117,6 +125,7 @@ def test_foreign_libraries_have_one_home(path):
         home = HOMES.get(module.split(".")[0])
         assert home is None or folder(module_of(path)) == home, f"{module} belongs in {home or 'the root'}"
         assert not module.startswith(("systems", "dynred.systems")), "systems are found by name"
+        assert not any(part.startswith("_") for part in module.split(".") if not module.startswith("dynred")), module
 
 
 @pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
@@ -128,6 +137,18 @@ def test_a_system_imports_no_other_system_and_little_else(path):
 def test_no_module_is_named_for_nothing():
     vague = {"utils", "util", "helpers", "common", "misc"}
     assert not vague & {part for path in [*FILES, *SYSTEMS] for part in path.with_suffix("").parts}
+
+
+@each_file
+def test_files_and_functions_are_short_enough_to_be_read(path):
+    text = path.read_text()
+    assert text.count("\n") <= LONGEST_FILE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            lines = node.end_lineno - node.body[0].lineno + 1  # after signature and before the docstring
+            if ast.get_docstring(node) is not None:
+                lines -= node.body[0].end_lineno - node.body[0].lineno + 1
+            assert lines <= LONGEST_FUNCTION, f"{node.name} has {lines} lines"
 
 
 def test_importing_dynred_loads_no_torch_and_its_names_are_those_that_it_promises():

@@ -20,8 +20,9 @@ from dynred.evaluation.lyapunov import lyapunov_spectrum
 from dynred.experiments.pipeline import reduce
 from dynred.models.bands import calibrate
 from dynred.models.joint import JointSpec
-from dynred.models.reduced import ReducedModel, load_model
-from dynred.ode.system import find_system
+from dynred.models.load import load_model
+from dynred.models.reduced import ReducedModel
+from dynred.ode.find import find_system
 from dynred.plugins import classes
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.pod import PODSpec

@@ -13,14 +13,15 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.files import read_json
 from dynred.models.atlas import AtlasModel, AtlasSpec, refined
-from dynred.models.reduced import load_model
-from dynred.ode.system import find_system
+from dynred.models.load import load_model
+from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
+from dynred.runtime import Runtime
 from dynred.simulation.simulate import simulate
 from dynred.solvers.etdrk4 import ETDRK4
-from dynred.training.minimise import Runtime, TrainingSpec
+from dynred.training.minimise import TrainingSpec
 
 
 def spec(latent_dim=1, charts=6, steps=150, width=32):

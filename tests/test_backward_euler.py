@@ -9,7 +9,8 @@ from scipy.integrate import solve_ivp
 
 from dynred.errors import DivergenceError, InputError
 from dynred.numerics.jacobian import Pattern
-from dynred.ode.system import System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.system import System
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.solvers._direct import CyclicBand, direct_solver

@@ -9,7 +9,7 @@ from dynred.errors import InputError
 from dynred.evaluation.evaluate import evaluate
 from dynred.models.bands import Calibration, calibrate, predict_band
 from dynred.models.reduced import ReducedModel
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

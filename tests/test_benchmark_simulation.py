@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))  # scripts, which import each other as siblings

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import Standardisation
+from dynred.dynamics._units import Standardisation
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec
 from dynred.evaluation.records import Spread
 from dynred.numerics.latent_space import LatentSpace

@@ -18,16 +18,17 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
 from dynred.evaluation.certify import certify
 from dynred.evaluation.evaluate import score
-from dynred.experiments.pipeline import DataSpec
 from dynred.experiments.recommend import with_recommended_latents
-from dynred.experiments.run import ExperimentSpec
+from dynred.experiments.source import DataSpec
+from dynred.experiments.spec import ExperimentSpec
 from dynred.files import read_json
 from dynred.geometry.obstruction import obstruction
 from dynred.models.atlas import AtlasModel
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedModel
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.system import KnownSet, find_system
+from dynred.ode.find import find_system
+from dynred.ode.known_set import KnownSet
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec

@@ -7,9 +7,9 @@ from scipy.sparse.csgraph import connected_components
 
 from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
-from dynred.models.charts import PartitionSpec
 from dynred.models.landmarks import geodesic_means, nearest, neighbour_graph, spread_out
-from dynred.ode.system import find_system
+from dynred.models.partition import PartitionSpec
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from dynred.errors import InputError
-from dynred.ode.system import System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.system import System
 from dynred.rng import generator
 from dynred.simulation.draws import draw
 from dynred.simulation.simulate import simulate

@@ -13,10 +13,12 @@ import torch
 
 from dynred import kinds
 from dynred.data.storage import load_trajectories
-from dynred.experiments.run import certify_run, evaluate_run, run, stored_spec
+from dynred.experiments.certify_run import certify_run
+from dynred.experiments.evaluate_run import evaluate_run
+from dynred.experiments.run import run, stored_spec
 from dynred.files import read_tensors
-from dynred.models.reduced import load_model
-from dynred.ode.system import find_system
+from dynred.models.load import load_model
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.spec import Spec

@@ -6,12 +6,14 @@ import torch
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
-from dynred.models.reduced import ReducedModel, load_model
-from dynred.ode.system import find_system
+from dynred.models.load import load_model
+from dynred.models.reduced import ReducedModel
+from dynred.ode.find import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
+from dynred.runtime import Runtime
 from dynred.simulation.simulate import simulate
-from dynred.training.minimise import Runtime, TrainingSpec
+from dynred.training.minimise import TrainingSpec
 
 NET = NeuralODESpec(width=16, depth=2, start=None, training=TrainingSpec(steps=100, batch_size=64, validations=4))
 SPEC = EnsembleSpec(member=NET, members=3)

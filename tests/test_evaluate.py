@@ -9,7 +9,8 @@ from dynred import plugins
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import FileFormatError, InputError
-from dynred.evaluation.evaluate import error_curve, evaluate, score
+from dynred.evaluation.error_curve import error_curve
+from dynred.evaluation.evaluate import evaluate, score
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Cost
 from dynred.models.forecast import Forecast, forecast

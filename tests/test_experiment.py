@@ -12,11 +12,15 @@ import torch
 from dynred.data.storage import save_trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, FileFormatError, InputError
-from dynred.experiments.pipeline import DataSpec
-from dynred.experiments.run import ExperimentSpec, certificate, evaluate_run, run, stored_spec
+from dynred.experiments.evaluate_run import evaluate_run
+from dynred.experiments.publish import certificate
+from dynred.experiments.run import run, stored_spec
+from dynred.experiments.source import DataSpec
+from dynred.experiments.spec import ExperimentSpec
 from dynred.files import read_json, read_tensors
-from dynred.models.reduced import load_model, on_reducer
-from dynred.ode.system import find_system
+from dynred.models.load import load_model
+from dynred.models.reduced import on_reducer
+from dynred.ode.find import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

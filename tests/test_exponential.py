@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from dynred.errors import InputError
-from dynred.ode.system import Semilinear, System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.semilinear import Semilinear
+from dynred.ode.system import System
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.solvers._exponential import adams, coefficients

@@ -26,7 +26,7 @@ from dynred.models.numpy_model import load_numpy_model
 from dynred.models.reduced import on_reducer
 from dynred.numerics import polynomials
 from dynred.numerics.polynomials import PolynomialSpec
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.irmae import IRMAESpec

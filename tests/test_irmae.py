@@ -8,7 +8,7 @@ import torch
 
 from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.irmae import IRMAESpec, latent_rank
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

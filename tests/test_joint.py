@@ -9,10 +9,12 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.errors import InputError
-from dynred.experiments.pipeline import DataSpec, reduce
-from dynred.models.charts import PartitionSpec
+from dynred.experiments.pipeline import reduce
+from dynred.experiments.source import DataSpec
 from dynred.models.joint import JointSpec, _Both, _Loss, prediction_error
-from dynred.models.reduced import load_model, on_reducer
+from dynred.models.load import load_model
+from dynred.models.partition import PartitionSpec
+from dynred.models.reduced import on_reducer
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec

@@ -13,7 +13,8 @@ from dynred.evaluation.evaluate import evaluate
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.long_time import long_time
 from dynred.models.reduced import ReducedModel
-from dynred.ode.system import System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

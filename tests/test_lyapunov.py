@@ -7,7 +7,8 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, InputError
 from dynred.evaluation.lyapunov import kaplan_yorke_dimension, lyapunov_spectrum
 from dynred.models.reduced import ReducedModel
-from dynred.ode.system import System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

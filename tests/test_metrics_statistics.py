@@ -16,7 +16,7 @@ from dynred.metrics.marginals import Marginals
 from dynred.metrics.power_spectrum import PowerSpectrum
 from dynred.metrics.spatial_spectrum import SpatialSpectrum
 from dynred.models.forecast import Forecast
-from dynred.ode.system import Axis, Grid
+from dynred.ode.grid import Axis, Grid
 from dynred.rng import generator
 
 LENGTH, POINTS, OMEGA = 5.0, 32, 2 * math.pi * 4 / 64

@@ -9,7 +9,8 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors, write_tensors
-from dynred.models.reduced import ReducedModel, load_model
+from dynred.models.load import load_model
+from dynred.models.reduced import ReducedModel
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator

@@ -8,7 +8,7 @@ from dynred.data.trajectories import Trajectories
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec, RefinementSpec, rollout_score
 from dynred.errors import InputError
 from dynred.numerics.polynomials import PolynomialSpec
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.solvers.base import LIMIT

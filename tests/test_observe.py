@@ -9,10 +9,14 @@ import torch
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
 from dynred.evaluation.lyapunov import lyapunov_spectrum
-from dynred.experiments.pipeline import DataSpec, reduce
+from dynred.experiments.pipeline import reduce
+from dynred.experiments.source import DataSpec
 from dynred.ode.catalogue import solver_kind
+from dynred.ode.find import find_system
+from dynred.ode.grid import Axis, Grid
+from dynred.ode.known_set import KnownSet
 from dynred.ode.observe import observe
-from dynred.ode.system import Axis, Grid, KnownSet, Observation, System, find_system
+from dynred.ode.system import Observation, System
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

@@ -12,8 +12,9 @@ import torch
 from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors
 from dynred.rng import generator
+from dynred.runtime import Runtime
 from dynred.training import minimise as optimise
-from dynred.training.minimise import Runtime, TrainingSpec, minimise
+from dynred.training.minimise import TrainingSpec, minimise
 from dynred.training.nets import MLP, hidden_matrices, parameter_count
 
 SPEC = TrainingSpec(steps=40, batch_size=16, learning_rate=1e-2, validations=4)

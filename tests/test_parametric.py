@@ -3,13 +3,14 @@ import dataclasses
 import pytest
 import torch
 
-from dynred.dynamics.base import rollout_score
+from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.dynamics.sindy import SindySpec
 from dynred.errors import InputError
-from dynred.models.reduced import ReducedModel, load_model
-from dynred.ode.system import find_system
+from dynred.models.load import load_model
+from dynred.models.reduced import ReducedModel
+from dynred.ode.find import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

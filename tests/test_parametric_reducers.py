@@ -9,8 +9,9 @@ from dynred.errors import InputError
 from dynred.evaluation.certify import certify
 from dynred.evaluation.evaluate import evaluate
 from dynred.models.atlas import AtlasSpec
-from dynred.models.reduced import load_model, on_reducer
-from dynred.ode.system import find_system
+from dynred.models.load import load_model
+from dynred.models.reduced import on_reducer
+from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec

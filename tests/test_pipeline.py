@@ -8,8 +8,10 @@ import dynred
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, InputError
-from dynred.experiments.pipeline import DataSpec, reduce, split_data
-from dynred.ode.system import System, find_system
+from dynred.experiments.pipeline import reduce
+from dynred.experiments.source import DataSpec, split_data
+from dynred.ode.find import find_system
+from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

@@ -4,7 +4,8 @@ import pytest
 
 from dynred import plugins
 from dynred.errors import InputError
-from dynred.ode.system import System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.system import System
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.pod import PODSpec
 from dynred.solvers.base import Solver

@@ -6,7 +6,7 @@ from dynred import plugins
 from dynred.dynamics.base import DynamicsSpec
 from dynred.metrics.base import Metric, Statistic
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.base import ReducerSpec
 from dynred.solvers.base import Solver
 from dynred.spec import Spec

@@ -15,7 +15,7 @@ from dynred.numerics.polynomials import (
     largest_degree,
     monomials,
 )
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator

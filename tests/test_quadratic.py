@@ -3,11 +3,11 @@ import dataclasses
 import pytest
 import torch
 
-from dynred.dynamics.base import rollout_score
+from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.errors import InputError
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 

@@ -15,12 +15,13 @@ from torch import nn
 
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
-from dynred.evaluation.evaluate import error_curve, score
+from dynred.evaluation.error_curve import error_curve
+from dynred.evaluation.evaluate import score
 from dynred.evaluation.records import Cost, Speedup
 from dynred.models.forecast import Forecast, forecast
 from dynred.models.reduced import ReducedModel
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.system import Axis, Grid
+from dynred.ode.grid import Axis, Grid
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec

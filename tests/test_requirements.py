@@ -16,7 +16,8 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.errors import InputError
-from dynred.experiments.pipeline import DataSpec, reduce
+from dynred.experiments.pipeline import reduce
+from dynred.experiments.source import DataSpec
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.ode.system import System
@@ -25,8 +26,9 @@ from dynred.reducers.base import ReducerSpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
+from dynred.runtime import Runtime
 from dynred.simulation.simulate import simulate
-from dynred.training.minimise import Runtime, TrainingSpec
+from dynred.training.minimise import TrainingSpec
 
 FEW = TrainingSpec(steps=3, batch_size=64, validations=1)
 SMALL = DataSpec(train=20, validation=4, test=4, duration=5.0, sampling=0.05)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dynred.errors import InputError
+from dynred.ode.find import find_system
 from dynred.ode.right_hand_side import recognise
-from dynred.ode.system import System, find_system
+from dynred.ode.system import System
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dynred.dynamics.base import Standardisation, VectorFieldDynamics
+from dynred.dynamics._units import Standardisation
+from dynred.dynamics.base import VectorFieldDynamics
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.errors import DynredWarning, InputError
@@ -15,11 +16,13 @@ from dynred.evaluation import lyapunov
 from dynred.evaluation.evaluate import evaluate
 from dynred.evaluation.lyapunov import lyapunov_spectrum
 from dynred.models.atlas import AtlasSpec
-from dynred.models.charts import PartitionSpec
-from dynred.models.reduced import ReducedModel, load_model, on_reducer
+from dynred.models.load import load_model
+from dynred.models.partition import PartitionSpec
+from dynred.models.reduced import ReducedModel, on_reducer
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import factors, monomials, rescaled
-from dynred.ode.system import System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

@@ -13,17 +13,22 @@ from dynred.data.storage import save_trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DynredWarning, FileFormatError, InputError
 from dynred.evaluation.evaluation import Evaluation
+from dynred.experiments.certify_run import certify_run
+from dynred.experiments.evaluate_run import evaluate_run
 from dynred.experiments.folder import CHECKPOINTS, FILES, RunFolder
-from dynred.experiments.pipeline import DataSpec
-from dynred.experiments.run import ExperimentSpec, certify_run, evaluate_run, opened, run
+from dynred.experiments.run import run
+from dynred.experiments.source import DataSpec
+from dynred.experiments.spec import ExperimentSpec
+from dynred.experiments.stored_run import opened
 from dynred.files import read_json, read_tensors, write_json, write_tensors
 from dynred.locks import locked
-from dynred.models.reduced import load_model
-from dynred.ode.system import find_system
+from dynred.models.load import load_model
+from dynred.ode.find import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
+from dynred.runtime import Runtime
 from dynred.simulation.simulate import simulate
-from dynred.training.minimise import Runtime, TrainingSpec, minimise
+from dynred.training.minimise import TrainingSpec, minimise
 
 SYSTEM = """
 dim = 3

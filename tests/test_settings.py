@@ -21,13 +21,13 @@ from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.dynamics.sindy import SindySpec
 from dynred.errors import InputError
-from dynred.experiments.pipeline import DataSpec
-from dynred.experiments.run import ExperimentSpec
+from dynred.experiments.source import DataSpec
+from dynred.experiments.spec import ExperimentSpec
 from dynred.kinds import class_of
 from dynred.models.bands import Calibration
-from dynred.models.charts import PartitionSpec
 from dynred.models.domain import Domain
 from dynred.models.joint import JointSpec
+from dynred.models.partition import PartitionSpec
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.reducers.autoencoder import AutoencoderSpec

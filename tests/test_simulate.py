@@ -8,10 +8,12 @@ import torch
 
 from dynred.errors import DivergenceError, InputError
 from dynred.ode.observe import observe
-from dynred.ode.system import Semilinear, System
+from dynred.ode.semilinear import Semilinear
+from dynred.ode.system import System
 from dynred.rng import generator
+from dynred.simulation.choose_solver import choose_solver
 from dynred.simulation.events import Event
-from dynred.simulation.simulate import choose_solver, simulate
+from dynred.simulation.simulate import simulate
 from dynred.solvers.etdrk4 import ETDRK4
 from dynred.solvers.explicit import Explicit
 from dynred.solvers.exponential_adams import ExponentialAdams

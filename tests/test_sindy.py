@@ -7,9 +7,10 @@ import torch
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.sindy import SindySpec
 from dynred.errors import InputError, MissingExtraError
-from dynred.models.reduced import ReducedModel, load_model
+from dynred.models.load import load_model
+from dynred.models.reduced import ReducedModel
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dynred.errors import InputError
+from dynred.ode.find import find_system
 from dynred.ode.spectral import cosine_modes, sine_modes
-from dynred.ode.system import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 

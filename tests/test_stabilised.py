@@ -8,7 +8,7 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.stabilised import StabilisedSpec
 from dynred.errors import InputError
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.training.minimise import TrainingSpec

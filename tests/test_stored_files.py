@@ -27,8 +27,9 @@ from dynred.evaluation.evaluation import Evaluation, read_evaluation
 from dynred.files import read_tensors, write_json, write_tensors
 from dynred.models.atlas import AtlasSpec
 from dynred.models.bands import Calibration
+from dynred.models.load import load_model
 from dynred.models.numpy_model import load_numpy_model
-from dynred.models.reduced import ReducedModel, load_model
+from dynred.models.reduced import ReducedModel
 from dynred.records import plain, revive
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
@@ -36,8 +37,9 @@ from dynred.reducers.irmae import IRMAESpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
+from dynred.runtime import Runtime
 from dynred.spec import Spec
-from dynred.training.minimise import History, Runtime, TrainingSpec, minimise
+from dynred.training.minimise import History, TrainingSpec, minimise
 
 MUTATIONS = int(os.environ.get("DYNRED_MUTATIONS", "300"))
 T = torch.linspace(0, 2, 5, dtype=torch.float64)

@@ -18,7 +18,7 @@ from dynred.data.store import StoredTrajectories
 from dynred.data.store_layout import Mark, lock_path, progress_path, write_mark
 from dynred.data.store_writer import StoreWriter
 from dynred.errors import FileFormatError, InputError
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation import stream
 from dynred.simulation.events import Event

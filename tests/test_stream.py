@@ -19,8 +19,9 @@ from dynred.data.storage import load_trajectories
 from dynred.data.store import StoredTrajectories
 from dynred.data.store_layout import progress_path
 from dynred.errors import DivergenceError, FileFormatError, InputError
+from dynred.ode.find import find_system
 from dynred.ode.observe import observe
-from dynred.ode.system import System, find_system
+from dynred.ode.system import System
 from dynred.rng import generator
 from dynred.simulation import stream
 from dynred.simulation.events import Event

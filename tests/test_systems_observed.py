@@ -8,7 +8,7 @@ import torch
 from scipy.special import eval_legendre
 
 from dynred.errors import InputError
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.solvers.explicit import Explicit

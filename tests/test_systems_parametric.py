@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from dynred.errors import InputError
+from dynred.ode.find import find_system
 from dynred.ode.observe import observe
-from dynred.ode.system import System, find_system
+from dynred.ode.system import System
 from dynred.rng import generator
-from dynred.simulation.simulate import choose_solver, simulate
+from dynred.simulation.choose_solver import choose_solver
+from dynred.simulation.simulate import simulate
 from dynred.solvers.backward_euler import BackwardEuler
 from dynred.solvers.explicit import Explicit
 from dynred.testing import check_system

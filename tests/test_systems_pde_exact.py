@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import brentq
 from scipy.special import ellipj, ellipk, ive
 
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.solvers.etdrk4 import ETDRK4

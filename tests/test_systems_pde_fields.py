@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 

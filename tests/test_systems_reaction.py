@@ -9,7 +9,7 @@ from dynred.systems.michaelis_menten import slow_manifold
 from scipy.integrate import solve_ivp
 
 from dynred.errors import InputError
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.solvers.explicit import Explicit

@@ -9,7 +9,10 @@ import torch
 
 from dynred.dynamics.linear import Linear, LinearSpec
 from dynred.metrics.base import Metric
-from dynred.ode.system import KnownSet, Semilinear, System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.known_set import KnownSet
+from dynred.ode.semilinear import Semilinear
+from dynred.ode.system import System
 from dynred.reducers.pod import POD, PODSpec
 from dynred.solvers.explicit import Explicit
 from dynred.testing import check_dynamics, check_metric, check_reducer, check_solver, check_system

@@ -10,8 +10,8 @@ from dynred.errors import DivergenceError, InputError
 from dynred.evaluation.evaluate import by_trajectory
 from dynred.metrics.nmte import NMTE
 from dynred.models.forecast import Forecast
+from dynred.ode.find import find_system
 from dynred.ode.observe import observe
-from dynred.ode.system import find_system
 from dynred.rng import generator
 from dynred.simulation.events import Event
 from dynred.simulation.simulate import simulate

@@ -17,7 +17,7 @@ from dynred.cli._process import printer, results, stderr, visible
 if TYPE_CHECKING:
     from dynred.evaluation.compare import Comparison
     from dynred.evaluation.evaluation import Evaluation
-    from dynred.training.minimise import Runtime
+    from dynred.runtime import Runtime
 
 WIDTH = 132  # columns of a table that goes to no terminal
 NO_NUMBERS = {"nan", "inf", "infinity"}
@@ -105,7 +105,7 @@ def _value(name: str, text: str) -> Any:
 @contextmanager
 def working(device: str = "auto") -> "Iterator[Runtime]":
     """A `Runtime` whose progress is a bar on standard error."""
-    from dynred.training.minimise import Runtime
+    from dynred.runtime import Runtime
 
     columns = (
         TextColumn("{task.description:10s}"),

@@ -23,7 +23,7 @@ def certify(
     samples: Points of K; where the system cannot draw them, snapshots of new simulations.
     seed: Decides the sample.
     """
-    from dynred.experiments.run import certify_run
+    from dynred.experiments.certify_run import certify_run
 
     with working() as runtime:
         found = certify_run(run, samples=samples, seed=seed, runtime=runtime, plugins=plugin or [], trust=trust)

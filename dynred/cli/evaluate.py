@@ -28,8 +28,8 @@ def evaluate(
     """
     from dynred.errors import InputError
     from dynred.experiments.compare_runs import compare_runs
+    from dynred.experiments.evaluate_run import evaluate_run
     from dynred.experiments.folder import RunFolder
-    from dynred.experiments.run import evaluate_run
 
     for out in runs:
         RunFolder(out).manifest()  # all of them, before one is renewed

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from dynred.data.trajectories import Trajectories
     from dynred.geometry.verdict import Verdict
-    from dynred.training.minimise import Progress
+    from dynred.runtime import Progress
 
 
 def inspect(
@@ -67,7 +67,7 @@ def _data(
 ) -> "Trajectories | Tensor":
     from dynred.data.points import load_data
     from dynred.data.screening import is_data
-    from dynred.ode.system import find_system
+    from dynred.ode.find import find_system
     from dynred.rng import generator
     from dynred.simulation.simulate import simulate
 

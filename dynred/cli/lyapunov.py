@@ -11,7 +11,7 @@ from dynred.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from dynred.models.reduced import Model
+    from dynred.models.base import Model
     from dynred.ode.system import System
 
 
@@ -46,7 +46,7 @@ def lyapunov(
     time_limit: Seconds after which the work stops, and what was averaged until then counts.
     """
     from dynred.evaluation.lyapunov import lyapunov_spectrum
-    from dynred.ode.system import find_system
+    from dynred.ode.find import find_system
     from dynred.rng import generator
 
     rng, parameters = generator(seed, "lyapunov"), pairs(set_ or [])
@@ -97,7 +97,7 @@ def _run(
     """What a run's model is called, the model, and states on K: fresh ones of its system, or some of its data."""
     import torch
 
-    from dynred.experiments.run import opened
+    from dynred.experiments.stored_run import opened
     from dynred.ode.system import System
     from dynred.simulation.simulate import simulate
 

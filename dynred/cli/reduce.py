@@ -11,7 +11,7 @@ from dynred.cli.base import Arguments, AsJson, Out, Settings, Whole, pairs, show
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
-    from dynred.experiments.run import ExperimentSpec
+    from dynred.experiments.spec import ExperimentSpec
 
 
 def reduce(
@@ -52,7 +52,7 @@ def reduce(
     """
     from dynred.experiments.folder import RunFolder
     from dynred.experiments.run import run
-    from dynred.models.reduced import load_model
+    from dynred.models.load import load_model
 
     if out is not None:  # before anything is computed
         RunFolder(out).check_free(resume=resume, overwrite=overwrite)
@@ -101,8 +101,8 @@ def _experiment(
 ) -> "ExperimentSpec":
     from dynred.dynamics.base import DynamicsSpec
     from dynred.experiments.recommend import with_latents
-    from dynred.experiments.run import ExperimentSpec
-    from dynred.models.charts import PartitionSpec
+    from dynred.experiments.spec import ExperimentSpec
+    from dynred.models.partition import PartitionSpec
     from dynred.plugins import load_class
     from dynred.reducers.base import ReducerSpec
 

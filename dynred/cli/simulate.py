@@ -60,7 +60,7 @@ def simulate(
     from dynred.data.storage import save_trajectories
     from dynred.data.store_writer import set_aside
     from dynred.data.trajectories import Trajectories
-    from dynred.ode.system import find_system
+    from dynred.ode.find import find_system
     from dynred.rng import generator
     from dynred.simulation.simulate import simulate as simulate_system
 

@@ -38,11 +38,12 @@ from dynred.data.store_layout import (
 )
 from dynred.data.store_writer import is_ours as is_our_store
 from dynred.data.store_writer import remove_progress
-from dynred.data.trajectories import Trajectories, content_digest
+from dynred.data.trajectories import Trajectories
 from dynred.errors import DynredError, FileFormatError, InputError
 from dynred.files import check_target, moved_into_place
 from dynred.locks import locked
 from dynred.memory import check_memory
+from dynred.numerics.digest import content_digest
 
 LONGEST = 2**53  # of a trajectory, in snapshots: what a float can count
 NETCDF_COPIES = 1.2  # memory that writing NetCDF takes, times the data

@@ -1,6 +1,5 @@
 """Trajectories: snapshots of many runs, of any lengths and sampling times, in one flat array."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,26 +12,8 @@ from dynred.arguments import public
 from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, literal, real, refuse, whole
 from dynred.data.parameters import cut
 from dynred.errors import InputError
-
-
-def pieces(rows: Float[Tensor, "M R"], width: int = 1) -> tuple[Tensor, ...]:
-    """`rows` cut along the first axis: pieces small enough to bound memory, large enough to cost no time.
-
-    `width` is the number of values that are made of each row, where that is more than the row itself has.
-    """
-    return rows.split(max(16, min(1024, 2**20 // max(rows.shape[1], width, 1))))
-
-
-def content_digest(arrays: Mapping[str, Tensor]) -> str:
-    """SHA-256, as hexadecimal digits, of names, dtypes, shapes and values; bounded memory."""
-    content = hashlib.sha256()
-    for name in sorted(arrays):
-        array = arrays[name].detach()
-        content.update(f"{name} {str(array.dtype).removeprefix('torch.')} {list(array.shape)}\n".encode())
-        rows = array if array.ndim > 1 else array.reshape(-1, 1)
-        for piece in rows.split(max(1, 2**20 // max(1, rows[:1].numel()))) if len(rows) else ():
-            content.update(piece.cpu().contiguous().view(torch.uint8).numpy().data)
-    return content.hexdigest()
+from dynred.numerics.batches import as_index, pieces, ranges
+from dynred.numerics.digest import content_digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,12 +182,12 @@ class Trajectories:
     def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "Trajectories":
         """One trajectory (as Trajectories with N = 1), a slice of them, those of a list of indices or of a mask."""
         if not isinstance(index, slice):
-            index = _as_index(index)
+            index = as_index(index)
             if index.ndim == 0 and not -len(self) <= int(index) < len(self):
                 raise IndexError(f"trajectory {int(index)} of {len(self)}")  # ends iteration, too
         chosen = torch.arange(len(self))[index].reshape(-1)
         starts, lengths = self.starts[chosen], self.lengths[chosen]
-        return self._rows(_ranges(starts, lengths), chosen, lengths)
+        return self._rows(ranges(starts, lengths), chosen, lengths)
 
     def __iter__(self) -> Iterator["Trajectories"]:
         return (self[i] for i in range(len(self)))
@@ -285,7 +266,7 @@ class Trajectories:
         owners = torch.repeat_interleave(torch.arange(len(self)), counts)
         starts = torch.cat([s + stride * torch.arange(c) for s, c in zip(self.starts, counts, strict=True)])
         lengths = torch.full((len(owners),), length)
-        return self._rows(_ranges(starts, lengths), owners, lengths)
+        return self._rows(ranges(starts, lengths), owners, lengths)
 
     def where(self, chosen: Bool[Tensor, " M"]) -> "Trajectories":
         """The chosen snapshots: every run of consecutive ones becomes a trajectory.
@@ -356,21 +337,3 @@ class Trajectories:
                 f"at time {self.t[row]:g}, component {component}. Cut or interpolate the gap."
             )
         return self
-
-
-def _as_index(index: object) -> Tensor:
-    try:
-        found = torch.as_tensor(index)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise refuse("index", "an integer, a slice, a list of integers or a mask", kind_of(index)) from error
-    if found.numel() and (found.is_floating_point() or found.is_complex()):
-        raise refuse("index", "of integers or a mask", f"{found.dtype}")
-    return found if found.numel() else found.long()
-
-
-def _ranges(starts: Tensor, lengths: Tensor) -> Tensor:
-    # Rows starts[i], starts[i] + 1, ..., lengths[i] of them, one range after the other.
-    if len(starts) == 0:
-        return torch.zeros(0, dtype=torch.long)
-    offsets = torch.cumsum(lengths, 0) - lengths
-    return torch.repeat_interleave(starts - offsets, lengths) + torch.arange(int(lengths.sum()))

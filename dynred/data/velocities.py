@@ -115,3 +115,11 @@ def _noise_gain(estimator: Estimator, t: np.ndarray) -> float:
     """Mean square velocity that the method makes of white noise of variance 1."""
     white = np.random.default_rng(0).standard_normal((len(t), 8))
     return float((estimator.curve(t, white)(t, 1)[2:-2] ** 2).mean())
+
+
+def with_velocities(name: str, latents: Trajectories) -> Trajectories:
+    """`latents`, refused where they have no velocities."""
+    if latents.velocities is None:
+        advice = "`estimate_velocities` gives them to sampled trajectories before they are encoded."
+        raise refuse(name, "trajectories with velocities", "none", advice)
+    return latents

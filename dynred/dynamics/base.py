@@ -11,18 +11,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred import plugins
-from dynred.annotations import fitting_arguments
-from dynred.checks import positive, refuse
+from dynred.checks import positive
 from dynred.data.trajectories import Trajectories
+from dynred.dynamics._units import Report, StandardField, Standardisation
 from dynred.numerics.latent_space import LatentSpace
-from dynred.numerics.polynomials import monomials, rescaled, written
-from dynred.ode.system import VectorField
+from dynred.ode.vector_field import VectorField
+from dynred.runtime import Progress, Runtime, silent
 from dynred.solvers.base import Solver
 from dynred.solvers.explicit import Explicit
 from dynred.spec import Spec
 from dynred.training.fits import checked_fit
-from dynred.training.minimise import History, Progress, Runtime, silent
+from dynred.training.minimise import History
 
 
 class LatentDynamics(nn.Module, ABC):
@@ -65,53 +64,10 @@ class LatentDynamics(nn.Module, ABC):
         return []
 
 
-class Standardisation(nn.Module):
-    """Units in which latents and their velocities are of order one.
-
-    Attributes:
-        shift, spread: mean and standard deviation of each latent coordinate [R]; 0 and 1 for angles.
-        rate: root mean square velocity of each latent coordinate [R].
-    """
-
-    shift: Tensor
-    spread: Tensor
-    rate: Tensor
-
-    def __init__(self, shift: Tensor, spread: Tensor, rate: Tensor):
-        super().__init__()
-        for name, value in (("shift", shift), ("spread", spread), ("rate", rate)):
-            self.register_buffer(name, value.double())
-
-    @classmethod
-    def of(cls, latents: Trajectories, space: LatentSpace, *, centred: bool = True) -> "Standardisation":
-        """The units of these latents, which must have velocities; not `centred`, they keep the origin (shift 0), and
-        their spread is measured from there."""
-        assert latents.velocities is not None
-        z, v = latents.states.double(), latents.velocities.double()
-        shift = z.mean(0) if centred else torch.zeros_like(z[0])
-        spread = z.std(0) if centred else z.pow(2).mean(0).sqrt()
-        rate = v.pow(2).mean(0).sqrt()
-        shift[: space.angles], spread[: space.angles] = 0, 1
-        return cls(shift, spread.clamp_min(1e-12 * (1 + spread.max())), rate.clamp_min(1e-12 * (1 + rate.max())))
-
-    @classmethod
-    def empty(cls, dim: int) -> "Standardisation":
-        """Of the right shapes, for loading."""
-        return cls(torch.zeros(dim), torch.ones(dim), torch.ones(dim))
-
-    def standard(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        """Latents in standard units."""
-        return (z - self.shift) / self.spread
-
-    def latent(self, y: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        """Latents of standard units."""
-        return self.shift + self.spread * y
-
-
 class VectorFieldDynamics(LatentDynamics):
     """Latent dynamics given by an ODE z' = field(t, z), integrated in standard units.
 
-    It is itself a `dynred.ode.system.VectorField`, so solvers and Lyapunov spectra take it.
+    It is itself a `dynred.ode.vector_field.VectorField`, so solvers and Lyapunov spectra take it.
 
     Attributes:
         units: the standard units.
@@ -167,91 +123,9 @@ class VectorFieldDynamics(LatentDynamics):
         """See `LatentDynamics.rollout`."""
         limit = float("inf") if self.latent_space.angles else self.limit
         deadline = time.monotonic() + min(self.time_limit, math.inf if time_limit is None else time_limit)
-        report = _Report(progress, float(t[0]), float(t[-1]))
-        field = _Standard(self.bind(parameters), self.units, self.max_evaluations, deadline, report)
+        report = Report(progress, float(t[0]), float(t[-1]))
+        field = StandardField(self.bind(parameters), self.units, self.max_evaluations, deadline, report)
         return self.units.latent(self.solver.solve(field, self.units.standard(z0.double()), t.double(), limit))
-
-
-class _Report:
-    """Tells `progress` what part of the time of a rollout is done, at most five times a second."""
-
-    def __init__(self, progress: Progress, start: float, end: float):
-        self.progress, self.start, self.span = progress, start, max(end - start, 1e-300)
-        self.silent, self.told = progress is silent, time.monotonic()
-
-    def __call__(self, t: float) -> None:
-        if not self.silent and time.monotonic() - self.told >= 0.2:
-            self.told = time.monotonic()
-            self.progress("rollout", int(100 * (t - self.start) / self.span), 100)
-
-
-class _Standard:
-    """A latent field in standard units that ends: without velocity (NaN) from the time on that a solver has reached
-    when `evaluations` or the time until `deadline` are used up. Before that time it stays as it was."""
-
-    differentiable = True
-
-    def __init__(self, field: VectorField, units: Standardisation, evaluations: int, deadline: float, report: _Report):
-        self.field, self.units, self.evaluations, self.deadline = field, units, evaluations, deadline
-        self.report = report
-        self.dim, self.left, self.end = field.dim, evaluations, float("inf")
-
-    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
-        if self.end == float("inf") and (self.left <= 0 or time.monotonic() > self.deadline):
-            self.end = float(t)
-        if float(t) >= self.end:
-            return torch.full_like(x, torch.nan)
-        self.left -= 1
-        self.report(float(t))
-        return self.field(t, self.units.latent(x)) / self.units.spread
-
-    def rows(self, index: Tensor | slice) -> VectorField:
-        return _Standard(self.field.rows(index), self.units, self.evaluations, self.deadline, self.report)
-
-
-class PolynomialDynamics(VectorFieldDynamics):
-    """A field whose components are polynomials of the features of the latents: z' = rate * monomials(y) coefficients,
-    with y the features in standard units. Where sparse coefficients are to be read, units must keep the origin.
-
-    Attributes:
-        factors: the monomials [K, degree], see `dynred.numerics.polynomials.factors`.
-        coefficients: [K, R], in units of the spread and rate of the latents; `latent_coefficients` are in theirs.
-    """
-
-    factors: Tensor
-    coefficients: Tensor
-
-    def __init__(self, spec: "DynamicsSpec", space: LatentSpace, units: Standardisation, factors: Tensor):
-        super().__init__()
-        self.spec, self.latent_space, self.units = spec, space, units
-        self.register_buffer("factors", factors)
-        self.register_buffer("coefficients", torch.zeros(len(factors), space.dim, dtype=torch.float64))
-
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        """See `VectorFieldDynamics.field`; computed in float64."""
-        return (self.units.rate * (self.library(z) @ self.coefficients)).to(z.dtype)
-
-    def library(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch K"]:
-        """The values of the monomials."""
-        return monomials(self.latent_space.features(self.units.standard(z.double())), self.factors)
-
-    def latent_coefficients(self) -> Float[Tensor, "K R"]:
-        """The coefficients of the polynomials in the latents themselves, per time unit."""
-        angles, spread = self.latent_space.angles, self.units.spread
-        plain = torch.zeros(2 * angles).to(spread)
-        shift, unit = torch.cat([plain, self.units.shift[angles:]]), torch.cat([plain + 1, spread[angles:]])
-        return rescaled(self.coefficients, self.factors, shift, unit) * self.units.rate
-
-    def equations(self) -> list[str]:
-        """One equation per latent coordinate, e.g. `z1' = 0.1 z1 - z2`."""
-        a, r = self.latent_space.angles, self.dim
-        names = [f"{turn} z{i + 1}" for turn in ("cos", "sin") for i in range(a)] + [f"z{i + 1}" for i in range(a, r)]
-        columns = self.latent_coefficients().T.tolist()
-        return [f"z{i + 1}' = {written(column, self.factors, names)}" for i, column in enumerate(columns)]
-
-    def sizes(self) -> Mapping[str, Any]:
-        """See `LatentDynamics.sizes`."""
-        return {}
 
 
 @dataclass(frozen=True)
@@ -307,37 +181,6 @@ class DynamicsSpec(Spec, ABC):
         """
 
 
-def default_member() -> DynamicsSpec:
-    """What dynamics that are made of others are made of by default: the neural ODE, found by name like any plug-in."""
-    return plugins.load_class("dynred.dynamics", "neural_ode", DynamicsSpec)()
-
-
-def fit_field(
-    spec: DynamicsSpec,
-    latents: Trajectories,
-    validation: Trajectories,
-    *,
-    rng: torch.Generator,
-    latent_space: LatentSpace,
-    runtime: Runtime | None,
-) -> VectorFieldDynamics:
-    """`spec.fit`, refused where what it gives is no vector field."""
-    return _as_field(spec.fit(latents, validation, rng=rng, latent_space=latent_space, runtime=runtime))
-
-
-def build_field(spec: DynamicsSpec, latent_space: LatentSpace, sizes: Mapping[str, Any]) -> VectorFieldDynamics:
-    """`spec.build` with sizes as they are stored within those of another, refused where they are not its own, or where
-    what it gives is no vector field."""
-    found = spec.build(latent_space, **fitting_arguments("member", sizes, spec.build, ["latent_space"]))
-    return _as_field(found)
-
-
-def _as_field(found: LatentDynamics) -> VectorFieldDynamics:
-    if not isinstance(found, VectorFieldDynamics):
-        raise refuse("member", "dynamics given by a vector field", type(found).__name__)
-    return found
-
-
 def rollout_limits(time_limit: float | None, progress: Progress) -> dict[str, Any]:
     """Those of the two that were asked for, by name: dynamics of the user's own may know neither.
 
@@ -346,39 +189,3 @@ def rollout_limits(time_limit: float | None, progress: Progress) -> dict[str, An
     """
     found: dict[str, Any] = {} if progress is silent else {"progress": progress}
     return found if time_limit is None else {**found, "time_limit": positive("time_limit", time_limit)}
-
-
-def rollout_score(model: VectorFieldDynamics, validation: Trajectories, horizon: int = 100) -> float:
-    """How wrong rollouts of the validation trajectories are: the mean over time of the relative error, each at most 1.
-
-    Errors are divided by the root mean square distance from the mean; `horizon` is in snapshots.
-    """
-    device = model.units.shift.device
-    total, count = 0.0, 0
-    size = model.units.spread.pow(2).sum().sqrt()
-    for grid, members in validation.shared_grids():
-        part = validation[members]
-        truth = part.stacked()[:, : horizon + 1].to(device)
-        with torch.no_grad():
-            found = model.rollout(truth[:, 0], grid[: horizon + 1].to(device), part.parameters)
-        error = model.latent_space.difference(found, truth).norm(dim=-1) / size
-        total += float(torch.where(error <= 1, error, 1.0).sum())  # NaN counts as 1
-        count += error.numel()
-    return total / count
-
-
-def standard_regression(
-    latents: Trajectories, units: Standardisation, space: LatentSpace
-) -> tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]:
-    """Features of the latents in standard units, and velocities in units of `rate`: what a field learns; float64."""
-    known = with_velocities("latents", latents)
-    assert known.velocities is not None
-    return space.features(units.standard(known.states.double())), known.velocities.double() / units.rate
-
-
-def with_velocities(name: str, latents: Trajectories) -> Trajectories:
-    """`latents`, refused where they have no velocities."""
-    if latents.velocities is None:
-        advice = "`estimate_velocities` gives them to sampled trajectories before they are encoded."
-        raise refuse(name, "trajectories with velocities", "none", advice)
-    return latents

@@ -14,18 +14,13 @@ from torch import Tensor, nn
 
 from dynred.checks import count, generator_given, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import (
-    DynamicsSpec,
-    Standardisation,
-    VectorFieldDynamics,
-    build_field,
-    default_member,
-    fit_field,
-)
+from dynred.dynamics._members import build_field, default_member, fit_field
+from dynred.dynamics._units import Standardisation
+from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.system import VectorField
+from dynred.ode.vector_field import VectorField
 from dynred.rng import spawn
-from dynred.training.minimise import Runtime
+from dynred.runtime import Runtime
 
 
 class Ensemble(VectorFieldDynamics):

@@ -14,11 +14,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, generator_given, refuse
-from dynred.data.trajectories import Trajectories, pieces
-from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
+from dynred.data.trajectories import Trajectories
+from dynred.data.velocities import with_velocities
+from dynred.dynamics._units import Standardisation
+from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
+from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
+from dynred.runtime import Runtime
 from dynred.solvers.explicit import Explicit
-from dynred.training.minimise import Runtime
 
 CUT = 1e-10  # eigenvalues of the normal equations below this fraction of the largest are not inverted
 

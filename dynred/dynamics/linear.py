@@ -9,10 +9,12 @@ from torch import Tensor
 
 from dynred.checks import generator_given
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import DynamicsSpec, Standardisation, VectorFieldDynamics, with_velocities
+from dynred.data.velocities import with_velocities
+from dynred.dynamics._units import Standardisation
+from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
+from dynred.runtime import Progress, Runtime, silent
 from dynred.solvers.base import end_at_blow_up
-from dynred.training.minimise import Progress, Runtime, silent
 
 
 class Linear(VectorFieldDynamics):

@@ -17,19 +17,16 @@ from torch import Tensor
 
 from dynred.checks import count, generator_given, one_of, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import (
-    DynamicsSpec,
-    Standardisation,
-    VectorFieldDynamics,
-    rollout_score,
-    standard_regression,
-    with_velocities,
-)
+from dynred.data.velocities import with_velocities
+from dynred.dynamics._rollouts import rollout_score
+from dynred.dynamics._units import Standardisation, standard_regression
+from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import PolynomialMap, PolynomialSpec, batches
 from dynred.rng import generator, spawn
+from dynred.runtime import Runtime
 from dynred.spec import Spec
-from dynred.training.minimise import Runtime, TrainingSpec, minimise
+from dynred.training.minimise import TrainingSpec, minimise
 from dynred.training.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
 from dynred.training.shooting import overlapping, shoot
 

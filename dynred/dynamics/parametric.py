@@ -17,18 +17,13 @@ from torch import Tensor
 from dynred.checks import generator_given, refuse
 from dynred.data.parameters import as_tensors, stacked
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import (
-    DynamicsSpec,
-    Standardisation,
-    VectorFieldDynamics,
-    build_field,
-    default_member,
-    fit_field,
-    with_velocities,
-)
+from dynred.data.velocities import with_velocities
+from dynred.dynamics._members import build_field, default_member, fit_field
+from dynred.dynamics._units import Standardisation
+from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.system import VectorField
-from dynred.training.minimise import Runtime
+from dynred.ode.vector_field import VectorField
+from dynred.runtime import Runtime
 
 
 class Parametric(VectorFieldDynamics):

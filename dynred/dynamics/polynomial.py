@@ -14,17 +14,14 @@ from torch import Tensor
 
 from dynred.checks import generator_given
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import (
-    DynamicsSpec,
-    PolynomialDynamics,
-    Standardisation,
-    rollout_score,
-    standard_regression,
-    with_velocities,
-)
+from dynred.data.velocities import with_velocities
+from dynred.dynamics._polynomials import PolynomialDynamics
+from dynred.dynamics._rollouts import rollout_score
+from dynred.dynamics._units import Standardisation, standard_regression
+from dynred.dynamics.base import DynamicsSpec
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import PolynomialSpec, all_monomials, factors
-from dynred.training.minimise import Runtime
+from dynred.runtime import Runtime
 
 
 class PolynomialODE(PolynomialDynamics):

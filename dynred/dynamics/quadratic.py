@@ -15,12 +15,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import generator_given, refuse
-from dynred.data.trajectories import Trajectories, pieces
-from dynred.dynamics.base import DynamicsSpec, PolynomialDynamics, Standardisation, rollout_score, with_velocities
+from dynred.data.trajectories import Trajectories
+from dynred.data.velocities import with_velocities
+from dynred.dynamics._polynomials import PolynomialDynamics
+from dynred.dynamics._rollouts import rollout_score
+from dynred.dynamics._units import Standardisation
+from dynred.dynamics.base import DynamicsSpec
+from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import factors
+from dynred.runtime import Runtime
 from dynred.solvers.explicit import Explicit
-from dynred.training.minimise import Runtime
 
 
 class Quadratic(PolynomialDynamics):

@@ -16,12 +16,16 @@ from torch import Tensor
 
 from dynred.checks import count, generator_given, positive, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import DynamicsSpec, PolynomialDynamics, Standardisation, rollout_score, with_velocities
+from dynred.data.velocities import with_velocities
+from dynred.dynamics._polynomials import PolynomialDynamics
+from dynred.dynamics._rollouts import rollout_score
+from dynred.dynamics._units import Standardisation
+from dynred.dynamics.base import DynamicsSpec
 from dynred.errors import MissingExtraError
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import HIGHEST, exponents, factors
+from dynred.runtime import Runtime
 from dynred.solvers.explicit import Explicit
-from dynred.training.minimise import Runtime
 
 
 class Sindy(PolynomialDynamics):

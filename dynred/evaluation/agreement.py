@@ -11,7 +11,7 @@ from dynred.evaluation.bootstrap import Interval, Resamples
 from dynred.evaluation.records import Agreement
 from dynred.metrics.base import Gauge, Reference, find_statistics
 from dynred.models.forecast import Forecast
-from dynred.ode.system import Grid
+from dynred.ode.grid import Grid
 from dynred.rng import generator
 
 SPLITS = 200  # of the truth in two halves

@@ -16,12 +16,14 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import finite, generator_given, is_number, literal, real, refuse
 from dynred.data.parameters import cut
-from dynred.data.trajectories import Trajectories, pieces
+from dynred.data.trajectories import Trajectories
 from dynred.errors import DynredWarning
 from dynred.evaluation.certificate import Certificate, ErrorQuantiles, Exceedance, Fraction, OverTime, Part, Tube
 from dynred.geometry.obstruction import Obstruction, obstruction
-from dynred.models.reduced import Model, ReducedModel
-from dynred.ode.system import KnownSet
+from dynred.models.base import Model
+from dynred.models.reduced import ReducedModel
+from dynred.numerics.batches import pieces
+from dynred.ode.known_set import KnownSet
 from dynred.reducers.base import Reducer
 
 SIZES = (0.01, 0.03, 0.1, 0.2, 0.4, 0.8)  # of the tube, in units of the reach, within which nearest points are unique

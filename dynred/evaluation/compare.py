@@ -12,11 +12,11 @@ from dynred.checks import refuse
 from dynred.data.trajectories import Trajectories
 from dynred.evaluation.bootstrap import Interval, Resamples, largest, mean, median, percentile_interval, smallest
 from dynred.evaluation.evaluate import checked_test
-from dynred.evaluation.evaluation import interval_text
+from dynred.evaluation.words import interval_text
 from dynred.metrics.base import Metric, find_metrics, measured
 from dynred.metrics.valid_time import ValidTime
+from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
-from dynred.models.reduced import Model
 from dynred.records import plain
 
 SIGNS = {True: "better", False: "worse"}

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import instance_of, positive, refuse, rows_of
@@ -16,11 +14,11 @@ from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.evaluation.agreement import agreements
 from dynred.evaluation.bootstrap import Resamples, proportion_interval
+from dynred.evaluation.error_curve import error_curve
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import (
     Cost,
     Coverage,
-    ErrorCurve,
     LongTime,
     Quantiles,
     Reconstruction,
@@ -32,9 +30,11 @@ from dynred.evaluation.records import (
 from dynred.metrics.base import Metric, find_metrics, measured
 from dynred.metrics.valid_time import ValidTime
 from dynred.models.bands import Calibration, predict_band
+from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
-from dynred.models.reduced import Model, ReducedModel
-from dynred.ode.system import Grid, System
+from dynred.models.reduced import ReducedModel
+from dynred.ode.grid import Grid
+from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
@@ -187,35 +187,6 @@ def _rollout(found: Forecast, threshold: float, unit: float, resamples: Resample
     diverged = len(torch.unique(found.truth.owner[torch.isinf(found.rollout_error())]))
     low, high = proportion_interval(diverged, n)
     return Rollout(threshold, valid, valid.scaled(unit), diverged, error_curve(found, resamples), (low * n, high * n))
-
-
-def error_curve(found: Forecast, resamples: Resamples | None = None) -> ErrorCurve:
-    """Rollout error over the time since the start, for trajectories of any times, and whose it is.
-
-    Trajectories on one grid are taken as they are; others are interpolated linearly to the union of all times up to
-    the end of the shortest.
-    """
-    resamples = resamples or Resamples.of(len(found.truth))
-    t, table = _over_time(found, found.rollout_error())
-    with np.errstate(invalid="ignore"):
-        curves = [_middle(table), table.mean(0), np.quantile(table, 0.9, axis=0, method="higher")]
-        curves += resamples.curve_interval(table)
-        curves += [_middle(_over_time(found, e)[1]) for e in (found.reconstruction_error(), found.dynamics_error())]
-    return ErrorCurve(t.tolist(), *(curve.tolist() for curve in curves))
-
-
-def _over_time(found: Forecast, error: Float[Tensor, " M"]) -> tuple[np.ndarray, Float[np.ndarray, "N T"]]:
-    grids = found.truth.shared_grids()
-    if len(grids) == 1:
-        return grids[0][0].double().numpy(), error.reshape(len(found.truth), -1).numpy()
-    t = np.unique(np.concatenate([grid.double().numpy() for grid, _ in grids]))
-    t, elapsed = t[t <= min(float(grid[-1]) for grid, _ in grids)], found.elapsed
-    pieces = zip(found.truth.starts.tolist(), found.truth.lengths.tolist(), strict=True)
-    return t, np.stack([np.interp(t, elapsed[s : s + n], error[s : s + n]) for s, n in pieces])
-
-
-def _middle(table: Float[np.ndarray, "N T"]) -> Float[np.ndarray, " T"]:
-    return np.quantile(table, 0.5, axis=0, method="higher")  # a value that occurs, also beside infinite ones
 
 
 def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup:

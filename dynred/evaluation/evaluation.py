@@ -7,7 +7,6 @@ from typing import Any
 
 from dynred.checks import shown
 from dynred.errors import FileFormatError
-from dynred.evaluation.bootstrap import Interval
 from dynred.evaluation.records import (
     Agreement,
     Cost,
@@ -18,6 +17,7 @@ from dynred.evaluation.records import (
     Score,
     Speedup,
 )
+from dynred.evaluation.words import distance, number, with_interval
 from dynred.files import read_json
 from dynred.records import plain, revive
 
@@ -157,29 +157,3 @@ def read_evaluation(path: str | Path) -> Evaluation:
         FileFormatError: missing, or not an evaluation; says which entry is wrong.
     """
     return Evaluation.from_dict(read_json(path), str(path))
-
-
-def with_interval(record: object | None, name: str) -> str:
-    """A number of a record with its interval, as text: `80.5 [74, 88]`; nothing without a record."""
-    if record is None:
-        return ""
-    return interval_text(getattr(record, name), getattr(record, f"{name}_interval"))
-
-
-def distance(found: Agreement | None) -> str:
-    """A distance with its interval, as text; nothing where there is none."""
-    return "" if found is None else interval_text(found.distance, found.interval)
-
-
-def interval_text(value: float, interval: Interval | None) -> str:
-    """A number with its interval, as text."""
-    if interval is None:
-        return number(value)
-    return f"{number(value)} [{', '.join(number(end) for end in interval)}]"
-
-
-def number(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits, without an exponent from 1e-3 to 1e5."""
-    if 1 <= abs(value) < 1e5:
-        return f"{value:.{max(digits, len(str(int(abs(value)))))}g}"
-    return f"{value:.{digits}g}"

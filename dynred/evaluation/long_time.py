@@ -16,7 +16,7 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import generator_given, integer, positive, refuse
 from dynred.data.parameters import as_tensors
-from dynred.data.trajectories import Trajectories, pieces
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import VectorFieldDynamics
 from dynred.errors import DivergenceError
 from dynred.evaluation.agreement import agreement
@@ -25,12 +25,14 @@ from dynred.evaluation.lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from dynred.evaluation.records import Agreement, Exponents, LongTime
 from dynred.metrics.base import Gauge, Reference, find_statistics
 from dynred.metrics.escape import Escape
+from dynred.models.base import Model
 from dynred.models.forecast import Forecast
-from dynred.models.reduced import Model, ReducedModel
+from dynred.models.reduced import ReducedModel
+from dynred.numerics.batches import pieces
 from dynred.ode.system import System
 from dynred.rng import generator, spawn
+from dynred.runtime import Progress, silent
 from dynred.simulation.simulate import simulate
-from dynred.training.minimise import Progress, silent
 
 BLOCK = 512  # snapshots of one piece of a rollout: what is held in memory of a rollout of any length
 FOLLOWED = 8  # rollouts whose exponents are averaged

@@ -16,12 +16,16 @@ from dynred.checks import generator_given, integer, kind_of, positive, refuse
 from dynred.data.parameters import as_tensors
 from dynred.dynamics.base import VectorFieldDynamics
 from dynred.errors import DivergenceError, InputError
-from dynred.models.reduced import Model, ReducedModel
-from dynred.ode.system import Parameters, System, VectorField, find_system
+from dynred.models.base import Model
+from dynred.models.reduced import ReducedModel
+from dynred.ode.find import find_system
+from dynred.ode.system import System
+from dynred.ode.vector_field import Parameters, VectorField
 from dynred.plugins import only
-from dynred.simulation.simulate import choose_solver, simulate
+from dynred.runtime import Progress, silent
+from dynred.simulation.choose_solver import choose_solver
+from dynred.simulation.simulate import simulate
 from dynred.solvers.base import Deadline, Solver
-from dynred.training.minimise import Progress, silent
 
 
 @dataclass(frozen=True, eq=False)

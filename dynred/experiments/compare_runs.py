@@ -6,10 +6,10 @@ from pathlib import Path
 
 from dynred.checks import refuse
 from dynred.evaluation.compare import Comparison, compare
-from dynred.experiments.run import StoredRun, opened
 from dynred.experiments.source import changes, fingerprint
+from dynred.experiments.stored_run import StoredRun, opened
 from dynred.ode.system import System
-from dynred.training.minimise import Runtime
+from dynred.runtime import Runtime
 
 
 def compare_runs(
@@ -24,7 +24,7 @@ def compare_runs(
     Args:
         outs: the run folders.
         runtime: progress.
-        plugins, trust: which code of one's own may run; see `dynred.experiments.run.opened`.
+        plugins, trust: which code of one's own may run; see `dynred.experiments.stored_run.opened`.
 
     Raises:
         FileFormatError: a folder holds no run.

@@ -5,12 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import torch
-
 from dynred.arguments import public
-from dynred.checks import at_least, count, integer, positive, refuse
+from dynred.checks import integer, positive, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import estimate_velocities
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
@@ -18,57 +15,21 @@ from dynred.evaluation.evaluate import score
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Cost
 from dynred.experiments.requirements import Sizes, check_reduction
+from dynred.experiments.source import DataSpec, simulate_parts, split_data, steps_of
 from dynred.memory import peak_memory_mb
 from dynred.models.atlas import AtlasSpec, on_atlas
 from dynred.models.bands import Calibration, calibrate
-from dynred.models.charts import PartitionSpec
+from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.models.joint import JointSpec, check_trainable
-from dynred.models.reduced import Model, ReducedModel, on_reducer
-from dynred.ode.system import System, find_system
+from dynred.models.partition import PartitionSpec
+from dynred.models.reduced import ReducedModel, on_reducer
+from dynred.ode.find import find_system
+from dynred.ode.system import System
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.rng import generator
-from dynred.simulation.simulate import simulate
-from dynred.spec import Spec
-from dynred.training.minimise import Runtime
-
-MOST = 1e12  # snapshots of one trajectory; so many fit into no memory
-
-
-@dataclass(frozen=True)
-class DataSpec(Spec):
-    """Which trajectories are simulated and scored.
-
-    Attributes:
-        train, validation, test: numbers of trajectories, each from initial states of its own. Data without an equation
-            are split in these proportions.
-        duration: length of each, in time units; None takes the system's.
-        sampling: time between snapshots; None takes the system's.
-        horizon: how far test trajectories are predicted; None takes ten time scales, or all there is.
-        transient: time dropped at the start; None takes the system's.
-        solver: `auto` or a solver's name.
-    """
-
-    train: int = 256
-    validation: int = 32
-    test: int = 256
-    duration: float | None = None
-    sampling: float | None = None
-    horizon: float | None = None
-    transient: float | None = None
-    solver: str = "auto"
-
-    def __post_init__(self):
-        for name in ("train", "validation", "test"):
-            count(name, getattr(self, name), 1, 10**9)
-        for name in ("duration", "sampling", "horizon"):
-            if getattr(self, name) is not None:
-                positive(name, getattr(self, name))
-        if self.transient is not None:
-            at_least("transient", self.transient, 0)
-        if not self.solver:
-            raise refuse("solver", "`auto` or a solver's name", repr(self.solver))
+from dynred.runtime import Runtime
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,74 +143,14 @@ def calibrated(model: Model, validation: Trajectories) -> Calibration | None:
         return None
 
 
-def simulate_parts(system: System, data: DataSpec, seed: int, runtime: Runtime) -> tuple[Trajectories, ...]:
-    """Training, validation and test trajectories of a system, each set from a random stream of its own."""
-    sampling = data.sampling or system.sampling
-    return tuple(
-        simulate(
-            system,
-            getattr(data, part),
-            torch.arange(steps + 1, dtype=torch.float64) * sampling,
-            rng=generator(seed, part),
-            solver=data.solver,
-            transient=data.transient,
-            progress=runtime.progress,
-        )
-        for part, steps in _steps(system, data).items()
-    )
-
-
-def _steps(system: System, data: DataSpec) -> dict[str, int]:
-    """Times between snapshots in a trajectory of each set, by its name."""
-    sampling, duration = data.sampling or system.sampling, data.duration or system.duration
-    horizon = data.horizon or min(10 * system.time_scale, duration)
-    lengths = {"train": duration, "validation": duration, "test": horizon}
-    for length in lengths.values():
-        if sampling > length * (1 + 1e-9):
-            raise refuse("sampling", f"at most the length of a trajectory, {length:g}", sampling)
-        if length / sampling >= MOST:
-            raise refuse("sampling", f"at least {length / MOST:g} for a length of {length:g}", sampling)
-    return {part: round(length / sampling) for part, length in lengths.items()}
-
-
 def _sizes(source: System | Trajectories, data: DataSpec) -> Sizes:
     """What `simulate_parts` or `split_data` will give."""
     if isinstance(source, Trajectories):
         tenth = len(source.states) // 10 + 1
         return Sizes(source.dim, 8 * tenth, tenth, tenth, max(10, len(source)))
     counts = {part: getattr(data, part) for part in ("train", "validation", "test")}
-    snapshots = {part: counts[part] * (steps + 1) for part, steps in _steps(source, data).items()}
+    snapshots = {part: counts[part] * (steps + 1) for part, steps in steps_of(source, data).items()}
     return Sizes(dim=max(source.dim, source.underlying.dim), **snapshots, trajectories=max(counts.values()))
-
-
-def split_data(source: Trajectories, data: DataSpec, rng: torch.Generator) -> tuple[Trajectories, ...]:
-    """Training, validation and test trajectories of data without an equation, in the proportions .8, .1, .1.
-
-    Fewer than ten trajectories are first cut into pieces, so that there are at least ten in all; velocities that the
-    data lack are estimated before. Test trajectories are cut at `data.horizon`.
-
-    Raises:
-        InputError: trajectories too short to be cut or to give velocities.
-    """
-    source = source.checked_finite()
-    if source.velocities is None:
-        source = estimate_velocities(source)
-    if len(source) < 10:
-        length = int(source.lengths.sum()) // 10
-        while length > 1 and int((source.lengths // length).sum()) < 10:
-            length -= 1
-        if length < 2:
-            raise refuse("data", "at least 20 snapshots, to be cut into ten pieces", len(source.states))
-        source = source.windows(length)
-    train, validation, test = source.split(0.8, 0.1, 0.1, rng=rng)
-    if data.horizon is not None:
-        test = Trajectories.concatenate([_until(one, data.horizon) for one in test])
-    return train, validation, test
-
-
-def _until(one: Trajectories, horizon: float) -> Trajectories:
-    count = max(2, int((one.t - one.t[0] <= horizon * (1 + 1e-9)).sum()))
-    return one.windows(min(count, len(one.t)))[0]
 
 
 def about(system: System | None, train: Trajectories, seed: int) -> dict[str, object]:

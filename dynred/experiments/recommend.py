@@ -1,13 +1,13 @@
 """The latent space that the verdict on K recommends, as settings of an experiment."""
 
 from dynred.dynamics.fourier import FourierSpec
-from dynred.experiments.pipeline import simulate_parts, split_data
-from dynred.experiments.run import ExperimentSpec
+from dynred.experiments.source import simulate_parts, split_data
+from dynred.experiments.spec import ExperimentSpec
 from dynred.geometry.inspection import inspect
 from dynred.geometry.verdict import Verdict
 from dynred.ode.system import System
 from dynred.rng import generator
-from dynred.training.minimise import Runtime
+from dynred.runtime import Runtime
 
 
 def with_recommended_latents(

@@ -2,19 +2,25 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
+from dynred.checks import at_least, count, positive, refuse
 from dynred.data.screening import is_data
 from dynred.data.storage import load_trajectories
 from dynred.data.trajectories import Trajectories
+from dynred.data.velocities import estimate_velocities
 from dynred.errors import InputError
-from dynred.ode.system import System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.system import System
 from dynred.rng import generator
+from dynred.runtime import Runtime
+from dynred.simulation.simulate import simulate
+from dynred.spec import Spec
 
 Source = System | Trajectories
 
@@ -89,3 +95,101 @@ def _agree(a: object, b: object) -> bool:
     if isinstance(a, int | float) and isinstance(b, int | float):
         return math.isclose(a, b, rel_tol=TOLERANCE)
     return a == b
+
+
+MOST = 1e12  # snapshots of one trajectory; so many fit into no memory
+
+
+@dataclass(frozen=True)
+class DataSpec(Spec):
+    """Which trajectories are simulated and scored.
+
+    Attributes:
+        train, validation, test: numbers of trajectories, each from initial states of its own. Data without an equation
+            are split in these proportions.
+        duration: length of each, in time units; None takes the system's.
+        sampling: time between snapshots; None takes the system's.
+        horizon: how far test trajectories are predicted; None takes ten time scales, or all there is.
+        transient: time dropped at the start; None takes the system's.
+        solver: `auto` or a solver's name.
+    """
+
+    train: int = 256
+    validation: int = 32
+    test: int = 256
+    duration: float | None = None
+    sampling: float | None = None
+    horizon: float | None = None
+    transient: float | None = None
+    solver: str = "auto"
+
+    def __post_init__(self):
+        for name in ("train", "validation", "test"):
+            count(name, getattr(self, name), 1, 10**9)
+        for name in ("duration", "sampling", "horizon"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
+        if self.transient is not None:
+            at_least("transient", self.transient, 0)
+        if not self.solver:
+            raise refuse("solver", "`auto` or a solver's name", repr(self.solver))
+
+
+def simulate_parts(system: System, data: DataSpec, seed: int, runtime: Runtime) -> tuple[Trajectories, ...]:
+    """Training, validation and test trajectories of a system, each set from a random stream of its own."""
+    sampling = data.sampling or system.sampling
+    return tuple(
+        simulate(
+            system,
+            getattr(data, part),
+            torch.arange(steps + 1, dtype=torch.float64) * sampling,
+            rng=generator(seed, part),
+            solver=data.solver,
+            transient=data.transient,
+            progress=runtime.progress,
+        )
+        for part, steps in steps_of(system, data).items()
+    )
+
+
+def steps_of(system: System, data: DataSpec) -> dict[str, int]:
+    """Times between snapshots in a trajectory of each set, by its name."""
+    sampling, duration = data.sampling or system.sampling, data.duration or system.duration
+    horizon = data.horizon or min(10 * system.time_scale, duration)
+    lengths = {"train": duration, "validation": duration, "test": horizon}
+    for length in lengths.values():
+        if sampling > length * (1 + 1e-9):
+            raise refuse("sampling", f"at most the length of a trajectory, {length:g}", sampling)
+        if length / sampling >= MOST:
+            raise refuse("sampling", f"at least {length / MOST:g} for a length of {length:g}", sampling)
+    return {part: round(length / sampling) for part, length in lengths.items()}
+
+
+def split_data(source: Trajectories, data: DataSpec, rng: torch.Generator) -> tuple[Trajectories, ...]:
+    """Training, validation and test trajectories of data without an equation, in the proportions .8, .1, .1.
+
+    Fewer than ten trajectories are first cut into pieces, so that there are at least ten in all; velocities that the
+    data lack are estimated before. Test trajectories are cut at `data.horizon`.
+
+    Raises:
+        InputError: trajectories too short to be cut or to give velocities.
+    """
+    source = source.checked_finite()
+    if source.velocities is None:
+        source = estimate_velocities(source)
+    if len(source) < 10:
+        length = int(source.lengths.sum()) // 10
+        while length > 1 and int((source.lengths // length).sum()) < 10:
+            length -= 1
+        if length < 2:
+            raise refuse("data", "at least 20 snapshots, to be cut into ten pieces", len(source.states))
+        source = source.windows(length)
+    train, validation, test = source.split(0.8, 0.1, 0.1, rng=rng)
+    if data.horizon is not None:
+        test = Trajectories.concatenate([_until(one, data.horizon) for one in test])
+    return train, validation, test
+
+
+def _until(one: Trajectories, horizon: float) -> Trajectories:
+    count = max(2, int((one.t - one.t[0] <= horizon * (1 + 1e-9)).sum()))
+    return one.windows(min(count, len(one.t)))[0]

@@ -19,7 +19,7 @@ from dynred.geometry.injectivity import injective_from
 from dynred.geometry.piece import Doubt, Piece
 from dynred.geometry.sample import SAME, Sample, farthest_points, take_sample
 from dynred.geometry.verdict import Verdict
-from dynred.training.minimise import Progress, silent
+from dynred.runtime import Progress, silent
 
 FEW = 500  # snapshots below which a verdict is never sure
 MOST = 8  # components that are judged

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.system import KnownSet
+from dynred.ode.known_set import KnownSet
 
 
 @dataclass(frozen=True)

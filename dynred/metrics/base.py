@@ -15,7 +15,7 @@ from dynred.checks import refuse
 from dynred.data.trajectories import Trajectories
 from dynred.models.forecast import Forecast
 from dynred.numerics.modes import Modes
-from dynred.ode.system import Grid
+from dynred.ode.grid import Grid
 from dynred.spec import Spec
 from dynred.user_code import user_code
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from dynred.checks import count
 from dynred.data.trajectories import Trajectories
 from dynred.metrics.base import Gauge, Reference, Statistic
-from dynred.ode.system import Grid
+from dynred.ode.grid import Grid
 
 
 @dataclass(frozen=True)

@@ -22,18 +22,21 @@ from dynred.annotations import fitting_arguments
 from dynred.checks import generator_given, real, refuse
 from dynred.data.parameters import along_time, as_tensors, cut
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits, with_velocities
+from dynred.data.velocities import with_velocities
+from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.models.charts import Atlas, Partition, PartitionSpec, by_chart, of_charts
-from dynred.models.reduced import Model
+from dynred.models.base import Model
+from dynred.models.charts import Atlas, by_chart, of_charts
+from dynred.models.partition import Partition, PartitionSpec
 from dynred.models.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.numerics.latent_space import LatentSpace
 from dynred.records import revive
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import spawn
+from dynred.runtime import Progress, Runtime, silent
 from dynred.solvers.base import Deadline, end_at_blow_up
-from dynred.training.minimise import History, Progress, Runtime, silent
+from dynred.training.minimise import History
 from dynred.training.nets import parameter_count
 
 AHEAD = 8  # steps of the partition that are integrated at once; those after an edge are done again

@@ -25,7 +25,8 @@ from dynred.checks import integer, is_number, refuse, rows_of
 from dynred.data.parameters import along_time
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.ensemble import Ensemble
-from dynred.models.reduced import Model, ReducedModel
+from dynred.models.base import Model
+from dynred.models.reduced import ReducedModel
 from dynred.spec import Spec
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)

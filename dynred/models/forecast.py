@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dynred.checks import refuse
 from dynred.data.trajectories import Trajectories
-from dynred.models.reduced import Model
+from dynred.models.base import Model
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,12 +23,14 @@ from torch import Tensor, nn
 from dynred.checks import at_least, count, generator_given, refuse
 from dynred.data.parameters import cut
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import VectorFieldDynamics, with_velocities
+from dynred.data.velocities import with_velocities
+from dynred.dynamics.base import VectorFieldDynamics
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedModel
 from dynred.rng import spawn
+from dynred.runtime import Runtime
 from dynred.spec import Spec
-from dynred.training.minimise import History, Runtime, TrainingSpec, minimise
+from dynred.training.minimise import History, TrainingSpec, minimise
 from dynred.training.shooting import overlapping, shoot
 
 HORIZON = 100  # snapshots over which predictions are compared before and after

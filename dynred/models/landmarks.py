@@ -9,7 +9,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from dynred.data.trajectories import pieces
+from dynred.numerics.batches import pieces
 
 FAR = 3.0  # an edge so many times longer than is usual joins what is apart: an isolated point has neighbours too
 STARTS, ROUNDS = 8, 100  # of k-means

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.optimize._numdiff import group_columns
 from scipy.sparse import csc_array
 from torch import Tensor
 
@@ -58,7 +57,7 @@ class Pattern:
         columns, rows = torch.unique(entries.flip(0).long().cpu(), dim=1)
         matrix = _matrix(rows.numpy(), columns.numpy(), np.ones(len(rows)), (dim, dim))
         # Greedy: bands want their natural order, which may be the worst one of other patterns.
-        tried = [np.asarray(group_columns(matrix, order)) for order in (np.arange(dim), 0)]
+        tried = [_coloured(matrix, order) for order in (np.arange(dim), _shuffled(dim))]
         colours = min(tried, key=lambda found: found.max())
         return cls(dim, rows, columns, torch.from_numpy(colours).long())
 
@@ -126,7 +125,7 @@ def find_pattern(velocity: Velocity, states: Float[Tensor, "n D"], exact: bool) 
     while touched.shape[1] < d:
         parent, group = _halved(group)
         candidates = csc_array(touched[:, parent])
-        colours = np.asarray(group_columns(candidates))
+        colours = _coloured(candidates, _shuffled(len(parent)))
         if colours.max() + 1 > _most_colours(d):
             return None
         seeds = torch.zeros(int(colours.max()) + 1, d, dtype=states.dtype)
@@ -138,6 +137,24 @@ def find_pattern(velocity: Velocity, states: Float[Tensor, "n D"], exact: bool) 
     rows, columns = touched.nonzero()
     found = Pattern.of(torch.from_numpy(np.stack([rows, columns]).astype(np.int64)), d)
     return found if found.colour_count <= _most_colours(d) else None
+
+
+def _coloured(matrix: csc_array, order: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Colours of the columns, such that those of one colour share no row: in order, each takes the first free one."""
+    colours = np.zeros(matrix.shape[1], dtype=np.int64)
+    used = np.zeros((matrix.shape[0], 16), dtype=bool)  # in which rows columns of a colour have entries
+    for column in order:
+        rows = matrix.indices[matrix.indptr[column] : matrix.indptr[column + 1]]
+        taken = np.append(used[rows].any(0), False)
+        colours[column] = taken.argmin()
+        if colours[column] == used.shape[1]:
+            used = np.concatenate([used, np.zeros_like(used)], 1)
+        used[rows, colours[column]] = True
+    return colours
+
+
+def _shuffled(n: int) -> Int[np.ndarray, " n"]:
+    return torch.randperm(n, generator=generator(0, "order")).numpy()
 
 
 def _most_colours(d: int) -> float:

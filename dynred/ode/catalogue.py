@@ -7,7 +7,9 @@ from typing import Any
 
 from dynred import plugins
 from dynred.errors import DynredError
-from dynred.ode.system import KnownSet, System, find_system
+from dynred.ode.find import find_system
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 from dynred.rng import generator
 
 PACKAGE = "dynred.systems"

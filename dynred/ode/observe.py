@@ -10,7 +10,9 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import refuse
 from dynred.errors import InputError
-from dynred.ode.system import Grid, KnownSet, Observation, System
+from dynred.ode.grid import Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import Observation, System
 from dynred.rng import generator
 from dynred.user_code import guarded
 

@@ -1,29 +1,27 @@
-"""An ODE and what is known about it: `System`, its semilinear split, its grid and its attracting set."""
+"""An ODE and what is known about it."""
 
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from dynred import plugins
 from dynred.annotations import fitting
-from dynred.arguments import public
-from dynred.checks import generator_given, integer, nearest, one_of, positive, real, refuse
+from dynred.checks import generator_given, integer, nearest, positive, real, refuse
 from dynred.data.parameters import as_tensors, cut
-from dynred.errors import InputError
-from dynred.memory import bounded, check_memory
 from dynred.numerics.jacobian import Pattern, find_pattern
+from dynred.ode.grid import Grid
+from dynred.ode.known_set import KnownSet
 from dynred.ode.right_hand_side import RightHandSide, recognise
+from dynred.ode.semilinear import Semilinear
+from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
 from dynred.user_code import user_code
 
-TRIED = 30  # arrays of the size of a state that it takes to recognise a right-hand side
 # Attributes that are plain data, with what each may be.
 _PLAIN: Mapping[str, Any] = {
     "name": str,
@@ -35,117 +33,6 @@ _PLAIN: Mapping[str, Any] = {
     "reference": str,
 }
 SMALL = 100  # dimension up to which a Jacobian is cheap enough as a dense matrix
-
-Parameters = Mapping[str, float | Tensor]
-
-
-class VectorField(Protocol):
-    """A velocity field: full and reduced models are both one."""
-
-    @property
-    def dim(self) -> int:
-        """Dimension D of the state."""
-        ...
-
-    @property
-    def differentiable(self) -> bool:
-        """Whether torch can differentiate `__call__`."""
-        ...
-
-    def __call__(self, t: Tensor, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
-        """The velocity at time t (a number, or one per state) and state x."""
-        ...
-
-    def rows(self, index: Tensor | slice) -> "VectorField":
-        """The field for some rows of the batch, where its parameters differ between rows."""
-        ...
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One direction of a field's grid.
-
-    Attributes:
-        name: what it measures, e.g. `x`.
-        coordinates: its points [n], increasing, evenly spaced, in `unit`.
-        unit: unit of the coordinates; empty for dimensionless.
-        period: length after which the field repeats; None where it does not.
-    """
-
-    name: str
-    coordinates: Tensor
-    unit: str = ""
-    period: float | None = None
-
-
-@dataclass(frozen=True)
-class Grid:
-    """How a state vector [D] is a field: it reshapes to (components, points of axis 0, points of axis 1, ...).
-
-    Attributes:
-        axes: directions of space, one or more.
-        components: names of the fields, e.g. `("u",)`.
-    """
-
-    axes: tuple[Axis, ...]
-    components: tuple[str, ...] = ("u",)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(components, points per axis)."""
-        return (len(self.components), *(len(axis.coordinates) for axis in self.axes))
-
-
-@dataclass(frozen=True)
-class KnownSet:
-    """What is known exactly of the set K on which the long-time states lie. None stands for unknown.
-
-    Attributes:
-        dimension: dimension of K (box dimension for a strange attractor).
-        components: number of connected components.
-        betti: Betti numbers (b0, b1, ...).
-        reach: reach of K in state units.
-        closed: whether K is a compact manifold without boundary.
-        sample: `(n, rng) -> [n, D]` points of K, spread over all of it.
-        distance: `x [..., D] -> [...]`, in state units: zero exactly on K, near K within a constant factor of the
-            distance. Where K moves with a parameter, `sample` and `distance` may take it by keyword, one value or one
-            per state, with the system's default.
-        constants: other exactly or well known numbers by name, e.g. `lyapunov_1`.
-    """
-
-    dimension: float | None = None
-    components: int | None = None
-    betti: tuple[int, ...] | None = None
-    reach: float | None = None
-    closed: bool | None = None
-    sample: Callable[..., Tensor] | None = None
-    distance: Callable[..., Tensor] | None = None
-    constants: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Semilinear:
-    """The split v' = L v + N(t, v) of a system in coordinates v in which the linear part is diagonal.
-
-    Attributes:
-        to_modes: real states [..., D] -> modes [..., Q], linear.
-        from_modes: the inverse on states that the system can take.
-        linear: `(**parameters) -> [Q]` or [..., Q]: the diagonal L.
-        nonlinear: `(t, v, **parameters) -> [..., Q]`.
-        step: a step at which exponential Adams-Bashforth of order 4 is stable and accurate to about 1e-6 per unit of
-            time, in time units.
-    """
-
-    to_modes: Callable[[Tensor], Tensor]
-    from_modes: Callable[[Tensor], Tensor]
-    linear: Callable[..., Tensor]
-    nonlinear: Callable[..., Tensor]
-    step: float
-
-    def rhs(self, t: Tensor, x: Float[Tensor, "*batch D"], **parameters: Tensor) -> Float[Tensor, "*batch D"]:
-        """The right-hand side in state coordinates; `System.rhs` where only the split is given."""
-        v: Complex[Tensor, "*batch Q"] = self.to_modes(x)
-        return self.from_modes(self.linear(**parameters) * v + self.nonlinear(t, v, **parameters))
 
 
 @dataclass(frozen=True)
@@ -222,7 +109,7 @@ class System:
     semilinear: Semilinear | None = None
     jacobian_sparsity: Tensor | None = None
     grid: Grid | None = None
-    known: KnownSet = KnownSet()
+    known: KnownSet = field(default_factory=KnownSet)
     observation: Observation | None = None
     reference: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -410,60 +297,3 @@ def keywords(function: Callable[..., Any], names: Iterable[str]) -> list[str]:
     accepted = inspect.signature(function).parameters
     every = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
     return [name for name in names if every or name in accepted]
-
-
-@public
-def find_system(name: str | System, **arguments: Any) -> System:
-    """A system by its name in the catalogue, by `module:name`, or from a file of the user's own.
-
-    Args:
-        name: `kuramoto_sivashinsky`, `package.module:name`, `path/to/my_system.py`, or a System, returned as it is.
-        arguments: structural choices for the function that builds the system, e.g. `length=44.0`.
-
-    Returns:
-        The system. A file gives its `system`, or a System made of its function `rhs(t, x)` and its number `dim`;
-        other attributes of `System` that it defines (`sample_initial`, `parameters`, `transient` ...) are used.
-
-    Raises:
-        InputError: nothing of that name, a file that fails to import or defines no system, unknown arguments.
-    """
-    if isinstance(name, System):
-        return name
-    if name.split(":")[0].endswith(".py") and ":" not in name:
-        return _from_file(plugins.load_module("dynred.systems", name), name, arguments)
-    found = plugins.load("dynred.systems", name)
-    return _build(found, name, arguments)
-
-
-def _build(found: object, name: str, arguments: Mapping[str, Any]) -> System:
-    if callable(found) and not isinstance(found, System):
-        with user_code(name), bounded():
-            accepted = inspect.signature(found).parameters
-            for key in arguments:
-                one_of(f"argument of {name}", key, accepted)
-            found = found(**arguments)
-        if isinstance(found, System):
-            found = dataclasses.replace(found, arguments=dict(arguments))
-    elif arguments:
-        raise refuse(f"arguments of {name}", "none, since it is no function", sorted(arguments))
-    if not isinstance(found, System):
-        raise refuse(name, "a dynred.System or a function that returns one", type(found).__name__)
-    check_memory(f"{name}, with {found.dim} values in a state,", TRIED * 8 * found.dim)
-    return found
-
-
-def _from_file(module: ModuleType, path: str, arguments: Mapping[str, Any]) -> System:
-    if hasattr(module, "system"):
-        return _build(module.system, path, arguments)
-    if not (hasattr(module, "rhs") and hasattr(module, "dim")):
-        defined = [n for n in vars(module) if not n.startswith("_")]
-        raise InputError(
-            f"{path} defines no system: it must define `system` (a dynred.System), or `rhs(t, x)` and `dim`; "
-            f"it defines {', '.join(defined) or 'nothing'}."
-        )
-    fields = {f.name for f in dataclasses.fields(System) if f.init} - {"name", "arguments"}
-    given = {name: getattr(module, name) for name in fields if hasattr(module, name)}
-    stem = module.__name__.removeprefix("user_file_")
-    with user_code(path):
-        system = System(name=stem, **given)
-    return _build(system, path, arguments)

@@ -24,8 +24,6 @@ TAIL = 1e-5  # fraction of the energy that those may leave out
 ROUND = 0.3  # modulus, over its root mean square, that a pair should nowhere be below
 PAIRS = 8  # pairs of each source that are combined where there are two angles; half as many for more
 MULTIPLIED = 4  # leading coefficients whose products are looked at
-
-
 Maps = tuple[Float[Tensor, "L F"], Float[Tensor, "F Q"]]  # from lifted coefficients to features, and to coefficients
 
 

@@ -21,13 +21,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, generator_given, integer, one_of, refuse
-from dynred.data.trajectories import Trajectories, pieces
+from dynred.data.trajectories import Trajectories
+from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.modes import MOST_MODES, Modes
 from dynred.reducers._phases import lifted, lifted_width, starts
 from dynred.reducers.base import ParametricReducer, ReducerSpec, SeenParameters
 from dynred.rng import generator, spawn
-from dynred.training.minimise import Runtime, TrainingSpec, minimise
+from dynred.runtime import Runtime
+from dynred.training.minimise import TrainingSpec, minimise
 from dynred.training.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
 
 WALL = 0.3  # length of a pair below which it is pushed away from 0; pairs start with a root mean square of 1

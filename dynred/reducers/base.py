@@ -19,9 +19,10 @@ from dynred.data.parameters import stacked
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.latent_space import MOST, LatentSpace
 from dynred.numerics.modes import Modes
+from dynred.runtime import Runtime
 from dynred.spec import Spec
 from dynred.training.fits import checked_fit
-from dynred.training.minimise import History, Runtime
+from dynred.training.minimise import History
 
 
 class Coder(Protocol):

@@ -19,12 +19,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dynred.checks import count, generator_given, one_of, refuse
-from dynred.data.trajectories import Trajectories, pieces
+from dynred.data.trajectories import Trajectories
+from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.modes import MOST_MODES, Modes
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.rng import generator, spawn
-from dynred.training.minimise import Runtime, TrainingSpec, minimise
+from dynred.runtime import Runtime
+from dynred.training.minimise import TrainingSpec, minimise
 from dynred.training.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
 
 

@@ -15,7 +15,7 @@ from dynred.data.trajectories import Trajectories
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.modes import Modes
 from dynred.reducers.base import Reducer, ReducerSpec
-from dynred.training.minimise import Runtime
+from dynred.runtime import Runtime
 
 
 class POD(Reducer):

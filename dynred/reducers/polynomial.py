@@ -28,7 +28,7 @@ from dynred.numerics.polynomials import PolynomialMap, PolynomialSpec, largest_d
 from dynred.reducers._projection import best_projection
 from dynred.reducers.base import ParametricReducer, ReducerSpec, SeenParameters
 from dynred.rng import spawn
-from dynred.training.minimise import Runtime
+from dynred.runtime import Runtime
 
 SEARCH_TERMS = 170  # monomials at most while a projection is searched for: degree 3 for 8 coordinates
 

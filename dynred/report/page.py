@@ -14,9 +14,9 @@ from dynred import plugins
 from dynred.evaluation.certificate import Certificate
 from dynred.evaluation.evaluation import Evaluation
 from dynred.files import is_page, write_text
+from dynred.models.base import Model
 from dynred.models.forecast import Forecast
-from dynred.models.reduced import Model
-from dynred.ode.system import Grid
+from dynred.ode.grid import Grid
 from dynred.report import summary, tables
 from dynred.report.figures.base import STYLE, Context, Figure
 
@@ -63,7 +63,7 @@ def write_report(
 
 def render(context: Context, settings: Mapping[str, Any]) -> str:
     """The page as text; the same arguments give the same text."""
-    source = resources.files(FOLDER).joinpath("page.html").read_text(encoding="utf-8")
+    source = resources.files("dynred.report").joinpath("page.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

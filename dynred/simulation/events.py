@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.checks import refuse
-from dynred.ode.system import VectorField
+from dynred.ode.vector_field import VectorField
 from dynred.solvers.base import Solver
 from dynred.user_code import user_code
 

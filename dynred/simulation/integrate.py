@@ -1,21 +1,19 @@
 """From initial states to trajectories with exact velocities: transient, events, time limit, divergence, observation."""
 
-import contextlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
-from dynred.errors import DivergenceError
 from dynred.ode.system import System, SystemField
+from dynred.simulation.divergence import bound, check_velocities, raise_divergence
 from dynred.simulation.events import Crossings, Event, find_crossings
 from dynred.solvers.base import Solver
 
 CHUNK = 2**22  # values of one batch of velocities
-GROWTH = 1e8  # a state so many times larger than the initial ones (or than 1) has diverged
 FINISHED, OUT_OF_TIME, DIVERGED = "finished", "time limit", "diverged"
 
 
@@ -66,7 +64,7 @@ def integrate(
     """
     names = torch.arange(len(x0)) if first is None else first
     start = torch.cat([times[:1] - dropped, times]) if dropped > 0 else times
-    states, velocities = method.solve_with_velocities(vector_field, x0, start, _limit(x0))
+    states, velocities = method.solve_with_velocities(vector_field, x0, start, bound(x0))
     solved = states
     if dropped > 0:
         states, velocities = states[:, 1:], None if velocities is None else velocities[:, 1:]
@@ -77,7 +75,7 @@ def integrate(
         states, t, lengths, crossings = _with_events(vector_field, states, times, lengths, method, events, status)
         velocities = None
     if DIVERGED in status:
-        _raise_divergence(solved, start, vector_field, method, names, torch.tensor([s == DIVERGED for s in status]))
+        raise_divergence(solved, start, vector_field, method, names, torch.tensor([s == DIVERGED for s in status]))
     kept, last = torch.nonzero(lengths)[:, 0], states[torch.arange(len(x0)), (lengths - 1).clamp_min(0)]
     if int(lengths.sum()) == t.numel() and not events:
         velocities = _on_a_grid(vector_field, times, states) if velocities is None else velocities
@@ -87,13 +85,9 @@ def integrate(
         flat, moments = states[owner, column], t[owner, column]
         speed = velocities[owner, column] if velocities is not None else _singly(vector_field, moments, flat, owner)
         solution = Trajectories(flat, moments, lengths[kept], speed)
-    _check_velocities(solution, names[kept])
+    check_velocities(solution, names[kept])
     found = _seen(system, solution) if len(kept) else None
     return Solved(found, kept, status, {k: _seen_at(system, v) for k, v in crossings.items()}, last)
-
-
-def _limit(x0: Tensor) -> float:
-    return GROWTH * max(1.0, float(x0.abs().max()))
 
 
 def _seen(system: System, solved: Trajectories) -> Trajectories:
@@ -178,92 +172,3 @@ def _until(crossings: Crossings, ends: Float[Tensor, " N"]) -> Crossings:
 
 
 # -- divergence ------------------------------------------------------------------------------------------------------
-
-
-def _raise_divergence(
-    states: Tensor,
-    times: Tensor,
-    vector_field: SystemField,
-    method: Solver,
-    names: Int[Tensor, " N"],
-    diverged: Bool[Tensor, " N"],
-) -> None:
-    gone = states.isnan().any(-1).cpu() & diverged[:, None]
-    first = torch.where(gone.any(1), gone.int().argmax(1), gone.shape[1])
-    row = int(first.argmin())
-    before = max(int(first[row]) - 1, 0)
-    last, trajectory = float(times[before]), int(names[row])
-    one = vector_field.rows(slice(row, row + 1))
-    cause = _undefined(one, states[row, before], times[before : before + 2], method)
-    if cause is not None:
-        message = f"The right-hand side of trajectory {trajectory} must be finite, got {cause}, where the state was."
-        raise DivergenceError(f"{message} Correct it, or start from other states.", trajectory, last)
-    name = type(method).__name__
-    advice = "a smaller `step`" if hasattr(method, "step") and not hasattr(method, "rtol") else "a smaller `rtol`"
-    raise DivergenceError(
-        f"Trajectory {trajectory} diverged after t = {last:g} ({int(gone.any(1).sum())} of {len(gone)} did). "
-        f"Try {advice} of {name}, another solver (`stiff` for stiff systems), or other initial states and parameters.",
-        trajectory,
-        last,
-    )
-
-
-def _undefined(vector_field: SystemField, x: Tensor, times: Tensor, method: Solver) -> str | None:
-    """What the right-hand side gave, where and when, if it was not finite at a finite state; solves once more."""
-    limit = _limit(x[None])
-    watched = _Watched(vector_field.system, vector_field.parameters, limit)
-    with contextlib.suppress(Exception):  # whatever happens now is not what the user wants to hear of
-        method.solve(watched, x[None], times, limit)
-    return watched.seen[0] if watched.seen else None
-
-
-@dataclass(frozen=True, eq=False)
-class _Watched(SystemField):
-    """A field that remembers the first of its values that is not finite though the state is, and is within `limit`.
-
-    It is not differentiable, so that solvers evaluate it at plain states only.
-    """
-
-    limit: float = GROWTH
-    seen: list[str] = field(default_factory=list)
-
-    @property
-    def differentiable(self) -> bool:
-        return False
-
-    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
-        velocity = super().__call__(t, x)
-        self._look(t, x, velocity, "component")
-        return velocity
-
-    def modes(self) -> tuple[Tensor, Callable[[Tensor, Tensor], Tensor]]:
-        linear, nonlinear = super().modes()
-
-        def watched(t: Tensor, v: Tensor) -> Tensor:
-            rate = nonlinear(t, v)
-            self._look(t, v, rate, "mode")
-            return rate
-
-        return linear, watched
-
-    def _look(self, t: Tensor, x: Tensor, velocity: Tensor, part: str) -> None:
-        bad = ~velocity.isfinite() & (x.abs() <= self.limit).all(-1, keepdim=True)
-        if not self.seen and bad.any():
-            where = torch.nonzero(bad)[0]
-            value = velocity[tuple(where)].item()
-            self.seen.append(f"{value} in {part} {int(where[-1])} at t = {float(t.reshape(-1)[0]):g}")
-
-
-def _check_velocities(solution: Trajectories, names: Tensor) -> None:
-    assert solution.velocities is not None
-    if torch.isfinite(solution.velocities).all():
-        return
-    row, component = torch.nonzero(~torch.isfinite(solution.velocities))[0].tolist()
-    trajectory, moment = int(names[solution.owner[row]]), float(solution.t[row])
-    value = solution.velocities[row, component].item()
-    raise DivergenceError(
-        f"The right-hand side of trajectory {trajectory} must be finite, got {value} in component {component} at "
-        f"t = {moment:g}, where the state was. Correct it, or start from other states.",
-        trajectory,
-        moment,
-    )

@@ -6,34 +6,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from torch import Tensor
 
-from dynred import plugins
 from dynred.arguments import public
 from dynred.checks import finite, generator_given, increasing, integer, positive, real, refuse
 from dynred.data.parameters import as_tensors, cut
 from dynred.data.store import StoredTrajectories
 from dynred.data.trajectories import Trajectories
 from dynred.memory import check_memory
-from dynred.numerics.jacobian import direction
-from dynred.ode.system import Parameters, System, SystemField, VectorField
+from dynred.ode.system import System, SystemField
+from dynred.ode.vector_field import Parameters
+from dynred.runtime import Progress, silent
+from dynred.simulation.choose_solver import choose_solver
 from dynred.simulation.draws import draw
 from dynred.simulation.events import Crossings, Event, check_events
 from dynred.simulation.integrate import FINISHED, Solved, integrate
 from dynred.simulation.stream import Plan, check_streamable, stream
 from dynred.solvers.base import Deadline, Solver
-from dynred.solvers.explicit import Explicit
-from dynred.solvers.exponential_adams import ExponentialAdams
-from dynred.solvers.stiff import LARGEST, Stiff
-from dynred.training.minimise import Progress, silent
 
-STIFF = 200.0  # fastest decay times the time between snapshots from which an explicit solver loses to an implicit one
 COPIES = 3.0  # memory that simulating takes, times the states and velocities that come of it
-DENSE = 300  # dimension up to which all eigenvalues are computed to find the fastest decay
 
 
 @overload
@@ -219,76 +212,6 @@ def _crossings(parts: list[Solved], members: list[Tensor], name: str, place: dic
         found += zip(numbers, one.t.tolist(), one.x.tolist(), strict=True)
     found.sort(key=lambda crossing: crossing[:2])
     return {key: [crossing[i] for crossing in found] for i, key in enumerate(("trajectory", "t", "state"))}
-
-
-def choose_solver(
-    field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], solver: str | Solver = "auto"
-) -> tuple[Solver, str]:
-    """The solver that a name means, and in words why; `auto` looks at the system.
-
-    A system that names a solver takes that, a semilinear split exponential Adams-Bashforth: at a quarter of ETDRK4's
-    step, which costs as much, its error is smaller by 1 to 3000 times on the systems of the catalogue (on
-    Kuramoto-Sivashinsky 100 times). Else the system is stiff if it says so, or if its Jacobian at an initial state has
-    an eigenvalue whose decay is `STIFF` times faster than the snapshots; stiff systems take BDF, others dopri5.
-    """
-    if isinstance(solver, Solver):
-        return solver, "asked for"
-    if solver != "auto":
-        return plugins.load_class("dynred.solvers", solver, Solver)(), "asked for"
-    if not isinstance(field, SystemField):
-        return Explicit(), "the field is no System"
-    system = field.system
-    if system.solver is not None:
-        return plugins.load_class("dynred.solvers", system.solver, Solver)(), "the system names it"
-    if system.semilinear is not None:
-        return ExponentialAdams(), "the system has a semilinear split"
-    if system.stiff is not None:
-        return (Stiff(), "the system is declared stiff") if system.stiff else (Explicit(), "declared not stiff")
-    gap = float(torch.diff(times).median()) if len(times) > 1 else system.time_scale
-    rate = fastest_decay(field.rows(slice(0, 1)), x0[:1], times[0])
-    words = f"its fastest decay is {rate * gap:.3g} per sampling time at an initial state"
-    if rate * gap <= STIFF:
-        return Explicit(), f"not stiff: {words}"
-    if system.dim > LARGEST and system.jacobian_pattern is None:
-        return Explicit(), f"{words}, but its Jacobian is dense in {system.dim} dimensions"
-    return Stiff(), f"stiff: {words}"
-
-
-def fastest_decay(field: SystemField, x: Float[Tensor, "1 D"], t: Tensor) -> float:
-    """The largest -Re(eigenvalue) of the Jacobian at a state, per time unit; 0 where nothing decays.
-
-    In more than 300 dimensions by Arnoldi iterations on directional derivatives, to a few per cent; no matrix is made.
-    """
-    if field.dim > DENSE:
-        return _fastest_decay_by_iteration(field, x, t)
-    if field.differentiable:
-        jacobian = torch.func.jacfwd(lambda y: field(t, y[None])[0])(x[0])
-    else:
-        h = 1e-6 * x.abs().max().clamp_min(1e-3)
-        shifted = x + h * torch.eye(field.dim, dtype=x.dtype)
-        jacobian = torch.stack([field(t, row[None])[0] - field(t, x)[0] for row in shifted], 1) / h
-    values = torch.linalg.eigvals(jacobian.detach())
-    return max(0.0, -float(values.real.min()))
-
-
-def _fastest_decay_by_iteration(field: SystemField, x: Float[Tensor, "1 D"], t: Tensor) -> float:
-    size = x.abs().max().clamp_min(1e-3)
-
-    def along(v: Tensor) -> Tensor:
-        if field.differentiable:
-            return torch.func.jvp(lambda y: field(t, y), (x,), (v,))[1]  # type: ignore[return-value] # its stub
-        h = 1e-6 * size / v.abs().max().clamp_min(1e-300)
-        return (field(t, x + h * v) - field(t, x - h * v)) / (2 * h)
-
-    def product(v: np.ndarray) -> np.ndarray:
-        return along(torch.from_numpy(v.copy())[None])[0].detach().numpy()
-
-    operator = LinearOperator((field.dim, field.dim), product, dtype=np.float64)
-    try:
-        values = eigs(operator, 1, which="SR", v0=direction(field.dim).numpy(), tol=0.03, return_eigenvectors=False)
-    except ArpackError:  # no convergence: nothing stands out
-        return 0.0
-    return max(0.0, -float(values.real.min()))
 
 
 def _grids(system: System, times: object) -> list[Tensor]:

@@ -27,11 +27,11 @@ from dynred.files import check_target
 from dynred.locks import locked
 from dynred.ode.system import System
 from dynred.rng import generator
+from dynred.runtime import Progress
 from dynred.simulation.draws import draw
 from dynred.simulation.events import Event
 from dynred.simulation.integrate import OUT_OF_TIME, integrate
 from dynred.solvers.base import Deadline, Solver
-from dynred.training.minimise import Progress
 
 VALUES = 2**22  # numbers in the states of one block and span: 32 MB; a solver needs a few times as much
 ROWS = 64  # trajectories that are followed together even where each is large: batches make solvers fast

@@ -12,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import positive, refuse
-from dynred.ode.system import SystemField, VectorField
+from dynred.ode.system import SystemField
+from dynred.ode.vector_field import VectorField
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
 
 POINTS = 32  # on a circle, over which coefficients are averaged; 16 give the same to 1e-12

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import at_least, refuse
-from dynred.ode.system import VectorField
+from dynred.ode.vector_field import VectorField
 from dynred.spec import Spec
 
 LIMIT = 1e15  # a state beyond this has left every bound; far from overflow in float64, beyond any sensible unit

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, one_of, positive, refuse
-from dynred.ode.system import VectorField
+from dynred.ode.vector_field import VectorField
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
 
 SPAN = 16  # outputs between which fixed steps look whether they are overdue and keep what they have

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from dynred.checks import one_of, positive, refuse
 from dynred.numerics.jacobian import Pattern, direction, find_pattern
-from dynred.ode.system import SystemField, VectorField
+from dynred.ode.system import SystemField
+from dynred.ode.vector_field import VectorField
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
 
 METHODS: dict[str, type[OdeSolver]] = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}

@@ -5,30 +5,24 @@ schedule. On Kuramoto-Sivashinsky (L = 22, 64 -> 8) this reaches the reconstruct
 the steps; see the README's table of choices.
 """
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dynred.checks import at_least, count, integer, one_of, positive, refuse
+from dynred.checks import at_least, count, integer, positive, refuse
 from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors, write_tensors
 from dynred.kinds import current
 from dynred.records import plain, revive
+from dynred.runtime import Progress, Runtime
 from dynred.spec import Spec
+from dynred.training.interruption import interrupt_after_step
 from dynred.training.nets import check_weights, hidden_matrices
-
-# Signals that end a program; Windows lacks SIGHUP.
-ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_requests: list[float] = []  # to stop trainings: when each was made
 
 
 @dataclass(frozen=True)
@@ -68,55 +62,6 @@ class TrainingSpec(Spec):
             raise refuse("warmup", "in (0, 1)", self.warmup)
         if self.time_limit is not None:
             positive("time_limit", self.time_limit)
-
-
-class Progress(Protocol):
-    """Receives what long work reports; called a few times a second at most."""
-
-    def __call__(self, stage: str, done: int, total: int, **figures: float) -> None:
-        """`done` of `total` units of `stage` are finished; `figures` are named numbers worth showing."""
-        ...
-
-
-def silent(stage: str, done: int, total: int, **figures: float) -> None:
-    """The default progress: says nothing."""
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """How work runs, never what it computes.
-
-    Attributes:
-        device: `auto` (CUDA where there is one), `cpu`, `cuda`, or `cuda:1` and so on.
-        progress: receives reports of long work.
-        checkpoints: folder for checkpoints; None keeps none. Work that finds its checkpoint there goes on from it.
-        checkpoint_seconds: time between two checkpoints, in seconds.
-        identity: names everything that decides the result of the work, as a digest; a checkpoint of other work is
-            refused. Empty where nobody says.
-    """
-
-    device: str = "auto"
-    progress: Progress = silent
-    checkpoints: Path | None = None
-    checkpoint_seconds: float = 15.0
-    identity: str = ""
-
-    def __post_init__(self):
-        one_of("device", self.device.partition(":")[0], ("auto", "cpu", "cuda"))
-        if self.device.startswith("cuda") and not torch.cuda.is_available():
-            raise refuse("device", "available", repr(self.device), "This machine has no CUDA device; use `auto`.")
-
-    def torch_device(self) -> torch.device:
-        """The device that `device` means here."""
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
-
-
-def threads() -> int:
-    """Number of threads in which torch computes: sums are in another order for another number, so that results agree
-    bit for bit for the same number alone."""
-    return torch.get_num_threads()
 
 
 @dataclass(frozen=True)
@@ -188,7 +133,7 @@ def minimise(
     path = runtime.checkpoints / f"{stage}.safetensors" if runtime.checkpoints else None
     if path is not None and path.exists():
         training.restore(path)
-    with _interrupt_after_step() as interrupted:
+    with interrupt_after_step() as interrupted:
         for step in training.remaining():
             training.step(step, loss, count)
             if training.due(step):
@@ -202,45 +147,6 @@ def minimise(
     if path is not None and training.done < spec.steps:  # the time limit: what it gave must not change on resuming
         training.save(path)
     return training.finish()
-
-
-def stop_trainings() -> None:
-    """Makes the trainings that run in threads other than the main one, which alone receives signals, save their
-    checkpoints after the step in hand and end with KeyboardInterrupt: for handlers of signals."""
-    _requests.append(time.monotonic())
-
-
-@contextmanager
-def _interrupt_after_step() -> Iterator[Callable[[], bool]]:
-    """Holds back the first signal that ends the program, such as Ctrl-C, until the step in hand is done, because a step
-    cut in half cannot be resumed; then lets it do what it would have done. The block ends when it is told of one."""
-    if threading.current_thread() is not threading.main_thread():
-        before_this = len(_requests)
-        yield lambda: len(_requests) > before_this
-        if len(_requests) > before_this:
-            raise KeyboardInterrupt
-        return
-    caught: list[int] = []
-
-    def hold(number: int, frame: FrameType | None) -> None:
-        stop_trainings()
-        if caught:
-            signal.signal(number, before[number])
-            signal.raise_signal(number)
-        caught.append(number)
-
-    before = {number: signal.getsignal(number) for number in ENDING}
-    before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
-    for number in before:
-        signal.signal(number, hold)
-    try:
-        yield lambda: bool(caught)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if caught:
-        signal.raise_signal(caught[0])
-        raise KeyboardInterrupt  # a handler that only makes a note of it
 
 
 class _Training:

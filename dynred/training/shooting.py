@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
-from dynred.ode.system import VectorField
+from dynred.ode.vector_field import VectorField
 from dynred.solvers.explicit import Explicit
 
 

@@ -10,17 +10,19 @@ from dynred.data.store import StoredTrajectories
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.experiments.pipeline import DataSpec
-from dynred.experiments.run import ExperimentSpec, run
+from dynred.experiments.run import run
+from dynred.experiments.source import DataSpec
+from dynred.experiments.spec import ExperimentSpec
 from dynred.files import read_json, read_tensors
 from dynred.models.reduced import ReducedModel, on_reducer
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
+from dynred.runtime import Runtime
 from dynred.simulation.simulate import simulate
 from dynred.solvers.explicit import Explicit
-from dynred.training.minimise import Runtime, TrainingSpec
+from dynred.training.minimise import TrainingSpec
 
 TIMES = torch.linspace(0, 4, 21, dtype=torch.float64)
 DATA = DataSpec(train=8, validation=2, test=4, duration=2.0, sampling=0.2)

@@ -2,7 +2,7 @@
 
 from dynred.cli.app import main
 from dynred.data.storage import save_trajectories
-from dynred.models.reduced import load_model
+from dynred.models.load import load_model
 from faults.material import make_run, plain_spec, small_data, small_model, store, trained_spec
 
 SETTINGS = {"data.train": 8, "data.validation": 2, "data.test": 4, "data.duration": 2.0, "data.sampling": 0.2}

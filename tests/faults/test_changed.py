@@ -7,8 +7,10 @@ import pytest
 
 from dynred.cli.app import main
 from dynred.data.storage import save_trajectories
-from dynred.experiments.run import certify_run, evaluate_run, run
-from dynred.ode.system import find_system
+from dynred.experiments.certify_run import certify_run
+from dynred.experiments.evaluate_run import evaluate_run
+from dynred.experiments.run import run
+from dynred.ode.find import find_system
 from faults.children import in_child
 from faults.material import OFTEN, files, plain_spec, result, small_data, trained_spec
 from faults.operations import at_operation, die

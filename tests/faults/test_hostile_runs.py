@@ -53,7 +53,7 @@ SOURCES = [
     ("dynred.systems.../evil", {}),
     ("dynred.plugins:load", {"package": "dynred.systems", "name": "evil.py"}),
     ("dynred.plugins:load_module", {"package": "dynred.systems", "name": "EVIL"}),
-    ("dynred.ode.system:find_system", {"name": "EVIL"}),
+    ("dynred.ode.find:find_system", {"name": "EVIL"}),
 ]
 
 

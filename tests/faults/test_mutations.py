@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from dynred.data.storage import load_trajectories, save_trajectories
-from dynred.experiments.run import evaluate_run
+from dynred.experiments.evaluate_run import evaluate_run
 from dynred.files import read_json, read_tensors, write_json, write_tensors
-from dynred.models.reduced import load_model
+from dynred.models.load import load_model
 from faults.children import GIGABYTE, failures, in_child
 from faults.material import content, digest, make_run, result, small_data, small_model, store, trained_spec
 from faults.mutants import damaged, edited

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from dynred.cli.app import main
-from dynred.models.reduced import load_model
+from dynred.models.load import load_model
 from faults.children import in_child
 from faults.material import files
 from faults.sentences import check_sentence

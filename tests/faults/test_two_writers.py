@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from dynred.experiments.run import certify_run, evaluate_run
+from dynred.experiments.certify_run import certify_run
+from dynred.experiments.evaluate_run import evaluate_run
 from faults.children import Child, failures, in_child
 from faults.material import content, files, make_run, plain_spec, result, store, trained_spec
 from faults.operations import at_operation, operations

@@ -10,8 +10,9 @@ import pytest
 
 from dynred.data.storage import load_trajectories, save_trajectories
 from dynred.data.store import StoredTrajectories
-from dynred.experiments.run import certify_run, evaluate_run
-from dynred.models.reduced import load_model
+from dynred.experiments.certify_run import certify_run
+from dynred.experiments.evaluate_run import evaluate_run
+from dynred.models.load import load_model
 from faults.children import failures, in_child
 from faults.material import content, files, make_run, plain_spec, result, small_data, small_model, store
 from faults.operations import KILLED, kills, operations

@@ -12,7 +12,7 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.evaluation.lyapunov import lyapunov_spectrum
 from dynred.models.bands import calibrate
 from dynred.models.reduced import on_reducer
-from dynred.ode.system import find_system
+from dynred.ode.find import find_system
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

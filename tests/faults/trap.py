@@ -6,9 +6,10 @@ import sys
 
 from dynred.cli.app import main
 from dynred.evaluation.lyapunov import lyapunov_spectrum
-from dynred.experiments.run import certify_run, evaluate_run
+from dynred.experiments.certify_run import certify_run
+from dynred.experiments.evaluate_run import evaluate_run
 from dynred.files import read_json, read_tensors, write_json, write_tensors
-from dynred.models.reduced import load_model
+from dynred.models.load import load_model
 from dynred.rng import generator
 from faults.children import GIGABYTE, in_child
 from faults.material import files

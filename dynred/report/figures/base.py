@@ -19,10 +19,10 @@ from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Reconstruction, Rollout
 from dynred.metrics.base import Gauge, Reference, find_statistics
 from dynred.metrics.valid_time import ValidTime
+from dynred.models.base import Model
 from dynred.models.forecast import Forecast
-from dynred.models.reduced import Model
 from dynred.numerics.modes import Modes
-from dynred.ode.system import Axis, Grid
+from dynred.ode.grid import Axis, Grid
 
 # Okabe and Ito's colours, distinct for every common kind of colour vision; one meaning each throughout the page.
 TRUTH, MODEL, LINEAR, POD, ENCODER, MARK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"

@@ -1,0 +1,102 @@
+"""Units in which latents and their velocities are of order one."""
+
+import time
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dynred.data.trajectories import Trajectories
+from dynred.data.velocities import with_velocities
+from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.vector_field import VectorField
+from dynred.runtime import Progress, silent
+
+
+class Standardisation(nn.Module):
+    """Units in which latents and their velocities are of order one.
+
+    Attributes:
+        shift, spread: mean and standard deviation of each latent coordinate [R]; 0 and 1 for angles.
+        rate: root mean square velocity of each latent coordinate [R].
+    """
+
+    shift: Tensor
+    spread: Tensor
+    rate: Tensor
+
+    def __init__(self, shift: Tensor, spread: Tensor, rate: Tensor):
+        super().__init__()
+        for name, value in (("shift", shift), ("spread", spread), ("rate", rate)):
+            self.register_buffer(name, value.double())
+
+    @classmethod
+    def of(cls, latents: Trajectories, space: LatentSpace, *, centred: bool = True) -> "Standardisation":
+        """The units of these latents, which must have velocities; not `centred`, they keep the origin (shift 0), and
+        their spread is measured from there."""
+        assert latents.velocities is not None
+        z, v = latents.states.double(), latents.velocities.double()
+        shift = z.mean(0) if centred else torch.zeros_like(z[0])
+        spread = z.std(0) if centred else z.pow(2).mean(0).sqrt()
+        rate = v.pow(2).mean(0).sqrt()
+        shift[: space.angles], spread[: space.angles] = 0, 1
+        return cls(shift, spread.clamp_min(1e-12 * (1 + spread.max())), rate.clamp_min(1e-12 * (1 + rate.max())))
+
+    @classmethod
+    def empty(cls, dim: int) -> "Standardisation":
+        """Of the right shapes, for loading."""
+        return cls(torch.zeros(dim), torch.ones(dim), torch.ones(dim))
+
+    def standard(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        """Latents in standard units."""
+        return (z - self.shift) / self.spread
+
+    def latent(self, y: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        """Latents of standard units."""
+        return self.shift + self.spread * y
+
+
+def standard_regression(
+    latents: Trajectories, units: Standardisation, space: LatentSpace
+) -> tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]:
+    """Features of the latents in standard units, and velocities in units of `rate`: what a field learns; float64."""
+    known = with_velocities("latents", latents)
+    assert known.velocities is not None
+    return space.features(units.standard(known.states.double())), known.velocities.double() / units.rate
+
+
+class Report:
+    """Tells `progress` what part of the time of a rollout is done, at most five times a second."""
+
+    def __init__(self, progress: Progress, start: float, end: float):
+        self.progress, self.start, self.span = progress, start, max(end - start, 1e-300)
+        self.silent, self.told = progress is silent, time.monotonic()
+
+    def __call__(self, t: float) -> None:
+        if not self.silent and time.monotonic() - self.told >= 0.2:
+            self.told = time.monotonic()
+            self.progress("rollout", int(100 * (t - self.start) / self.span), 100)
+
+
+class StandardField:
+    """A latent field in standard units that ends: without velocity (NaN) from the time on that a solver has reached
+    when `evaluations` or the time until `deadline` are used up. Before that time it stays as it was."""
+
+    differentiable = True
+
+    def __init__(self, field: VectorField, units: Standardisation, evaluations: int, deadline: float, report: Report):
+        self.field, self.units, self.evaluations, self.deadline = field, units, evaluations, deadline
+        self.report = report
+        self.dim, self.left, self.end = field.dim, evaluations, float("inf")
+
+    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
+        if self.end == float("inf") and (self.left <= 0 or time.monotonic() > self.deadline):
+            self.end = float(t)
+        if float(t) >= self.end:
+            return torch.full_like(x, torch.nan)
+        self.left -= 1
+        self.report(float(t))
+        return self.field(t, self.units.latent(x)) / self.units.spread
+
+    def rows(self, index: Tensor | slice) -> VectorField:
+        return StandardField(self.field.rows(index), self.units, self.evaluations, self.deadline, self.report)

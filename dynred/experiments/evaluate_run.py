@@ -1,0 +1,60 @@
+"""The model of a run folder scored again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dynred.arguments import public
+from dynred.checks import refuse
+from dynred.evaluation.evaluate import score
+from dynred.evaluation.evaluation import Evaluation, read_evaluation
+from dynred.evaluation.long_time import long_time
+from dynred.evaluation.records import Cost
+from dynred.experiments.pipeline import calibrated
+from dynred.experiments.publish import publish
+from dynred.experiments.stored_run import opened
+from dynred.models.forecast import forecast
+from dynred.ode.system import System
+from dynred.runtime import Runtime
+
+
+@public
+def evaluate_run(
+    out: str | Path,
+    *,
+    long: bool = False,
+    runtime: Runtime | None = None,
+    plugins: Sequence[str | Path] = (),
+    trust: bool = False,
+) -> Evaluation:
+    """Scores the model of a run folder again, on the same test trajectories, and renews evaluation.json and the report.
+
+    Args:
+        out: the run folder.
+        long: also roll the model out for very long and compute its Lyapunov exponents
+            (`dynred.evaluation.long_time`), which may take half an hour; without, what was found of these before is
+            kept.
+        runtime: device and progress.
+        plugins, trust: which code of one's own may run; see `opened`.
+
+    Raises:
+        FileFormatError: no run there, or an unreadable one.
+        InputError: its system or data are gone or changed, or its code may not run.
+    """
+    runtime = runtime or Runtime()
+    with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
+        spec, model, source = stored.spec, stored.model, stored.source
+        system = source if isinstance(source, System) else None
+        if long and system is None:
+            raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
+        train, validation, test = stored.parts(runtime)
+        found = forecast(model, test)
+        before = stored.folder / "evaluation.json"
+        known = read_evaluation(before) if before.exists() else None
+        extra = known.long_time if known else None
+        if long and system is not None:
+            extra = long_time(model, system, progress=runtime.progress)
+        cost = known.cost if known else Cost()
+        calibration = calibrated(model, validation)
+        scored = score(found, model, train, system, spec.threshold, cost=cost, long_time=extra, calibration=calibration)
+        publish(stored.folder, model, scored, found, source, calibration)
+        return scored

@@ -1,0 +1,87 @@
+"""What experiment.json says of where a run comes from."""
+
+import importlib.metadata
+import platform
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dynred.checks import refuse
+from dynred.data.screening import is_data
+from dynred.errors import DynredWarning, InputError
+from dynred.experiments.folder import RunFolder
+from dynred.experiments.source import Source, changes, fingerprint
+from dynred.experiments.spec import ExperimentSpec
+from dynred.files import checksum
+from dynred.kinds import current
+from dynred.plugins import code_in, code_of, is_foreign
+from dynred.runtime import threads
+
+PACKAGES = ("dynred", "torch", "torchdiffeq", "numpy", "scipy")
+
+
+def origin(spec: ExperimentSpec, source: Source, asked: Sequence[str], folder: RunFolder) -> dict[str, Any]:
+    """What experiment.json says of a run: its settings, and by which source, code and versions it was made.
+
+    Args:
+        spec: the settings.
+        source: what they name.
+        asked: names of code outside dynred that was loaded for it.
+        folder: of the run.
+    """
+    settings = spec.to_dict()
+    names = [*asked, spec.data.solver] if is_foreign(spec.data.solver) else asked
+    code = {one.name: one for one in (*map(code_of, names), *code_in(settings))}
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    path = str(Path(spec.source).resolve()) if is_data(spec.source) else None
+    return {
+        "digest": spec.digest(),
+        "seed": spec.seed,
+        "threads": threads(),
+        "versions": {**versions, "python": platform.python_version()},
+        "folder": str(folder.path.resolve()),
+        "source": {"path": path, **fingerprint(source)},
+        "code": [one.to_dict() for one in code.values()],
+        "spec": settings,
+    }
+
+
+def identity_of(stored: Mapping[str, Any]) -> str:
+    """What a checkpoint and a model carry of the run that they belong to."""
+    digests = sorted(str(code["digest"]) for code in stored.get("code", []))
+    return checksum({"spec": stored["spec"], "source": stored.get("source"), "code": digests})
+
+
+def check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunFolder) -> None:
+    """Refuses to resume a run of other settings or of a source that was changed.
+
+    Args:
+        begun: what experiment.json would say now.
+        stored: what it says.
+        folder: of the run.
+
+    Raises:
+        InputError: they differ; says in what.
+
+    Warns:
+        DynredWarning: another number of threads.
+    """
+    spec, before = begun["spec"], current(stored["spec"])
+    differing = [key for key, value in spec.items() if before.get(key) != value]
+    if differing:
+        advice = f"They differ in: {', '.join(differing)}. Use another folder, or --overwrite."
+        raise InputError(f"--resume must be given the settings of the run in {folder.path}, got others. {advice}")
+    if "source" not in stored and not folder.finished:
+        raise refuse(
+            "--resume", "given a run of this version of dynred", "one of an earlier version", "Use --overwrite."
+        )
+    digests = {code["name"]: code["digest"] for code in stored.get("code", [])}
+    changed = [code["name"] for code in begun["code"] if digests.get(code["name"], code["digest"]) != code["digest"]]
+    changed += [f"its {name}" for name in changes(stored.get("source") or {}, begun["source"]) if name != "path"]
+    if changed:
+        advice = f"Changed: {', '.join(changed)}. Restore it, use another folder, or --overwrite."
+        raise InputError(f"--resume must be given the source of the run in {folder.path}, got a changed one. {advice}")
+    if stored.get("threads", begun["threads"]) != begun["threads"]:
+        threads = f"{begun['threads']} threads instead of {stored['threads']}"
+        warnings.warn(f"Resumed with {threads}: the result may differ in its last digits.", DynredWarning, stacklevel=3)

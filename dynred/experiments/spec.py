@@ -1,0 +1,72 @@
+"""The settings of an experiment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dynred.checks import integer, positive, refuse
+from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.experiments.source import DataSpec, Source, open_source
+from dynred.models.joint import JointSpec
+from dynred.models.partition import PartitionSpec
+from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.reducers.base import ReducerSpec
+from dynred.spec import Spec
+
+
+@dataclass(frozen=True)
+class ExperimentSpec(Spec):
+    """Everything that decides the result of `dynred reduce`.
+
+    Attributes:
+        source: name or file of a system, or a data file (.npz, .zarr, .nc).
+        latent_dim: number R of latent coordinates, that of the reducer's settings; `updated` moves both.
+        arguments: structural choices of the system, e.g. {"length": 44.0}.
+        seed: decides every draw.
+        threshold: rollout error that counts as lost.
+        data: which trajectories.
+        reducer, dynamics: the model; a reducer that is left out (None) is an autoencoder.
+        partition: with more than one chart, an atlas with a reducer and dynamics in each.
+        joint: refine both together at the end; None leaves it out.
+    """
+
+    source: str
+    latent_dim: int
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    threshold: float = 0.5
+    data: DataSpec = field(default_factory=DataSpec)
+    reducer: ReducerSpec | None = None
+    dynamics: DynamicsSpec = field(default_factory=NeuralODESpec)
+    partition: PartitionSpec = field(default_factory=PartitionSpec)
+    joint: JointSpec | None = None
+
+    def __post_init__(self):
+        if not self.source:
+            raise refuse("source", "the name of a system, or a file", repr(self.source))
+        integer("latent_dim", self.latent_dim, 1)
+        integer("seed", self.seed, 0)
+        positive("threshold", self.threshold)
+        if self.reducer is None:
+            object.__setattr__(self, "reducer", AutoencoderSpec(self.latent_dim))
+        elif self.reducer.latent_dim != self.latent_dim:
+            advice = "Set `latent_dim`, which moves that of the reducer, too."
+            raise refuse("reducer.latent_dim", f"latent_dim, {self.latent_dim}", self.reducer.latent_dim, advice)
+
+    def updated(self, path: str, value: object) -> "ExperimentSpec":
+        """See `Spec.updated`. The reducer's `latent_dim` moves with that of the experiment."""
+        if path != "latent_dim" or self.reducer is None:
+            return super().updated(path, value)
+        return replace(self, latent_dim=value, reducer=self.reducer.updated(path, value))  # type: ignore[arg-type] # checked
+
+    def open(self) -> Source:
+        """The system, checked, or the data.
+
+        Raises:
+            InputError: unknown, unusable, or of no more than `latent_dim` dimensions.
+        """
+        found = open_source(self.source, self.arguments)
+        advice = f"The state has {found.dim} dimensions; a reduction has fewer."
+        integer("latent_dim", self.latent_dim, 1, found.dim - 1, advice)
+        return found

@@ -1,0 +1,321 @@
+"""What every reduced model offers: between states and latents, in time, and into files."""
+
+import io
+import time
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from dynred.checks import finite, increasing, refuse, rows_of
+from dynred.data.parameters import along_time, checked, cut, per_row
+from dynred.data.trajectories import Trajectories
+from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
+from dynred.errors import DynredWarning
+from dynred.files import (
+    check_target,
+    is_json,
+    is_tensors,
+    moved_into_place,
+    read_json,
+    write_json,
+    write_tensors,
+)
+from dynred.kinds import kind_of
+from dynred.models.domain import Domain
+from dynred.models.export import as_numpy, exported
+from dynred.models.numpy_model import NumpyModel
+from dynred.numerics.batches import pieces
+from dynred.numerics.latent_space import LatentSpace
+from dynred.plugins import code_in
+from dynred.runtime import Progress, Runtime, silent
+from dynred.training.minimise import History
+
+SCHEMA = 1
+EXPORTED = "manifest.json"  # of a folder of exported programs
+
+
+class Model(ABC):
+    """encode -> rollout -> decode, between states [..., D] and latents [..., R]; fitted and immutable.
+
+    Where reducer or dynamics see parameters of the system, every call takes them by name: a number, or one value per
+    trajectory (`predict`, `rollout`) or values that fit the batch shape of the argument (the others). Names that the
+    model does not know are left aside.
+
+    Attributes:
+        about: where the model comes from: plain JSON values by name (`system`, `seed` ...).
+    """
+
+    about: Mapping[str, Any]
+
+    @property
+    @abstractmethod
+    def state_dim(self) -> int:
+        """D."""
+
+    @property
+    @abstractmethod
+    def latent_space(self) -> LatentSpace:
+        """What the latent coordinates are."""
+
+    @property
+    @abstractmethod
+    def histories(self) -> tuple[History, ...]:
+        """The course of every training stage."""
+
+    @property
+    @abstractmethod
+    def parameter_count(self) -> int:
+        """Number of trainable numbers."""
+
+    @abstractmethod
+    def encode(
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
+    ) -> Float[Tensor, "*batch R"]:
+        """Latents of states."""
+
+    @abstractmethod
+    def decode(
+        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
+    ) -> Float[Tensor, "*batch D"]:
+        """States of latents, float64."""
+
+    @abstractmethod
+    def rhs(
+        self,
+        t: Tensor | float,
+        z: Float[Tensor, "*batch R"],
+        parameters: Mapping[str, float | Tensor] | None = None,
+    ) -> Float[Tensor, "*batch R"]:
+        """The latent velocity, per time unit.
+
+        Raises:
+            InputError: the dynamics are not given by a vector field.
+        """
+
+    @abstractmethod
+    def rollout(
+        self,
+        z0: Float[Tensor, "N R"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, float | Tensor] | None = None,
+        *,
+        time_limit: float | None = None,
+        progress: Progress = silent,
+    ) -> Float[Tensor, "N T R"]:
+        """Latents at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges, and
+        where the time limit, in seconds, did not let it go."""
+
+    @abstractmethod
+    def with_dynamics(
+        self,
+        spec: DynamicsSpec,
+        train: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        runtime: Runtime | None = None,
+    ) -> Self:
+        """The same coordinates with other dynamics, fitted to trajectories of states with velocities."""
+
+    def reconstruct(
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
+    ) -> Float[Tensor, "*batch D"]:
+        """decode(encode(x)), in pieces that bound memory."""
+        x = self._states("x", x)
+        given = per_row(parameters, x.shape[:-1])
+        with torch.no_grad():
+            parts = [
+                self.decode(self.encode(part, here), here)
+                for part, here in _with_parameters(x.reshape(-1, self.state_dim), given)
+            ]
+            return torch.cat(parts).reshape(x.shape)
+
+    def predict(
+        self,
+        x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, float | Tensor] | None = None,
+        *,
+        time_limit: float | None = None,
+        progress: Progress = silent,
+    ) -> Trajectories:
+        """Trajectories from initial states: encoded once, integrated in latent space, decoded.
+
+        Args:
+            x0: states at t[0]; one [D] or many [N, D], torch or NumPy.
+            t: increasing times, in the system's time units.
+            parameters: by name, a number or one value per trajectory.
+            time_limit: seconds after which the integration stops; what it did not reach is NaN.
+            progress: receives reports of the integration.
+
+        Returns:
+            N trajectories of T states, float64; NaN from the time on at which the prediction diverged. The first state
+            is the reconstruction of x0.
+
+        Raises:
+            InputError: wrong width of x0, values that are not finite, times that do not increase.
+
+        Warns:
+            DynredWarning: x0 is far from the states that the model was made from; the time limit was reached.
+        """
+        t = increasing("t", t)
+        x0 = finite("x0", rows_of("x0", x0, self.state_dim, most=2)).reshape(-1, self.state_dim)
+        parameters, limits = checked(parameters, len(x0)), rollout_limits(time_limit, progress)
+        start_of_work = time.monotonic()
+        with torch.no_grad():
+            z = self.rollout(self.encode(x0, parameters), t, parameters, **limits)
+            late = time_limit is not None and time.monotonic() - start_of_work > time_limit
+            rows, given = z.flatten(0, 1), per_row(along_time(parameters), z.shape[:-1])
+            states, start = torch.empty(len(rows), self.state_dim, dtype=torch.float64), 0
+            for part, here in _with_parameters(rows, given, self.state_dim):
+                states[start : start + len(part)] = self.decode(part, here)
+                start += len(part)
+        states[~torch.isfinite(rows).all(-1)] = torch.nan
+        states = states.reshape(len(x0), len(t), -1)
+        self._warn(x0, states, t, parameters, time_limit if late else None)
+        known = {name: value for name, value in self.about.items() if name != "domain"}
+        return Trajectories.from_stacked(states, t, attributes=known)
+
+    def remembering(self, train: Trajectories) -> Self:
+        """The same model, which knows where its training states lie, and warns of predictions from elsewhere."""
+        domain = Domain.of(self.encode, self.decode, train)
+        others = {name: value for name, value in self.about.items() if name != "domain"}
+        about = others if domain is None else {**others, "domain": domain.to_dict()}
+        return replace(self, about=about)  # type: ignore[type-var] # every concrete model is a dataclass
+
+    def _warn(
+        self,
+        x0: Float[Tensor, "N D"],
+        states: Float[Tensor, "N T D"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, float | Tensor] | None,
+        late: float | None,
+    ) -> None:
+        if "domain" in self.about and len(x0):
+            domain = Domain.from_dict(self.about["domain"])
+            middle = torch.tensor(domain.latent, dtype=torch.float64).expand(len(x0), -1)
+            with torch.no_grad():
+                reference = self.decode(middle, parameters)
+            if told := domain.foreign(x0, reference, states[:, 0]):
+                warnings.warn(told, DynredWarning, stacklevel=3)
+        missing = states.isnan().any(-1)
+        if late is not None and missing.any():
+            reached = t[int(missing.any(0).int().argmax())]
+            told = f"The prediction stopped at its time limit of {late:g} s; from t = {reached:g} on some of it is NaN."
+            warnings.warn(told, DynredWarning, stacklevel=3)
+
+    def _states(self, name: str, x: object) -> Tensor:
+        return rows_of(name, x, self.state_dim)
+
+    def _latents(self, z: object) -> Tensor:
+        return rows_of("z", z, self.latent_space.dim)
+
+    def _start(
+        self, z0: object, t: object, parameters: object
+    ) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], dict[str, Tensor]]:
+        # What a rollout is asked for, checked.
+        z0 = rows_of("z0", z0, self.latent_space.dim)
+        if z0.ndim != 2:
+            raise refuse("z0", f"latents [N, {self.latent_space.dim}]", f"shape {list(z0.shape)}")
+        return z0, increasing("t", t), checked(parameters, len(z0))
+
+    def notes(self) -> list[str]:
+        """What a user should know of what was fitted, line by line, such as equations that can be read."""
+        return []
+
+    # -- leaving -----------------------------------------------------------------------------------------------------
+
+    def to_numpy(self, parameters: Mapping[str, float] | None = None) -> NumpyModel:
+        """encode, decode and rhs as functions of NumPy arrays, without torch when they are called.
+
+        Args:
+            parameters: fixed values by name, where the model sees any.
+
+        Raises:
+            InputError: a reducer or dynamics with operations that cannot be traced, or are not known in NumPy.
+        """
+        return NumpyModel({name: as_numpy(program) for name, program in self._programs(parameters).items()})
+
+    def export(self, path: str | Path, parameters: Mapping[str, float] | None = None) -> None:
+        """Writes a folder of `torch.export` programs: encode.pt2 (x [N, D]), decode.pt2 (z [N, R]) and, where the
+        dynamics are a vector field, rhs.pt2 (t, z [N, R]); all arguments float64. `torch.export.load` reads them, here
+        or without dynred. manifest.json lists them: a folder that holds anything else is not replaced. Arguments and
+        errors as for `to_numpy`."""
+        check_target("path", path, _is_export)
+        programs = self._programs(parameters)
+        with moved_into_place(path, _is_export) as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch about its own parts
+            folder.mkdir()
+            for name, program in programs.items():
+                # Not into a file: on a full disk torch's writer ends the process.
+                content = io.BytesIO()
+                torch.export.save(program, content)
+                (folder / f"{name}.pt2").write_bytes(content.getbuffer())
+            write_json(folder / EXPORTED, {"schema": SCHEMA, "files": [f"{name}.pt2" for name in programs]})
+
+    def _programs(self, parameters: Mapping[str, float] | None) -> dict[str, ExportedProgram]:
+        parts = [part if isinstance(part, list | tuple) else [part] for part in vars(self).values()]
+        modules = [one for part in parts for one in part if isinstance(one, nn.Module)]
+        x, z = (torch.zeros(3, n, dtype=torch.float64) for n in (self.state_dim, self.latent_space.dim))
+        calls: dict[str, tuple[Callable[..., Tensor], dict[str, Tensor]]] = {
+            "encode": (lambda x: self.encode(x, parameters), {"x": x}),
+            "decode": (lambda z: self.decode(z, parameters), {"z": z}),
+        }
+        if all(isinstance(one, VectorFieldDynamics) for one in modules if isinstance(one, LatentDynamics)):
+            calls["rhs"] = (lambda t, z: self.rhs(t, z, parameters), {"t": z[0, 0].clone(), "z": z})
+        return {name: exported(name, call, modules, given) for name, (call, given) in calls.items()}
+
+    # -- files -------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Writes the whole model as one safetensors file: weights, and all settings as JSON in its metadata."""
+        check_target("path", path, is_tensors)
+        tensors, metadata = self.parts()
+        code = [one.to_dict() for one in code_in(metadata)]
+        about = dict(self.about)
+        write_tensors(
+            path, tensors, {**metadata, "kind": kind_of(type(self)), "schema": SCHEMA, "about": about, "code": code}
+        )
+
+    def described(self, **facts: Any) -> Self:
+        """The same model, which knows more of where it comes from: `facts` are added to `about`."""
+        return replace(self, about={**self.about, **facts})  # type: ignore[type-var] # every model is a dataclass
+
+    @abstractmethod
+    def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The tensors by name, and in plain JSON what `from_parts` needs besides them."""
+
+    @classmethod
+    @abstractmethod
+    def from_parts(cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]) -> Self:
+        """The inverse of `parts`; an error of any kind means that the parts describe no model.
+
+        Nothing is taken on trust: what `metadata` claims must be held against its types and against the tensors, see
+        `dynred.models.stored_parts`.
+        """
+
+
+def _with_parameters(
+    rows: Float[Tensor, "M R"], given: Mapping[str, Float[Tensor, " M"]], width: int = 1
+) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """Pieces of rows, and the parameters of each."""
+    start = 0
+    for part in pieces(rows, width):
+        yield part, cut(given, slice(start, start + len(part)))
+        start += len(part)
+
+
+def _is_export(path: Path) -> bool:
+    """Whether all that a folder holds was exported there, or it is empty."""
+    if not path.is_dir():
+        return False
+    there = {one.name for one in path.iterdir()}
+    return not there or (is_json(path / EXPORTED) and there <= {EXPORTED, *read_json(path / EXPORTED)["files"]})

@@ -1,0 +1,19 @@
+"""Digests of arrays: the same for the same content."""
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+def content_digest(arrays: Mapping[str, Tensor]) -> str:
+    """SHA-256, as hexadecimal digits, of names, dtypes, shapes and values; bounded memory."""
+    content = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name].detach()
+        content.update(f"{name} {str(array.dtype).removeprefix('torch.')} {list(array.shape)}\n".encode())
+        rows = array if array.ndim > 1 else array.reshape(-1, 1)
+        for piece in rows.split(max(1, 2**20 // max(1, rows[:1].numel()))) if len(rows) else ():
+            content.update(piece.cpu().contiguous().view(torch.uint8).numpy().data)
+    return content.hexdigest()

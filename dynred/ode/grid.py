@@ -1,0 +1,40 @@
+"""How a state vector is a field in space."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of a field's grid.
+
+    Attributes:
+        name: what it measures, e.g. `x`.
+        coordinates: its points [n], increasing, evenly spaced, in `unit`.
+        unit: unit of the coordinates; empty for dimensionless.
+        period: length after which the field repeats; None where it does not.
+    """
+
+    name: str
+    coordinates: Tensor
+    unit: str = ""
+    period: float | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a state vector [D] is a field: it reshapes to (components, points of axis 0, points of axis 1, ...).
+
+    Attributes:
+        axes: directions of space, one or more.
+        components: names of the fields, e.g. `("u",)`.
+    """
+
+    axes: tuple[Axis, ...]
+    components: tuple[str, ...] = ("u",)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(components, points per axis)."""
+        return (len(self.components), *(len(axis.coordinates) for axis in self.axes))

@@ -1,0 +1,91 @@
+"""Claims: what a contract promises, and how an answer is held against it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.annotations import hints
+from dynred.dynamics.base import LatentDynamics
+from dynred.errors import InputError
+from dynred.reducers.base import Reducer
+from dynred.spec import Spec
+
+ROUND_OFF = 1e-9  # what float64 may lose where two routes do the same sums
+SINGLE = 1e-4  # the same for networks in float32
+Claim = Callable[[bool | Tensor, str], None]
+Fitted = TypeVar("Fitted", Reducer, LatentDynamics)
+
+
+def twice(claim: Claim, fit: Callable[[], Fitted]) -> tuple[Fitted, Fitted]:
+    """Two fits, which must agree bit for bit and leave the global random state alone."""
+    before = torch.get_rng_state()
+    fitted = fit(), fit()
+    claim(torch.equal(torch.get_rng_state(), before), "fit must not touch torch's global random state.")
+    return fitted
+
+
+def check_settings(claim: Claim, spec: Spec, base: type[Spec], stored: Spec) -> None:
+    """Claims that settings refuse what their annotations do, name the field, and survive JSON."""
+    for one in fields(spec):
+        known = hints(type(spec)).get(one.name, object)  # `object` where the annotation cannot be read
+        wrong = 1.5 if known is int else object()
+        claim(known is object or is_refused(spec, one.name, wrong), f"{one.name} must be held against its annotation.")
+    claim(base.from_dict(json.loads(spec.to_json())) == spec, "the settings must survive JSON.")
+    claim(stored == spec, "what was fitted must keep the settings it was fitted with.")
+
+
+def is_refused(spec: Spec, name: str, value: object) -> bool:
+    """Whether a value of a setting is refused by the name of its field."""
+    try:
+        replace(spec, **{name: value})
+    except InputError:
+        return True
+    return False
+
+
+def refilled(claim: Claim, built: Fitted, fitted: Fitted) -> Fitted:
+    """A module built anew and filled with the weights of a fitted one."""
+    shapes, expected = ({k: (v.shape, v.dtype) for k, v in m.state_dict().items()} for m in (built, fitted))
+    claim(
+        shapes == expected,
+        "build(**sizes) must have tensors of the names and shapes of the fitted, and of their dtypes.",
+    )
+    built.load_state_dict(fitted.state_dict())
+    return built
+
+
+def claims(name: str) -> Claim:
+    """The function that raises an AssertionError, in the name of what is checked, where a contract does not hold."""
+
+    def claim(holds: bool | Tensor, contract: str) -> None:
+        if not holds:
+            raise AssertionError(f"{name}: {contract}")
+
+    return claim
+
+
+def close(a: Tensor, b: Tensor, tolerance: float) -> bool:
+    """Whether a is b to a fraction of its largest entry, or of 1 if that is smaller; NaN is close to nothing."""
+    scale = b.abs().max().clamp_min(1.0)
+    return a.shape == b.shape and bool(((a - b).abs() <= tolerance * scale).all())
+
+
+def check_rows(claim: Claim, what: str, fn: Callable[[Tensor], Tensor], x: Float[Tensor, "M D"]) -> None:
+    """Claims that a function takes a state, a batch and any leading axes, and acts on each row alone."""
+    y = fn(x)
+    tolerance = ROUND_OFF if x.dtype == y.dtype == torch.float64 else SINGLE
+    claim(close(fn(x[0]), y[0], tolerance), f"{what} must take a single state.")
+    alone = torch.cat([fn(row[None]) for row in x])
+    claim(close(y, alone, tolerance), f"{what} must give each row the same alone as among others.")
+    wide = fn(x.reshape(2, len(x) // 2, 1, -1))
+    claim(close(wide, y.reshape(2, len(x) // 2, 1, -1), tolerance), f"{what} must take any leading axes.")
+
+
+def slope(fn: Callable[[Tensor], Tensor], x: Tensor, direction: Tensor, step: float) -> Tensor:
+    """The derivative along a direction, by central differences."""
+    return (fn(x + step * direction) - fn(x - step * direction)) / (2 * step)
