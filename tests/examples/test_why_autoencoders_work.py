@@ -7,7 +7,7 @@ import torch
 from dynred.files import read_json
 from dynred.rng import generator
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def load(name):

@@ -13,7 +13,7 @@ from dynred.errors import FileFormatError, InputError
 from dynred.files import read_tensors
 from dynred.rng import generator
 from dynred.runtime import Runtime
-from dynred.training import minimise as optimise
+from dynred.training.interruption import stop_trainings
 from dynred.training.minimise import TrainingSpec, minimise
 from dynred.training.nets import MLP, hidden_matrices, parameter_count
 
@@ -127,8 +127,8 @@ def test_a_second_ctrl_c_does_not_wait(interruptible):
 def test_a_program_without_a_handler_that_is_terminated_leaves_a_checkpoint(tmp_path):
     code = (
         "import os, signal, sys, torch\nsys.path.insert(0, sys.argv[1])\n"
-        "from pathlib import Path\nfrom test_optimise import problem, stopped, train, SPEC\n"
-        "from dynred.training.minimise import Runtime\n"
+        "from pathlib import Path\nfrom test_minimise import problem, stopped, train, SPEC\n"
+        "from dynred.runtime import Runtime\n"
         "runtime = Runtime(checkpoints=Path(sys.argv[2]), checkpoint_seconds=1e9)\n"
         "train(SPEC, runtime, stopped(5, lambda: os.kill(os.getpid(), signal.SIGTERM)))\n"
     )
@@ -151,7 +151,7 @@ def test_a_signal_that_is_ignored_or_only_noted_stops_no_training_or_every(tmp_p
 def test_a_training_in_a_thread_stops_with_a_checkpoint_when_it_is_asked_to(tmp_path):
     runtime = Runtime(checkpoints=tmp_path, checkpoint_seconds=1e9)
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(train, SPEC, runtime, stopped(7, optimise.stop_trainings))
+        running = pool.submit(train, SPEC, runtime, stopped(7, stop_trainings))
         with pytest.raises(KeyboardInterrupt):
             running.result()
     assert read_tensors(tmp_path / "net.safetensors")[1]["done"] == 7

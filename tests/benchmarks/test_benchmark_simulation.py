@@ -13,7 +13,7 @@ import torch
 from dynred.ode.find import find_system
 from dynred.rng import generator
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))  # scripts, which import each other as siblings
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # scripts, which import each other as siblings
 import kuramoto_sivashinsky_ensemble
 import lorenz96_ensemble
 import measuring

@@ -23,7 +23,7 @@ from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.spec import Spec
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 PREDICTIONS = {
     f"{version.parent.name}/{name}": states
     for version in DATA.glob("*/predictions.json")

@@ -18,7 +18,7 @@ from dynred.numerics.latent_space import LatentSpace
 from dynred.rng import generator, spawn
 from dynred.training.minimise import TrainingSpec
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))  # scripts, which import each other as siblings
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # scripts, which import each other as siblings
 import derivative_matching
 import measuring
 import one_interval
