@@ -3,7 +3,7 @@
 import time
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dynred.data.trajectories import Trajectories
@@ -21,11 +21,11 @@ class Standardisation(nn.Module):
         rate: root mean square velocity of each latent coordinate [R].
     """
 
-    shift: Tensor
-    spread: Tensor
-    rate: Tensor
+    shift: Float[Tensor, " R"]
+    spread: Float[Tensor, " R"]
+    rate: Float[Tensor, " R"]
 
-    def __init__(self, shift: Tensor, spread: Tensor, rate: Tensor):
+    def __init__(self, shift: Float[Tensor, " R"], spread: Float[Tensor, " R"], rate: Float[Tensor, " R"]) -> None:
         super().__init__()
         for name, value in (("shift", shift), ("spread", spread), ("rate", rate)):
             self.register_buffer(name, value.double())
@@ -89,7 +89,7 @@ class StandardField:
         self.report = report
         self.dim, self.left, self.end = field.dim, evaluations, float("inf")
 
-    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
+    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         if self.end == float("inf") and (self.left <= 0 or time.monotonic() > self.deadline):
             self.end = float(t)
         if float(t) >= self.end:
@@ -98,5 +98,5 @@ class StandardField:
         self.report(float(t))
         return self.field(t, self.units.latent(x)) / self.units.spread
 
-    def rows(self, index: Tensor | slice) -> VectorField:
+    def rows(self, index: Int[Tensor, " n"] | slice) -> VectorField:
         return StandardField(self.field.rows(index), self.units, self.evaluations, self.deadline, self.report)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dynred.checks import positive
@@ -42,7 +42,7 @@ class LatentDynamics(nn.Module, ABC):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Tensor] | None = None,
+        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -86,7 +86,7 @@ class VectorFieldDynamics(LatentDynamics):
     time_limit = 3600.0
 
     @abstractmethod
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """The latent velocity, per time unit, in the dtype of z."""
 
     @property
@@ -94,15 +94,15 @@ class VectorFieldDynamics(LatentDynamics):
         """Dimension R of the latent state."""
         return self.latent_space.dim
 
-    def forward(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def forward(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """The same as `field`, so that the module is a vector field."""
         return self.field(t, z)
 
-    def rows(self, index: Tensor | slice) -> "VectorFieldDynamics":
+    def rows(self, index: Int[Tensor, " n"] | slice) -> "VectorFieldDynamics":
         """The field is the same for every row."""
         return self
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> VectorField:
         """The field with its parameters filled in, like `System.bind`; one that has none is its own.
 
         Args:
@@ -115,7 +115,7 @@ class VectorFieldDynamics(LatentDynamics):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Tensor] | None = None,
+        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,

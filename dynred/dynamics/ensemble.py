@@ -38,16 +38,19 @@ class Ensemble(VectorFieldDynamics):
             for history in member.histories
         )
 
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`."""
         return _Mean([member.bind(parameters) for member in self._members()])
 
     def rollouts(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
+        self,
+        z0: Float[Tensor, "N R"],
+        t: Float[Tensor, " T"],
+        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
     ) -> Float[Tensor, "k N T R"]:
         """The rollouts of every member; arguments as for `rollout`."""
         return torch.stack([member.rollout(z0, t, parameters) for member in self._members()])

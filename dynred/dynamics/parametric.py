@@ -42,11 +42,11 @@ class Parametric(VectorFieldDynamics):
         inner, r = member.units, space.dim
         self.units = Standardisation(inner.shift[:r].clone(), inner.spread[:r].clone(), inner.rate[:r].clone())
 
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`; only where there are no parameters. `bind` fills them in."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`.
 
         Raises:
@@ -66,7 +66,7 @@ class _Bound:
 
     differentiable = True
 
-    def __init__(self, member: VectorField, values: Float[Tensor, "*N P"], dim: int):
+    def __init__(self, member: VectorField, values: Float[Tensor, "*N P"], dim: int) -> None:
         self.member, self.values, self.dim = member, values, dim
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:

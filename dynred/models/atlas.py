@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from dynred.annotations import fitting_arguments
@@ -92,22 +92,22 @@ class AtlasModel(Model):
         return self.atlas.partition.components[self.chart(x)]
 
     def encode(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
     ) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`. It jumps where states change from one chart's core to the next."""
         return self.atlas.encode(self._states("x", x), as_tensors(parameters))
 
     def decode(
-        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
+        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
     ) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
         return self.atlas.decode(self._latents(z), as_tensors(parameters))
 
     def rhs(
         self,
-        t: Tensor | float,
+        t: float | Float[Tensor, "*#batch"],
         z: Float[Tensor, "*batch R"],
-        parameters: Mapping[str, float | Tensor] | None = None,
+        parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None,
     ) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`. Between hand-overs latents move with this velocity."""
         time = real("t", t).double()
@@ -124,7 +124,7 @@ class AtlasModel(Model):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Tensor] | None = None,
+        parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -196,7 +196,7 @@ class AtlasModel(Model):
         """See `Model.with_dynamics`."""
         return on_atlas(self.atlas, spec, train, validation, rng=rng, runtime=runtime, about=self.about)
 
-    def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
         """See `Model.parts`."""
         tensors = {f"atlas.{k}": v for k, v in self.atlas.state_dict().items()}
         for i, part in enumerate(self.dynamics):
@@ -210,7 +210,7 @@ class AtlasModel(Model):
 
     @classmethod
     def from_parts(
-        cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]
+        cls, tensors: Mapping[str, Shaped[Tensor, "..."]], metadata: Mapping[str, Any], about: Mapping[str, Any]
     ) -> "AtlasModel":
         """See `Model.from_parts`."""
         stored = revive(_Stored, metadata, "its metadata")

@@ -149,7 +149,7 @@ def predict_band(
     x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
     t: Float[Tensor, " T"],
     level: float = 0.9,
-    parameters: Mapping[str, Tensor] | None = None,
+    parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
 ) -> Band:
     """The model's prediction and a band around it; arguments as for `ReducedModel.predict`.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
@@ -77,22 +77,22 @@ class Model(ABC):
 
     @abstractmethod
     def encode(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
     ) -> Float[Tensor, "*batch R"]:
         """Latents of states."""
 
     @abstractmethod
     def decode(
-        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
+        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
     ) -> Float[Tensor, "*batch D"]:
         """States of latents, float64."""
 
     @abstractmethod
     def rhs(
         self,
-        t: Tensor | float,
+        t: float | Float[Tensor, "*#batch"],
         z: Float[Tensor, "*batch R"],
-        parameters: Mapping[str, float | Tensor] | None = None,
+        parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None,
     ) -> Float[Tensor, "*batch R"]:
         """The latent velocity, per time unit.
 
@@ -105,7 +105,7 @@ class Model(ABC):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Tensor] | None = None,
+        parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -126,7 +126,7 @@ class Model(ABC):
         """The same coordinates with other dynamics, fitted to trajectories of states with velocities."""
 
     def reconstruct(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
     ) -> Float[Tensor, "*batch D"]:
         """decode(encode(x)), in pieces that bound memory."""
         x = self._states("x", x)
@@ -142,7 +142,7 @@ class Model(ABC):
         self,
         x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Tensor] | None = None,
+        parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -290,12 +290,14 @@ class Model(ABC):
         return replace(self, about={**self.about, **facts})  # type: ignore[type-var] # every model is a dataclass
 
     @abstractmethod
-    def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
         """The tensors by name, and in plain JSON what `from_parts` needs besides them."""
 
     @classmethod
     @abstractmethod
-    def from_parts(cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]) -> Self:
+    def from_parts(
+        cls, tensors: Mapping[str, Shaped[Tensor, "..."]], metadata: Mapping[str, Any], about: Mapping[str, Any]
+    ) -> Self:
         """The inverse of `parts`; an error of any kind means that the parts describe no model.
 
         Nothing is taken on trust: what `metadata` claims must be held against its types and against the tensors, see

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from dynred.arguments import public
@@ -65,22 +65,22 @@ class ReducedModel(Model):
         return parameter_count(self.reducer) + parameter_count(self.dynamics)
 
     def encode(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
     ) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`."""
         return self.reducer.bind(as_tensors(parameters)).encode(self._states("x", x))
 
     def decode(
-        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
+        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
     ) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
         return self.reducer.bind(as_tensors(parameters)).decode(self._latents(z))
 
     def rhs(
         self,
-        t: Tensor | float,
+        t: float | Float[Tensor, "*#batch"],
         z: Float[Tensor, "*batch R"],
-        parameters: Mapping[str, float | Tensor] | None = None,
+        parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None,
     ) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`."""
         if not isinstance(self.dynamics, VectorFieldDynamics):
@@ -91,7 +91,7 @@ class ReducedModel(Model):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Tensor] | None = None,
+        parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -115,7 +115,7 @@ class ReducedModel(Model):
         """See `Model.with_dynamics`."""
         return on_reducer(self.reducer, spec, train, validation, rng=rng, runtime=runtime, about=self.about)
 
-    def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
         """See `Model.parts`."""
         tensors = {f"reducer.{k}": v for k, v in self.reducer.state_dict().items()}
         tensors |= {f"dynamics.{k}": v for k, v in self.dynamics.state_dict().items()}
@@ -129,7 +129,7 @@ class ReducedModel(Model):
 
     @classmethod
     def from_parts(
-        cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]
+        cls, tensors: Mapping[str, Shaped[Tensor, "..."]], metadata: Mapping[str, Any], about: Mapping[str, Any]
     ) -> "ReducedModel":
         """See `Model.from_parts`."""
         stored = revive(_Stored, metadata, "its metadata")

@@ -36,7 +36,8 @@ def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
             (0,) * (degree - d) + chosen
             for d in range(degree + 1)
             for chosen in combinations_with_replacement(range(1, variables + 1), d)
-        ]
+        ],
+        dtype=torch.long,
     ).reshape(math.comb(variables + degree, degree), degree)
 
 
@@ -176,8 +177,8 @@ class PolynomialMap(nn.Module):
         coefficients: [K, S].
     """
 
-    factors: Tensor
-    coefficients: Tensor
+    factors: Int[Tensor, "K degree"]
+    coefficients: Float[Tensor, "K S"]
 
     def __init__(self, variables: int, values: int, degree: int):
         super().__init__()
@@ -240,7 +241,9 @@ class PolynomialSpec(Spec):
         return found
 
 
-def batches(y: Float[Tensor, "M F"], values: Float[Tensor, "M S"]) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(
+    y: Float[Tensor, "M F"], values: Float[Tensor, "M S"]
+) -> Iterator[tuple[Float[Tensor, "m F"], Float[Tensor, "m S"]]]:
     """Points and values in pieces that are small enough for all their monomials."""
     return zip(y.split(PIECE), values.split(PIECE), strict=True)
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-Parameters = Mapping[str, float | Tensor]
+Parameters = Mapping[str, float | Float[Tensor, "*#batch"]]
 
 
 class VectorField(Protocol):
@@ -22,10 +22,10 @@ class VectorField(Protocol):
         """Whether torch can differentiate `__call__`."""
         ...
 
-    def __call__(self, t: Tensor, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """The velocity at time t (a number, or one per state) and state x."""
         ...
 
-    def rows(self, index: Tensor | slice) -> "VectorField":
+    def rows(self, index: Int[Tensor, " n"] | slice) -> "VectorField":
         """The field for some rows of the batch, where its parameters differ between rows."""
         ...

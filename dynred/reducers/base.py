@@ -66,7 +66,7 @@ class Reducer(nn.Module, ABC):
     def sizes(self) -> Mapping[str, Any]:
         """What `ReducerSpec.build` needs beside the settings to make the same module, weights apart: plain JSON."""
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> Coder:
+    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> Coder:
         """The encoder and decoder at some parameters; those that see none are their own.
 
         Args:
@@ -81,7 +81,7 @@ class Reducer(nn.Module, ABC):
         return trajectories.map_with_parameters(lambda x, parameters: self.bind(parameters).encode(x))
 
     def reconstruct(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, Tensor] | None = None
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None
     ) -> Float[Tensor, "*batch D"]:
         """decode(encode(x)); `parameters` as for `bind`."""
         bound = self.bind(parameters)
@@ -100,10 +100,10 @@ class SeenParameters(nn.Module):
         shift, spread: mean and standard deviation of each over the training snapshots [P].
     """
 
-    shift: Tensor
-    spread: Tensor
+    shift: Float[Tensor, " P"]
+    spread: Float[Tensor, " P"]
 
-    def __init__(self, names: Sequence[str], shift: Tensor, spread: Tensor):
+    def __init__(self, names: Sequence[str], shift: Float[Tensor, " P"], spread: Float[Tensor, " P"]) -> None:
         super().__init__()
         self.names = tuple(names)
         self.register_buffer("shift", shift)
@@ -122,7 +122,9 @@ class SeenParameters(nn.Module):
         """Of the right shapes, for loading."""
         return cls(names, *torch.ones(2, len(names), dtype=torch.float64).unbind())
 
-    def forward(self, parameters: Mapping[str, Tensor] | None, batch: Sequence[int]) -> Float[Tensor, "*batch P"]:
+    def forward(
+        self, parameters: Mapping[str, Float[Tensor, "..."]] | None, batch: Sequence[int]
+    ) -> Float[Tensor, "*batch P"]:
         """Standardised values for every row of a batch.
 
         Raises:
@@ -148,7 +150,7 @@ class ParametricReducer(Reducer):
     def decode_at(self, z: Float[Tensor, "*batch R"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch D"]:
         """States of latent coordinates."""
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> Coder:
+    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> Coder:
         """See `Reducer.bind`.
 
         Raises:
@@ -166,7 +168,7 @@ class ParametricReducer(Reducer):
 
 
 class _Bound:
-    def __init__(self, reducer: ParametricReducer, parameters: Mapping[str, Tensor] | None):
+    def __init__(self, reducer: ParametricReducer, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None) -> None:
         self.reducer, self.parameters = reducer, parameters
 
     def encode(self, x: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from dynred.rng import generator
 
 
 def draw(
-    system: System, key: int, numbers: range, given: Mapping[str, Tensor]
-) -> tuple[dict[str, Tensor], Float[Tensor, "n D"]]:
+    system: System, key: int, numbers: range, given: Mapping[str, Float[Tensor, "*#n"]]
+) -> tuple[dict[str, Float[Tensor, "*#n"]], Float[Tensor, "n D"]]:
     """Parameters and initial states of some trajectories of an ensemble, whatever the others are.
 
     Args:

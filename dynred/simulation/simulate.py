@@ -33,7 +33,7 @@ COPIES = 3.0  # memory that simulating takes, times the states and velocities th
 def simulate(
     system: System,
     n: int | None = ...,
-    times: Float[Tensor, " T"] | Sequence[Float[Tensor, " T"]] | None = ...,
+    times: Float[Tensor, " T"] | Sequence[Float[Tensor, " _T"]] | None = ...,
     *,
     rng: torch.Generator,
     initial: Float[Tensor, "N D"] | None = ...,
@@ -65,7 +65,7 @@ def simulate(
 def simulate(
     system: System,
     n: int | None = None,
-    times: Float[Tensor, " T"] | Sequence[Float[Tensor, " T"]] | None = None,
+    times: Float[Tensor, " T"] | Sequence[Float[Tensor, " _T"]] | None = None,
     *,
     rng: torch.Generator,
     initial: Float[Tensor, "N D"] | None = None,

@@ -60,13 +60,13 @@ class Plan:
     count: int
     times: Float[Tensor, " T"]
     dropped: float
-    given: Mapping[str, Tensor]
+    given: Mapping[str, Float[Tensor, "*#N"]]
     initial: Float[Tensor, "N D"] | None
     key: int
     events: tuple[Event, ...]
     attributes: Mapping[str, Any]
 
-    def block(self, first: int, size: int) -> tuple[dict[str, Tensor], Float[Tensor, "size D"]]:
+    def block(self, first: int, size: int) -> tuple[dict[str, Float[Tensor, "*#n"]], Float[Tensor, "n D"]]:
         """Parameters and initial states of the block that begins with trajectory `first`."""
         here = cut(self.given, slice(first, first + size))
         if self.initial is not None:
@@ -166,7 +166,7 @@ def _next(plan: Plan, writer: StoreWriter, rows: int, columns: int, deadline: De
     return True
 
 
-def check_streamable(path: str | Path, grids: list[Tensor], events: tuple[Event, ...]) -> None:
+def check_streamable(path: str | Path, grids: list[Float[Tensor, " _T"]], events: tuple[Event, ...]) -> None:
     """Raises InputError for what a store cannot take."""
     if Path(path).suffix != ".zarr":
         raise refuse("store", "a path ending in .zarr", repr(str(path)))
