@@ -102,7 +102,7 @@ class VectorFieldDynamics(LatentDynamics):
         """The field is the same for every row."""
         return self
 
-    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> VectorField:
+    def bind(self, parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None) -> VectorField:
         """The field with its parameters filled in, like `System.bind`; one that has none is its own.
 
         Args:

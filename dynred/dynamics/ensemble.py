@@ -42,7 +42,7 @@ class Ensemble(VectorFieldDynamics):
         """See `VectorFieldDynamics.field`."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> VectorField:
+    def bind(self, parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`."""
         return _Mean([member.bind(parameters) for member in self._members()])
 

@@ -46,7 +46,7 @@ class Parametric(VectorFieldDynamics):
         """See `VectorFieldDynamics.field`; only where there are no parameters. `bind` fills them in."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> VectorField:
+    def bind(self, parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`.
 
         Raises:

@@ -82,7 +82,7 @@ class Stabilised(VectorFieldDynamics):
         """See `VectorFieldDynamics.field`."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> VectorField:
+    def bind(self, parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`."""
         return _Damped(self, self.member.bind(parameters))
 

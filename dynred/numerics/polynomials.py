@@ -51,7 +51,7 @@ def monomials(y: Float[Tensor, "*batch F"], factors: Int[Tensor, "K degree"]) ->
 
 
 @lru_cache
-def _steps(variables: int, degree: int) -> tuple[tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]], ...]:
+def _steps(variables: int, degree: int) -> tuple[tuple[Int[np.ndarray, " _k"], Int[np.ndarray, " _k"]], ...]:
     # For every degree: which monomial of one degree less, times which variable, each monomial is, in their order.
     # NumPy arrays, because tensors that were made while torch.export traces are no real ones and must not outlive it.
     rows = [list(combinations_with_replacement(range(variables), d)) for d in range(degree + 1)]
