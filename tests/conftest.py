@@ -1,8 +1,10 @@
 """Small material that several tests share."""
 
 import pytest
+import shapes  # noqa: F401 # before dynred, whose functions it has checked
 import torch
 
+from dynred import user_code
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.experiments.source import DataSpec
 from dynred.ode.find import find_system
@@ -10,6 +12,8 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.training.minimise import TrainingSpec
+
+user_code.LIBRARIES |= {"shapes"}  # its lines are none of a user's
 
 
 @pytest.fixture(scope="session", autouse=True)
