@@ -142,3 +142,13 @@ def test_shapes_hold_under_transforms_of_torch():
     x = torch.arange(6.0).reshape(2, 3)
     assert torch.equal(torch.func.vmap(torch.func.grad(square))(x), 2 * x)
     assert torch.func.jvp(square, (x[0],), (x[0],))[1] == 10
+
+
+def test_a_program_that_torch_exports_keeps_its_free_sizes():
+    class Square(torch.nn.Module):
+        @checked
+        def forward(self, x: Float[Tensor, "M D"]) -> Float[Tensor, "M D"]:
+            return x * x
+
+    program = torch.export.export(Square(), (torch.ones(4, 3),), dynamic_shapes=({0: torch.export.Dim("rows")},))
+    assert program.module()(torch.ones(7, 3)).shape == (7, 3)
