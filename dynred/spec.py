@@ -113,7 +113,7 @@ class Spec:
         group = next((one for one in allowed if issubclass(one, Spec)), None)
         if rest:
             inner = getattr(self, name)
-            inner = group() if inner is None and group else inner
+            inner = group() if inner is None and group and not inspect.isabstract(group) else inner
             if not isinstance(inner, Spec):
                 what = f"setting {above}{path}"
                 raise refuse(what, "within a group of settings", f"{above}{name}, which is {literal(inner)}")

@@ -89,7 +89,7 @@ def test_a_stream_of_random_numbers_is_asked_for_wherever_one_is_taken(model, li
         lambda: dynred.inspect(lifted, rng=rng),
         lambda: certify(model, lifted, rng=rng),
         lambda: lyapunov_spectrum(system, rng=rng),
-        lambda: model.with_dynamics(LinearSpec(), lifted, lifted, rng=rng),
+        lambda: model.spec.updated("dynamics", LinearSpec()).fit_dynamics(model.coordinates, lifted, lifted, rng=rng),
         lambda: JointSpec().refine(model, lifted, lifted, rng=rng),
         lambda: spawn(rng, "x"),
         lambda: dynred.AtlasSpec(charts=2).fit(lifted, lifted, rng=rng),

@@ -124,7 +124,8 @@ def baseline_models(model: Model, train: Trajectories) -> tuple[ReducedModel, Mo
     latents = pod.latents(train)
     known = {name: value for name, value in model.about.items() if name != "domain"}  # of other coordinates
     first = ReducedModel(pod, LinearSpec().fit(latents, latents, rng=rng), known)
-    return first, model.with_dynamics(LinearSpec(), train, train[:1], rng=rng)
+    linear = model.spec.updated("dynamics", LinearSpec())
+    return first, linear.fit_dynamics(model.coordinates, train, train[:1], rng=rng, about=model.about)
 
 
 def coverage(model: Model, calibration: Calibration, test: Trajectories, level: float = 0.9) -> Coverage:

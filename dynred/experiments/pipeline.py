@@ -17,13 +17,14 @@ from dynred.evaluation.records import Cost
 from dynred.experiments.requirements import Sizes, check_reduction
 from dynred.experiments.source import DataSpec, simulate_parts, split_data, steps_of
 from dynred.memory import peak_memory_mb
-from dynred.models.atlas import AtlasSpec, on_atlas
+from dynred.models.atlas import AtlasSpec
 from dynred.models.bands import Calibration, calibrate
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
-from dynred.models.joint import JointSpec, check_trainable
+from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
-from dynred.models.reduced import ReducedModel, on_reducer
+from dynred.models.reduced import ReducedSpec
+from dynred.models.spec import ModelSpec
 from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.reducers.autoencoder import AutoencoderSpec
@@ -95,9 +96,7 @@ def reduce(
     reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
-    atlas = AtlasSpec.of(partition, reducer, dynamics) if partition and partition.charts > 1 else None
-    if atlas and joint:
-        raise refuse("joint", "None where there are several charts", f"{atlas.charts} charts")
+    spec = model_spec(reducer, dynamics, partition, joint)
     check_reduction(_sizes(source if system is None else system, data), reducer, dynamics, simulated=system is not None)  # type: ignore[arg-type]
     seconds: dict[str, float] = {}
     with _timed(seconds, "simulate_s"):
@@ -107,24 +106,17 @@ def reduce(
             assert system is not None
             train, validation, test = simulate_parts(system, data, seed, runtime)
     with _timed(seconds, "reducer_s"):
-        fit = atlas.fit_atlas if atlas else reducer.fit
-        fitted = fit(train, validation, rng=generator(seed, "reducer"), runtime=runtime)
-    if joint:  # before the dynamics are trained for nothing
-        check_trainable("reducer", fitted)
+        coordinates = spec.fit_coordinates(train, validation, rng=generator(seed, "reducer"), runtime=runtime)
     with _timed(seconds, "dynamics_s"):
-        on_it = on_atlas if atlas else on_reducer
-        model = on_it(
-            fitted,  # type: ignore[arg-type] # what `fit` gave is what `on_it` takes
-            dynamics,
+        model = spec.fit_dynamics(
+            coordinates,
             train,
             validation,
             rng=generator(seed, "dynamics"),
             runtime=runtime,
             about=about(system, train, seed),
         )
-        if joint:
-            assert isinstance(model, ReducedModel)
-            model = joint.refine(model, train, validation, rng=generator(seed, "joint"), runtime=runtime)
+        model = spec.refine(model, train, validation, rng=generator(seed, "joint"), runtime=runtime)
     with _timed(seconds, "evaluate_s"):
         runtime.progress("evaluate", 0, 1)
         found = forecast(model, test)
@@ -133,6 +125,21 @@ def reduce(
         runtime.progress("evaluate", 1, 1)
     cost = Cost(**seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
     return Reduction(model, replace(scored, cost=cost), found, train, validation, calibration)
+
+
+def model_spec(
+    reducer: ReducerSpec, dynamics: DynamicsSpec, partition: PartitionSpec | None, joint: JointSpec | None
+) -> ModelSpec:
+    """The settings of the model: an atlas where there are several charts.
+
+    Raises:
+        InputError: several charts are to be refined jointly.
+    """
+    if partition is None or partition.charts == 1:
+        return ReducedSpec(reducer, dynamics, joint)
+    if joint is not None:
+        raise refuse("joint", "None where there are several charts", f"{partition.charts} charts")
+    return AtlasSpec.of(partition, reducer, dynamics)
 
 
 def calibrated(model: Model, validation: Trajectories) -> Calibration | None:

@@ -28,8 +28,10 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.models.base import Model
 from dynred.models.charts import Atlas, by_chart, of_charts
 from dynred.models.partition import Partition, PartitionSpec
+from dynred.models.spec import ModelSpec
 from dynred.models.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.time_grids import cuts, refined
 from dynred.records import revive
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
@@ -66,6 +68,17 @@ class AtlasModel(Model):
     def latent_space(self) -> LatentSpace:
         """See `Model.latent_space`: R lines, on which the charts lie side by side."""
         return self.atlas.latent_space
+
+    @property
+    def spec(self) -> "AtlasSpec":
+        """See `Model.spec`."""
+        first = self.atlas.reducers[0].spec, self.dynamics[0].spec
+        return AtlasSpec.of(self.atlas.partition.spec, *first)
+
+    @property
+    def coordinates(self) -> Atlas:
+        """See `Model.coordinates`: the charts."""
+        return self.atlas
 
     @property
     def histories(self) -> tuple[History, ...]:
@@ -136,7 +149,7 @@ class AtlasModel(Model):
         z = z0.double()
         out = torch.full((len(z), len(t), self.latent_space.dim), torch.nan, dtype=torch.float64)
         out[:, 0] = z
-        for first, last in pairwise(_cuts(times, AHEAD * step)):
+        for first, last in pairwise(cuts(times, AHEAD * step)):
             if deadline.passed():
                 break
             path = self._followed(z, times[first : last + 1], given, deadline)
@@ -183,18 +196,6 @@ class AtlasModel(Model):
         to, states = following[leaving, when], x[leaving, when]
         local = self.atlas.local(states, to, cut(parameters, leaving))
         return leaving, when, to, self.atlas.latent(local, to)
-
-    def with_dynamics(
-        self,
-        spec: DynamicsSpec,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
-    ) -> "AtlasModel":
-        """See `Model.with_dynamics`."""
-        return on_atlas(self.atlas, spec, train, validation, rng=rng, runtime=runtime, about=self.about)
 
     def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """See `Model.parts`."""
@@ -251,25 +252,8 @@ def _described(part: Reducer | LatentDynamics) -> dict[str, Any]:
     return {**described(part), "histories": histories(part)}
 
 
-def refined(t: Float[Tensor, " T"], step: float) -> tuple[Float[Tensor, " S"], Int[Tensor, " T"]]:
-    """Times with every gap cut evenly into pieces of at most `step`, and the places of t among them."""
-    gaps = torch.diff(t)
-    counts = torch.ceil(gaps / step - 1e-9).clamp_min(1).long()
-    ends = torch.cumsum(counts, 0)
-    owner = torch.repeat_interleave(torch.arange(len(gaps)), counts)
-    fraction = (torch.arange(len(owner)) - (ends - counts)[owner]) / counts[owner]
-    return torch.cat([t[owner] + gaps[owner] * fraction, t[-1:]]), torch.cat([ends.new_zeros(1), ends])
-
-
-def _cuts(times: Float[Tensor, " S"], length: float) -> list[int]:
-    # Places at which to begin a piece of about `length`, and the last.
-    piece = torch.floor((times[:-1] - times[0]) / length)
-    first = torch.cat([torch.ones(1, dtype=torch.bool), torch.diff(piece) > 0])[: len(piece)]
-    return [*torch.nonzero(first)[:, 0].tolist(), len(times) - 1]
-
-
 @dataclass(frozen=True)
-class AtlasSpec(PartitionSpec):
+class AtlasSpec(PartitionSpec, ModelSpec):
     """Settings of an atlas and the dynamics on it.
 
     Attributes:
@@ -278,6 +262,7 @@ class AtlasSpec(PartitionSpec):
         dynamics: of every chart.
     """
 
+    stream = "atlas"
     reducer: ReducerSpec = field(default_factory=AutoencoderSpec)
     dynamics: DynamicsSpec = field(default_factory=NeuralODESpec)
 
@@ -292,35 +277,15 @@ class AtlasSpec(PartitionSpec):
         """These settings together."""
         return cls(partition.charts, partition.overlap, partition.neighbours, reducer, dynamics)
 
-    def fit(
-        self,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
-        about: Mapping[str, Any] | None = None,
-    ) -> AtlasModel:
-        """The model fitted to the snapshots of `train` and their velocities; `validation` chooses between weights.
-
-        Args:
-            train: states with velocities, on the attracting set.
-            validation: the same of other trajectories; a chart that they do not visit uses its training snapshots.
-            rng: stream of the partition, initial weights and batches.
-            runtime: device, progress, checkpoints, which lie in a folder of their own for each chart.
-            about: where the model comes from.
+    def fit_coordinates(
+        self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
+    ) -> Atlas:
+        """See `ModelSpec.fit_coordinates`: the partition and a reducer in each chart. A chart that validation
+        trajectories do not visit uses its training snapshots; its checkpoints lie in a folder of their own.
 
         Raises:
             InputError: settings that do not fit the data: fewer charts than connected components, say.
         """
-        atlas = self.fit_atlas(train, validation, rng=spawn(rng, "atlas"), runtime=runtime)
-        streams, about = spawn(rng, "dynamics"), about or {}
-        return on_atlas(atlas, self.dynamics, train, validation, rng=streams, runtime=runtime, about=about)
-
-    def fit_atlas(
-        self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
-    ) -> Atlas:
-        """The partition and the reducers alone; arguments as for `fit`."""
         generator_given(rng)
         partition = self.divide(with_velocities("train", train), rng=spawn(rng, "partition"))
         parts = _learnable(partition.parts(train))
@@ -331,24 +296,28 @@ class AtlasSpec(PartitionSpec):
             reducers.append(self.reducer.fit(part, other or part, rng=stream, runtime=here))
         return Atlas.of(partition, reducers, parts).requires_grad_(False)
 
-
-def on_atlas(
-    atlas: Atlas,
-    spec: DynamicsSpec,
-    train: Trajectories,
-    validation: Trajectories,
-    *,
-    rng: torch.Generator,
-    runtime: Runtime | None = None,
-    about: Mapping[str, Any] | None = None,
-) -> AtlasModel:
-    """The model of an atlas with dynamics fitted in every chart, to the velocities of the snapshots in it."""
-    parts, held, found = _learnable(atlas.partition.parts(train)), atlas.partition.parts(validation), []
-    for i, (reducer, part, other) in enumerate(zip(atlas.reducers, parts, held, strict=True)):
-        latents, unseen = reducer.latents(part), reducer.latents(other or part)
-        space, here = reducer.latent_space, _of_chart(runtime or Runtime(), i, len(parts))
-        found.append(spec.fit(latents, unseen, rng=spawn(rng, "chart", i), latent_space=space, runtime=here))
-    return AtlasModel(atlas, tuple(found), about or {}).remembering(train)
+    def fit_dynamics(
+        self,
+        coordinates: Atlas,
+        train: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        runtime: Runtime | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> AtlasModel:
+        """See `ModelSpec.fit_dynamics`: dynamics in every chart, fitted to the velocities of the snapshots in it."""
+        parts, held = _learnable(coordinates.partition.parts(train)), coordinates.partition.parts(validation)
+        dynamics = []
+        for i, (reducer, part, other) in enumerate(zip(coordinates.reducers, parts, held, strict=True)):
+            latents, unseen = reducer.latents(part), reducer.latents(other or part)
+            space, here, stream = (
+                reducer.latent_space,
+                _of_chart(runtime or Runtime(), i, len(parts)),
+                spawn(rng, "chart", i),
+            )
+            dynamics.append(self.dynamics.fit(latents, unseen, rng=stream, latent_space=space, runtime=here))
+        return AtlasModel(coordinates, tuple(dynamics), about or {}).remembering(train)
 
 
 def _learnable(parts: Sequence[Trajectories | None]) -> list[Trajectories]:

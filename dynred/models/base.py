@@ -17,7 +17,7 @@ from torch.export import ExportedProgram
 from dynred.checks import finite, increasing, refuse, rows_of
 from dynred.data.parameters import along_time, checked, cut, per_row
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
+from dynred.dynamics.base import LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.errors import DynredWarning
 from dynred.files import (
     check_target,
@@ -32,10 +32,11 @@ from dynred.kinds import kind_of
 from dynred.models.domain import Domain
 from dynred.models.export import as_numpy, exported
 from dynred.models.numpy_model import NumpyModel
+from dynred.models.spec import ModelSpec
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
 from dynred.plugins import code_in
-from dynred.runtime import Progress, Runtime, silent
+from dynred.runtime import Progress, silent
 from dynred.training.minimise import History
 
 SCHEMA = 1
@@ -64,6 +65,16 @@ class Model(ABC):
     @abstractmethod
     def latent_space(self) -> LatentSpace:
         """What the latent coordinates are."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> ModelSpec:
+        """The settings of such a model."""
+
+    @property
+    @abstractmethod
+    def coordinates(self) -> nn.Module:
+        """What stands between states and latents: what `spec.fit_dynamics` takes."""
 
     @property
     @abstractmethod
@@ -112,18 +123,6 @@ class Model(ABC):
     ) -> Float[Tensor, "N T R"]:
         """Latents at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges, and
         where the time limit, in seconds, did not let it go."""
-
-    @abstractmethod
-    def with_dynamics(
-        self,
-        spec: DynamicsSpec,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
-    ) -> Self:
-        """The same coordinates with other dynamics, fitted to trajectories of states with velocities."""
 
     def reconstruct(
         self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None

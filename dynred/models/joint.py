@@ -27,9 +27,9 @@ from dynred.data.velocities import with_velocities
 from dynred.dynamics.base import VectorFieldDynamics
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedModel
+from dynred.models.spec import JointRefinement
 from dynred.rng import spawn
 from dynred.runtime import Runtime
-from dynred.spec import Spec
 from dynred.training.minimise import History, TrainingSpec, minimise
 from dynred.training.shooting import overlapping, shoot
 
@@ -38,7 +38,7 @@ VALIDATED = 4096  # windows of the validation trajectories on which weights are 
 
 
 @dataclass(frozen=True)
-class JointSpec(Spec):
+class JointSpec(JointRefinement):
     """Settings of joint refinement. Every loss is relative to the mean square of what it is about, and the weight of
     reconstruction is 1.
 
@@ -63,6 +63,10 @@ class JointSpec(Spec):
             at_least(name, getattr(self, name), 0)
         count("window", self.window, 1, 10**6)
         count("substeps", self.substeps, 1, 10**6)
+
+    def check(self, coordinates: nn.Module) -> None:
+        """See `JointRefinement.check`."""
+        check_trainable("reducer", coordinates)
 
     def refine(
         self,

@@ -73,14 +73,14 @@ class PartitionSpec(Spec):
         layers = _layers(graph, core, self.charts, self.overlap)
         step = _step(graph, landmarks, home, train.velocities, modes)
         own, joined, grown = (torch.from_numpy(a).long() for a in (core, component, layers))
-        return Partition(self.overlap, modes, landmarks, own, joined, grown, torch.tensor(step, dtype=torch.float64))
+        return Partition(self, modes, landmarks, own, joined, grown, torch.tensor(step, dtype=torch.float64))
 
 
 class Partition(nn.Module):
     """Overlapping charts, as a rule that names the chart of a state.
 
     Attributes:
-        overlap: layers of neighbours around each core.
+        spec: the settings that it was made with.
         modes: the POD coordinates in which distances are taken.
         landmarks: [L, Q], in these coordinates.
         core: the chart [L] in whose core each landmark lies.
@@ -98,7 +98,7 @@ class Partition(nn.Module):
 
     def __init__(
         self,
-        overlap: int,
+        spec: PartitionSpec,
         modes: Modes,
         landmarks: Float[Tensor, "L Q"],
         core: Int[Tensor, " L"],
@@ -107,22 +107,26 @@ class Partition(nn.Module):
         step: Float[Tensor, ""],
     ):
         super().__init__()
-        self.overlap, self.modes = overlap, modes
+        self.spec, self.modes = spec, modes
         buffers = {"landmarks": landmarks, "core": core, "component": component, "layers": layers, "step": step}
         for name, value in buffers.items():
             self.register_buffer(name, value)
 
     @classmethod
-    def empty(cls, overlap: int, charts: int, state_dim: int, modes: int, landmarks: int) -> "Partition":
-        """Of the right shapes, for loading."""
+    def empty(
+        cls, overlap: int, charts: int, state_dim: int, modes: int, landmarks: int, neighbours: int = 10
+    ) -> "Partition":
+        """A partition of these sizes without content, to be filled from a file."""
+        spec = PartitionSpec(charts, overlap, neighbours)
         numbers, layers = torch.zeros(landmarks, dtype=torch.long), torch.zeros(charts, landmarks, dtype=torch.long)
         points, step = torch.zeros(landmarks, modes, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
-        return cls(overlap, Modes.empty(state_dim, modes), points, numbers, numbers.clone(), layers, step)
+        return cls(spec, Modes.empty(state_dim, modes), points, numbers, numbers.clone(), layers, step)
 
     def sizes(self) -> dict[str, int]:
         """The arguments of `empty`."""
-        sizes = {"overlap": self.overlap, "charts": self.charts, "state_dim": len(self.modes.mean)}
-        return {**sizes, "modes": self.modes.count, "landmarks": len(self.landmarks)}
+        settings = {"overlap": self.overlap, "charts": self.charts, "neighbours": self.spec.neighbours}
+        counts = {"state_dim": len(self.modes.mean), "modes": self.modes.count, "landmarks": len(self.landmarks)}
+        return {**settings, **counts}
 
     def check(self) -> None:
         """Refuses numbers of charts, components and layers that there are not, and a step that leads nowhere."""
@@ -133,6 +137,11 @@ class Partition(nn.Module):
             low, high = (int(end) for end in getattr(self, name).aminmax())
             if low < 0 or high > most:
                 raise refuse(f"{name} of the partition", f"in [0, {most}]", f"numbers in [{low}, {high}]")
+
+    @property
+    def overlap(self) -> int:
+        """Layers of neighbours around each core."""
+        return self.spec.overlap
 
     @property
     def charts(self) -> int:

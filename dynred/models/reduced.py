@@ -14,10 +14,11 @@ from dynred.data.parameters import as_tensors
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.models.base import Model
+from dynred.models.spec import JointRefinement, ModelSpec
 from dynred.models.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.numerics.latent_space import LatentSpace
 from dynred.records import revive
-from dynred.reducers.base import Reducer
+from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.runtime import Progress, Runtime, silent
 from dynred.training.minimise import History
 from dynred.training.nets import parameter_count
@@ -53,6 +54,16 @@ class ReducedModel(Model):
     def latent_space(self) -> LatentSpace:
         """See `Model.latent_space`."""
         return self.reducer.latent_space
+
+    @property
+    def spec(self) -> "ReducedSpec":
+        """See `Model.spec`; whether both were refined together it does not say."""
+        return ReducedSpec(self.reducer.spec, self.dynamics.spec)
+
+    @property
+    def coordinates(self) -> Reducer:
+        """See `Model.coordinates`: the reducer."""
+        return self.reducer
 
     @property
     def histories(self) -> tuple[History, ...]:
@@ -102,18 +113,6 @@ class ReducedModel(Model):
     def notes(self) -> list[str]:
         """See `Model.notes`: those of the dynamics."""
         return self.dynamics.notes()
-
-    def with_dynamics(
-        self,
-        spec: DynamicsSpec,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
-    ) -> "ReducedModel":
-        """See `Model.with_dynamics`."""
-        return on_reducer(self.reducer, spec, train, validation, rng=rng, runtime=runtime, about=self.about)
 
     def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """See `Model.parts`."""
@@ -165,3 +164,55 @@ def on_reducer(
     latents, held = (reducer.latents(part) for part in (train, validation))
     fitted = spec.fit(latents, held, rng=rng, latent_space=reducer.latent_space, runtime=runtime)
     return ReducedModel(reducer, fitted, about or {}).remembering(train)
+
+
+@dataclass(frozen=True)
+class ReducedSpec(ModelSpec):
+    """Settings of a reduced model.
+
+    Attributes:
+        reducer: of its coordinates.
+        dynamics: in these.
+        joint: refine both together at the end; None leaves it out.
+    """
+
+    stream = "reducer"
+    reducer: ReducerSpec
+    dynamics: DynamicsSpec
+    joint: JointRefinement | None = None
+
+    def fit_coordinates(
+        self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
+    ) -> Reducer:
+        """See `ModelSpec.fit_coordinates`."""
+        reducer = self.reducer.fit(train, validation, rng=rng, runtime=runtime)
+        if self.joint is not None:
+            self.joint.check(reducer)
+        return reducer
+
+    def fit_dynamics(
+        self,
+        coordinates: Reducer,
+        train: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        runtime: Runtime | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> ReducedModel:
+        """See `ModelSpec.fit_dynamics`."""
+        return on_reducer(coordinates, self.dynamics, train, validation, rng=rng, runtime=runtime, about=about)
+
+    def refine(
+        self,
+        model: ReducedModel,
+        train: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        runtime: Runtime | None = None,
+    ) -> ReducedModel:
+        """See `ModelSpec.refine`."""
+        if self.joint is None:
+            return model
+        return self.joint.refine(model, train, validation, rng=rng, runtime=runtime)
