@@ -1,1 +1,1 @@
-"""Figures and the HTML page."""
+"""The pages, and one file per figure."""

@@ -1,4 +1,4 @@
-"""The contracts of plug-ins, as checks that can be run on any system, solver, reducer, latent dynamics or metric.
+"""The contracts of plug-ins, as checks that run on anybody's.
 
     from dynred.testing import check_system
     check_system(my_system)
