@@ -116,12 +116,12 @@ def fitting_arguments(
     """
     given = _mapping(name, data, Mapping, (), lambda entry, value, hint: plain_data(entry, value, list))
     signature = inspect.signature(function).parameters
-    wanted = {key: one for key, one in signature.items() if key not in besides}
-    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in wanted.values()):
+    wanted = {key: parameter for key, parameter in signature.items() if key not in besides}
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in wanted.values()):
         return given
     for key in given:
         one_of(f"an entry of {name}", key, wanted)
-    missing = [key for key, one in wanted.items() if one.default is one.empty and key not in given]
+    missing = [key for key, parameter in wanted.items() if parameter.default is parameter.empty and key not in given]
     if missing:
         raise refuse(name, f"complete, with {', '.join(wanted)}", f"no {missing[0]}")
     known = hints(getattr(function, "__func__", function))
@@ -168,10 +168,10 @@ def described(hint: Any) -> str:
     """An annotation in words."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(described(one) for one in arguments)
+        return " or ".join(described(argument) for argument in arguments)
     if origin is typing.Literal:
-        return f"one of {', '.join(str(one) for one in arguments)}"
-    kind, entries = origin or hint, [described(one) for one in arguments if one is not ...]
+        return f"one of {', '.join(str(argument) for argument in arguments)}"
+    kind, entries = origin or hint, [described(argument) for argument in arguments if argument is not ...]
     if kind is tuple and arguments and arguments[-1] is not ...:
         return f"a tuple of {len(arguments)} ({', '.join(entries)})"
     if kind in (tuple, list, Sequence):
@@ -190,10 +190,10 @@ def _refused(name: str, value: object, hint: Any) -> Any:
 def _one_of_several(name: str, value: object, hint: Any, choices: Sequence[Any], leaf: Leaf) -> Any:
     if value is None and types.NoneType in choices:
         return None
-    choices = [one for one in choices if one is not types.NoneType]
-    for one in choices:
+    choices = [choice for choice in choices if choice is not types.NoneType]
+    for choice in choices:
         try:
-            return fitting(name, value, one, leaf)
+            return fitting(name, value, choice, leaf)
         except InputError as error:
             if len(choices) == 1 and not str(error).startswith(f"{name} must be "):
                 raise  # it says what is wrong within the value
@@ -207,8 +207,10 @@ def _sequence(name: str, value: object, hint: Any, kind: Any, arguments: Sequenc
     if fixed and len(value) != len(arguments):
         return _refused(name, value, hint)
     each = list(arguments) if fixed else [arguments[0] if arguments else Any] * len(value)
-    found = [fitting(f"{name}[{i}]", one, want, leaf) for i, (one, want) in enumerate(zip(value, each, strict=True))]
-    return found if kind is list else tuple(found)
+    entries = [
+        fitting(f"{name}[{i}]", entry, want, leaf) for i, (entry, want) in enumerate(zip(value, each, strict=True))
+    ]
+    return entries if kind is list else tuple(entries)
 
 
 def _mapping(name: str, value: object, hint: Any, arguments: Sequence[Any], leaf: Leaf) -> Any:

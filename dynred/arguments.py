@@ -51,17 +51,17 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
 def _known(function: Callable[..., Any]) -> dict[str, tuple[Any, tuple[type, ...]]]:
     """Annotation and classes of every argument."""
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    found = {}
-    for name, one in inspect.signature(function).parameters.items():
+    known = {}
+    for name, parameter in inspect.signature(function).parameters.items():
         hint = hints(function).get(name, object)
-        found[name] = hint, (object,) if one.kind in several else _classes(hint)
-    return found
+        known[name] = hint, (object,) if parameter.kind in several else _classes(hint)
+    return known
 
 
 def _classes(hint: Any) -> tuple[type, ...]:
     """The classes whose instances an annotation allows; `object` where that does not say all."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return tuple(cls for one in typing.get_args(hint) for cls in _classes(one))
+        return tuple(cls for argument in typing.get_args(hint) for cls in _classes(argument))
     kind = typing.get_origin(hint) or hint
     if kind is float:
         return (numbers.Real,)

@@ -53,7 +53,7 @@ def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] |
         raise refuse(argument, f"a path of at most {LONGEST_PATH} bytes", len(os.fsencode(path.absolute())))
     try:
         there = os.path.lexists(path)
-        parent = next(one for one in path.absolute().parents if os.path.lexists(one))
+        parent = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
         if not parent.is_dir():
             raise refuse(argument, "in a folder", f"{path}, but {parent} is a file")
         check_writable(argument, parent)

@@ -89,8 +89,8 @@ def class_of(kind: str) -> type | None:
     if not name and kind and (home := _homes().get(kind)):
         importlib.import_module(home[0])
         module, name = home
-    found = getattr(sys.modules.get(module), name, None) if name else None
-    return found if isinstance(found, type) and kind_of(found) == kind else None
+    cls = getattr(sys.modules.get(module), name, None) if name else None
+    return cls if isinstance(cls, type) and kind_of(cls) == kind else None
 
 
 def current(data: Any, depth: int = DEEPEST) -> Any:

@@ -97,22 +97,22 @@ def _left_under_limits() -> list[int]:
 
 def _left_in_groups() -> list[int]:
     # A limit holds for all groups below the one that has it. In a container the own group may be shown as the root.
-    found = []
+    left = []
     for folder in _groups():
         for limit, used, dropped in FILES:
             with contextlib.suppress(OSError, ValueError):  # not of this version, or `max`
                 bound = int((folder / limit).read_text())
                 stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-                found.append(bound - int((folder / used).read_text()) + int(stat.get(dropped, 0)))
-    return found
+                left.append(bound - int((folder / used).read_text()) + int(stat.get(dropped, 0)))
+    return left
 
 
 def _groups() -> set[Path]:
-    found = {CGROUPS, CGROUPS / "memory"}
+    groups = {CGROUPS, CGROUPS / "memory"}
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers in ("", "memory"):
                 own = CGROUPS / controllers / path.lstrip("/")
-                found |= {own, *(one for one in own.parents if CGROUPS in one.parents)}
-    return found
+                groups |= {own, *(parent for parent in own.parents if CGROUPS in parent.parents)}
+    return groups

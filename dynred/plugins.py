@@ -37,8 +37,8 @@ def names(package: str) -> list[str]:
     Imports the package (whose `__init__` is empty), none of its modules.
     """
     folder = importlib.import_module(package)
-    found = (module.name for module in pkgutil.iter_modules(folder.__path__))
-    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+    modules = (module.name for module in pkgutil.iter_modules(folder.__path__))
+    return sorted(name for name in modules if name != "base" and not name.startswith("_"))
 
 
 def load_module(package: str, name: str) -> ModuleType:
@@ -115,30 +115,30 @@ def load_class(package: str, name: str, base: type[T]) -> type[T]:
     """
     module = load_module(package, name)
     wanted = name.partition(":")[2]
-    found = [
+    candidates = [
         item
         for key, item in vars(module).items()
         if isinstance(item, type) and issubclass(item, base) and item.__module__ == module.__name__
         if key == wanted or (not wanted and not key.startswith("_") and not inspect.isabstract(item))
     ]
-    if len(found) != 1:
-        listed = ", ".join(item.__name__ for item in found) or "none"
+    if len(candidates) != 1:
+        listed = ", ".join(item.__name__ for item in candidates) or "none"
         raise refuse(name, f"a module with one {base.__name__}", listed, "Name one with `module:Class`.")
-    return found[0]
+    return candidates[0]
 
 
 def classes(package: str, base: type[T]) -> list[type[T]]:
     """Every concrete subclass of `base` that a module of a plug-in folder defines, by module and place in it."""
-    found = []
+    defined = []
     for name in names(package):
         module = load_module(package, name)
-        found += [
+        defined += [
             item
             for item in vars(module).values()
             if isinstance(item, type) and issubclass(item, base) and not inspect.isabstract(item)
             if item.__module__ == module.__name__ and not item.__name__.startswith("_")
         ]
-    return found
+    return defined
 
 
 def _imported(what: str, module: str) -> ModuleType:
@@ -236,13 +236,15 @@ def reopen(
     Raises:
         InputError: the code is gone, was changed, or may not be run.
     """
-    found = [one for one in _candidates(code, places, plugins) if one.path is not None]
-    if not found:
+    candidates = [candidate for candidate in _candidates(code, places, plugins) if candidate.path is not None]
+    if not candidates:
         raise refuse(f"{code.name}, which {run} names,", "there", "nothing", "`--plugin FILE` says where it is.")
-    same = [one for one in found if code.digest in (None, one.digest)]
+    same = [candidate for candidate in candidates if code.digest in (None, candidate.digest)]
     if not same:
         advice = "Restore it, or reduce again into another folder."
-        raise refuse(f"{code.name}, which {run} names,", "as it was", f"{found[0].path}, which was changed", advice)
+        raise refuse(
+            f"{code.name}, which {run} names,", "as it was", f"{candidates[0].path}, which was changed", advice
+        )
     named = {str(Path(plugin).resolve()) for plugin in plugins}
     if not (trust or same[0].path in named or is_allowed(same[0])):
         advice = f"Read {same[0].path}; then `--plugin {same[0].path}` or `--trust` runs it."
@@ -282,8 +284,8 @@ def _module_file(module: str) -> Path | None:
     places: Sequence[str] | None = None
     parts = module.split(".")
     for i in range(len(parts)):
-        found = PathFinder.find_spec(".".join(parts[: i + 1]), places)
-        if found is None:
+        spec = PathFinder.find_spec(".".join(parts[: i + 1]), places)
+        if spec is None:
             return None
-        places = found.submodule_search_locations or []
-    return Path(found.origin) if found and found.origin and found.origin.endswith(".py") else None
+        places = spec.submodule_search_locations or []
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None

@@ -67,14 +67,14 @@ def _leaf(entry: str, value: object, kind: Any) -> Any:
 def _record(entry: str, data: object, kind: type[Any]) -> Any:
     if not isinstance(data, Mapping):
         raise refuse(entry or "the content", "a mapping of names to values", f"a {type(data).__name__}")
-    known, found = hints(kind), {}
+    known, values = hints(kind), {}
     for field in fields(kind):
         name = f"{entry}.{field.name}" if entry else field.name
         if field.name in data:
-            found[field.name] = fitting(name, data[field.name], known[field.name], _leaf)
+            values[field.name] = fitting(name, data[field.name], known[field.name], _leaf)
         elif field.default is MISSING is field.default_factory:
             raise InputError(f"incomplete, without {name}.")
-    lengths = {name: len(value) for name, value in found.items() if isinstance(value, list)}
+    lengths = {name: len(value) for name, value in values.items() if isinstance(value, list)}
     if len(set(lengths.values())) > 1:
         raise refuse(f"the lists of {entry or 'the content'}", "of one length", lengths)
-    return kind(**found)
+    return kind(**values)

@@ -76,17 +76,17 @@ class Spec:
     def _read(cls, data: object, depth: int) -> Self:
         if not isinstance(data, Mapping):
             raise refuse(f"the settings of a {cls.__name__}", "a mapping of names to values", literal(data))
-        found = _find(data.get("kind", cls.kind()))
-        if not issubclass(found, cls) or inspect.isabstract(found) or found is Spec:
+        spec_class = _find(data.get("kind", cls.kind()))
+        if not issubclass(spec_class, cls) or inspect.isabstract(spec_class) or spec_class is Spec:
             raise refuse("kind", f"a {cls.__name__}", literal(data.get("kind")))
-        names = {f.name for f in dataclasses.fields(found)}
+        names = {f.name for f in dataclasses.fields(spec_class)}
         for key in data:
             if key != "kind":
-                one_of(f"setting of {found.__name__}", key, names)
+                one_of(f"setting of {spec_class.__name__}", key, names)
         try:
-            return found(**{key: _revive(value, depth + 1) for key, value in data.items() if key != "kind"})
+            return spec_class(**{key: _revive(value, depth + 1) for key, value in data.items() if key != "kind"})
         except TypeError as error:
-            raise InputError(f"{found.__name__}: {error}.") from error
+            raise InputError(f"{spec_class.__name__}: {error}.") from error
 
     def to_json(self) -> str:
         """This spec as canonical JSON text: keys sorted, no spaces."""
@@ -110,7 +110,7 @@ class Spec:
         name, _, rest = path.partition(".")
         one_of(f"setting of {type(self).__name__}", name, {f.name for f in dataclasses.fields(self)})
         allowed = self._classes(name)
-        group = next((one for one in allowed if issubclass(one, Spec)), None)
+        group = next((choice for choice in allowed if issubclass(choice, Spec)), None)
         if rest:
             inner = getattr(self, name)
             inner = group() if inner is None and group and not inspect.isabstract(group) else inner
@@ -128,7 +128,9 @@ class Spec:
     def _classes(cls, name: str) -> tuple[type, ...]:
         """The classes that a setting is declared to be of; none where its annotation cannot be read."""
         hint = hints(cls).get(name)
-        return tuple(one for one in (hint, *typing.get_args(hint)) if isinstance(one, type) and one is not object)
+        return tuple(
+            choice for choice in (hint, *typing.get_args(hint)) if isinstance(choice, type) and choice is not object
+        )
 
 
 def _after_its_annotations(own: Callable[[Spec], None]) -> Callable[[Spec], None]:
@@ -167,8 +169,8 @@ def _revive(value: object, depth: int) -> object:
 
 
 def _find(kind: object) -> type[Spec]:
-    found = Spec._kinds.get(kind) or class_of(kind) if isinstance(kind, str) else None
-    if found is None or not issubclass(found, Spec):
+    spec_class = Spec._kinds.get(kind) or class_of(kind) if isinstance(kind, str) else None
+    if spec_class is None or not issubclass(spec_class, Spec):
         advice = "Import the module that defines it first."
         raise refuse("kind", "the name of a known Spec class", literal(kind), advice)
-    return found
+    return spec_class

@@ -54,7 +54,7 @@ class Code:
         """The code that a list of data describes; errors as for `from_dict`."""
         if not isinstance(data, list):
             raise FileFormatError(f"Stored code must be a list, got {str(data)[:80]}.")
-        return [cls.from_dict(one) for one in data]
+        return [cls.from_dict(entry) for entry in data]
 
     @property
     def attribute(self) -> str:

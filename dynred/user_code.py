@@ -71,11 +71,11 @@ def reason(error: BaseException) -> str:
 
 def user_line(error: BaseException) -> str:
     """The deepest line of the traceback that is neither dynred's nor a library's; empty where there is none."""
-    found = ""
+    deepest = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         if not _of_a_library(frame):
-            found = f'File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}'
-    return found
+            deepest = f'File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}'
+    return deepest
 
 
 def _of_a_library(frame: FrameType) -> bool:
