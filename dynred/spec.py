@@ -39,6 +39,7 @@ class Spec:
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
+        _refuse_overridden(cls)
         Spec._kinds[cls.kind()] = cls
         if "__post_init__" in vars(cls):
             cls.__post_init__ = _after_its_annotations(cls.__post_init__)  # type: ignore[method-assign]
@@ -131,6 +132,16 @@ class Spec:
         return tuple(
             choice for choice in (hint, *typing.get_args(hint)) if isinstance(choice, type) and choice is not object
         )
+
+
+def _refuse_overridden(cls: type[Spec]) -> None:
+    """Refuses a class that overrides a method marked `typing.final`. What such a method, `fit` say, leaves to classes
+    bears its name with an underscore, `_fit`."""
+    for base in cls.__mro__:
+        for name, method in vars(base).items():
+            if getattr(method, "__final__", False) and getattr(cls, name) is not method:
+                advice = f"`{name}` checks its arguments and calls `_{name}`; see `{base.__name__}._{name}`."
+                raise InputError(f"{cls.__name__} must define `_{name}`, got `{name}`, which is final. {advice}")
 
 
 def _after_its_annotations(own: Callable[[Spec], None]) -> Callable[[Spec], None]:

@@ -25,8 +25,8 @@ class MemoriserSpec(ReducerSpec):
 
     latent_dim: int = 1
 
-    def fit(self, train, validation, *, rng, runtime=None):
-        """See `ReducerSpec.fit`."""
+    def _fit(self, train, validation, *, rng, runtime):
+        """See `ReducerSpec._fit`."""
         return Memoriser.of(train.states, rng=rng)
 
     def build(self, samples: int, state_dim: int):  # type: ignore[override] # its sizes by name

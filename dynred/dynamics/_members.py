@@ -3,15 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from dynred import plugins
 from dynred.annotations import fitting_arguments
 from dynred.checks import refuse
-from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
+from dynred.dynamics.base import DynamicsSpec, LatentData, LatentDynamics, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.runtime import Runtime
 
 
 def default_member() -> DynamicsSpec:
@@ -19,17 +15,11 @@ def default_member() -> DynamicsSpec:
     return plugins.load_class("dynred.dynamics", "neural_ode", DynamicsSpec)()
 
 
-def fit_field(
-    spec: DynamicsSpec,
-    latents: Trajectories,
-    validation: Trajectories,
-    *,
-    rng: torch.Generator,
-    latent_space: LatentSpace,
-    runtime: Runtime | None,
-) -> VectorFieldDynamics:
+def fit_field(spec: DynamicsSpec, data: LatentData) -> VectorFieldDynamics:
     """`spec.fit`, refused where what it gives is no vector field."""
-    return _as_field(spec.fit(latents, validation, rng=rng, latent_space=latent_space, runtime=runtime))
+    return _as_field(
+        spec.fit(data.latents, data.validation, rng=data.rng, latent_space=data.latent_space, runtime=data.runtime)
+    )
 
 
 def build_field(spec: DynamicsSpec, latent_space: LatentSpace, sizes: Mapping[str, Any]) -> VectorFieldDynamics:

@@ -1,15 +1,17 @@
 """Units in which latents and their velocities are of order one."""
 
+import math
 import time
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import WrappedField
 from dynred.runtime import Progress, silent
 
 
@@ -56,15 +58,6 @@ class Standardisation(nn.Module):
         return self.shift + self.spread * y
 
 
-def standard_regression(
-    latents: Trajectories, units: Standardisation, space: LatentSpace
-) -> tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]:
-    """Features of the latents in standard units, and velocities in units of `rate`: what a field learns; float64."""
-    known = with_velocities("latents", latents)
-    assert known.velocities is not None
-    return space.features(units.standard(known.states.double())), known.velocities.double() / units.rate
-
-
 class Report:
     """Tells `progress` what part of the time of a rollout is done, at most five times a second."""
 
@@ -78,25 +71,38 @@ class Report:
             self.progress("rollout", int(100 * (t - self.start) / self.span), 100)
 
 
-class StandardField:
-    """A latent field in standard units that ends: without velocity (NaN) from the time on that a solver has reached
-    when `evaluations` or the time until `deadline` are used up. Before that time it stays as it was."""
+class Budget:
+    """What a rollout may spend: some evaluations of its field, and the time until a deadline."""
 
-    differentiable = True
+    def __init__(self, evaluations: int, deadline: float):
+        self.evaluations, self.deadline, self.left, self.end = evaluations, deadline, evaluations, math.inf
 
-    def __init__(self, field: VectorField, units: Standardisation, evaluations: int, deadline: float, report: Report):
-        self.field, self.units, self.evaluations, self.deadline = field, units, evaluations, deadline
-        self.report = report
-        self.dim, self.left, self.end = field.dim, evaluations, float("inf")
+    def spend(self, t: float) -> bool:
+        """Whether there is an evaluation left at time t of the rollout. From the first time on for which there is none
+        there is none; before that time nothing changes, so that what a solver has done stays as it was."""
+        if self.end == math.inf and (self.left <= 0 or time.monotonic() > self.deadline):
+            self.end = t
+        self.left -= t < self.end
+        return t < self.end
+
+    def renewed(self) -> "Budget":
+        """As many evaluations again, until the same deadline."""
+        return Budget(self.evaluations, self.deadline)
+
+
+@dataclass(frozen=True, eq=False)
+class StandardField(WrappedField):
+    """A latent field in standard units, without velocity (NaN) where a budget is used up."""
+
+    units: Standardisation
+    budget: Budget
+    report: Report
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
-        if self.end == float("inf") and (self.left <= 0 or time.monotonic() > self.deadline):
-            self.end = float(t)
-        if float(t) >= self.end:
+        if not self.budget.spend(float(t)):
             return torch.full_like(x, torch.nan)
-        self.left -= 1
         self.report(float(t))
         return self.field(t, self.units.latent(x)) / self.units.spread
 
-    def rows(self, index: Tensor | slice) -> VectorField:
-        return StandardField(self.field.rows(index), self.units, self.evaluations, self.deadline, self.report)
+    def rows(self, index: Tensor | slice) -> Self:
+        return replace(super().rows(index), budget=self.budget.renewed())

@@ -3,24 +3,27 @@
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import positive
+from dynred.arguments import public
+from dynred.checks import generator_given, positive
+from dynred.data.parts import check_parts
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics._units import Report, StandardField, Standardisation
+from dynred.data.velocities import with_velocities
+from dynred.dynamics._units import Budget, Report, StandardField, Standardisation
 from dynred.numerics.latent_space import LatentSpace
 from dynred.ode.vector_field import VectorField
 from dynred.runtime import Progress, Runtime, silent
 from dynred.solvers.base import Solver
 from dynred.solvers.explicit import Explicit
 from dynred.spec import Spec
-from dynred.training.fits import checked_fit
 from dynred.training.minimise import History
 
 
@@ -123,21 +126,87 @@ class VectorFieldDynamics(LatentDynamics):
         """See `LatentDynamics.rollout`."""
         limit = float("inf") if self.latent_space.angles else self.limit
         deadline = time.monotonic() + min(self.time_limit, math.inf if time_limit is None else time_limit)
-        report = Report(progress, float(t[0]), float(t[-1]))
-        field = StandardField(self.bind(parameters), self.units, self.max_evaluations, deadline, report)
+        budget, report = Budget(self.max_evaluations, deadline), Report(progress, float(t[0]), float(t[-1]))
+        field = StandardField(self.bind(parameters), self.units, budget, report)
         return self.units.latent(self.solver.solve(field, self.units.standard(z0.double()), t.double(), limit))
+
+
+Regression = tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]  # what a field learns: features, and velocities there
+
+
+@dataclass(frozen=True, eq=False)
+class LatentData:
+    """What latent dynamics are fitted to; `DynamicsSpec.fit` makes it of its arguments.
+
+    Attributes:
+        latents: latent trajectories.
+        validation: others, which choose between weights.
+        latent_space: what the R latent coordinates are.
+        rng: stream of initial weights and batches.
+        runtime: device, progress, checkpoints.
+    """
+
+    latents: Trajectories
+    validation: Trajectories
+    latent_space: LatentSpace
+    rng: torch.Generator
+    runtime: Runtime
+
+    def units(self, *, centred: bool = True) -> Standardisation:
+        """Standard units of the latents, a new module for the dynamics to keep; see `Standardisation.of`.
+
+        Raises:
+            InputError: the latents have no velocities.
+        """
+        return Standardisation.of(with_velocities("latents", self.latents), self.latent_space, centred=centred)
+
+    @cached_property
+    def regression(self) -> Regression:
+        """Features of the latents in standard units, and velocities in units of their `rate`; float64.
+
+        Raises:
+            InputError: the latents have no velocities.
+        """
+        return self._regression("latents", self.latents)
+
+    @cached_property
+    def validation_regression(self) -> Regression:
+        """The same of the validation trajectories, in the units of the latents.
+
+        Raises:
+            InputError: one of both has no velocities.
+        """
+        return self._regression("validation", self.validation)
+
+    def _regression(self, name: str, part: Trajectories) -> Regression:
+        units, known = self.units(), with_velocities(name, part)
+        assert known.velocities is not None
+        features = self.latent_space.features(units.standard(known.states.double()))
+        return features, known.velocities.double() / units.rate
+
+    def changed(
+        self, change: Callable[[Trajectories], Trajectories], latent_space: LatentSpace | None = None
+    ) -> "LatentData":
+        """The same with both parts changed, for dynamics that are made of others.
+
+        Args:
+            change: gives the new trajectories of old ones, which have velocities.
+            latent_space: of the new ones; default: the same.
+
+        Raises:
+            InputError: a part has no velocities.
+        """
+        parts = {name: with_velocities(name, getattr(self, name)) for name in ("latents", "validation")}
+        changes: dict[str, Any] = {name: change(part) for name, part in parts.items()}
+        return replace(self, latent_space=latent_space or self.latent_space, **changes)
 
 
 @dataclass(frozen=True)
 class DynamicsSpec(Spec, ABC):
     """Settings of latent dynamics."""
 
-    def __init_subclass__(cls, **kwargs: Any):
-        super().__init_subclass__(**kwargs)
-        if "fit" in vars(cls):
-            cls.fit = checked_fit(cls.fit)  # type: ignore[method-assign]
-
-    @abstractmethod
+    @final
+    @public
     def fit(
         self,
         latents: Trajectories,
@@ -156,9 +225,21 @@ class DynamicsSpec(Spec, ABC):
             latent_space: which coordinates are angles; default: none.
             runtime: device, progress, checkpoints.
 
+        Returns:
+            The dynamics, on the CPU, which ask for no gradients.
+
         Raises:
-            InputError: the settings do not fit the data.
+            InputError: arguments of another class, values that are not finite, parts of different dimension, or
+                settings that do not fit the data.
         """
+        check_parts("latents", latents, validation)
+        space = latent_space or LatentSpace(lines=latents.dim)
+        data = LatentData(latents, validation, space, generator_given(rng), runtime or Runtime())
+        return self._fit(data).cpu().requires_grad_(False)
+
+    @abstractmethod
+    def _fit(self, data: LatentData) -> LatentDynamics:
+        """What `fit` gives, on any device, from arguments that it has checked."""
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
         """Bytes that `fit` takes beside the latents, about: not less than it does, nor more than a few times that.

@@ -13,14 +13,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, generator_given, refuse
+from dynred.checks import count, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
+from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
-from dynred.runtime import Runtime
 from dynred.solvers.explicit import Explicit
 
 CUT = 1e-10  # eigenvalues of the normal equations below this fraction of the largest are not inverted
@@ -70,24 +69,14 @@ class FourierSpec(DynamicsSpec):
         count("max_order", self.max_order, 0, 100_000)
         count("max_terms", self.max_terms, 1, 100_000)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Fourier:
-        """The series fitted to latent velocities; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
-        generator_given(rng)
-        space = latent_space or LatentSpace(lines=latents.dim)
+    def _fit(self, data: LatentData) -> Fourier:
+        """The series fitted to latent velocities; see `DynamicsSpec._fit`. Draws nothing from `rng`."""
+        space = data.latent_space
         _check_space(space)
-        units = Standardisation.of(with_velocities("latents", latents), space)
-        with_velocities("validation", validation)
+        units, validation = data.units(), with_velocities("validation", data.validation)
         best, least = None, float("inf")
         for order in self.orders(space.angles):
-            made = Fourier(self, space, units, _least_squares(latents, units, waves(order, space.angles)))
+            made = Fourier(self, space, units, _least_squares(data.latents, units, waves(order, space.angles)))
             error = _error(made, validation)
             if error < least:
                 best, least = made, error

@@ -9,22 +9,20 @@ velocities after the same 6,000 steps is 9.6e-6 from zero and 7.3e-7 from degree
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, generator_given, one_of, refuse
+from dynred.checks import count, one_of, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._rollouts import rollout_score
-from dynred.dynamics._units import Standardisation, standard_regression
-from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
+from dynred.dynamics._units import Standardisation
+from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import PolynomialMap, PolynomialSpec, batches
 from dynred.rng import generator, spawn
-from dynred.runtime import Runtime
 from dynred.spec import Spec
 from dynred.training.minimise import TrainingSpec, minimise
 from dynred.training.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
@@ -134,27 +132,15 @@ class NeuralODESpec(DynamicsSpec):
         count("depth", self.depth, 1, DEEPEST)
         one_of("activation", self.activation, ACTIVATIONS)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> NeuralODE:
-        """The neural ODE fitted to latent velocities; see `DynamicsSpec.fit`.
+    def _fit(self, data: LatentData) -> NeuralODE:
+        """The neural ODE fitted to latent velocities; see `DynamicsSpec._fit`.
 
         The loss is the mean squared error of the velocity, each coordinate in units of the root mean square of what the
         polynomial leaves of it.
         """
-        generator_given(rng)
-        runtime = runtime or Runtime()
-        device = runtime.torch_device()
-        space = latent_space or LatentSpace(lines=latents.dim)
-        units = Standardisation.of(with_velocities("latents", latents), space)
-        model = NeuralODE(self, space, units, spawn(rng, "weights"))
-        known, held = (standard_regression(part, units, space) for part in (latents, validation))
+        device = data.runtime.torch_device()
+        model = NeuralODE(self, data.latent_space, data.units(), spawn(data.rng, "weights"))
+        known, held = data.regression, data.validation_regression
         if self.start is not None:
             model.begin_as(min(self.start.fits(known, held), key=lambda found: found[0])[1], *known)
         (y, target), (y_held, target_held) = (model.to(device).left_to_learn(*part) for part in (known, held))
@@ -168,17 +154,17 @@ class NeuralODESpec(DynamicsSpec):
             len(y),
             lambda: float(loss(y_held, target_held)),
             self.training,
-            rng=spawn(rng, "batches"),
+            rng=spawn(data.rng, "batches"),
             stage="dynamics",
-            runtime=runtime,
+            runtime=data.runtime,
         )
         model.histories = (history,)
         if self.refinement is not None:
-            stream = spawn(rng, "refinement")
+            stream = spawn(data.rng, "refinement")
             for i in range(len(self.refinement.windows)):
-                if not _refine(model, self.refinement, i, latents, validation, spawn(stream, i), runtime):
+                if not _refine(model, self.refinement, i, replace(data, rng=spawn(stream, i))):
                     break
-        return model.cpu().requires_grad_(False)
+        return model
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
         """See `DynamicsSpec.memory`: the latents, the polynomial, the network."""
@@ -194,33 +180,25 @@ class NeuralODESpec(DynamicsSpec):
         return model.requires_grad_(False)
 
 
-def _refine(
-    model: NeuralODE,
-    spec: RefinementSpec,
-    stage: int,
-    latents: Trajectories,
-    validation: Trajectories,
-    rng: torch.Generator,
-    runtime: Runtime,
-) -> bool:
+def _refine(model: NeuralODE, spec: RefinementSpec, stage: int, data: LatentData) -> bool:
     """Trains on rollouts of one window; the old weights return, and False, if validation rollouts did not improve."""
     window = spec.windows[stage]
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    score = rollout_score(model, validation)
-    z, t = _windows(latents, window + 1, model)
-    held = _windows(validation, window + 1, model)
+    score = rollout_score(model, data.validation)
+    z, t = _windows(data.latents, window + 1, model)
+    held = _windows(data.validation, window + 1, model)
     history = minimise(
         model,
         lambda index: _window_loss(model, z[index], t[index], spec.substeps),
         len(z),
         lambda: float(_window_loss(model, *held, spec.substeps)),
         spec.training,
-        rng=rng,
+        rng=data.rng,
         stage="refinement" if len(spec.windows) == 1 else f"refinement-{stage + 1}",
-        runtime=runtime,
+        runtime=data.runtime,
     )
     model.histories = (*model.histories, history)
-    if rollout_score(model, validation) < score:
+    if rollout_score(model, data.validation) < score:
         return True
     model.load_state_dict(before)
     return False

@@ -14,17 +14,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import generator_given, refuse
+from dynred.checks import refuse
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._polynomials import PolynomialDynamics
 from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import factors
-from dynred.runtime import Runtime
 from dynred.solvers.explicit import Explicit
 
 
@@ -58,25 +56,14 @@ class QuadraticSpec(DynamicsSpec):
         if not self.regularisation or min(self.regularisation) < 0:
             raise refuse("regularisation", "one or more weights >= 0", self.regularisation)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Quadratic:
-        """The fit whose validation rollouts are best; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
-        generator_given(rng)
-        space = latent_space or LatentSpace(lines=latents.dim)
-        units = Standardisation.of(with_velocities("latents", latents), space, centred=False)
-        model = Quadratic(self, space, units)
-        system, best = _compressed(model, latents), float("inf")
+    def _fit(self, data: LatentData) -> Quadratic:
+        """The fit whose validation rollouts are best; see `DynamicsSpec._fit`. Draws nothing from `rng`."""
+        model = Quadratic(self, data.latent_space, data.units(centred=False))
+        system, best = _compressed(model, data.latents), float("inf")
         chosen = model.coefficients, model.regularisation
         for weights in self._pairs():
             model.coefficients = _solution(system, model, weights)
-            score = rollout_score(model, validation)
+            score = rollout_score(model, data.validation)
             if score < best:
                 best, chosen = score, (model.coefficients, weights)
         model.coefficients, model.regularisation = chosen

@@ -14,17 +14,15 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from dynred.checks import count, generator_given, positive, refuse
+from dynred.checks import count, positive, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._polynomials import PolynomialDynamics
 from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.errors import MissingExtraError
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import HIGHEST, exponents, factors
-from dynred.runtime import Runtime
 from dynred.solvers.explicit import Explicit
 
 
@@ -73,28 +71,17 @@ class SindySpec(DynamicsSpec):
         positive("slack", self.slack)
         positive("ridge", self.ridge)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Sindy:
-        """The sparse fit; see `DynamicsSpec.fit`. Draws nothing from `rng`.
+    def _fit(self, data: LatentData) -> Sindy:
+        """The sparse fit; see `DynamicsSpec._fit`. Draws nothing from `rng`.
 
         Raises:
             MissingExtraError: PySINDy is not installed.
         """
-        generator_given(rng)
         pysindy = _pysindy()
-        space = latent_space or LatentSpace(lines=latents.dim)
-        units = Standardisation.of(with_velocities("latents", latents), space, centred=False)
-        model, tried = Sindy(self, space, units), []
+        model, tried = Sindy(self, data.latent_space, data.units(centred=False)), []
         for threshold in sorted(self.thresholds):
-            model.coefficients = _sparse(pysindy, model, latents, threshold, self)
-            tried.append((rollout_score(model, validation), threshold, model.coefficients))
+            model.coefficients = _sparse(pysindy, model, data.latents, threshold, self)
+            tried.append((rollout_score(model, data.validation), threshold, model.coefficients))
         best = min(score for score, _, _ in tried)
         enough = best * (1 + self.slack) + ROUNDING
         _, threshold, model.coefficients = max((one for one in tried if one[0] <= enough), key=lambda one: one[1])

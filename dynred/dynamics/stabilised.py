@@ -21,15 +21,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import at_least, generator_given, positive
+from dynred.checks import at_least, positive
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._members import build_field, default_member, fit_field
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
+from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField
-from dynred.runtime import Runtime
+from dynred.ode.vector_field import VectorField, WrappedField
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,11 @@ class _Ball:
     angles: int
 
     @classmethod
-    def of(cls, latents: Trajectories, space: LatentSpace) -> "_Ball":
+    def of(cls, data: LatentData) -> "_Ball":
         """The smallest with all training latents in it."""
-        units = Standardisation.of(latents, space)
-        y = units.standard(latents.states.double())[:, space.angles :]
-        return cls(units, y.norm(dim=-1).amax(), space.angles)
+        units, angles = data.units(), data.latent_space.angles
+        y = units.standard(data.latents.states.double())[:, angles:]
+        return cls(units, y.norm(dim=-1).amax(), angles)
 
     def nearest(self, z: Float[Tensor, "*batch R"], reach: float) -> Float[Tensor, "*batch R"]:
         """The nearest point of the ball blown up by `reach`, float64."""
@@ -82,7 +80,7 @@ class Stabilised(VectorFieldDynamics):
 
     def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`."""
-        return _Damped(self, self.member.bind(parameters))
+        return _Damped(self.member.bind(parameters), self)
 
     @property
     def ball(self) -> "_Ball":
@@ -94,23 +92,18 @@ class Stabilised(VectorFieldDynamics):
         return {"member": self.member.sizes()}
 
 
-class _Damped:
+@dataclass(frozen=True, eq=False)
+class _Damped(WrappedField):
     """The field of a member with the damping around it."""
 
-    differentiable = True
-
-    def __init__(self, dynamics: Stabilised, member: VectorField):
-        self.dynamics, self.member, self.dim = dynamics, member, dynamics.dim
+    dynamics: Stabilised
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
         spec = self.dynamics.spec
         assert isinstance(spec, StabilisedSpec)
         ball = self.dynamics.ball
-        inner = self.member(t, ball.nearest(x, max(1.0, spec.reach)))
+        inner = self.field(t, ball.nearest(x, max(1.0, spec.reach)))
         return (inner + ball.damping(x, spec)).to(x.dtype)
-
-    def rows(self, index: Tensor | slice) -> VectorField:
-        return _Damped(self.dynamics, self.member.rows(index))
 
 
 @dataclass(frozen=True)
@@ -131,24 +124,10 @@ class StabilisedSpec(DynamicsSpec):
         positive("rate", self.rate)
         at_least("reach", self.reach, 0)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Stabilised:
-        """The member fitted to what the damping leaves of the velocities; see `DynamicsSpec.fit`."""
-        generator_given(rng)
-        space = latent_space or LatentSpace(lines=latents.dim)
-        ball = _Ball.of(with_velocities("latents", latents), space)
-        known, held = (
-            replace(part, velocities=part.velocities - ball.damping(part.states, self).to(part.velocities))  # type: ignore[union-attr, operator, arg-type] # checked
-            for part in (latents, with_velocities("validation", validation))
-        )
-        member = fit_field(self.member, known, held, rng=rng, latent_space=space, runtime=runtime)
+    def _fit(self, data: LatentData) -> Stabilised:
+        """The member fitted to what the damping leaves of the velocities; see `DynamicsSpec._fit`."""
+        ball = _Ball.of(data)
+        member = fit_field(self.member, data.changed(lambda part: _undamped(part, ball, self)))
         return Stabilised(self, member, ball.units, ball.radius)
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
@@ -159,3 +138,9 @@ class StabilisedSpec(DynamicsSpec):
         """See `DynamicsSpec.build`."""
         inner = build_field(self.member, latent_space, member)
         return Stabilised(self, inner, Standardisation.empty(latent_space.dim), torch.ones((), dtype=torch.float64))
+
+
+def _undamped(part: Trajectories, ball: _Ball, spec: StabilisedSpec) -> Trajectories:
+    """Latents with what the damping leaves of their velocities."""
+    assert part.velocities is not None
+    return replace(part, velocities=part.velocities - ball.damping(part.states, spec).to(part.velocities))

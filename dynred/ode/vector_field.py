@@ -1,7 +1,9 @@
-"""A velocity field: full and reduced models are both one."""
+"""A velocity field: full and reduced models are both one, and so is a field made of another."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from jaxtyping import Float
 from torch import Tensor
@@ -29,3 +31,35 @@ class VectorField(Protocol):
     def rows(self, index: Tensor | slice) -> "VectorField":
         """The field for some rows of the batch, where its parameters differ between rows."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class WrappedField(ABC):
+    """A `VectorField` made of another: of the same dimension, differentiable where that is, cut to rows as that is.
+
+    Subclasses are frozen dataclasses that say what the velocity is; those with values of their own for each row cut
+    these in `rows` as well.
+
+    Attributes:
+        field: what it is made of.
+    """
+
+    field: VectorField
+
+    @property
+    def dim(self) -> int:
+        """See `VectorField.dim`."""
+        return self.field.dim
+
+    @property
+    def differentiable(self) -> bool:
+        """See `VectorField.differentiable`."""
+        return self.field.differentiable
+
+    @abstractmethod
+    def __call__(self, t: Tensor, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """See `VectorField.__call__`."""
+
+    def rows(self, index: Tensor | slice) -> Self:
+        """See `VectorField.rows`."""
+        return replace(self, field=self.field.rows(index))

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, generator_given, integer, one_of, refuse
+from dynred.checks import count, integer, one_of, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
@@ -143,22 +143,15 @@ class AutoencoderSpec(ReducerSpec):
         """What the latent coordinates are."""
         return LatentSpace(angles=self.angles, lines=self.latent_dim - self.angles)
 
-    def fit(
-        self,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
+    def _fit(
+        self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime
     ) -> Autoencoder:
-        """The autoencoder trained on the snapshots of `train`; see `ReducerSpec.fit`.
+        """The autoencoder trained on the snapshots of `train`; see `ReducerSpec._fit`.
 
         The loss is the mean squared error over the mean squared deviation (nmse), but for the energy left out. With
         angles, several starts are tried (see `trials`); where the chosen one still tears K at the end, the next is
         trained in full as well, and the one with the least validation loss is kept.
         """
-        generator_given(rng)
-        self.check_data(train)
         modes = Modes.of(
             train.states.double(),
             self.latent_space.feature_dim,
@@ -166,9 +159,7 @@ class AutoencoderSpec(ReducerSpec):
             tolerance=self.tolerance,
             limit=self.max_modes,
         )
-        training = _Fit(self, modes, train, validation, runtime or Runtime())
-        reducer = training.best(rng)
-        return reducer.cpu().requires_grad_(False)
+        return _Fit(self, modes, train, validation, runtime).best(rng)
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:
         """See `ReducerSpec.memory`: modes, coefficients in both precisions, the two networks, and those of all trials;

@@ -8,20 +8,21 @@ annulus, one angle carries each.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import count, refuse
+from dynred.arguments import public
+from dynred.checks import count, generator_given, refuse
 from dynred.data.parameters import stacked
+from dynred.data.parts import check_parts
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.latent_space import MOST, LatentSpace
 from dynred.numerics.modes import Modes
 from dynred.runtime import Runtime
 from dynred.spec import Spec
-from dynred.training.fits import checked_fit
 from dynred.training.minimise import History
 
 
@@ -186,11 +187,6 @@ class ReducerSpec(Spec, ABC):
 
     latent_dim: int = 2
 
-    def __init_subclass__(cls, **kwargs: Any):
-        super().__init_subclass__(**kwargs)
-        if "fit" in vars(cls):
-            cls.fit = checked_fit(cls.fit)  # type: ignore[method-assign]
-
     def __post_init__(self):
         count("latent_dim", self.latent_dim, 1, MOST)
 
@@ -199,7 +195,8 @@ class ReducerSpec(Spec, ABC):
         """What the latent coordinates are: lines, where a reducer does not say otherwise."""
         return LatentSpace(lines=self.latent_dim)
 
-    @abstractmethod
+    @final
+    @public
     def fit(
         self,
         train: Trajectories,
@@ -210,9 +207,27 @@ class ReducerSpec(Spec, ABC):
     ) -> Reducer:
         """The reducer fitted to the snapshots of `train`; `validation` chooses between weights.
 
+        Args:
+            train: states; velocities where a reducer can use them.
+            validation: the same of other trajectories.
+            rng: stream of initial weights and batches.
+            runtime: device, progress, checkpoints.
+
+        Returns:
+            The reducer, on the CPU, which asks for no gradients.
+
         Raises:
-            InputError: the settings do not fit the data.
+            InputError: arguments of another class, values that are not finite, parts of different dimension, or
+                settings that do not fit the data.
         """
+        check_parts("train", train, validation)
+        generator_given(rng)
+        self.check_data(train)
+        return self._fit(train, validation, rng=rng, runtime=runtime or Runtime()).cpu().requires_grad_(False)
+
+    @abstractmethod
+    def _fit(self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime) -> Reducer:
+        """What `fit` gives, on any device, from arguments that it has checked."""
 
     @abstractmethod
     def build(self, **sizes: Any) -> Reducer:

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import count, generator_given, one_of, refuse
+from dynred.checks import count, one_of, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
@@ -136,18 +136,9 @@ class IRMAESpec(ReducerSpec):
         if not 0 < self.tolerance < 1:
             raise refuse("tolerance", "in (0, 1)", self.tolerance)
 
-    def fit(
-        self,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
-    ) -> IRMAE:
-        """The autoencoder trained on the snapshots of `train`, then rotated to principal coordinates."""
-        generator_given(rng)
-        self.check_data(train)
-        runtime = runtime or Runtime()
+    def _fit(self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime) -> IRMAE:
+        """The autoencoder trained on the snapshots of `train`, then rotated to principal coordinates; see
+        `ReducerSpec._fit`."""
         device = runtime.torch_device()
         count = min(self.bottleneck, train.dim)
         modes = Modes.of(train.states.double(), count, scaled=True, tolerance=self.tolerance, limit=self.max_modes)
@@ -170,7 +161,7 @@ class IRMAESpec(ReducerSpec):
         )
         reducer.histories = (history,)
         _to_principal_coordinates(reducer, known)
-        return reducer.cpu().requires_grad_(False)
+        return reducer
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:
         """See `ReducerSpec.memory`: modes, coefficients, the networks and the square matrices between them."""
@@ -203,7 +194,9 @@ def latent_rank(
     Returns:
         The count, and the ratio of the singular values on both sides of it: below 10 the count means little.
     """
-    return (spec or IRMAESpec(1)).fit(train, validation, rng=rng, runtime=runtime).count()
+    reducer = (spec or IRMAESpec(1)).fit(train, validation, rng=rng, runtime=runtime)
+    assert isinstance(reducer, IRMAE)
+    return reducer.count()
 
 
 def _matrix(width: int, rng: torch.Generator) -> nn.Parameter:

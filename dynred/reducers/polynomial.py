@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, generator_given, refuse
+from dynred.checks import count, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.modes import MOST_MODES, Modes
@@ -101,17 +101,10 @@ class PolynomialManifoldSpec(ReducerSpec):
         if not 0 < self.tolerance < 1:
             raise refuse("tolerance", "in (0, 1)", self.tolerance)
 
-    def fit(
-        self,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
+    def _fit(
+        self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime
     ) -> PolynomialManifold:
-        """The least squares fit; see `ReducerSpec.fit`."""
-        generator_given(rng)
-        self.check_data(train)
+        """The least squares fit; see `ReducerSpec._fit`."""
         r = self.latent_dim
         modes = Modes.of(train.states.double(), r, scaled=True, tolerance=self.tolerance, limit=self.max_modes)
         seen = SeenParameters.of(train, wanted=self.parametric)

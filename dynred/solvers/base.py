@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import at_least, refuse
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import VectorField, WrappedField
 from dynred.spec import Spec
 
 LIMIT = 1e15  # a state beyond this has left every bound; far from overflow in float64, beyond any sensible unit
@@ -72,13 +72,15 @@ class Solver(Spec, ABC):
         return end[:, 0], end[:, 1:]
 
 
-class _WithTangents:
+@dataclass(frozen=True, eq=False)
+class _WithTangents(WrappedField):
     """The field of a state and k tangent vectors, [N, (k + 1) D]."""
 
-    differentiable = True
+    k: int
 
-    def __init__(self, field: VectorField, k: int):
-        self.field, self.k, self.dim = field, k, field.dim * (k + 1)
+    @property
+    def dim(self) -> int:
+        return self.field.dim * (self.k + 1)
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
         parts = x.reshape(*x.shape[:-1], self.k + 1, self.field.dim)
@@ -90,9 +92,6 @@ class _WithTangents:
 
         velocity, pushed = torch.func.vmap(push, in_dims=-2, out_dims=(None, -2))(tangents)  # type: ignore[arg-type]
         return torch.cat([velocity[..., None, :], pushed], -2).reshape(x.shape)
-
-    def rows(self, index: Tensor | slice) -> VectorField:
-        return _WithTangents(self.field.rows(index), self.k)
 
 
 class Deadline:

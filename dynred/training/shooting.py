@@ -4,12 +4,15 @@ Every window starts at a state that is known: multiple shooting (H. G. Bock, K. 
 with its nodes at encoded snapshots.
 """
 
+from dataclasses import dataclass, replace
+from typing import Self
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import VectorField, WrappedField
 from dynred.solvers.explicit import Explicit
 
 
@@ -37,16 +40,16 @@ def overlapping(trajectories: Trajectories, length: int) -> Trajectories:
     return trajectories.windows(length, stride=max(1, length // 2))
 
 
-class _Stretched:
-    """A field in a time t from 0 to 1 between two snapshots, whose distance differs from row to row."""
+@dataclass(frozen=True, eq=False)
+class _Stretched(WrappedField):
+    """A field in a time t from 0 to 1 between two snapshots, whose times differ from row to row."""
 
-    differentiable = True
-
-    def __init__(self, field: VectorField, start: Tensor, end: Tensor):
-        self.field, self.start, self.gap, self.dim = field, start, end - start, field.dim
+    start: Float[Tensor, " n"]
+    end: Float[Tensor, " n"]
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
-        return self.gap[:, None] * self.field(self.start + t * self.gap, x)
+        gap = self.end - self.start
+        return gap[:, None] * self.field(self.start + t * gap, x)
 
-    def rows(self, index: Tensor | slice) -> VectorField:
-        return _Stretched(self.field.rows(index), self.start[index], (self.start + self.gap)[index])
+    def rows(self, index: Tensor | slice) -> Self:
+        return replace(super().rows(index), start=self.start[index], end=self.end[index])
