@@ -1,6 +1,5 @@
 """`dynred simulate` and `dynred lyapunov`: large results go on after an interruption, runs have exponents too."""
 
-import importlib
 import json
 import os
 
@@ -136,7 +135,8 @@ def test_what_cannot_be_simulated_is_refused_before_anything_is_computed(capsys,
         os.mkfifo(tmp_path / f"pipe{suffix}")
     (tmp_path / "file").write_text("ten years of work")
     names = sorted(os.listdir(tmp_path))
-    monkeypatch.setattr(importlib.import_module("dynred.simulation.simulate"), "integrate", None)
+    for module in ("collect", "stream"):
+        monkeypatch.setattr(f"dynred.simulation.{module}.integrate", None)
     out = [] if "--out" in tokens else ["--out", "a.npz"]
     with pytest.raises(SystemExit, match="2"):
         main(["simulate", "stuart_landau", *tokens, *out])
