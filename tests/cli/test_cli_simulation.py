@@ -38,6 +38,15 @@ def test_an_unfinished_store_is_begun_anew_only_when_told_so(capsys, tmp_path, m
     assert json.loads(call(capsys, "simulate", "stuart_landau", "--out", out, *OPTIONS, *anew))["complete"]
 
 
+def test_a_file_of_the_catalogue_with_an_equation_alone_is_listed_and_simulated(capsys, catalogue):
+    (catalogue / "bare.py").write_text('dim = 2\ndef rhs(t, x):\n    """x\' = -x"""\n    return -x\n')
+    listed = [line.split() for line in call(capsys, "systems").splitlines()]
+    assert listed[listed.index(["x'", "=", "-x"]) - 1][:3] == ["bare", "2", "auto"]
+    assert json.loads(call(capsys, "systems", "bare", "--json"))["dim"] == 2
+    done = json.loads(call(capsys, "simulate", "bare", "--out", catalogue / "a.npz", *OPTIONS))
+    assert (done["system"], done["trajectories"], done["state_dim"]) == ("bare", 3, 2)
+
+
 def content(path):
     return {str(file): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
 
