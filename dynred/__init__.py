@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dynred.reducers.pod import PODSpec
     from dynred.rng import generator
     from dynred.simulation.events import Event
-    from dynred.simulation.simulate import simulate
+    from dynred.simulation.simulate import simulate, simulate_to
 
 # Threads that wait must soon sleep instead of spinning: on a machine with other work, spinning threads of small
 # parallel sections keep each other from running. Simulating Kuramoto-Sivashinsky on two cores with one of them busy
@@ -71,6 +71,7 @@ _HOMES = {
     "reduce": "dynred.experiments.pipeline",
     "save_trajectories": "dynred.data.storage",
     "simulate": "dynred.simulation.simulate",
+    "simulate_to": "dynred.simulation.simulate",
 }
 __all__ = sorted(_HOMES)
 

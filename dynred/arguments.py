@@ -5,35 +5,52 @@ import inspect
 import numbers
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
 from dynred.annotations import described, hints
-from dynred.checks import kind_of, refuse
+from dynred.checks import kind_of, nearest, refuse
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+ALIKE = (
+    0.6  # how much alike, of 1, a keyword and the argument that is meant by it: short words are half alike by chance
+)
+
 
 def public(function: Callable[P, T]) -> Callable[P, T]:
-    """A function that refuses arguments of another class than their annotations say, by their names.
+    """A function that refuses, by their names, arguments that it has not or whose class their annotations do not allow.
 
     Arrays, integers and what cannot be told by its class are left to the function, which knows shapes and ranges.
 
     Raises:
-        InputError: when it is called, an argument that its annotation does not allow.
+        InputError: when it is called, a keyword that is no argument of it; the advice is the nearest one, or what the
+            function is for, as its docstring begins. An argument that its annotation does not allow.
     """
     signature = inspect.signature(function)
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        _check_keywords(function, signature, kwargs)
         check_arguments(function, signature.bind(*args, **kwargs).arguments)
         return function(*args, **kwargs)
 
     return checked
+
+
+def _check_keywords(function: Callable[..., Any], signature: inspect.Signature, given: Iterable[str]) -> None:
+    accepted = [name for name in signature.parameters if name != "self"]
+    if any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values()):
+        return
+    for name in given:
+        if name not in accepted:
+            purpose = (inspect.getdoc(function) or "").partition("\n")[0]
+            advice = nearest(name, accepted, ALIKE) or f"{function.__name__}: {purpose}"
+            raise refuse(f"an argument of {function.__name__}", f"one of {', '.join(accepted)}", repr(name), advice)
 
 
 def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> None:

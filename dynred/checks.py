@@ -113,9 +113,9 @@ def one_of(argument: str, value: object, choices: Iterable[str]) -> str:
     return str(value)
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """`Did you mean X?`, or nothing where no choice is near."""
-    close = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=0.5)
+def nearest(word: str, choices: Iterable[str], alike: float = 0.5) -> str:
+    """`Did you mean X?`, or nothing where no choice is near, which is so much `alike` of 1."""
+    close = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=alike)
     return f"Did you mean {close[0]}?" if close else ""
 
 

@@ -101,10 +101,15 @@ def only(permitted: Collection[Code]) -> Iterator[None]:
 def load(package: str, name: str) -> object:
     """The object that `name` means: `module:name` literally, else what the module defines under its own name."""
     module = load_module(package, name)
-    attribute = name.partition(":")[2] or module.__name__.rpartition(".")[2]
+    attribute = name.partition(":")[2] or own_name(module)
     if not hasattr(module, attribute):
         raise refuse(name, f"a module that defines `{attribute}`", "one that does not")
     return getattr(module, attribute)
+
+
+def own_name(module: ModuleType) -> str:
+    """The name of a module's file, without folders and suffix."""
+    return module.__name__.rpartition(".")[2].removeprefix(PREFIX)
 
 
 def load_class(package: str, name: str, base: type[T]) -> type[T]:

@@ -1,5 +1,9 @@
 """Small material that several tests share."""
 
+import importlib
+import sys
+
+import dynred.systems
 import pytest
 import torch
 
@@ -55,3 +59,14 @@ def small_dynamics():
 def pytest_addoption(parser):
     text = "share of the full campaign of faults that is tried, e.g. 1; default: as much as takes less than a minute"
     parser.addoption("--faults", type=float, default=None, help=text)
+
+
+@pytest.fixture
+def catalogue(tmp_path, monkeypatch):
+    """A folder whose files are of the catalogue too."""
+    monkeypatch.setattr(dynred.systems, "__path__", [*dynred.systems.__path__, str(tmp_path)])
+    importlib.invalidate_caches()
+    yield tmp_path
+    for file in tmp_path.glob("*.py"):
+        if sys.modules.pop(f"dynred.systems.{file.stem}", None):
+            delattr(dynred.systems, file.stem)

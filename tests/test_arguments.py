@@ -235,3 +235,13 @@ def test_arrays_that_torch_does_not_take_as_they_are_are_copied():
 def test_a_name_of_a_parameter_is_no_path(circle, name):
     with pytest.raises(InputError, match="a parameter's name must be a word without /"):
         dataclasses.replace(circle, parameters={name: circle.lengths.double()})
+
+
+def test_a_keyword_that_a_function_has_not_is_refused_with_the_nearest_or_with_what_the_function_is_for(circle):
+    system = find_system("stuart_landau")
+    with pytest.raises(InputError, match=r"an argument of simulate must be .*, got 'parameter'. Did you mean param"):
+        simulate(system, 2, T, rng=generator(0), parameter={"mu": 2.0})
+    with pytest.raises(InputError, match=r"argument of simulate must be .*, got 'colour'. simulate: Trajectories of a"):
+        simulate(system, 2, T, rng=generator(0), colour="red")
+    with pytest.raises(InputError, match=r"an argument of windows must be one of length, stride, got 'size'"):
+        circle.windows(3, size=2)

@@ -1,6 +1,7 @@
 """`dynred simulate`: trajectories of a system, into a file."""
 
 import contextlib
+import functools
 import math
 import os
 import shutil
@@ -62,7 +63,8 @@ def simulate(
     from dynred.data.trajectories import Trajectories
     from dynred.ode.find import find_system
     from dynred.rng import generator
-    from dynred.simulation.simulate import simulate as simulate_system
+    from dynred.simulation.simulate import simulate as simulate_in_memory
+    from dynred.simulation.simulate import simulate_to
 
     unfinished = _check_out(out, overwrite)
     _check_numbers(n, duration, sampling, transient, seed, time_limit)
@@ -77,7 +79,8 @@ def simulate(
         _check_disk(out, size)
     start = time.perf_counter()
     with working() as runtime, set_aside(out) if overwrite and streams else contextlib.nullcontext():
-        trajectories = simulate_system(
+        work = functools.partial(simulate_to, out) if streams else simulate_in_memory
+        trajectories = work(
             found,
             n,
             torch.arange(steps + 1, dtype=torch.float64) * step,
@@ -86,7 +89,6 @@ def simulate(
             solver=solver,
             transient=transient,
             time_limit=time_limit,
-            store=out if streams else None,  # type: ignore[arg-type] # one overload or the other
             progress=runtime.progress,
         )
     seconds = time.perf_counter() - start

@@ -73,8 +73,8 @@ def save_trajectories(trajectories: Trajectories, path: str | Path) -> None:
 def load_trajectories(path: str | Path) -> Trajectories:
     """Reads trajectories from .zarr, .npz or .nc, as `save_trajectories` writes them or as the module describes.
 
-    Runs no code and reads no other file, whoever wrote it. Of a store that `simulate` has not finished, what is written
-    so far.
+    Runs no code and reads no other file, whoever wrote it. Of a store that `simulate_to` has not finished, what is
+    written so far.
 
     Raises:
         InputError: arrays that do not fit together, another suffix, or more than memory holds.

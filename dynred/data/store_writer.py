@@ -158,7 +158,7 @@ def is_complete(path: Path) -> bool:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Whether a path holds a store that `simulate` has begun and not finished."""
+    """Whether a path holds a store that `simulate_to` has begun and not finished."""
     try:
         screen(path)
         group, found, _ = open_store(path)
@@ -170,14 +170,14 @@ def is_unfinished(path: Path) -> bool:
 def check_same(path: Path, identity: Mapping[str, Any]) -> None:
     """Raises InputError where a path holds no store, or one of another identity."""
     if not path.is_dir():
-        raise refuse("store", "a new path, or a store of the same simulation", f"the file {path}")
+        raise refuse("path", "a new one, or a store of the same simulation", f"the file {path}")
     try:
         screen(path)
         stored = identity_of(open_store(path)[1])
     except FileFormatError as error:
-        raise refuse("store", "a new path, or a store of the same simulation", f"{path}", str(error)) from error
+        raise refuse("path", "a new one, or a store of the same simulation", f"{path}", str(error)) from error
     if stored is None:
-        raise refuse("store", "a new path, or a store of the same simulation", f"{path}")
+        raise refuse("path", "a new one, or a store of the same simulation", f"{path}")
     asked = json.loads(json.dumps({**identity, "streams": STREAMS}))
     differing = sorted(key for key in {*stored, *asked} if stored.get(key) != asked.get(key))
     if differing:
@@ -185,7 +185,7 @@ def check_same(path: Path, identity: Mapping[str, Any]) -> None:
         advice = "Use another path."
         if "streams" not in stored:
             advice = "An earlier version of dynred wrote it, which drew initial states otherwise. " + advice
-        raise refuse("store", "a new path, or a store of the same simulation", actual, advice)
+        raise refuse("path", "a new one, or a store of the same simulation", actual, advice)
 
 
 def is_ours(path: Path) -> bool:

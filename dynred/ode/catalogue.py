@@ -3,16 +3,15 @@
 import inspect
 import re
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from dynred import plugins
 from dynred.errors import DynredError
-from dynred.ode.find import find_system
+from dynred.ode.find import PACKAGE, find_system, meaning
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 from dynred.rng import generator
-
-PACKAGE = "dynred.systems"
 
 
 def list_systems() -> list[dict[str, Any]]:
@@ -100,13 +99,11 @@ def _dimension(known: KnownSet) -> float | None:
 # -- what the docstring of a system's function says ------------------------------------------------------------------
 
 
-def _builder(name: str) -> Any:
-    return plugins.load(PACKAGE, name) if not name.endswith(".py") else None
-
-
 def _documentation(name: str) -> str:
-    builder = _builder(name)
-    return (inspect.getdoc(builder) or "") if inspect.isfunction(builder) else ""
+    """Of the function that builds the system, or of its right-hand side."""
+    found = meaning(name)
+    function = found.rhs if isinstance(found, ModuleType) else found
+    return (inspect.getdoc(function) or "") if inspect.isfunction(function) else ""
 
 
 def _equation(name: str) -> str:
@@ -122,7 +119,7 @@ def _description(name: str) -> str:
 
 def _arguments(name: str, given: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Value, default and meaning of every argument, by name."""
-    builder = _builder(name)
+    builder = meaning(name)
     if not inspect.isfunction(builder):
         return {}
     meanings = _meanings(_documentation(name))

@@ -1,4 +1,4 @@
-"""Systems by name: from the catalogue, a module, or a file of the user's own."""
+"""Systems by name: from the catalogue, a module, or a file of the user's own, of which each is built alike."""
 
 import dataclasses
 import inspect
@@ -14,6 +14,7 @@ from dynred.memory import bounded, check_memory
 from dynred.ode.system import System
 from dynred.user_code import user_code
 
+PACKAGE = "dynred.systems"  # the catalogue, one file per system
 TRIED = 30  # arrays of the size of a state that it takes to recognise a right-hand side
 
 
@@ -26,18 +27,57 @@ def find_system(name: str | System, **arguments: Any) -> System:
         arguments: structural choices for the function that builds the system, e.g. `length=44.0`.
 
     Returns:
-        The system. A file gives its `system`, or a System made of its function `rhs(t, x)` and its number `dim`;
-        other attributes of `System` that it defines (`sample_initial`, `parameters`, `transient` ...) are used.
+        The system that a module or file defines: its `system`; or what has the module's own name, as in
+        `lorenz63.py`; or a System made of its function `rhs(t, x)` and its number `dim`, for which other attributes
+        of `System` that it defines (`sample_initial`, `parameters`, `transient` ...) are used.
 
     Raises:
         InputError: nothing of that name, a file that fails to import or defines no system, unknown arguments.
     """
     if isinstance(name, System):
         return name
-    if name.split(":")[0].endswith(".py") and ":" not in name:
-        return _from_file(plugins.load_module("dynred.systems", name), name, arguments)
-    found = plugins.load("dynred.systems", name)
-    return _build(found, name, arguments)
+    found = meaning(name)
+    return _build(_assembled(found, name) if _is_equation(found) else found, name, arguments)
+
+
+def meaning(name: str) -> object:
+    """What a name means: a System, a function that builds one, or a module that defines `rhs` and `dim`.
+
+    Raises:
+        InputError: nothing of that name, a file that fails to import or defines none of these.
+    """
+    if name.partition(":")[2]:
+        return plugins.load(PACKAGE, name)
+    module = plugins.load_module(PACKAGE, name)
+    system, own = (_defined(module, attribute) for attribute in ("system", plugins.own_name(module)))
+    if system is not None:
+        return system
+    if _is_equation(module) and not _builds(own):  # the `lorenz(t, x)` of a `lorenz.py` may be what `rhs` calls
+        return module
+    if own is not None:
+        return own
+    defined = [attribute for attribute in vars(module) if not attribute.startswith("_")]
+    raise InputError(
+        f"{name} defines no system: it must define `system` (a dynred.System), or `rhs(t, x)` and `dim`, or a function "
+        f"of its own name that returns a dynred.System; it defines {', '.join(defined) or 'nothing'}."
+    )
+
+
+def _defined(module: ModuleType, attribute: str) -> object:
+    value = getattr(module, attribute, None)
+    return None if isinstance(value, ModuleType) else value  # a library, or a part of the package, of that name
+
+
+def _is_equation(found: object) -> bool:
+    return isinstance(found, ModuleType) and hasattr(found, "rhs") and hasattr(found, "dim")
+
+
+def _builds(found: object) -> bool:
+    """Whether it is a system, or a function that can be called without arguments, as those that build systems can."""
+    if not inspect.isfunction(found):
+        return isinstance(found, System)
+    accepted = inspect.signature(found).parameters.values()
+    return all(one.default is not one.empty or one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in accepted)
 
 
 def _build(found: object, name: str, arguments: Mapping[str, Any]) -> System:
@@ -57,18 +97,8 @@ def _build(found: object, name: str, arguments: Mapping[str, Any]) -> System:
     return found
 
 
-def _from_file(module: ModuleType, path: str, arguments: Mapping[str, Any]) -> System:
-    if hasattr(module, "system"):
-        return _build(module.system, path, arguments)
-    if not (hasattr(module, "rhs") and hasattr(module, "dim")):
-        defined = [n for n in vars(module) if not n.startswith("_")]
-        raise InputError(
-            f"{path} defines no system: it must define `system` (a dynred.System), or `rhs(t, x)` and `dim`; "
-            f"it defines {', '.join(defined) or 'nothing'}."
-        )
-    fields = {f.name for f in dataclasses.fields(System) if f.init} - {"name", "arguments"}
-    given = {name: getattr(module, name) for name in fields if hasattr(module, name)}
-    stem = module.__name__.removeprefix("user_file_")
-    with user_code(path):
-        system = System(name=stem, **given)
-    return _build(system, path, arguments)
+def _assembled(module: Any, name: str) -> System:
+    fields = {field.name for field in dataclasses.fields(System) if field.init} - {"name", "arguments"}
+    given = {field: getattr(module, field) for field in fields if hasattr(module, field)}
+    with user_code(name):
+        return System(name=plugins.own_name(module), **given)

@@ -11,6 +11,23 @@ from dynred.ode.system import System
 from dynred.rng import generator
 
 
+def starts(
+    system: System, numbers: range, given: Mapping[str, Tensor], initial: Float[Tensor, "N D"] | None, key: int
+) -> tuple[dict[str, Tensor], Float[Tensor, "n D"]]:
+    """Parameters and initial states of some trajectories of an ensemble: those that are given, the others drawn.
+
+    Args:
+        system: the ODE.
+        numbers: of the n trajectories in the ensemble.
+        given: parameters of the ensemble that are not drawn, one value or one for each of its N trajectories.
+        initial: states of the ODE of the ensemble; None draws them, and the parameters that the system draws.
+        key: names the ensemble, as for `draw`.
+    """
+    rows = slice(numbers.start, numbers.stop)
+    here = cut(given, rows)
+    return draw(system, key, numbers, here) if initial is None else (here, initial[rows])
+
+
 def draw(
     system: System, key: int, numbers: range, given: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], Float[Tensor, "n D"]]:

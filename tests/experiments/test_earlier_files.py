@@ -20,7 +20,7 @@ from dynred.files import read_tensors
 from dynred.models.load import load_model
 from dynred.ode.find import find_system
 from dynred.rng import generator
-from dynred.simulation.simulate import simulate
+from dynred.simulation.simulate import simulate_to
 from dynred.spec import Spec
 
 DATA = Path(__file__).parents[1] / "data"
@@ -77,8 +77,8 @@ def test_a_store_that_an_earlier_version_began_is_gone_on_with(tmp_path):
     path = tmp_path / "part.zarr"
     shutil.copytree(DATA / "ea3c2b1" / "part.zarr", path)
     system, times = find_system("lorenz63"), torch.arange(0, 2, 0.5, dtype=torch.float64)
-    stored = simulate(system, 3, times, rng=generator(0, "s"), store=path)
-    fresh = simulate(system, 3, times, rng=generator(0, "s"), store=tmp_path / "fresh.zarr")
+    stored = simulate_to(path, system, 3, times, rng=generator(0, "s"))
+    fresh = simulate_to(tmp_path / "fresh.zarr", system, 3, times, rng=generator(0, "s"))
     assert len(stored) == len(fresh) == 3
     torch.testing.assert_close(load_trajectories(path).states, load_trajectories(fresh.path).states)
 

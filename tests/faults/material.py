@@ -20,7 +20,7 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
-from dynred.simulation.simulate import simulate
+from dynred.simulation.simulate import simulate, simulate_to
 from dynred.solvers.explicit import Explicit
 from dynred.training.minimise import TrainingSpec
 
@@ -84,7 +84,7 @@ def small_model(data: Trajectories, seed: int = 0) -> ReducedModel:
 def store(path: Path, n: int = 20, seed: int = 0, **options: Any) -> StoredTrajectories:
     """The call that writes a store, or goes on with it, or finds it complete."""
     system, solver = find_system("stuart_landau"), Explicit(method="rk4", step=0.05)
-    return simulate(system, n, TIMES, rng=generator(seed), store=path, solver=solver, transient=0.5, **options)
+    return simulate_to(path, system, n, TIMES, rng=generator(seed), solver=solver, transient=0.5, **options)
 
 
 def content(trajectories: Trajectories) -> dict[str, Any]:
