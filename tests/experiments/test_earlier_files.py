@@ -45,7 +45,7 @@ def test_models_of_earlier_versions_predict_what_they_predicted(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["0ca31f3/run", "ea3c2b1/ensemble"])
 def test_runs_of_earlier_versions_are_evaluated_and_certified(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.report.page.find_figures", list)
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     out = tmp_path / "run"
     shutil.copytree(DATA / name, out)
     before = json.loads((out / "evaluation.json").read_text())
@@ -56,7 +56,7 @@ def test_runs_of_earlier_versions_are_evaluated_and_certified(name, tmp_path, mo
 
 
 def test_a_run_that_an_earlier_version_began_is_resumed_from_its_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.report.page.find_figures", list)
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     out, began = tmp_path / "run", []
     shutil.copytree(DATA / "ea3c2b1" / "stopped", out)
     _, checkpoint = read_tensors(out / "checkpoints" / "dynamics.safetensors")
