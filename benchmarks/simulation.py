@@ -20,7 +20,7 @@ compilation is listed by itself and in no ratio.
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from measuring import installed, limited_to, machine, print_table, say
 from work_precision import Ensemble, Method, Work, draw, measure, seconds_at
 
 from dynred.files import write_json
+from dynred.records import plain
 
 SCHEMA = 1
 
@@ -85,15 +86,10 @@ def run(name: str, size: Size, repeats: int, seed: int) -> tuple[list[Work], dic
         "dim": problem.system.dim,
         "end": size.end,
         "reference": {"trajectories": size.loop, "tolerance": 1e-12, "disagreement": problem.disagreement},
-        "methods": [_plain(work) for work in works],
+        "methods": [plain(work) for work in works],
         "at_equal_error": ratios(works),
     }
     return works, entry
-
-
-def _plain(work: Work) -> dict[str, Any]:
-    points = [asdict(p) | {"error": p.error if math.isfinite(p.error) else None} for p in work.points]
-    return asdict(work) | {"points": points}
 
 
 def report(entry: dict[str, Any]) -> None:

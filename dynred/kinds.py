@@ -78,7 +78,7 @@ def kind_of(cls: type) -> str:
     """The name of a class in stored files."""
     if cls.__module__.partition(".")[0] != "dynred":
         return f"{cls.__module__}:{cls.__qualname__}"
-    return _named(cls.__qualname__)
+    return snake_case(cls.__qualname__)
 
 
 def class_of(kind: str) -> type | None:
@@ -103,7 +103,8 @@ def current(data: Any, depth: int = DEEPEST) -> Any:
     return [current(item, depth - 1) for item in data] if depth and isinstance(data, list | tuple) else data
 
 
-def _named(name: str) -> str:
+def snake_case(name: str) -> str:
+    """The name of a class in small letters: `PODSpec` is `pod`, `ValidTime` is `valid_time`."""
     return WORDS.sub("_", name.removesuffix("Spec")).lower()
 
 
@@ -113,5 +114,5 @@ def _homes() -> Mapping[str, tuple[str, str]]:
     homes: dict[str, tuple[str, str]] = {}
     for file in sorted(HOME.rglob("*.py")):
         module = ".".join(("dynred", *file.relative_to(HOME).with_suffix("").parts))
-        homes |= {_named(name): (module, name) for name in DEFINED.findall(file.read_text(encoding="utf-8"))}
+        homes |= {snake_case(name): (module, name) for name in DEFINED.findall(file.read_text(encoding="utf-8"))}
     return homes

@@ -13,7 +13,16 @@ FOLDERS = (
     *("", "numerics", "data", "ode", "solvers", "simulation", "training", "geometry", "reducers", "dynamics"),
     *("models", "metrics", "evaluation", "report", "experiments", "testing", "cli"),
 )
-PLUGINS = ("data/derivatives", "solvers", "reducers", "dynamics", "metrics", "report/figures", "cli")
+PLUGINS = (
+    "data/derivatives",
+    "solvers",
+    "reducers",
+    "dynamics",
+    "metrics",
+    "report/figures",
+    "report/inspection",
+    "cli",
+)
 HOMES = {
     "torchdiffeq": "solvers",
     "xarray": "data",

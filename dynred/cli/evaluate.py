@@ -13,6 +13,7 @@ def evaluate(
     /,
     *,
     long: Annotated[bool, Parameter(negative="")] = False,
+    metric: Annotated[list[str] | None, Parameter(negative="")] = None,
     device: str = "auto",
     plugin: Plugins = None,
     trust: Trust = False,
@@ -24,6 +25,7 @@ def evaluate(
     ----------
     runs: Run folders that `dynred reduce` made.
     long: Also roll out for 10,000 time units and compute Lyapunov exponents of both models; may take half an hour.
+    metric: A metric of your own beside dynred's, e.g. path/to/mine.py; repeatable.
     device: auto, cpu or cuda.
     """
     from dynred.errors import InputError
@@ -33,7 +35,7 @@ def evaluate(
 
     for out in runs:
         RunFolder(out).manifest()  # all of them, before one is renewed
-    permitted: dict[str, Any] = {"plugins": plugin or [], "trust": trust}
+    permitted: dict[str, Any] = {"metrics": metric or [], "plugins": plugin or [], "trust": trust}
     with working(device) as runtime:
         found = [evaluate_run(out, long=long, runtime=runtime, **permitted) for out in runs]
         if len(runs) == 1:

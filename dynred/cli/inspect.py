@@ -56,7 +56,7 @@ def inspect(
     else:
         _print(name, found)
     if out is not None:
-        from dynred.report.inspection.page import write_inspection
+        from dynred.report.inspection_page import write_inspection
 
         write_inspection(out, found, name)
         stderr.print(f"The page is {out}", markup=False, highlight=False, soft_wrap=True)

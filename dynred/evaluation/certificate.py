@@ -1,14 +1,14 @@
 """The certificate: how wrong a reduced model is on K itself, and where, beside what is proven to be unavoidable."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.geometry.obstruction import Obstruction
+from dynred.records import plain
 
 SCHEMA = 1
 
@@ -157,12 +157,8 @@ class Certificate:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, the content of certificate.json; numbers that are not finite become None."""
         names = ("system", "latent_space", "samples", "draws", "scale", "confidence", "threshold", "threshold_name")
-        found = {"schema": SCHEMA, **{name: getattr(self, name) for name in names}}
-        parts = ("error", "coverage", "exceptional", "obstruction", "tube")
-        found |= {name: asdict(getattr(self, name)) for name in parts}
-        found["parts"] = [asdict(part) for part in self.parts]
-        found["over_time"] = None if self.over_time is None else asdict(self.over_time)
-        return _finite({**found, "too_few_samples": self.too_few_samples})
+        parts = ("error", "coverage", "exceptional", "obstruction", "tube", "parts", "over_time", "too_few_samples")
+        return {"schema": SCHEMA, **{name: plain(getattr(self, name)) for name in (*names, *parts)}}
 
     def words(self) -> list[str]:
         """What it says, in sentences."""
@@ -222,11 +218,3 @@ def _percent(value: float) -> str:
 
 def _interval(part: Fraction) -> str:
     return f"{part.value:.3g} ({part.low:.2g} to {part.high:.2g})"
-
-
-def _finite(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -14,7 +14,6 @@ from dynred.evaluation.bootstrap import Interval, Resamples, largest, mean, medi
 from dynred.evaluation.evaluate import checked_test
 from dynred.evaluation.words import interval_text
 from dynred.metrics.base import Metric, find_metrics, measured
-from dynred.metrics.valid_time import ValidTime
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.records import plain
@@ -100,32 +99,41 @@ class Comparison:
 
 
 @public
-def compare(models: Mapping[str, Model] | Sequence[Model], test: Trajectories, *, threshold: float = 0.5) -> Comparison:
+def compare(
+    models: Mapping[str, Model] | Sequence[Model],
+    test: Trajectories,
+    *,
+    threshold: float = 0.5,
+    metrics: Sequence[Metric | str] = (),
+) -> Comparison:
     """Scores models on the same test trajectories, and tests their differences from the first.
 
     Args:
         models: at least one, of the same state dimension, by name; names of a sequence are `model 1`, `model 2` ...
         test: trajectories that no model was trained on.
         threshold: rollout error that counts as lost.
+        metrics: those of one's own, see `evaluate`.
 
     Returns:
-        Every metric of dynred/metrics, of every model, with 95 % bootstrap intervals over trajectories.
+        Every metric, dynred's and one's own, of every model, with 95 % bootstrap intervals over trajectories.
 
     Raises:
-        InputError: no models, or states of another width.
+        InputError: no models, states of another width, or a metric that fails or is none.
     """
     named = models if isinstance(models, Mapping) else {f"model {i + 1}": model for i, model in enumerate(models)}
-    return compare_forecasts({k: forecast(m, checked_test(m, test)) for k, m in named.items()}, threshold=threshold)
+    forecasts = {name: forecast(model, checked_test(model, test)) for name, model in named.items()}
+    return compare_forecasts(forecasts, threshold=threshold, metrics=metrics)
 
 
-def compare_forecasts(forecasts: Mapping[str, Forecast], *, threshold: float = 0.5) -> Comparison:
+def compare_forecasts(
+    forecasts: Mapping[str, Forecast], *, threshold: float = 0.5, metrics: Sequence[Metric | str] = ()
+) -> Comparison:
     """The comparison of forecasts of the same truth that were already made; see `compare`."""
     if not forecasts:
         raise refuse("models", "at least one model", "none")
     n = len(next(iter(forecasts.values())).truth)
     resamples, found = Resamples.of(n), []
-    for metric in find_metrics():
-        metric = ValidTime(threshold) if isinstance(metric, ValidTime) else metric
+    for metric in find_metrics(metrics, threshold):
         values = [measured(metric, one).numpy() for one in forecasts.values()]
         found += [_quantity(metric, label, fn, values, resamples) for label, fn in _summaries(metric).items()]
     return Comparison(tuple(forecasts), n, tuple(found))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from dynred.arguments import public
 from dynred.checks import instance_of, positive, refuse, rows_of
@@ -28,7 +29,6 @@ from dynred.evaluation.records import (
     Spread,
 )
 from dynred.metrics.base import Metric, find_metrics, measured
-from dynred.metrics.valid_time import ValidTime
 from dynred.models.bands import Calibration, predict_band
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
@@ -51,6 +51,7 @@ def evaluate(
     time_scale: float | None = None,
     cost: Cost | None = None,
     calibration: Calibration | None = None,
+    metrics: Sequence[Metric | str] = (),
 ) -> Evaluation:
     """Scores a model on test trajectories, each predicted from its first state.
 
@@ -63,14 +64,17 @@ def evaluate(
         time_scale: unit of `valid_time_scaled`, in time units; default: the system's, else the one the model knows.
         cost: what making the model took.
         calibration: of bands, on other trajectories than these (`dynred.models.bands.calibrate`), to be scored as well.
+        metrics: those of one's own, beside dynred's: metrics, or their names, e.g. `path/to/mine.py`. One of the same
+            name takes the place of dynred's.
 
     Raises:
-        InputError: the states have another width than the model's, or only one snapshot per trajectory.
+        InputError: the states have another width than the model's, or only one snapshot per trajectory; a metric that
+            fails, or is none.
     """
     if train is not None:
         rows_of("train", train.states, model.state_dim)
     found = forecast(model, checked_test(model, test))
-    return score(found, model, train, system, threshold, time_scale, cost, calibration=calibration)
+    return score(found, model, train, system, threshold, time_scale, cost, calibration=calibration, metrics=metrics)
 
 
 def score(
@@ -83,6 +87,7 @@ def score(
     cost: Cost | None = None,
     long_time: LongTime | None = None,
     calibration: Calibration | None = None,
+    metrics: Sequence[Metric | str] = (),
 ) -> Evaluation:
     """The evaluation of a forecast that was already made by `model`; arguments as for `evaluate`.
 
@@ -95,11 +100,12 @@ def score(
         positive("time_scale", time_scale)
     unit = time_scale or (system.time_scale if system else float(model.about.get("time_scale", 1.0)))
     grid, resamples = system.grid if system else None, Resamples.of(len(test))
+    every = find_metrics(metrics, threshold)
     baselines: dict[str, dict[str, Any]] = {}
     if train is not None:
         pod, linear = baseline_models(model, train)
         baselines["pod"] = {"reconstruction": _reconstruction(_reconstruction_only(pod, test), resamples)}
-        baselines["linear"] = _dynamics_scores(forecast(linear, test), threshold, unit, grid, resamples)
+        baselines["linear"] = _dynamics_scores(forecast(linear, test), every, threshold, unit, grid, resamples)
     return Evaluation(
         system=str(model.about.get("system", "unnamed")),
         state_dim=model.state_dim,
@@ -113,7 +119,7 @@ def score(
         speedup=_speedup(model, test, system),
         long_time=long_time,
         band=coverage(model, calibration, test) if calibration else None,
-        **_dynamics_scores(found, threshold, unit, grid, resamples),
+        **_dynamics_scores(found, every, threshold, unit, grid, resamples),
     )
 
 
@@ -140,9 +146,9 @@ def coverage(model: Model, calibration: Calibration, test: Trajectories, level: 
     return Coverage.of(level, t.tolist(), band.holds(truth).reshape(len(chosen), -1).numpy())
 
 
-def by_trajectory(found: Forecast, metrics: Sequence[Metric]) -> dict[str, list[float]]:
-    """Every metric's value for every trajectory, by the metric's class name."""
-    return {type(metric).__name__: measured(metric, found).tolist() for metric in metrics}
+def by_trajectory(found: Forecast, metrics: Sequence[Metric]) -> dict[str, Float[np.ndarray, " N"]]:
+    """Every metric's value for every trajectory, by the metric's name."""
+    return {metric.name: measured(metric, found).numpy() for metric in metrics}
 
 
 def checked_test(model: Model, test: Trajectories) -> Trajectories:
@@ -171,20 +177,22 @@ def _reconstruction(found: Forecast, resamples: Resamples) -> Reconstruction:
 
 
 def _dynamics_scores(
-    found: Forecast, threshold: float, unit: float, grid: Grid | None, resamples: Resamples
+    found: Forecast, metrics: Sequence[Metric], threshold: float, unit: float, grid: Grid | None, resamples: Resamples
 ) -> dict[str, Any]:
     """The parts of an evaluation that tell of rollouts."""
-    metrics = [metric if not isinstance(metric, ValidTime) else ValidTime(threshold) for metric in find_metrics()]
+    values = by_trajectory(found, metrics)
     scores = {
-        metric.name: Score.of(measured(metric, found).numpy(), metric.higher_is_better, metric.unit, resamples)
+        metric.name: Score.of(values[metric.name], metric.higher_is_better, metric.unit, resamples)
         for metric in metrics
     }
-    rollout = _rollout(found, threshold, unit, resamples)
+    rollout = _rollout(found, values["valid_time"], threshold, unit, resamples)
     return {"rollout": rollout, "metrics": scores, "statistics": agreements(found, grid)}
 
 
-def _rollout(found: Forecast, threshold: float, unit: float, resamples: Resamples) -> Rollout:
-    valid, n = Spread.of(ValidTime(threshold)(found).double().numpy(), resamples), len(found.truth)
+def _rollout(
+    found: Forecast, valid_time: Float[np.ndarray, " N"], threshold: float, unit: float, resamples: Resamples
+) -> Rollout:
+    valid, n = Spread.of(valid_time, resamples), len(found.truth)
     diverged = len(torch.unique(found.truth.owner[torch.isinf(found.rollout_error())]))
     low, high = proportion_interval(diverged, n)
     return Rollout(threshold, valid, valid.scaled(unit), diverged, error_curve(found, resamples), (low * n, high * n))

@@ -29,6 +29,8 @@ _BASELINE_PARTS: Mapping[str, Any] = {
     "statistics": Mapping[str, Agreement],
 }
 
+_SHOWN = {"valid_time", "reconstruction_nmse"}  # metrics that stand in other rows of the table
+
 Row = tuple[str, str, str, str]
 
 
@@ -96,7 +98,8 @@ class Evaluation:
 
     def rows(self) -> list[Row]:
         """The table (quantity, model, POD, linear dynamics), as text; intervals in square brackets."""
-        rows = [*self._reconstruction_rows(), *self._rollout_rows(), *self._band_rows(), *self._agreement_rows()]
+        rows = [*self._reconstruction_rows(), *self._rollout_rows(), *self._metric_rows()]
+        rows += [*self._band_rows(), *self._agreement_rows()]
         rows += [(name, f"{value:.4g}", "", "") for name, value in vars(self.cost).items() if value is not None]
         if self.speedup.ratio is not None:
             rows.append(("speed-up over the full model", f"{self.speedup.ratio:.3g}", "", ""))
@@ -118,6 +121,16 @@ class Evaluation:
                 model, other = (with_interval(getattr(one, part) if one else None, name) for one in (own, linear))
                 rows.append((f"valid time ({own.threshold:g}), {name}, {unit}", model, "", other))
         rows.append(("diverged rollouts", with_interval(own, "diverged"), "", with_interval(linear, "diverged")))
+        return rows
+
+    def _metric_rows(self) -> list[Row]:
+        linear = self.baselines.get("linear", {}).get("metrics", {})
+        rows = []
+        for name, own in self.metrics.items():
+            if name not in _SHOWN:
+                unit = f", {own.unit}" if own.unit else ""
+                model, other = with_interval(own, "mean"), with_interval(linear.get(name), "mean")
+                rows.append((f"{name.replace('_', ' ')}, mean{unit}", model, "", other))
         return rows
 
     def _band_rows(self) -> list[Row]:

@@ -8,6 +8,7 @@ from dynred.checks import refuse
 from dynred.evaluation.compare import Comparison, compare
 from dynred.experiments.source import changes, fingerprint
 from dynred.experiments.stored_run import StoredRun, opened
+from dynred.metrics.base import load_metric
 from dynred.ode.system import System
 from dynred.runtime import Runtime
 
@@ -15,6 +16,7 @@ from dynred.runtime import Runtime
 def compare_runs(
     outs: Sequence[str | Path],
     *,
+    metrics: Sequence[str] = (),
     runtime: Runtime | None = None,
     plugins: Sequence[str | Path] = (),
     trust: bool = False,
@@ -23,6 +25,7 @@ def compare_runs(
 
     Args:
         outs: the run folders.
+        metrics: names of metrics of one's own; at the threshold of the first run.
         runtime: progress.
         plugins, trust: which code of one's own may run; see `dynred.experiments.stored_run.opened`.
 
@@ -30,6 +33,7 @@ def compare_runs(
         FileFormatError: a folder holds no run.
         InputError: the runs have no test in common; see `why_not`.
     """
+    named = [load_metric(name) for name in metrics]
     with ExitStack() as stack:
         runs = [stack.enter_context(opened(out, plugins=plugins, trust=trust)) for out in outs]
         if reason := why_not(runs):
@@ -37,7 +41,9 @@ def compare_runs(
         names = [run.folder.path.name for run in runs]
         names = names if len(set(names)) == len(names) else [str(out) for out in outs]
         models = {name: run.model for name, run in zip(names, runs, strict=True)}
-        return compare(models, runs[0].parts(runtime or Runtime())[2], threshold=runs[0].spec.threshold)
+        threshold = runs[0].spec.threshold
+        own = [metric.at(threshold) for metric in named]
+        return compare(models, runs[0].parts(runtime or Runtime())[2], threshold=threshold, metrics=own)
 
 
 def why_not(runs: Sequence[StoredRun]) -> str:

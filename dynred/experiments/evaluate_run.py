@@ -12,6 +12,7 @@ from dynred.evaluation.records import Cost
 from dynred.experiments.pipeline import calibrated
 from dynred.experiments.publish import publish
 from dynred.experiments.stored_run import opened
+from dynred.metrics.base import load_metric
 from dynred.models.forecast import forecast
 from dynred.ode.system import System
 from dynred.runtime import Runtime
@@ -22,6 +23,7 @@ def evaluate_run(
     out: str | Path,
     *,
     long: bool = False,
+    metrics: Sequence[str] = (),
     runtime: Runtime | None = None,
     plugins: Sequence[str | Path] = (),
     trust: bool = False,
@@ -33,6 +35,7 @@ def evaluate_run(
         long: also roll the model out for very long and compute its Lyapunov exponents
             (`dynred.evaluation.long_time`), which may take half an hour; without, what was found of these before is
             kept.
+        metrics: names of metrics of one's own, e.g. `path/to/mine.py`, for this time; at the threshold of the run.
         runtime: device and progress.
         plugins, trust: which code of one's own may run; see `opened`.
 
@@ -41,6 +44,7 @@ def evaluate_run(
         InputError: its system or data are gone or changed, or its code may not run.
     """
     runtime = runtime or Runtime()
+    named = [load_metric(name) for name in metrics]  # by the caller: no code that the run names
     with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
         spec, model, source = stored.spec, stored.model, stored.source
         system = source if isinstance(source, System) else None
@@ -55,6 +59,13 @@ def evaluate_run(
             extra = long_time(model, system, progress=runtime.progress)
         cost = known.cost if known else Cost()
         calibration = calibrated(model, validation)
-        scored = score(found, model, train, system, spec.threshold, cost=cost, long_time=extra, calibration=calibration)
-        publish(stored.folder, model, scored, found, source, calibration)
+        own = [metric.at(spec.threshold) for metric in named]
+        scored = score(
+            *(found, model, train, system, spec.threshold),
+            cost=cost,
+            long_time=extra,
+            calibration=calibration,
+            metrics=own,
+        )
+        publish(stored.folder, model, scored, found, source, calibration, own)
         return scored

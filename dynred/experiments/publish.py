@@ -1,5 +1,6 @@
 """What a run leaves in its folder beside its model: scores, certificate, report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,12 +13,13 @@ from dynred.evaluation.evaluation import Evaluation
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.source import Source
 from dynred.files import write_json
+from dynred.metrics.base import Metric
 from dynred.models.bands import Calibration
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
-from dynred.report.page import write_report
+from dynred.report.model_page import write_report
 from dynred.rng import generator
 from dynred.user_code import user_code
 
@@ -29,6 +31,7 @@ def publish(
     found: Forecast,
     source: Source,
     calibration: Calibration | None,
+    metrics: Sequence[Metric] = (),
 ) -> None:
     """Writes scores, calibration, certificate and report into a run folder."""
     # The names are the run's own: what has them may be replaced.
@@ -46,6 +49,7 @@ def publish(
         found,
         grid=grid,
         certificate=promised,
+        metrics=metrics,
         settings=stored,
         ours=Path.is_file,
     )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from dynred.geometry.sample import farthest_points, neighbours
+from dynred.geometry.sample import neighbours
+from dynred.numerics.farthest_points import farthest_points
 
 DISCARDED = 0.02  # fraction of points left out: the most isolated ones
 MOST = 4000  # points that are covered

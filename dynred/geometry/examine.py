@@ -11,8 +11,9 @@ from dynred.geometry.dimension import Dimension, dimensions
 from dynred.geometry.homology import Diagram, diagrams
 from dynred.geometry.piece import Doubt, Piece
 from dynred.geometry.reach import local_reach, reach
-from dynred.geometry.sample import CLOSE, extent, farthest_points
+from dynred.geometry.sample import CLOSE, extent
 from dynred.geometry.tangent import Tangents, depth, one_sidedness, tangents
+from dynred.numerics.farthest_points import farthest_points
 
 FEW = 200  # points of a component below which its verdict rests on too little
 BLOB = 12.0  # lengths of the noise: a component smaller than this is a point

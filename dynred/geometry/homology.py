@@ -8,7 +8,8 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial.distance import cdist
 
 from dynred.geometry.extra import load
-from dynred.geometry.sample import farthest_points, neighbours
+from dynred.geometry.sample import neighbours
+from dynred.numerics.farthest_points import farthest_points
 
 PARTS = 500  # points of the net for components
 NET = 800  # for H1

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from dynred.geometry.sample import farthest_points
+from dynred.numerics.farthest_points import farthest_points
 
 NET = 800
 SHARE = 5  # points of the sample to one of the net: else the balls around the net do not cover the sample's own gaps

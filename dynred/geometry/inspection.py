@@ -17,8 +17,9 @@ from dynred.geometry.extra import load
 from dynred.geometry.homology import PARTS, components
 from dynred.geometry.injectivity import injective_from
 from dynred.geometry.piece import Doubt, Piece
-from dynred.geometry.sample import SAME, Sample, farthest_points, take_sample
+from dynred.geometry.sample import SAME, Sample, take_sample
 from dynred.geometry.verdict import Verdict
+from dynred.numerics.farthest_points import farthest_points
 from dynred.runtime import Progress, silent
 
 FEW = 500  # snapshots below which a verdict is never sure

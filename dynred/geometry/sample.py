@@ -108,36 +108,6 @@ def extent(points: Float[np.ndarray, "n Q"]) -> float:
     return float(np.linalg.norm(points - rim, axis=1).max())
 
 
-def farthest_points(
-    points: Float[np.ndarray, "n Q"], count: int, *, apart: float = 0.0
-) -> tuple[Int[np.ndarray, " c"], float]:
-    """A net: points chosen one after the other, each as far as possible from those before.
-
-    Args:
-        points: to choose from.
-        count: at most so many.
-        apart: stop where no point is farther than this from those chosen.
-
-    Returns:
-        Their rows, and the covering radius: the largest distance of any point from the net.
-
-    Source:
-        T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985).
-    """
-    squares = np.einsum("ij,ij->i", points, points)
-    chosen = [int(np.argmax(squares))]
-    nearest = np.full(len(points), np.inf)
-    while True:
-        last = chosen[-1]
-        np.minimum(nearest, squares - 2 * (points @ points[last]) + squares[last], out=nearest)
-        nearest[last] = 0.0
-        farthest = int(np.argmax(nearest))
-        radius = math.sqrt(max(float(nearest[farthest]), 0.0))
-        if len(chosen) >= min(count, len(points)) or radius <= apart:
-            return np.array(chosen), radius
-        chosen.append(farthest)
-
-
 def neighbours(
     queries: Float[np.ndarray, "q Q"], points: Float[np.ndarray, "n Q"], k: int
 ) -> tuple[Float[np.ndarray, "q k"], Int[np.ndarray, "q k"]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynred.geometry.piece import Doubt, Piece
+from dynred.records import plain
 
 NAMES = {
     "point": "point",
@@ -159,7 +160,7 @@ class Verdict:
             "components": self.components,
             "betti": list(self.betti),
             "closed": self.closed,
-            "reach": [None if p.reach is None or not math.isfinite(p.reach) else p.reach for p in self.pieces],
+            "reach": plain([piece.reach for piece in self.pieces]),
             "verdict": {str(k): {"possible": self.possible(k), "lower_bound": self._stated_bound(k)} for k in self.ks},
             "recommended": {
                 "angles": self.recommended.angles,

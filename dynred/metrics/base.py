@@ -1,9 +1,10 @@
 """What every metric of a forecast and every long-time statistic offers."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -11,14 +12,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred import plugins
-from dynred.checks import refuse
+from dynred.checks import kind_of, refuse
 from dynred.data.trajectories import Trajectories
+from dynred.kinds import snake_case
 from dynred.models.forecast import Forecast
 from dynred.numerics.modes import Modes
 from dynred.ode.grid import Grid
 from dynred.spec import Spec
 from dynred.user_code import user_code
 
+FOLDER = "dynred.metrics"
 COORDINATES = 8  # leading POD coordinates that stand for a state where a statistic cannot look at all of it
 
 
@@ -40,8 +43,12 @@ class Metric(Spec, ABC):
 
     @property
     def name(self) -> str:
-        """The name under which its values are stored: that of its file."""
-        return type(self).__module__.rpartition(".")[2]
+        """The name under which its values are stored: that of its class, e.g. `valid_time` of `ValidTime`."""
+        return snake_case(type(self).__name__)
+
+    def at(self, threshold: float) -> Self:
+        """This metric where an error above `threshold` counts as lost; itself where it has no such notion."""
+        return self
 
     @abstractmethod
     def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
@@ -121,8 +128,8 @@ class Statistic(Spec, ABC):
 
     @property
     def name(self) -> str:
-        """The name under which its distance is stored: that of its file."""
-        return type(self).__module__.rpartition(".")[2]
+        """The name under which its distance is stored: that of its class, e.g. `marginals` of `Marginals`."""
+        return snake_case(type(self).__name__)
 
     def applies(self, reference: Reference) -> bool:
         """Whether it means anything for such states and times."""
@@ -147,14 +154,49 @@ def measured(metric: Metric, forecast: Forecast) -> Float[Tensor, " N"]:
     return found.double()
 
 
-def find_metrics() -> list[Metric]:
-    """Every metric of this folder, with its default settings."""
-    return [found() for found in plugins.classes("dynred.metrics", Metric)]
+def find_metrics(own: Sequence[Metric | str] = (), threshold: float = 0.5) -> list[Metric]:
+    """Every metric of this folder, with its default settings, and those of one's own.
+
+    Args:
+        own: further metrics; `path/to/mine.py`, or another name of a plug-in, stands for the one in it with its default
+            settings. One of the same name takes the place of a metric of this folder.
+        threshold: rollout error that counts as lost, see `Metric.at`.
+
+    Raises:
+        InputError: something else than a metric, two of one name, or one that was made for another threshold.
+    """
+    if isinstance(own, str):
+        raise refuse("metrics", "a list of metrics or their names", repr(own))
+    found = {metric.name: metric for metric in (cls().at(threshold) for cls in plugins.classes(FOLDER, Metric))}
+    given = [_at(threshold, metric) for metric in own]
+    names = [metric.name for metric in given]
+    if len(set(names)) < len(names):
+        raise refuse("metrics", "of different names", ", ".join(names), "The name of its class is that of a metric.")
+    return list({**found, **dict(zip(names, given, strict=True))}.values())
+
+
+def load_metric(metric: Metric | str) -> Metric:
+    """The metric that a name stands for, with its default settings; a metric stands for itself."""
+    if isinstance(metric, str):
+        cls = plugins.load_class(FOLDER, metric, Metric)  # type: ignore[type-abstract] # what is found is concrete
+        with user_code(f"metric {cls.__name__}"):
+            return cls()
+    if not isinstance(metric, Metric):
+        raise refuse("metrics", "metrics or their names", kind_of(metric))
+    return metric
+
+
+def _at(threshold: float, metric: Metric | str) -> Metric:
+    found = load_metric(metric)
+    if found is metric and found.at(threshold) != found:
+        advice = "Give the evaluation the same threshold."
+        raise refuse(f"metric {found.name}", f"for the evaluation's threshold, {threshold:g}", repr(found), advice)
+    return found.at(threshold)
 
 
 def find_statistics(reference: Reference) -> list[Statistic]:
     """Every statistic of this folder that applies, with its default settings."""
-    found = [found() for found in plugins.classes("dynred.metrics", Statistic)]
+    found = [found() for found in plugins.classes(FOLDER, Statistic)]
     return [statistic for statistic in found if statistic.applies(reference)]
 
 

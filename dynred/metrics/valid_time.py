@@ -1,7 +1,7 @@
 """Valid prediction time."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
 from jaxtyping import Float
 from torch import Tensor
@@ -30,6 +30,10 @@ class ValidTime(Metric):
 
     def __post_init__(self):
         positive("threshold", self.threshold)
+
+    def at(self, threshold: float) -> Self:
+        """See `Metric`."""
+        return replace(self, threshold=threshold)
 
     def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
         """See `Metric`."""

@@ -10,25 +10,21 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from dynred.numerics.batches import pieces
+from dynred.numerics.farthest_points import farthest_points
 
 FAR = 3.0  # an edge so many times longer than is usual joins what is apart: an isolated point has neighbours too
+SAME = 1e-10  # of the largest distance from the origin: points closer than this are one
 STARTS, ROUNDS = 8, 100  # of k-means
 
 
 def spread_out(points: Float[Tensor, "M Q"], count: int) -> Float[Tensor, "L Q"]:
-    """`count` of the points, or as many as differ, such that every next one is the farthest from all before.
+    """`count` of the points, or as many as differ, each as far as possible from those before, the first from the mean.
 
-    This covers the points within a radius at most twice the best possible (T. F. Gonzalez, Theor. Comput. Sci. 38, 293
-    (1985)), whatever their density.
+    This covers the points within a radius at most twice the best possible, whatever their density.
     """
-    size = float(points.pow(2).sum(1).max())
-    gap = (points - points.mean(0)).pow(2).sum(1)
-    chosen: list[int] = []
-    while len(chosen) < count and (not chosen or float(gap.max()) > 1e-20 * size):
-        chosen.append(int(gap.argmax()))
-        here = (points - points[chosen[-1]]).pow(2).sum(1)
-        gap = here if len(chosen) == 1 else torch.minimum(gap, here)
-    return points[chosen]
+    rim = int((points - points.mean(0)).pow(2).sum(1).argmax())
+    size = float(points.pow(2).sum(1).max().sqrt())
+    return points[farthest_points(points.numpy(), count, first=rim, apart=SAME * size)[0]]
 
 
 def nearest(

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 from dynred.evaluation.records import Agreement, Exponents
-from dynred.metrics.base import find_metrics
 from dynred.report.figures.base import Context
 from dynred.report.summary import number
 
@@ -74,11 +73,11 @@ def _prediction(context: Context) -> list[Row]:
 def _metrics(context: Context) -> list[Row]:
     own, linear = context.evaluation.metrics, context.evaluation.baselines.get("linear", {}).get("metrics", {})
     group, rows = "Other scores, as studies define them", []
-    for metric in find_metrics():
-        if metric.name in own and metric.name not in _SHOWN:
-            model, other = (_cell(part.get(metric.name), metric.summary) for part in (own, linear))
+    for name, metric in context.metrics.items():
+        if name in own and (name not in _SHOWN or metric in context.own_metrics):
+            model, other = (_cell(part.get(name), metric.summary) for part in (own, linear))
             which = "" if metric.summary == "mean" else f", {metric.summary}"
-            rows.append(Row(group, f"{metric.title or metric.name}{which}", model, linear=other))
+            rows.append(Row(group, f"{metric.title or name}{which}", model, linear=other))
     return rows
 
 

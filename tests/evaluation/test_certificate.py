@@ -33,7 +33,7 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec
 from dynred.report.figures.base import Context
-from dynred.report.page import render
+from dynred.report.model_page import render
 from dynred.rng import generator
 from dynred.training.minimise import TrainingSpec
 from dynred.training.nets import MLP

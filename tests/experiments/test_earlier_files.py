@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from dynred import kinds
+from dynred.cli.app import main
 from dynred.data.storage import load_trajectories
 from dynred.experiments.certify_run import certify_run
 from dynred.experiments.evaluate_run import evaluate_run
@@ -45,7 +46,7 @@ def test_models_of_earlier_versions_predict_what_they_predicted(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["0ca31f3/run", "ea3c2b1/ensemble"])
 def test_runs_of_earlier_versions_are_evaluated_and_certified(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.report.page.find_figures", list)
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     out = tmp_path / "run"
     shutil.copytree(DATA / name, out)
     before = json.loads((out / "evaluation.json").read_text())
@@ -55,8 +56,24 @@ def test_runs_of_earlier_versions_are_evaluated_and_certified(name, tmp_path, mo
     assert certify_run(out, samples=50).system == "lorenz63"
 
 
+def test_a_run_is_scored_by_a_metric_of_ones_own_beside_dynreds(tmp_path, capsys):
+    out, mine = tmp_path / "run", tmp_path / "mine.py"
+    shutil.copytree(DATA / "0ca31f3/run", out)
+    mine.write_text(
+        "from dynred.metrics.base import Metric\n\n\nclass Shortest(Metric):\n    higher_is_better = False\n\n"
+        "    def __call__(self, forecast):\n        return forecast.truth.lengths.double()\n"
+    )
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", str(out), "--metric", str(mine), "--json"])
+    shown, told = capsys.readouterr()
+    assert stop.value.code in (0, None), told
+    assert json.loads(shown)["metrics"]["shortest"]["mean"] > 1
+    assert json.loads(shown)["metrics"] == json.loads((out / "evaluation.json").read_text())["metrics"]
+    assert "<th>shortest</th>" in (out / "report.html").read_text()
+
+
 def test_a_run_that_an_earlier_version_began_is_resumed_from_its_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.report.page.find_figures", list)
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     out, began = tmp_path / "run", []
     shutil.copytree(DATA / "ea3c2b1" / "stopped", out)
     _, checkpoint = read_tensors(out / "checkpoints" / "dynamics.safetensors")

@@ -59,7 +59,7 @@ def own_state(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch):
     """Reports without figures, which take most of the time of a small run."""
-    monkeypatch.setattr("dynred.report.page.find_figures", list)
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def file(tmp_path):
 def original(tmp_path_factory):
     """A finished run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dynred.report.page.find_figures", list)
+        patch.setattr("dynred.report.page.find_figures", lambda folder: [])
         out = tmp_path_factory.mktemp("original") / "run"
         run(settings("stuart_landau"), out)
     return out

@@ -3,7 +3,7 @@
 from dynred.report.figures.base import MARK, MODEL, Context, Drawing, Figure, blank, time_axis
 
 
-class BandCoverage(Figure):
+class BandCoverage(Figure[Context]):
     """The fraction of true values within the band, beside the fraction that it promises."""
 
     title = "Can the band be trusted?"

@@ -1,10 +1,10 @@
 """What every figure of the report offers, what it is drawn from, and the look that all share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -17,8 +17,7 @@ from dynred.evaluation.agreement import later_halves
 from dynred.evaluation.certificate import Certificate
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Reconstruction, Rollout
-from dynred.metrics.base import Gauge, Reference, find_statistics
-from dynred.metrics.valid_time import ValidTime
+from dynred.metrics.base import Gauge, Metric, Reference, find_metrics, find_statistics, measured
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
 from dynred.numerics.modes import Modes
@@ -58,6 +57,7 @@ class Context:
         forecast: the predictions that were scored.
         grid: for fields, how a state is laid out in space.
         certificate: what can be promised on K; None leaves its figures out.
+        own_metrics: those of the evaluation that are not dynred's.
     """
 
     model: Model
@@ -65,6 +65,12 @@ class Context:
     forecast: Forecast
     grid: Grid | None = None
     certificate: Certificate | None = None
+    own_metrics: Sequence[Metric] = ()
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics of the evaluation by name, in its order."""
+        return {metric.name: metric for metric in find_metrics(self.own_metrics, self.evaluation.rollout.threshold)}
 
     @cached_property
     def time_unit(self) -> str:
@@ -133,7 +139,7 @@ class Context:
     @cached_property
     def valid_times(self) -> Float[np.ndarray, " N"]:
         """Valid prediction time of every trajectory, in time units."""
-        return ValidTime(self.evaluation.rollout.threshold)(self.forecast).numpy()
+        return measured(self.metrics["valid_time"], self.forecast).numpy()
 
     @cached_property
     def lost(self) -> Bool[np.ndarray, " N"]:
@@ -195,8 +201,13 @@ class Context:
         return t, np.stack([np.interp(t, own, piece, right=np.nan) for own, piece in pieces])
 
 
-class Figure(ABC):
-    """A picture of the report: one class in a file of this folder, found by itself.
+Subject = TypeVar("Subject")
+
+
+class Figure(ABC, Generic[Subject]):
+    """A picture of a page, drawn from what the page is about: a `Context`, or the `Verdict` of an inspection.
+
+    One class in a file of the page's folder, found by itself.
 
     Attributes:
         title: what it shows, a few words.
@@ -208,16 +219,16 @@ class Figure(ABC):
     order: ClassVar[int]
     kind: ClassVar[Literal["svg", "png"]] = "svg"
 
-    def applies(self, context: Context) -> bool:
+    def applies(self, subject: Subject) -> bool:
         """Whether there is anything to show."""
         return True
 
     @abstractmethod
-    def caption(self, context: Context) -> str:
-        """How to read it, in one line."""
+    def caption(self, subject: Subject) -> str:
+        """How to read it, in a sentence or two."""
 
     @abstractmethod
-    def draw(self, context: Context) -> Drawing:
+    def draw(self, subject: Subject) -> Drawing:
         """The picture, `WIDTH` inches wide; drawn under `STYLE`."""
 
 

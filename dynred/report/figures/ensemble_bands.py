@@ -8,7 +8,7 @@ from dynred.models.reduced import ReducedModel
 from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank, time_axis
 
 
-class EnsembleBands(Figure):
+class EnsembleBands(Figure[Context]):
     """The leading coordinates of truth and of the members' spread."""
 
     title = "What the ensemble is unsure of"

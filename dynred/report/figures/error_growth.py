@@ -19,7 +19,7 @@ from dynred.report.figures.base import (
 )
 
 
-class ErrorGrowth(Figure):
+class ErrorGrowth(Figure[Context]):
     """Quantiles of the error over trajectories, beside the encoder's share and the linear baseline."""
 
     title = "How the error grows"

@@ -17,7 +17,7 @@ from dynred.report.figures.base import (
 )
 
 
-class ErrorSplit(Figure):
+class ErrorSplit(Figure[Context]):
     """The median error of a prediction beside its two parts."""
 
     title = "Whose error it is"

@@ -7,7 +7,7 @@ import numpy as np
 from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank
 
 
-class LyapunovExponents(Figure):
+class LyapunovExponents(Figure[Context]):
     """Exponents of both models, one beside the other, with their standard errors."""
 
     title = "Lyapunov exponents"

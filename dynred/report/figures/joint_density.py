@@ -8,7 +8,7 @@ from dynred.report.figures.base import Context, Drawing, Figure, agreement_words
 DECADES = 4  # of density that are told apart
 
 
-class JointDensity(Figure):
+class JointDensity(Figure[Context]):
     """Densities of truth and prediction side by side, on one logarithmic scale."""
 
     title = "Where long rollouts spend their time"

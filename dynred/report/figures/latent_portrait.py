@@ -13,7 +13,7 @@ from dynred.report.figures.base import MODEL, TRUTH, TYPICAL, Context, Drawing, 
 POINTS = 20000  # of each cloud; more cannot be told apart
 
 
-class LatentPortrait(Figure):
+class LatentPortrait(Figure[Context]):
     """Clouds of all test snapshots in latent coordinates, truth above and prediction below."""
 
     title = "The latent space"

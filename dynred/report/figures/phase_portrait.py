@@ -5,7 +5,7 @@ from itertools import combinations
 from dynred.report.figures.base import MODEL, TRUTH, Context, Drawing, Figure, blank
 
 
-class PhasePortrait(Figure):
+class PhasePortrait(Figure[Context]):
     """Truth and prediction in the planes of the leading coordinates, for a typical trajectory."""
 
     title = "A typical prediction in state space"

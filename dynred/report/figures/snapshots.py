@@ -11,7 +11,7 @@ from dynred.report.figures.base import GONE, Context, Drawing, Figure, blank, co
 COLUMNS = 4
 
 
-class Snapshots(Figure):
+class Snapshots(Figure[Context]):
     """Truth, prediction and difference at a few times."""
 
     title = "A typical prediction at a few times"

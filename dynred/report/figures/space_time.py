@@ -23,7 +23,7 @@ from dynred.report.figures.base import (
 COMPONENTS = 2  # more would fill the page; the others are as well or badly predicted as these
 
 
-class SpaceTime(Figure):
+class SpaceTime(Figure[Context]):
     """Truth, prediction and difference of the trajectory with the median valid time."""
 
     title = "A typical prediction in space and time"

@@ -26,7 +26,7 @@ PANELS = (
 )
 
 
-class Spectra(Figure):
+class Spectra(Figure[Context]):
     """Every spectrum that applies and the autocorrelation, truth and prediction in one panel each."""
 
     title = "Long-time motion: spectra and correlation"

@@ -3,7 +3,7 @@
 from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank, time_axis
 
 
-class TimeSeries(Figure):
+class TimeSeries(Figure[Context]):
     """The leading coordinates of truth and prediction over time, for a typical trajectory."""
 
     title = "The same prediction over time"

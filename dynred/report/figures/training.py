@@ -10,7 +10,7 @@ COLUMNS = 2
 FLOOR = 1e-16  # where a loss of exactly 0 is drawn
 
 
-class Training(Figure):
+class Training(Figure[Context]):
     """Training and validation loss of every stage."""
 
     title = "How it was trained"

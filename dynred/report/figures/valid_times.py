@@ -7,7 +7,7 @@ from dynred.report.figures.base import LINEAR, MARK, MODEL, Context, Drawing, Fi
 LEVELS = [0.5, 0.9]  # fractions still valid at the median and at the 10 % quantile
 
 
-class ValidTimes(Figure):
+class ValidTimes(Figure[Context]):
     """The fraction of predictions still valid over time."""
 
     title = "How long predictions stay valid"

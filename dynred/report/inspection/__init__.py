@@ -1,1 +1,1 @@
-"""Figures and the page of an inspection."""
+"""One file per figure of an inspection."""

@@ -3,13 +3,12 @@
 import numpy as np
 
 from dynred.geometry.verdict import Verdict
-from dynred.report.figures.base import ENCODER, LINEAR, MARK, MODEL, POD, TRUTH, TYPICAL, Drawing, blank
-from dynred.report.inspection.base import Picture
+from dynred.report.figures.base import ENCODER, LINEAR, MARK, MODEL, POD, TRUTH, TYPICAL, Drawing, Figure, blank
 
 MARKERS = {"TwoNN": ("o", MODEL), "MLE": ("s", LINEAR), "CorrInt": ("^", POD), "MOM": ("v", ENCODER)}
 
 
-class DimensionAgainstScale(Picture):
+class DimensionAgainstScale(Figure[Verdict]):
     """What every estimator says at growing scales, for the largest component, and the effective Minkowski dimension."""
 
     title = "Dimension against scale"
@@ -20,7 +19,7 @@ class DimensionAgainstScale(Picture):
         return bool(verdict.evidence.pieces and verdict.evidence.pieces[0].dimensions)
 
     def caption(self, verdict: Verdict) -> str:
-        """See `Picture.caption`."""
+        """See `Figure.caption`."""
         return (
             "A plateau is the dimension. Curves that rise towards small scales show noise, or a set that is thinner "
             "than it looks from afar; beyond a tenth of the diameter the set's shape bends every estimate. The "

@@ -5,11 +5,10 @@ from matplotlib.axes import Axes
 
 from dynred.geometry.homology import Diagram
 from dynred.geometry.verdict import Verdict
-from dynred.report.figures.base import GONE, LINEAR, MARK, Drawing, blank
-from dynred.report.inspection.base import Picture
+from dynred.report.figures.base import GONE, LINEAR, MARK, Drawing, Figure, blank
 
 
-class PersistenceDiagram(Picture):
+class PersistenceDiagram(Figure[Verdict]):
     """Births and deaths of holes of the largest component, over Z/2 and Z/3."""
 
     title = "Persistence: holes against sampling noise"
@@ -20,7 +19,7 @@ class PersistenceDiagram(Picture):
         return bool(verdict.evidence.pieces and verdict.evidence.pieces[0].diagrams)
 
     def caption(self, verdict: Verdict) -> str:
-        """See `Picture.caption`."""
+        """See `Figure.caption`."""
         return (
             "A point far above the diagonal is a hole that stays open over many scales (orange); those along the "
             "diagonal are sampling noise, and those born late are gaps between parts of the set. Over Z/3 a Klein "
