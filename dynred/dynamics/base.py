@@ -3,7 +3,7 @@
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import positive
+from dynred.checks import positive, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics._units import Report, StandardField, Standardisation
 from dynred.numerics.latent_space import LatentSpace
@@ -31,11 +31,13 @@ class LatentDynamics(nn.Module, ABC):
         spec: the settings it was fitted with.
         latent_space: what the R latent coordinates are.
         histories: the course of its training, if any, stage by stage.
+        solver: of rollouts; `auto` where there is none.
     """
 
     spec: "DynamicsSpec"
     latent_space: LatentSpace
     histories: tuple[History, ...] = ()
+    solver: str | Solver = "auto"
 
     @abstractmethod
     def rollout(
@@ -58,6 +60,22 @@ class LatentDynamics(nn.Module, ABC):
     def sizes(self) -> Mapping[str, Any]:
         """What `DynamicsSpec.build` needs beside the settings to make the same module, weights apart: plain JSON data,
         such as numbers of coordinates, or the sizes of a part."""
+
+    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+        """The vector field with its parameters filled in, like `System.bind`.
+
+        Args:
+            parameters: by name, a number or one value per row of the batch. Names that the field does not know are
+                left aside: trajectories carry every parameter of their system.
+
+        Raises:
+            InputError: the dynamics are not given by a vector field.
+        """
+        raise refuse("dynamics", "given by a vector field", type(self).__name__)
+
+    def averaged(self) -> Sequence["LatentDynamics"]:
+        """The dynamics whose velocities these average: themselves, where they are no ensemble."""
+        return (self,)
 
     def notes(self) -> list[str]:
         """What a user should know of what was fitted, line by line, such as equations that can be read."""
@@ -103,12 +121,7 @@ class VectorFieldDynamics(LatentDynamics):
         return self
 
     def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
-        """The field with its parameters filled in, like `System.bind`; one that has none is its own.
-
-        Args:
-            parameters: by name, a number or one value per row of the batch. Names that the field does not know are
-                left aside: trajectories carry every parameter of their system.
-        """
+        """See `LatentDynamics.bind`; a field that sees no parameters is its own."""
         return self
 
     def rollout(
