@@ -31,13 +31,11 @@ class LatentDynamics(nn.Module, ABC):
         spec: the settings it was fitted with.
         latent_space: what the R latent coordinates are.
         histories: the course of its training, if any, stage by stage.
-        solver: of rollouts; `auto` where there is none.
     """
 
     spec: "DynamicsSpec"
     latent_space: LatentSpace
     histories: tuple[History, ...] = ()
-    solver: str | Solver = "auto"
 
     @abstractmethod
     def rollout(

@@ -73,7 +73,7 @@ def lyapunov_spectrum(
         initial: states on K, instead of n fresh ones; of a model latents [n, R] or full states [n, D]. Without them a
             model's system must be in the catalogue.
         parameters: of a system, replaces defaults; those of a model are the ones that it was given (`model.at`).
-        solver: as for `simulate`; `auto` takes the solver of a model's rollouts.
+        solver: as for `simulate`; `auto` takes the solver of a model's rollouts where its field has one.
         project: projection of tangents [..., D] onto directions that count; default: the system's `tangent_projection`.
             Without it round-off keeps re-seeding directions along a conserved quantity, as a spurious zero exponent.
         time_limit: seconds after which the work stops: what was averaged until then counts, and the result's `time`
@@ -93,8 +93,8 @@ def lyapunov_spectrum(
     if isinstance(source, Model):
         if parameters:
             raise refuse("parameters", "those of a system", "some for a model", "Give a model its own by `model.at`.")
-        solver = source.solver if solver == "auto" else solver
         source, initial, scale = _latent(source, rng, n, initial)
+        solver = getattr(source, "solver", solver) if solver == "auto" else solver  # fields made of others have none
         duration, interval = duration or 200 * scale, interval or 0.1 * scale
     field, x, step, total, projection = _prepared(source, rng, n, duration, interval, initial, parameters, deadline)
     if step > total:

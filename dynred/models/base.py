@@ -37,7 +37,6 @@ from dynred.numerics.latent_space import LatentSpace
 from dynred.ode.vector_field import Parameters, VectorField
 from dynred.plugins import code_in
 from dynred.runtime import Progress, Runtime, silent
-from dynred.solvers.base import Solver
 from dynred.training.minimise import History
 
 SCHEMA = 1
@@ -68,11 +67,6 @@ class Model(ABC):
     @abstractmethod
     def latent_space(self) -> LatentSpace:
         """What the latent coordinates are."""
-
-    @property
-    def solver(self) -> str | Solver:
-        """That of rollouts, or `auto` where there is none."""
-        return "auto"
 
     @property
     @abstractmethod

@@ -19,7 +19,6 @@ from dynred.ode.vector_field import VectorField
 from dynred.records import revive
 from dynred.reducers.base import Reducer
 from dynred.runtime import Progress, Runtime, silent
-from dynred.solvers.base import Solver
 from dynred.training.minimise import History
 from dynred.training.nets import parameter_count
 
@@ -55,11 +54,6 @@ class ReducedModel(Model):
     def latent_space(self) -> LatentSpace:
         """See `Model.latent_space`."""
         return self.reducer.latent_space
-
-    @property
-    def solver(self) -> str | Solver:
-        """See `Model.solver`."""
-        return self.dynamics.solver
 
     @property
     def histories(self) -> tuple[History, ...]:
