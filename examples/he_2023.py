@@ -93,9 +93,9 @@ def main(
     one = {name: values[:1] for name, values in grid(test).items()}
     full, reduced = (
         seconds(lambda: runs(system, one, times), 3),
-        seconds(lambda: model.predict(unseen.initial[:1], times, one)),
+        seconds(lambda: model.at(one).predict(unseen.initial[:1], times)),
     )
-    reduced_batch = seconds(lambda: model.predict(unseen.initial, times, unseen.parameters), 3)
+    reduced_batch = seconds(lambda: model.at(unseen.parameters).predict(unseen.initial, times), 3)
     scores = {
         "worst error, %": 100 * float(error.max()),
         "mean error, %": 100 * float(error.mean()),

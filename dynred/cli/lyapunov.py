@@ -56,6 +56,7 @@ def lyapunov(
             raise InputError("--with must be left out for a run, which knows its system, got it.")
         permitted: dict[str, Any] = {"plugins": plugin or [], "trust": trust}
         name, followed, initial = _run(Path(source), n, rng, parameters, permitted)
+        parameters = {}  # the model has them
     else:
         followed, initial = find_system(source, **pairs(with_ or [])), None
         name = followed.name
@@ -94,7 +95,7 @@ def lyapunov(
 def _run(
     out: Path, n: int, rng: "torch.Generator", parameters: dict[str, Any], permitted: dict[str, Any]
 ) -> "tuple[str, Model, torch.Tensor]":
-    """What a run's model is called, the model, and states on K: fresh ones of its system, or some of its data."""
+    """The name of a run's model, the model at the parameters, states on K: fresh ones of its system, or of its data."""
     import torch
 
     from dynred.experiments.stored_run import opened
@@ -107,4 +108,4 @@ def _run(
             states = simulate(source, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
         else:
             states = source.states[torch.randint(len(source.states), (n,), generator=rng)]
-    return f"{model.about.get('system', out.name)}, reduced to {model.latent_space.dim}", model, states
+    return f"{model.about.get('system', out.name)}, reduced to {model.latent_space.dim}", model.at(parameters), states

@@ -14,22 +14,30 @@ def as_tensors(parameters: Mapping[str, float | Tensor] | None) -> dict[str, Flo
     return {name: real(f"parameter {name}", value).double() for name, value in (parameters or {}).items()}
 
 
-def checked(parameters: object, rows: int) -> dict[str, Float[Tensor, "*N"]]:
-    """Parameters of so many trajectories, as a caller gives them: by name, a finite number or one value for each.
+def by_name(parameters: object) -> dict[str, Float[Tensor, "*batch"]]:
+    """Parameters as a caller gives them: finite numbers or arrays of them; an array [1] is a number like any other.
 
     Raises:
         InputError: anything else.
     """
-    if parameters is None:
-        return {}
     given = instance_of("parameters", parameters, Mapping, "Give them by name.")
-    found = {}
-    for name, value in given.items():
-        what = f"parameter {name}"
-        found[name] = finite(what, real(what, value).double())
-        if found[name].shape not in ((), (1,), (rows,)):
-            raise refuse(what, f"a number or {rows} of them", f"shape {list(found[name].shape)}")
-    return found
+    values = {name: real(f"parameter {name}", value).double() for name, value in given.items()}
+    return {
+        name: finite(f"parameter {name}", value.reshape(()) if value.shape == (1,) else value)
+        for name, value in values.items()
+    }
+
+
+def checked(parameters: Mapping[str, Float[Tensor, "*N"]], rows: int) -> Mapping[str, Float[Tensor, "*N"]]:
+    """The same parameters, where each is a number or one value for each of so many trajectories.
+
+    Raises:
+        InputError: anything else.
+    """
+    for name, value in parameters.items():
+        if value.shape not in ((), (rows,)):
+            raise refuse(f"parameter {name}", f"a number or {rows} of them", f"shape {list(value.shape)}")
+    return parameters
 
 
 def cut(parameters: Mapping[str, Tensor], index: Tensor | slice) -> dict[str, Tensor]:
@@ -62,7 +70,8 @@ def stacked(
     given = parameters or {}
     missing = [name for name in names if name not in given]
     if missing:
-        raise refuse("parameters", f"given for {', '.join(names)}", f"none for {', '.join(missing)}")
+        advice = "A model is given them by `model.at(parameters)`; trajectories carry them."
+        raise refuse("parameters", f"given for {', '.join(names)}", f"none for {', '.join(missing)}", advice)
     values = as_tensors({name: given[name] for name in names})
     columns = [_fitted(name, value, batch) for name, value in values.items()]
     return torch.stack(columns, -1) if columns else torch.zeros(*batch, 0, dtype=torch.float64)

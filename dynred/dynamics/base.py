@@ -3,7 +3,7 @@
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, final
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dynred.arguments import public
-from dynred.checks import generator_given, positive
+from dynred.checks import generator_given, positive, refuse
 from dynred.data.parts import check_parts
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
@@ -62,6 +62,22 @@ class LatentDynamics(nn.Module, ABC):
         """What `DynamicsSpec.build` needs beside the settings to make the same module, weights apart: plain JSON data,
         such as numbers of coordinates, or the sizes of a part."""
 
+    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+        """The vector field with its parameters filled in, like `System.bind`.
+
+        Args:
+            parameters: by name, a number or one value per row of the batch. Names that the field does not know are
+                left aside: trajectories carry every parameter of their system.
+
+        Raises:
+            InputError: the dynamics are not given by a vector field.
+        """
+        raise refuse("dynamics", "given by a vector field", type(self).__name__)
+
+    def averaged(self) -> Sequence["LatentDynamics"]:
+        """The dynamics whose velocities these average: themselves, where they are no ensemble."""
+        return (self,)
+
     def notes(self) -> list[str]:
         """What a user should know of what was fitted, line by line, such as equations that can be read."""
         return []
@@ -106,12 +122,7 @@ class VectorFieldDynamics(LatentDynamics):
         return self
 
     def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
-        """The field with its parameters filled in, like `System.bind`; one that has none is its own.
-
-        Args:
-            parameters: by name, a number or one value per row of the batch. Names that the field does not know are
-                left aside: trajectories carry every parameter of their system.
-        """
+        """See `LatentDynamics.bind`; a field that sees no parameters is its own."""
         return self
 
     def rollout(

@@ -43,21 +43,16 @@ class Ensemble(VectorFieldDynamics):
 
     def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`."""
-        first, *others = (member.bind(parameters) for member in self._members())
+        first, *others = (member.bind(parameters) for member in self.averaged())
         return _Mean(first, tuple(others))
 
-    def rollouts(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor] | None = None
-    ) -> Float[Tensor, "k N T R"]:
-        """The rollouts of every member; arguments as for `rollout`."""
-        return torch.stack([member.rollout(z0, t, parameters) for member in self._members()])
+    def averaged(self) -> list[VectorFieldDynamics]:
+        """See `LatentDynamics.averaged`: the members."""
+        return list(self.members)  # type: ignore[arg-type] # nn.ModuleList does not know what is in it
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""
-        return {"members": [member.sizes() for member in self._members()]}
-
-    def _members(self) -> list[VectorFieldDynamics]:
-        return list(self.members)  # type: ignore[arg-type] # nn.ModuleList does not know what is in it
+        return {"members": [member.sizes() for member in self.averaged()]}
 
 
 @dataclass(frozen=True, eq=False)

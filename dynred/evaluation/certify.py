@@ -21,7 +21,6 @@ from dynred.errors import DynredWarning
 from dynred.evaluation.certificate import Certificate, ErrorQuantiles, Exceedance, Fraction, OverTime, Part, Tube
 from dynred.geometry.obstruction import Obstruction, obstruction
 from dynred.models.base import Model
-from dynred.models.reduced import ReducedModel
 from dynred.numerics.batches import pieces
 from dynred.ode.known_set import KnownSet
 from dynred.reducers.base import Reducer
@@ -132,7 +131,8 @@ def _reconstruct(
 ) -> Float[Tensor, "M D"]:
     with torch.no_grad():
         parts = torch.arange(len(x)).split(len(pieces(x)[0]))
-        return torch.cat([model.reconstruct(x[rows], cut(given, rows)).double() for rows in parts])
+        coders = ((model.at(cut(given, rows)), x[rows]) for rows in parts)
+        return torch.cat([coder.decode(coder.encode(part)).double() for coder, part in coders])
 
 
 def _quantiles(errors: Float[Tensor, " M"]) -> ErrorQuantiles:
@@ -174,7 +174,7 @@ def _linked(tree: KDTree, radius: float) -> np.ndarray:
 
 def _proven(model: Model | Reducer, known: KnownSet) -> Obstruction:
     # The theorem is on continuous maps; an atlas jumps from chart to chart, that is what it is for.
-    if isinstance(model, ReducedModel | Reducer):
+    if model.is_continuous:
         return obstruction(known, model.latent_space)
     return Obstruction(False, 0.0, False, "the model has several charts, so its encoder need not be continuous")
 
@@ -211,8 +211,9 @@ def _over_time(model: Model, truth: Trajectories) -> OverTime:
     chosen = truth[members[:FOLLOWED]]
     kept = torch.linspace(0, len(grid) - 1, min(len(grid), STEPS + 1)).long()
     t, exact = grid[kept].double(), chosen.stacked()[:, kept].double()
-    once = model.predict(exact[:, 0], t, chosen.parameters).states.reshape(exact.shape)
-    every = _step_by_step(model, exact[:, 0], t, chosen)
+    here = model.at(chosen.parameters)
+    once = here.predict(exact[:, 0], t).states.reshape(exact.shape)
+    every = _step_by_step(here, exact[:, 0], t)
     curves = []
     for found in (once, every):
         error = (found - exact).norm(dim=-1)
@@ -221,14 +222,14 @@ def _over_time(model: Model, truth: Trajectories) -> OverTime:
     return OverTime(t.tolist(), *curves)
 
 
-def _step_by_step(model: Model, x: Float[Tensor, "N D"], t: Float[Tensor, " T"], chosen: Trajectories) -> Tensor:
+def _step_by_step(model: Model, x: Float[Tensor, "N D"], t: Float[Tensor, " T"]) -> Float[Tensor, "N T D"]:
     # A prediction that diverged stays lost.
-    found, alive = [model.reconstruct(x, chosen.parameters).double()], torch.ones(len(x), dtype=torch.bool)
+    found, alive = [model.reconstruct(x).double()], torch.ones(len(x), dtype=torch.bool)
     for j in range(len(t) - 1):
         now = torch.where(alive[:, None], found[-1], 0.0)
         with warnings.catch_warnings():  # how far predictions stray is what is measured
             warnings.simplefilter("ignore", DynredWarning)
-            after = model.predict(now, t[j : j + 2], chosen.parameters).states.reshape(len(x), 2, -1)[:, 1]
+            after = model.predict(now, t[j : j + 2]).states.reshape(len(x), 2, -1)[:, 1]
         alive = alive & torch.isfinite(after).all(1)
         found.append(torch.where(alive[:, None], after, torch.nan))
     return torch.stack(found, 1)

@@ -142,7 +142,7 @@ def coverage(model: Model, calibration: Calibration, test: Trajectories, level: 
     grid, members = test.shared_grids()[0]
     t, chosen = grid[grid <= calibration.lead[-1] * (1 + 1e-9)], test[members]
     truth = Trajectories.from_stacked(chosen.stacked()[:, : len(t)], t)
-    band = predict_band(model, calibration, chosen.initial, t, level, chosen.parameters)
+    band = predict_band(model.at(chosen.parameters), calibration, chosen.initial, t, level)
     return Coverage.of(level, t.tolist(), band.holds(truth).reshape(len(chosen), -1).numpy())
 
 
@@ -163,7 +163,8 @@ def checked_test(model: Model, test: Trajectories) -> Trajectories:
 
 
 def _reconstruction_only(model: Model, truth: Trajectories) -> Forecast:
-    reconstructed = Trajectories(model.reconstruct(truth.states, truth.row_parameters), truth.t, truth.lengths)
+    states = model.at(truth.row_parameters).reconstruct(truth.states)
+    reconstructed = Trajectories(states, truth.t, truth.lengths)
     return Forecast(truth, reconstructed, reconstructed)
 
 
@@ -202,7 +203,8 @@ def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup
     grid, members = test.shared_grids()[0]
     chosen = test[members]
     span = float(grid[-1]) * len(chosen)
-    reduced = _seconds(lambda: model.predict(chosen.initial, grid, chosen.parameters)) / span
+    here = model.at(chosen.parameters)
+    reduced = _seconds(lambda: here.predict(chosen.initial, grid)) / span
     if system is None:
         return Speedup(None, reduced, None)
     values, rng = chosen.parameters, generator(0, "speed-up")

@@ -15,10 +15,8 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import generator_given, integer, positive, refuse
-from dynred.data.parameters import as_tensors
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import VectorFieldDynamics
-from dynred.errors import DivergenceError
+from dynred.errors import DivergenceError, InputError
 from dynred.evaluation.agreement import agreement
 from dynred.evaluation.bootstrap import proportion_interval
 from dynred.evaluation.lyapunov import LyapunovSpectrum, lyapunov_spectrum
@@ -27,7 +25,6 @@ from dynred.metrics.base import Gauge, Reference, find_statistics
 from dynred.metrics.escape import Escape
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
-from dynred.models.reduced import ReducedModel
 from dynred.numerics.batches import pieces
 from dynred.ode.system import System
 from dynred.rng import generator, spawn
@@ -75,6 +72,7 @@ def long_time(
     if system.dim != model.state_dim:
         raise refuse("system", f"of {model.state_dim} dimensions, like the model", system.dim)
     rng = generator(0, "long time") if rng is None else generator_given(rng)
+    model = model.at(system.parameters)
     steps = max(1, round(duration / system.sampling))
     size = max(16, min(BLOCK, steps, VALUES // (n * system.dim)))
     count, tally = -(-steps // size), _Tally(system)
@@ -92,7 +90,7 @@ class _Tally:
     """What pieces of rollouts add up to, without keeping them; bins and units are those of the first piece."""
 
     def __init__(self, system: System):
-        self.grid, self.parameters = system.grid, system.parameters
+        self.grid = system.grid
         self.count, self.left, self.last = 0, torch.zeros(1), torch.zeros(1)
         self.gauges: dict[str, Gauge] = {}
         self.sums: dict[str, list[np.ndarray]] = {}
@@ -112,7 +110,7 @@ class _Tally:
     def ends(self, model: Model) -> Float[Tensor, "n R"]:
         """Where rollouts that stayed have come to: latents on the reduced model's own attracting set, at most eight."""
         with torch.no_grad():
-            return model.encode(self.last[self.left == 0][:FOLLOWED], self.parameters).double()
+            return model.encode(self.last[self.left == 0][:FOLLOWED]).double()
 
     def agreements(self) -> dict[str, Agreement]:
         """The distance of every statistic, over all pieces."""
@@ -129,17 +127,18 @@ def _blocks(
     """Truth and prediction, `size` snapshots at a time, each going on from where it was."""
     ode, seen = system.underlying, system.observation.map if system.observation else _identity
     parameters = {k: torch.full((n,), float(v), dtype=torch.float64) for k, v in system.parameters.items()}
+    each = model.at(parameters)
     t = system.sampling * torch.arange(size + 1, dtype=torch.float64)
     x = simulate(ode, n, t[:1], rng=rng, parameters=parameters).states
     with torch.no_grad():
-        z = model.encode(seen(x), parameters).double()
+        z = each.encode(seen(x)).double()
     for _ in range(count):
         states = simulate(ode, times=t, initial=x, rng=rng, parameters=parameters).stacked()
         with torch.no_grad():
-            latents = model.rollout(z, t, parameters)
+            latents = each.rollout(z, t)
         x, z = states[:, -1], latents[:, -1]
         truth = _mapped(seen, states[:, 1:])
-        predicted = _mapped(lambda z: model.decode(z, system.parameters), latents[:, 1:])
+        predicted = _mapped(model.decode, latents[:, 1:])
         predicted = torch.where(latents[:, 1:].isfinite().all(-1, keepdim=True), predicted, torch.nan)
         yield Trajectories.from_stacked(truth, t[1:]), Trajectories.from_stacked(predicted, t[1:])
 
@@ -153,9 +152,12 @@ def _exponents(
     rng: torch.Generator,
     progress: Progress,
 ) -> tuple[Exponents | None, Exponents | None]:
-    field = model.dynamics if isinstance(model, ReducedModel) else None
     k = model.latent_space.dim if k is None else integer("exponents", k, 0, model.latent_space.dim)
-    if k == 0 or not isinstance(field, VectorFieldDynamics) or not system.bind().differentiable:
+    if k == 0 or not system.bind().differentiable:
+        return None, None
+    try:
+        field = model.vector_field()
+    except InputError:  # it was rolled out at these parameters: what lacks is not one of them
         return None, None
     k = min(k, system.underlying.dim)
     times: dict[str, Any] = {"interval": 0.1 * system.time_scale, "duration": duration}
@@ -164,8 +166,7 @@ def _exponents(
     if len(initial) == 0:  # every rollout left: there is no attracting set to have exponents
         return _record(full), None
     with suppress(DivergenceError):
-        bound = field.bind(as_tensors(system.parameters))
-        reduced = lyapunov_spectrum(bound, k, rng=spawn(rng, "reduced"), initial=initial, progress=progress, **times)
+        reduced = lyapunov_spectrum(field, k, rng=spawn(rng, "reduced"), initial=initial, progress=progress, **times)
     return _record(full), _record(reduced) if reduced else None
 
 

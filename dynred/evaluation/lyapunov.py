@@ -13,11 +13,8 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import generator_given, integer, kind_of, positive, refuse
-from dynred.data.parameters import as_tensors
-from dynred.dynamics.base import VectorFieldDynamics
 from dynred.errors import DivergenceError, InputError
 from dynred.models.base import Model
-from dynred.models.reduced import ReducedModel
 from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters, VectorField
@@ -75,8 +72,8 @@ def lyapunov_spectrum(
             within it: at most about 10 / (first minus k-th exponent).
         initial: states on K, instead of n fresh ones; of a model latents [n, R] or full states [n, D]. Without them a
             model's system must be in the catalogue.
-        parameters: replaces defaults.
-        solver: as for `simulate`; `auto` takes the solver of a model's rollouts.
+        parameters: of a system, replaces defaults; those of a model are the ones that it was given (`model.at`).
+        solver: as for `simulate`; `auto` takes the solver of a model's rollouts where its field has one.
         project: projection of tangents [..., D] onto directions that count; default: the system's `tangent_projection`.
             Without it round-off keeps re-seeding directions along a conserved quantity, as a spurious zero exponent.
         time_limit: seconds after which the work stops: what was averaged until then counts, and the result's `time`
@@ -94,10 +91,11 @@ def lyapunov_spectrum(
             positive(name, value)
     deadline = Deadline(None if time_limit is None else positive("time_limit", time_limit))
     if isinstance(source, Model):
-        field, initial, scale = _latent(source, rng, n, initial, parameters)
+        if parameters:
+            raise refuse("parameters", "those of a system", "some for a model", "Give a model its own by `model.at`.")
+        source, initial, scale = _latent(source, rng, n, initial)
+        solver = getattr(source, "solver", solver) if solver == "auto" else solver  # fields made of others have none
         duration, interval = duration or 200 * scale, interval or 0.1 * scale
-        solver = field.solver if solver == "auto" and isinstance(field, VectorFieldDynamics) else solver
-        source = field
     field, x, step, total, projection = _prepared(source, rng, n, duration, interval, initial, parameters, deadline)
     if step > total:
         raise refuse("interval", f"at most the duration, {total:g}", step)
@@ -157,32 +155,28 @@ def kaplan_yorke_dimension(exponents: Float[Tensor, " k"]) -> float | None:
 
 
 def _latent(
-    model: Model, rng: torch.Generator, n: int, initial: Tensor | None, parameters: Parameters | None
+    model: Model, rng: torch.Generator, n: int, initial: Tensor | None
 ) -> tuple[VectorField, Float[Tensor, "n R"], float]:
     """The latent field of a model, latents on K, and its system's time scale."""
-    dynamics = model.dynamics if isinstance(model, ReducedModel) else None
-    if not isinstance(dynamics, VectorFieldDynamics):
-        kind = type(model if dynamics is None else dynamics).__name__
-        raise refuse("the model's dynamics", "given by one vector field", kind)
-    values = as_tensors(parameters)
+    field = model.vector_field()
     if initial is None:
-        initial = _states(model, rng, n, parameters)
+        initial = _states(model, rng, n)
     if initial.shape[-1] == model.state_dim:
-        initial = model.encode(initial, values)
-    elif initial.shape[-1] != dynamics.dim:
-        width = f"latents of {dynamics.dim} or states of {model.state_dim} values"
+        initial = model.encode(initial)
+    elif initial.shape[-1] != field.dim:
+        width = f"latents of {field.dim} or states of {model.state_dim} values"
         raise refuse("initial", width, f"shape {list(initial.shape)}")
-    return dynamics.bind(values), initial.double(), float(model.about.get("time_scale", 1.0))
+    return field, initial.double(), float(model.about.get("time_scale", 1.0))
 
 
-def _states(model: Model, rng: torch.Generator, n: int, parameters: Parameters | None) -> Float[Tensor, "n D"]:
+def _states(model: Model, rng: torch.Generator, n: int) -> Float[Tensor, "n D"]:
     try:
         with only(()):  # the name is a file's
             system = find_system(str(model.about.get("system", "")), **model.about.get("arguments", {}))
     except InputError as error:
         advice = f"The catalogue has no system of that name: {error}"
         raise refuse("initial", "states on K", "None", advice) from error
-    return simulate(system, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
+    return simulate(system, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=model.given).states
 
 
 def _prepared(

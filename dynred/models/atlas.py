@@ -20,10 +20,10 @@ from torch import Tensor
 
 from dynred.annotations import fitting_arguments
 from dynred.checks import generator_given, real, refuse
-from dynred.data.parameters import along_time, as_tensors, cut
+from dynred.data.parameters import along_time, cut
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
+from dynred.dynamics.base import DynamicsSpec, LatentDynamics, rollout_limits
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.models.base import Model
 from dynred.models.charts import Atlas, by_chart, of_charts
@@ -52,12 +52,14 @@ class AtlasModel(Model):
     Attributes:
         atlas: the charts.
         dynamics: of each chart, in its local coordinates.
-        about: see `Model`.
+        about, given: see `Model`.
     """
 
     atlas: Atlas
     dynamics: tuple[LatentDynamics, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Tensor] = field(default_factory=dict, repr=False, kw_only=True)
+    is_continuous = False
 
     @property
     def state_dim(self) -> int:
@@ -104,31 +106,20 @@ class AtlasModel(Model):
         """The connected component of the training set that is nearest to a state."""
         return self.atlas.partition.components[self.chart(x)]
 
-    def encode(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
-    ) -> Float[Tensor, "*batch R"]:
+    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`. It jumps where states change from one chart's core to the next."""
-        return self.atlas.encode(self._states("x", x), as_tensors(parameters))
+        return self.atlas.encode(self._states("x", x), self.given)
 
-    def decode(
-        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
-    ) -> Float[Tensor, "*batch D"]:
+    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.atlas.decode(self._latents(z), as_tensors(parameters))
+        return self.atlas.decode(self._latents(z), self.given)
 
-    def rhs(
-        self,
-        t: Tensor | float,
-        z: Float[Tensor, "*batch R"],
-        parameters: Mapping[str, float | Tensor] | None = None,
-    ) -> Float[Tensor, "*batch R"]:
+    def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`. Between hand-overs latents move with this velocity."""
         time = real("t", t).double()
         chart, local = self.atlas.placed(self._latents(z))
         fields = []
-        for part, here in zip(self.dynamics, of_charts(as_tensors(parameters), chart, len(self.dynamics)), strict=True):
-            if not isinstance(part, VectorFieldDynamics):
-                raise refuse("dynamics", "given by a vector field", type(part).__name__)
+        for part, here in zip(self.dynamics, of_charts(self.given, chart, len(self.dynamics)), strict=True):
             bound = part.bind(here)
             fields.append(lambda y, bound=bound: bound(time, y))
         return by_chart(fields, chart, local)
@@ -137,14 +128,13 @@ class AtlasModel(Model):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Tensor] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Whether to hand over is asked after steps in which states move by one layer at most."""
         step = float(self.atlas.partition.step)
-        z0, t, given = self._start(z0, t, parameters)
+        z0, t, given = self._start(z0, t)
         (times, at), deadline = refined(t, step), Deadline(time_limit)
         z = z0.double()
         out = torch.full((len(z), len(t), self.latent_space.dim), torch.nan, dtype=torch.float64)

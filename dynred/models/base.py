@@ -4,7 +4,7 @@ import io
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from dynred.checks import finite, increasing, refuse, rows_of
-from dynred.data.parameters import along_time, checked, cut, per_row
+from dynred.data.parameters import along_time, by_name, checked, cut, per_row
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.errors import DynredWarning
@@ -35,6 +35,7 @@ from dynred.models.numpy_model import NumpyModel
 from dynred.models.spec import ModelSpec
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.vector_field import Parameters, VectorField
 from dynred.plugins import code_in
 from dynred.runtime import Progress, silent
 from dynred.training.minimise import History
@@ -46,15 +47,17 @@ EXPORTED = "manifest.json"  # of a folder of exported programs
 class Model(ABC):
     """encode -> rollout -> decode, between states [..., D] and latents [..., R]; fitted and immutable.
 
-    Where reducer or dynamics see parameters of the system, every call takes them by name: a number, or one value per
-    trajectory (`predict`, `rollout`) or values that fit the batch shape of the argument (the others). Names that the
-    model does not know are left aside.
+    Where reducer or dynamics see parameters of the system, `model.at(parameters)` is the model for them.
 
     Attributes:
         about: where the model comes from: plain JSON values by name (`system`, `seed` ...).
+        given: the parameters that were filled in, by name; no part of the model's file.
+        is_continuous: whether `encode` is.
     """
 
     about: Mapping[str, Any]
+    given: Mapping[str, Tensor]
+    is_continuous = True
 
     @property
     @abstractmethod
@@ -86,25 +89,54 @@ class Model(ABC):
     def parameter_count(self) -> int:
         """Number of trainable numbers."""
 
+    # -- what it can do ------------------------------------------------------------------------------------------------
+
+    def at(self, parameters: Parameters) -> Self:
+        """The same model with parameters of the system filled in.
+
+        Args:
+            parameters: by name, a finite number, or one value for each row of what the model is then given: for each
+                trajectory (`predict`, `rollout`), or values that fit the batch shape of the argument (the others).
+                Names that the model does not know are left aside: trajectories carry every parameter of their system.
+                What was filled in before stays where its name is not among them.
+
+        Raises:
+            InputError: values that are no finite numbers; when the model is used, a parameter that is missing, or does
+                not fit.
+        """
+        return self._with_given({**self.given, **by_name(parameters)})
+
+    def rows(self, index: Tensor | slice) -> Self:
+        """The model for some rows: parameters that differ between rows are cut down to them."""
+        return self._with_given(cut(self.given, index))
+
+    def along_time(self) -> Self:
+        """The model for states or latents of N trajectories at T times each, [N, T, ...], where it was given a value
+        for each trajectory."""
+        return self._with_given(along_time(self.given))
+
+    def members(self) -> Sequence["Model"]:
+        """The models whose latent velocities are averaged: itself, where its dynamics are no ensemble."""
+        return (self,)
+
+    def vector_field(self) -> VectorField:
+        """The latent vector field, at the parameters that were given.
+
+        Raises:
+            InputError: the dynamics are not given by one vector field.
+        """
+        raise refuse("the model's dynamics", "given by one vector field", type(self).__name__)
+
     @abstractmethod
-    def encode(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
-    ) -> Float[Tensor, "*batch R"]:
+    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """Latents of states."""
 
     @abstractmethod
-    def decode(
-        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
-    ) -> Float[Tensor, "*batch D"]:
+    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """States of latents, float64."""
 
     @abstractmethod
-    def rhs(
-        self,
-        t: Tensor | float,
-        z: Float[Tensor, "*batch R"],
-        parameters: Mapping[str, float | Tensor] | None = None,
-    ) -> Float[Tensor, "*batch R"]:
+    def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """The latent velocity, per time unit.
 
         Raises:
@@ -116,7 +148,6 @@ class Model(ABC):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Tensor] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -124,24 +155,17 @@ class Model(ABC):
         """Latents at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges, and
         where the time limit, in seconds, did not let it go."""
 
-    def reconstruct(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
-    ) -> Float[Tensor, "*batch D"]:
+    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """decode(encode(x)), in pieces that bound memory."""
         x = self._states("x", x)
-        given = per_row(parameters, x.shape[:-1])
         with torch.no_grad():
-            parts = [
-                self.decode(self.encode(part, here), here)
-                for part, here in _with_parameters(x.reshape(-1, self.state_dim), given)
-            ]
+            parts = [here.decode(here.encode(part)) for part, here in self._pieces(x)]
             return torch.cat(parts).reshape(x.shape)
 
     def predict(
         self,
         x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Tensor] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -151,7 +175,6 @@ class Model(ABC):
         Args:
             x0: states at t[0]; one [D] or many [N, D], torch or NumPy.
             t: increasing times, in the system's time units.
-            parameters: by name, a number or one value per trajectory.
             time_limit: seconds after which the integration stops; what it did not reach is NaN.
             progress: receives reports of the integration.
 
@@ -167,25 +190,25 @@ class Model(ABC):
         """
         t = increasing("t", t)
         x0 = finite("x0", rows_of("x0", x0, self.state_dim, most=2)).reshape(-1, self.state_dim)
-        parameters, limits = checked(parameters, len(x0)), rollout_limits(time_limit, progress)
-        start_of_work = time.monotonic()
+        checked(self.given, len(x0))
+        limits, start_of_work = rollout_limits(time_limit, progress), time.monotonic()
         with torch.no_grad():
-            z = self.rollout(self.encode(x0, parameters), t, parameters, **limits)
+            z = self.rollout(self.encode(x0), t, **limits)
             late = time_limit is not None and time.monotonic() - start_of_work > time_limit
-            rows, given = z.flatten(0, 1), per_row(along_time(parameters), z.shape[:-1])
-            states, start = torch.empty(len(rows), self.state_dim, dtype=torch.float64), 0
-            for part, here in _with_parameters(rows, given, self.state_dim):
-                states[start : start + len(part)] = self.decode(part, here)
+            states, start = torch.empty(*z.shape[:-1], self.state_dim, dtype=torch.float64), 0
+            for part, here in self.along_time()._pieces(z, self.state_dim):
+                states.view(-1, self.state_dim)[start : start + len(part)] = here.decode(part)
                 start += len(part)
-        states[~torch.isfinite(rows).all(-1)] = torch.nan
-        states = states.reshape(len(x0), len(t), -1)
-        self._warn(x0, states, t, parameters, time_limit if late else None)
+        states[~torch.isfinite(z).all(-1)] = torch.nan
+        self._warn(x0, states, t, time_limit if late else None)
         known = {name: value for name, value in self.about.items() if name != "domain"}
         return Trajectories.from_stacked(states, t, attributes=known)
 
     def remembering(self, train: Trajectories) -> Self:
         """The same model, which knows where its training states lie, and warns of predictions from elsewhere."""
-        domain = Domain.of(self.encode, self.decode, train)
+        rows = Domain.sample(train)
+        here = self.at(cut(train.row_parameters, rows))
+        domain = Domain.of(here.encode, here.decode, train.states[rows].double())
         others = {name: value for name, value in self.about.items() if name != "domain"}
         about = others if domain is None else {**others, "domain": domain.to_dict()}
         return replace(self, about=about)  # type: ignore[type-var] # every concrete model is a dataclass
@@ -195,14 +218,13 @@ class Model(ABC):
         x0: Float[Tensor, "N D"],
         states: Float[Tensor, "N T D"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Tensor] | None,
         late: float | None,
     ) -> None:
         if "domain" in self.about and len(x0):
             domain = Domain.from_dict(self.about["domain"])
             middle = torch.tensor(domain.latent, dtype=torch.float64).expand(len(x0), -1)
             with torch.no_grad():
-                reference = self.decode(middle, parameters)
+                reference = self.decode(middle)
             if told := domain.foreign(x0, reference, states[:, 0]):
                 warnings.warn(told, DynredWarning, stacklevel=3)
         missing = states.isnan().any(-1)
@@ -217,14 +239,22 @@ class Model(ABC):
     def _latents(self, z: object) -> Tensor:
         return rows_of("z", z, self.latent_space.dim)
 
-    def _start(
-        self, z0: object, t: object, parameters: object
-    ) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], dict[str, Tensor]]:
-        # What a rollout is asked for, checked.
+    def _start(self, z0: object, t: object) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], Mapping[str, Tensor]]:
+        # What a rollout is asked for, checked, and the parameters.
         z0 = rows_of("z0", z0, self.latent_space.dim)
         if z0.ndim != 2:
             raise refuse("z0", f"latents [N, {self.latent_space.dim}]", f"shape {list(z0.shape)}")
-        return z0, increasing("t", t), checked(parameters, len(z0))
+        return z0, increasing("t", t), checked(self.given, len(z0))
+
+    def _with_given(self, parameters: Mapping[str, Tensor]) -> Self:
+        return replace(self, given=parameters)  # type: ignore[type-var] # every model is a dataclass
+
+    def _pieces(self, batch: Float[Tensor, "*batch A"], width: int = 1) -> Iterator[tuple[Float[Tensor, "m A"], Self]]:
+        """Pieces of the rows of a batch, one after the other, and the model for each; `width` as for `pieces`."""
+        every, start = self._with_given(per_row(self.given, batch.shape[:-1])), 0
+        for part in pieces(batch.reshape(-1, batch.shape[-1]), width):
+            yield part, every.rows(slice(start, start + len(part)))
+            start += len(part)
 
     def notes(self) -> list[str]:
         """What a user should know of what was fitted, line by line, such as equations that can be read."""
@@ -232,24 +262,22 @@ class Model(ABC):
 
     # -- leaving -----------------------------------------------------------------------------------------------------
 
-    def to_numpy(self, parameters: Mapping[str, float] | None = None) -> NumpyModel:
-        """encode, decode and rhs as functions of NumPy arrays, without torch when they are called.
-
-        Args:
-            parameters: fixed values by name, where the model sees any.
+    def to_numpy(self) -> NumpyModel:
+        """encode, decode and rhs as functions of NumPy arrays, without torch when they are called, at the numbers that
+        the model was given for its parameters.
 
         Raises:
             InputError: a reducer or dynamics with operations that cannot be traced, or are not known in NumPy.
         """
-        return NumpyModel({name: as_numpy(program) for name, program in self._programs(parameters).items()})
+        return NumpyModel({name: as_numpy(program) for name, program in self._programs().items()})
 
-    def export(self, path: str | Path, parameters: Mapping[str, float] | None = None) -> None:
+    def export(self, path: str | Path) -> None:
         """Writes a folder of `torch.export` programs: encode.pt2 (x [N, D]), decode.pt2 (z [N, R]) and, where the
         dynamics are a vector field, rhs.pt2 (t, z [N, R]); all arguments float64. `torch.export.load` reads them, here
-        or without dynred. manifest.json lists them: a folder that holds anything else is not replaced. Arguments and
-        errors as for `to_numpy`."""
+        or without dynred. manifest.json lists them: a folder that holds anything else is not replaced. Parameters
+        and errors as for `to_numpy`."""
         check_target("path", path, _is_export)
-        programs = self._programs(parameters)
+        programs = self._programs()
         with moved_into_place(path, _is_export) as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch about its own parts
             folder.mkdir()
@@ -260,16 +288,16 @@ class Model(ABC):
                 (folder / f"{name}.pt2").write_bytes(content.getbuffer())
             write_json(folder / EXPORTED, {"schema": SCHEMA, "files": [f"{name}.pt2" for name in programs]})
 
-    def _programs(self, parameters: Mapping[str, float] | None) -> dict[str, ExportedProgram]:
+    def _programs(self) -> dict[str, ExportedProgram]:
         parts = [part if isinstance(part, list | tuple) else [part] for part in vars(self).values()]
         modules = [one for part in parts for one in part if isinstance(one, nn.Module)]
         x, z = (torch.zeros(3, n, dtype=torch.float64) for n in (self.state_dim, self.latent_space.dim))
         calls: dict[str, tuple[Callable[..., Tensor], dict[str, Tensor]]] = {
-            "encode": (lambda x: self.encode(x, parameters), {"x": x}),
-            "decode": (lambda z: self.decode(z, parameters), {"z": z}),
+            "encode": (self.encode, {"x": x}),
+            "decode": (self.decode, {"z": z}),
         }
         if all(isinstance(one, VectorFieldDynamics) for one in modules if isinstance(one, LatentDynamics)):
-            calls["rhs"] = (lambda t, z: self.rhs(t, z, parameters), {"t": z[0, 0].clone(), "z": z})
+            calls["rhs"] = (self.rhs, {"t": z[0, 0].clone(), "z": z})
         return {name: exported(name, call, modules, given) for name, (call, given) in calls.items()}
 
     # -- files -------------------------------------------------------------------------------------------------------
@@ -300,16 +328,6 @@ class Model(ABC):
         Nothing is taken on trust: what `metadata` claims must be held against its types and against the tensors, see
         `dynred.models.stored_parts`.
         """
-
-
-def _with_parameters(
-    rows: Float[Tensor, "M R"], given: Mapping[str, Float[Tensor, " M"]], width: int = 1
-) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Pieces of rows, and the parameters of each."""
-    start = 0
-    for part in pieces(rows, width):
-        yield part, cut(given, slice(start, start + len(part)))
-        start += len(part)
 
 
 def _is_export(path: Path) -> bool:

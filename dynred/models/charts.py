@@ -89,7 +89,7 @@ class Atlas(nn.Module):
 
     def _coders(self, chart: Int[Tensor, "*batch"], parameters: Mapping[str, Tensor] | None) -> list[Coder]:
         given = of_charts(parameters, chart, len(self.reducers))
-        return [reducer.bind(here) for reducer, here in zip(self.reducers, given, strict=True)]
+        return [reducer.at(here) for reducer, here in zip(self.reducers, given, strict=True)]
 
     def latent(self, local: Float[Tensor, "*batch R"], chart: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch R"]:
         """Latents of local coordinates; NaN beyond the slab of their chart."""

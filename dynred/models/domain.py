@@ -1,13 +1,12 @@
 """Where the training states of a model lie, in so few numbers that its file keeps them; and what lies elsewhere."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from dynred.data.parameters import cut
 from dynred.data.trajectories import Trajectories
 from dynred.spec import Spec
 
@@ -18,7 +17,7 @@ SAMPLE = 1000  # training snapshots that are looked at, evenly spread
 # those states all are, but for those that come near the training states on the way.
 FARTHER, WORSE, LEAST = 1.5, 10.0, 0.5
 
-Coding = Callable[[Tensor, Mapping[str, Tensor]], Tensor]
+Coding = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -37,17 +36,20 @@ class Domain(Spec):
     extent: float
     residual: float
 
+    @staticmethod
+    def sample(train: Trajectories) -> Int[Tensor, " M"]:
+        """The rows of the training snapshots that are looked at."""
+        return torch.linspace(0, len(train.states) - 1, min(SAMPLE, len(train.states))).long()
+
     @classmethod
-    def of(cls, encode: Coding, decode: Coding, train: Trajectories) -> "Domain | None":
-        """The domain of an encoder and a decoder, functions of states or latents and parameters; None where they give
+    def of(cls, encode: Coding, decode: Coding, x: Float[Tensor, "M D"]) -> "Domain | None":
+        """The domain of an encoder and a decoder, functions of the M states or of their latents; None where they give
         values that are not finite, or all states are one."""
-        rows = torch.linspace(0, len(train.states) - 1, min(SAMPLE, len(train.states))).long()
-        x, given = train.states[rows].double(), cut(train.row_parameters, rows)
         with torch.no_grad():
-            z = encode(x, given)
+            z = encode(x)
             middle = z[int((x - x.mean(0)).norm(dim=1).argmin())]
-            away = (x - decode(middle.expand_as(z), given).double()).norm(dim=1)
-            error = (x - decode(z, given).double()).norm(dim=1)
+            away = (x - decode(middle.expand_as(z)).double()).norm(dim=1)
+            error = (x - decode(z).double()).norm(dim=1)
         spread = float(away.pow(2).mean().sqrt())
         numbers = [*middle.tolist(), spread, float(away.max()), float(error.max())]
         if not spread > 0 or not torch.isfinite(torch.tensor(numbers)).all():

@@ -177,7 +177,7 @@ class _Loss:
         """Of reconstruction, velocity and decoded velocity at the first snapshot of each window."""
         rows, dynamics = self.rows[index][:, 0], self.both.dynamics
         x, v, given = self.x[rows], self.v[rows], cut(self.given, rows)
-        coder = self.both.reducer.bind(given)
+        coder = self.both.reducer.at(given)
         z, moving, *_ = torch.func.jvp(coder.encode, (x,), (v,))
         g = dynamics.bind(given)(self.t[rows], z)
         back, moved, *_ = torch.func.jvp(coder.decode, (z,), (g,))
@@ -190,7 +190,7 @@ class _Loss:
     def rollout(self, index: Int[Tensor, " n"]) -> Tensor:
         """Of rollouts from the first snapshot of each window, at the others."""
         rows, dynamics = self.rows[index], self.both.dynamics
-        nodes = self.both.reducer.bind(cut(self.given, rows)).encode(self.x[rows]).double()
+        nodes = self.both.reducer.at(cut(self.given, rows)).encode(self.x[rows]).double()
         flow = dynamics.bind(cut(self.given, rows[:, 0]))
         found = shoot(flow, nodes[:, 0], self.t[rows], self.spec.substeps)
         return (dynamics.latent_space.difference(found, nodes)[:, 1:] / dynamics.units.spread).pow(2).mean()

@@ -1,7 +1,7 @@
 """The plain reduced model: one reducer and latent dynamics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -10,13 +10,13 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import instance_of, real, refuse
-from dynred.data.parameters import as_tensors
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
+from dynred.dynamics.base import DynamicsSpec, LatentDynamics, rollout_limits
 from dynred.models.base import Model
 from dynred.models.spec import JointRefinement, ModelSpec
 from dynred.models.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.vector_field import VectorField
 from dynred.records import revive
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.runtime import Progress, Runtime, silent
@@ -31,12 +31,13 @@ class ReducedModel(Model):
     Attributes:
         reducer: between states [..., D] and latents [..., R].
         dynamics: between latents at different times.
-        about: see `Model`.
+        about, given: see `Model`.
     """
 
     reducer: Reducer
     dynamics: LatentDynamics
     about: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Tensor] = field(default_factory=dict, repr=False, kw_only=True)
 
     def __post_init__(self):
         instance_of("reducer", self.reducer, Reducer)
@@ -75,40 +76,37 @@ class ReducedModel(Model):
         """See `Model.parameter_count`."""
         return parameter_count(self.reducer) + parameter_count(self.dynamics)
 
-    def encode(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Tensor] | None = None
-    ) -> Float[Tensor, "*batch R"]:
+    def members(self) -> tuple["ReducedModel", ...]:
+        """See `Model.members`."""
+        averaged = self.dynamics.averaged()
+        return tuple(self if part is self.dynamics else replace(self, dynamics=part) for part in averaged)
+
+    def vector_field(self) -> VectorField:
+        """See `Model.vector_field`."""
+        return self.dynamics.bind(self.given)
+
+    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`."""
-        return self.reducer.bind(as_tensors(parameters)).encode(self._states("x", x))
+        return self.reducer.at(self.given).encode(self._states("x", x))
 
-    def decode(
-        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Tensor] | None = None
-    ) -> Float[Tensor, "*batch D"]:
+    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.reducer.bind(as_tensors(parameters)).decode(self._latents(z))
+        return self.reducer.at(self.given).decode(self._latents(z))
 
-    def rhs(
-        self,
-        t: Tensor | float,
-        z: Float[Tensor, "*batch R"],
-        parameters: Mapping[str, float | Tensor] | None = None,
-    ) -> Float[Tensor, "*batch R"]:
+    def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`."""
-        if not isinstance(self.dynamics, VectorFieldDynamics):
-            raise refuse("dynamics", "given by a vector field", type(self.dynamics).__name__)
-        return self.dynamics.bind(as_tensors(parameters))(real("t", t).double(), self._latents(z))
+        return self.vector_field()(real("t", t).double(), self._latents(z))
 
     def rollout(
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Tensor] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Angles go on counting past pi."""
-        return self.dynamics.rollout(*self._start(z0, t, parameters), **rollout_limits(time_limit, progress))
+        return self.dynamics.rollout(*self._start(z0, t), **rollout_limits(time_limit, progress))
 
     def notes(self) -> list[str]:
         """See `Model.notes`: those of the dynamics."""

@@ -37,6 +37,10 @@ class Coder(Protocol):
         """States of latent coordinates."""
         ...
 
+    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """decode(encode(x))."""
+        return self.decode(self.encode(x))
+
 
 class Reducer(nn.Module, ABC):
     """A fitted encoder and decoder, between states [..., D] and latents [..., R].
@@ -48,10 +52,12 @@ class Reducer(nn.Module, ABC):
         state_dim: D.
         latent_space: what the R latent coordinates are.
         histories: the course of its training, if any.
+        is_continuous: whether `encode` is.
     """
 
     spec: "ReducerSpec"
     state_dim: int
+    is_continuous = True
     latent_space: LatentSpace
     histories: tuple[History, ...] = ()
 
@@ -67,7 +73,7 @@ class Reducer(nn.Module, ABC):
     def sizes(self) -> Mapping[str, Any]:
         """What `ReducerSpec.build` needs beside the settings to make the same module, weights apart: plain JSON."""
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> Coder:
+    def at(self, parameters: Mapping[str, Tensor]) -> Coder:
         """The encoder and decoder at some parameters; those that see none are their own.
 
         Args:
@@ -79,14 +85,11 @@ class Reducer(nn.Module, ABC):
     def latents(self, trajectories: Trajectories) -> Trajectories:
         """Trajectories encoded, each at its own parameters, velocities pushed forward: where the reducer sees none,
         `trajectories.map(reducer.encode)`."""
-        return trajectories.map_with_parameters(lambda x, parameters: self.bind(parameters).encode(x))
+        return trajectories.map_with_parameters(lambda x, parameters: self.at(parameters).encode(x))
 
-    def reconstruct(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, Tensor] | None = None
-    ) -> Float[Tensor, "*batch D"]:
-        """decode(encode(x)); `parameters` as for `bind`."""
-        bound = self.bind(parameters)
-        return bound.decode(bound.encode(x))
+    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """decode(encode(x))."""
+        return self.decode(self.encode(x))
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """The same as `reconstruct`, so that the module can be called."""
@@ -149,8 +152,8 @@ class ParametricReducer(Reducer):
     def decode_at(self, z: Float[Tensor, "*batch R"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch D"]:
         """States of latent coordinates."""
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> Coder:
-        """See `Reducer.bind`.
+    def at(self, parameters: Mapping[str, Tensor]) -> Coder:
+        """See `Reducer.at`.
 
         Raises:
             InputError: when called, where a parameter is missing or does not fit.
@@ -158,16 +161,16 @@ class ParametricReducer(Reducer):
         return _Bound(self, parameters)
 
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
-        """See `Reducer.encode`; only where it sees no parameters. `bind` fills them in."""
-        return self.bind().encode(x)
+        """See `Reducer.encode`; only where it sees no parameters. `at` fills them in."""
+        return self.at({}).encode(x)
 
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
-        """See `Reducer.decode`; only where it sees no parameters. `bind` fills them in."""
-        return self.bind().decode(z)
+        """See `Reducer.decode`; only where it sees no parameters. `at` fills them in."""
+        return self.at({}).decode(z)
 
 
-class _Bound:
-    def __init__(self, reducer: ParametricReducer, parameters: Mapping[str, Tensor] | None):
+class _Bound(Coder):
+    def __init__(self, reducer: ParametricReducer, parameters: Mapping[str, Tensor]):
         self.reducer, self.parameters = reducer, parameters
 
     def encode(self, x: Tensor) -> Tensor:

@@ -257,8 +257,8 @@ def test_a_line_is_followed_once_encoded_but_fails_at_the_seam_when_encoded_at_e
 
 def test_a_diverged_prediction_is_infinite_in_the_curve_and_null_in_json():
     class Gone(ReducedModel):
-        def predict(self, x0, t, parameters=None):
-            made = super().predict(x0, t, parameters)
+        def predict(self, x0, t):
+            made = super().predict(x0, t)
             return dataclasses.replace(made, states=torch.where(made.t[:, None] > 0.5, torch.nan, made.states))
 
     t = torch.linspace(0, 1, 11, dtype=torch.float64)

@@ -74,7 +74,7 @@ def plugin(name):
 
 
 def prediction(model, data):
-    return model.predict(data.initial, T, {"a": 1.5}).states
+    return model.at({"a": 1.5}).predict(data.initial, T).states
 
 
 def seconds(call):

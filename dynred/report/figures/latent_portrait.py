@@ -7,7 +7,6 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from dynred.data.parameters import cut
 from dynred.report.figures.base import MODEL, TRUTH, TYPICAL, Context, Drawing, Figure, blank
 
 POINTS = 20000  # of each cloud; more cannot be told apart
@@ -57,8 +56,8 @@ class LatentPortrait(Figure[Context]):
 
 def _encoded(context: Context, states: Tensor) -> np.ndarray:
     with torch.no_grad():
-        given, every = context.forecast.truth.row_parameters, torch.arange(len(states))
-        parts = [context.model.encode(states[rows], cut(given, rows)) for rows in every.split(16384)]
+        model, every = context.model.at(context.forecast.truth.row_parameters), torch.arange(len(states))
+        parts = [model.rows(rows).encode(states[rows]) for rows in every.split(16384)]
     z = torch.cat(parts).double().numpy()
     angles = context.model.latent_space.angles
     z[:, :angles] = np.remainder(z[:, :angles] + np.pi, 2 * np.pi) - np.pi
