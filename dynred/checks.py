@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 
 from dynred.errors import InputError
 
@@ -119,7 +120,7 @@ def nearest(word: str, choices: Iterable[str], alike: float = 0.5) -> str:
     return f"Did you mean {close[0]}?" if close else ""
 
 
-def real(argument: str, value: object) -> torch.Tensor:
+def real(argument: str, value: object) -> Float[torch.Tensor, "..."]:
     """`value`, a tensor, NumPy array, number or nested list, as a tensor of real numbers: float64, unless it is of a
     floating type already.
 
@@ -135,7 +136,7 @@ def real(argument: str, value: object) -> torch.Tensor:
     return tensor if tensor.is_floating_point() else tensor.double()
 
 
-def whole(argument: str, value: object) -> torch.Tensor:
+def whole(argument: str, value: object) -> Int[torch.Tensor, "..."]:
     """`value` as a tensor of integers, int64; raises InputError otherwise."""
     if isinstance(value, torch.Tensor) and value.dtype == torch.int64:
         return value
@@ -153,7 +154,7 @@ def _plain_array(value: object) -> np.ndarray:
     return np.array(array, array.dtype.newbyteorder("="), order="C")
 
 
-def finite(argument: str, value: torch.Tensor, advice: str = "") -> torch.Tensor:
+def finite(argument: str, value: Float[torch.Tensor, "*shape"], advice: str = "") -> Float[torch.Tensor, "*shape"]:
     """`value` if all entries are finite; raises InputError naming the first offending index otherwise."""
     bad = ~torch.isfinite(value)
     if bad.any():
@@ -162,7 +163,7 @@ def finite(argument: str, value: torch.Tensor, advice: str = "") -> torch.Tensor
     return value
 
 
-def rows_of(argument: str, value: object, width: int, most: int | None = None) -> torch.Tensor:
+def rows_of(argument: str, value: object, width: int, most: int | None = None) -> Float[torch.Tensor, "*batch D"]:
     """`value` as real numbers [..., width], with at most so many axes; raises InputError otherwise."""
     x = real(argument, value)
     if x.ndim == 0 or x.shape[-1] != width:
@@ -172,7 +173,7 @@ def rows_of(argument: str, value: object, width: int, most: int | None = None) -
     return x
 
 
-def increasing(argument: str, value: object) -> torch.Tensor:
+def increasing(argument: str, value: object) -> Float[torch.Tensor, " T"]:
     """`value` as a non-empty, finite, strictly increasing vector [T], float64; raises InputError otherwise."""
     t = real(argument, value).double()
     if t.ndim != 1 or len(t) == 0:

@@ -18,6 +18,7 @@ import psutil
 import safetensors
 import safetensors.torch
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 
 from dynred.checks import path_given, refuse
@@ -233,7 +234,7 @@ def is_page(path: Path) -> bool:
 # -- tensors ----------------------------------------------------------------------------------------------------------
 
 
-def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+def write_tensors(path: str | Path, tensors: Mapping[str, Shaped[Tensor, "..."]], metadata: Mapping[str, Any]) -> None:
     """Writes tensors and JSON metadata, with a checksum of both, as one safetensors file, moved into place."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(metadata, allow_nan=False)
@@ -243,7 +244,7 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
         temporary.write_bytes(content)
 
 
-def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(path: str | Path) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
     """Tensors and metadata of a file that `write_tensors` wrote.
 
     Raises:

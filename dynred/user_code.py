@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 PASSING = (DynredError, KeyboardInterrupt, GeneratorExit)  # errors that say what they mean, and interruptions
 # What goes wrong in these was caused by who called them.
-LIBRARIES = sys.stdlib_module_names | {"dynred", "numpy", "scipy", "torch", "torchdiffeq"}
+LIBRARIES = sys.stdlib_module_names | {"dynred", "jaxtyping", "numpy", "scipy", "torch", "torchdiffeq"}
 LONGEST = 500  # characters of a reason; those of compilers have thousands
 
 

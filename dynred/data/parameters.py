@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.checks import finite, instance_of, real, refuse
 
 
-def as_tensors(parameters: Mapping[str, float | Tensor] | None) -> dict[str, Float[Tensor, "*batch"]]:
+def as_tensors(parameters: Mapping[str, float | Float[Tensor, "..."]] | None) -> dict[str, Float[Tensor, "..."]]:
     """The same as tensors, float64."""
     return {name: real(f"parameter {name}", value).double() for name, value in (parameters or {}).items()}
 
@@ -40,17 +40,23 @@ def checked(parameters: Mapping[str, Float[Tensor, "*N"]], rows: int) -> Mapping
     return parameters
 
 
-def cut(parameters: Mapping[str, Tensor], index: Tensor | slice) -> dict[str, Tensor]:
+def cut(
+    parameters: Mapping[str, Float[Tensor, "*#N"]], index: Int[Tensor, "..."] | Bool[Tensor, " N"] | slice
+) -> dict[str, Float[Tensor, "*#n"]]:
     """The parameters of some rows: values that differ between rows are cut down to them."""
     return {name: value[index] if value.ndim else value for name, value in parameters.items()}
 
 
-def along_time(parameters: Mapping[str, float | Tensor] | None) -> dict[str, Tensor]:
+def along_time(
+    parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None,
+) -> dict[str, Float[Tensor, ""] | Float[Tensor, "#N 1"]]:
     """Values of N trajectories, ready for N trajectories at T times each [N, 1]; numbers stay as they are."""
     return {name: value[:, None] if value.ndim else value for name, value in as_tensors(parameters).items()}
 
 
-def per_row(parameters: Mapping[str, float | Tensor] | None, batch: Sequence[int]) -> dict[str, Float[Tensor, " M"]]:
+def per_row(
+    parameters: Mapping[str, float | Float[Tensor, "..."]] | None, batch: Sequence[int]
+) -> dict[str, Float[Tensor, " M"]]:
     """One value for each of the M rows of a batch, in their order.
 
     Raises:
@@ -60,7 +66,7 @@ def per_row(parameters: Mapping[str, float | Tensor] | None, batch: Sequence[int
 
 
 def stacked(
-    parameters: Mapping[str, float | Tensor] | None, names: Sequence[str], batch: Sequence[int]
+    parameters: Mapping[str, float | Float[Tensor, "..."]] | None, names: Sequence[str], batch: Sequence[int]
 ) -> Float[Tensor, "*batch P"]:
     """The named parameters of every row of a batch, in order.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from dynred.data.screening import screen
@@ -61,7 +62,7 @@ class StoredTrajectories:
         """Dimension D of the states."""
         return int(array_of(self._group, "states").shape[1])
 
-    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> Trajectories:
+    def __getitem__(self, index: int | slice | Sequence[int] | Int[Tensor, "..."] | Bool[Tensor, " N"]) -> Trajectories:
         """Some of the trajectories, in memory; indices as of `Trajectories`."""
         if not isinstance(index, slice):
             index = torch.as_tensor(index)

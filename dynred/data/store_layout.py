@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import zarr
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
@@ -143,7 +143,9 @@ def array_of(group: zarr.Group, name: str) -> zarr.Array:
     return found
 
 
-def rows_of(path: Path, group: zarr.Group, name: str, start: int = 0, end: int | None = None) -> np.ndarray:
+def rows_of(
+    path: Path, group: zarr.Group, name: str, start: int = 0, end: int | None = None
+) -> Shaped[np.ndarray, "..."]:
     """Some rows of an array of a store.
 
     Raises:

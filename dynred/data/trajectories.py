@@ -93,7 +93,11 @@ class Trajectories:
 
     @classmethod
     def from_stacked(
-        cls, states: Float[Tensor, "N T D"], t: Float[Tensor, " T"], velocities: Tensor | None = None, **others: Any
+        cls,
+        states: Float[Tensor, "N T D"],
+        t: Float[Tensor, " T"],
+        velocities: Float[Tensor, "N T D"] | None = None,
+        **others: Any,
     ) -> "Trajectories":
         """Trajectories on a shared time grid; `velocities` like `states`, `others` as for the class."""
         states, t = real("states", states), real("t", t)
@@ -179,7 +183,9 @@ class Trajectories:
         start = int(self.starts[i])
         return self.t[start : start + int(self.lengths[i])]
 
-    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "Trajectories":
+    def __getitem__(
+        self, index: int | slice | Sequence[int] | Int[Tensor, "..."] | Bool[Tensor, " N"]
+    ) -> "Trajectories":
         """One trajectory (as Trajectories with N = 1), a slice of them, those of a list of indices or of a mask."""
         if not isinstance(index, slice):
             index = as_index(index)
@@ -214,7 +220,7 @@ class Trajectories:
             )
         return self.states.reshape(len(self), -1, self.dim)
 
-    def shared_grids(self) -> list[tuple[Float[Tensor, " T"], Int[Tensor, " n"]]]:
+    def shared_grids(self) -> list[tuple[Float[Tensor, " _T"], Int[Tensor, " _n"]]]:
         """The distinct time grids, counted from each trajectory's first time, with the trajectories on each."""
         groups: dict[bytes, tuple[Tensor, list[int]]] = {}
         for i in range(len(self)):

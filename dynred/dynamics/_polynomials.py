@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.dynamics._units import Standardisation
@@ -22,16 +22,18 @@ class PolynomialDynamics(VectorFieldDynamics):
         coefficients: [K, R], in units of the spread and rate of the latents; `latent_coefficients` are in theirs.
     """
 
-    factors: Tensor
-    coefficients: Tensor
+    factors: Int[Tensor, "K degree"]
+    coefficients: Float[Tensor, "K R"]
 
-    def __init__(self, spec: "DynamicsSpec", space: LatentSpace, units: Standardisation, factors: Tensor):
+    def __init__(
+        self, spec: "DynamicsSpec", space: LatentSpace, units: Standardisation, factors: Int[Tensor, "K degree"]
+    ) -> None:
         super().__init__()
         self.spec, self.latent_space, self.units = spec, space, units
         self.register_buffer("factors", factors)
         self.register_buffer("coefficients", torch.zeros(len(factors), space.dim, dtype=torch.float64))
 
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`; computed in float64."""
         return (self.units.rate * (self.library(z) @ self.coefficients)).to(z.dtype)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dynred.data.trajectories import Trajectories
@@ -23,11 +23,11 @@ class Standardisation(nn.Module):
         rate: root mean square velocity of each latent coordinate [R].
     """
 
-    shift: Tensor
-    spread: Tensor
-    rate: Tensor
+    shift: Float[Tensor, " R"]
+    spread: Float[Tensor, " R"]
+    rate: Float[Tensor, " R"]
 
-    def __init__(self, shift: Tensor, spread: Tensor, rate: Tensor):
+    def __init__(self, shift: Float[Tensor, " R"], spread: Float[Tensor, " R"], rate: Float[Tensor, " R"]) -> None:
         super().__init__()
         for name, value in (("shift", shift), ("spread", spread), ("rate", rate)):
             self.register_buffer(name, value.double())
@@ -98,11 +98,11 @@ class StandardField(WrappedField):
     budget: Budget
     report: Report
 
-    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
+    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         if not self.budget.spend(float(t)):
             return torch.full_like(x, torch.nan)
         self.report(float(t))
         return self.field(t, self.units.latent(x)) / self.units.spread
 
-    def rows(self, index: Tensor | slice) -> Self:
+    def rows(self, index: Int[Tensor, " n"] | slice) -> Self:
         return replace(super().rows(index), budget=self.budget.renewed())

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dynred.arguments import public
@@ -19,7 +19,7 @@ from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
 from dynred.dynamics._units import Budget, Report, StandardField, Standardisation
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import Parameters, VectorField
 from dynred.runtime import Progress, Runtime, silent
 from dynred.solvers.base import Solver
 from dynred.solvers.explicit import Explicit
@@ -45,7 +45,7 @@ class LatentDynamics(nn.Module, ABC):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Tensor] | None = None,
+        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -62,7 +62,7 @@ class LatentDynamics(nn.Module, ABC):
         """What `DynamicsSpec.build` needs beside the settings to make the same module, weights apart: plain JSON data,
         such as numbers of coordinates, or the sizes of a part."""
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+    def bind(self, parameters: Parameters | None = None) -> VectorField:
         """The vector field with its parameters filled in, like `System.bind`.
 
         Args:
@@ -105,7 +105,7 @@ class VectorFieldDynamics(LatentDynamics):
     time_limit = 3600.0
 
     @abstractmethod
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """The latent velocity, per time unit, in the dtype of z."""
 
     @property
@@ -113,15 +113,15 @@ class VectorFieldDynamics(LatentDynamics):
         """Dimension R of the latent state."""
         return self.latent_space.dim
 
-    def forward(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def forward(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """The same as `field`, so that the module is a vector field."""
         return self.field(t, z)
 
-    def rows(self, index: Tensor | slice) -> "VectorFieldDynamics":
+    def rows(self, index: Int[Tensor, " n"] | slice) -> "VectorFieldDynamics":
         """The field is the same for every row."""
         return self
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+    def bind(self, parameters: Parameters | None = None) -> VectorField:
         """See `LatentDynamics.bind`; a field that sees no parameters is its own."""
         return self
 
@@ -129,7 +129,7 @@ class VectorFieldDynamics(LatentDynamics):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Tensor] | None = None,
+        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,

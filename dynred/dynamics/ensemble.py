@@ -17,7 +17,7 @@ from dynred.dynamics._members import build_field, default_member, fit_field
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField, WrappedField
+from dynred.ode.vector_field import Parameters, VectorField, WrappedField
 from dynred.rng import spawn
 from dynred.runtime import Runtime
 
@@ -37,11 +37,11 @@ class Ensemble(VectorFieldDynamics):
             for history in member.histories
         )
 
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+    def bind(self, parameters: Parameters | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`."""
         first, *others = (member.bind(parameters) for member in self.averaged())
         return _Mean(first, tuple(others))

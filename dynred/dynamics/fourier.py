@@ -32,17 +32,19 @@ class Fourier(VectorFieldDynamics):
         coefficients: [B, R] of the B basis functions, cosines then sines, in units of `rate`.
     """
 
-    coefficients: Tensor
+    coefficients: Float[Tensor, "B R"]
     solver = Explicit("dopri8", rtol=1e-9, atol=1e-9)  # as exact as the series, or the phase drifts by the solver
 
-    def __init__(self, spec: "FourierSpec", space: LatentSpace, units: Standardisation, coefficients: Tensor):
+    def __init__(
+        self, spec: "FourierSpec", space: LatentSpace, units: Standardisation, coefficients: Float[Tensor, "B R"]
+    ) -> None:
         super().__init__()
         self.spec, self.latent_space, self.units = spec, space, units
         self.order = _order(len(coefficients), space.angles)
         self.register_buffer("coefficients", coefficients)
         self.register_buffer("waves", waves(self.order, space.angles), persistent=False)
 
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`; computed in float64."""
         series = basis(z.double(), self.waves) @ self.coefficients  # type: ignore[arg-type] # nn.Module guesses
         return (self.units.rate * series).to(z.dtype)

@@ -17,14 +17,16 @@ from dynred.solvers.base import end_at_blow_up
 class Linear(VectorFieldDynamics):
     """z' = A z + b in standard units, y' = matrix @ (y, 1)."""
 
-    matrix: Tensor
+    matrix: Float[Tensor, "R R+1"]
 
-    def __init__(self, spec: "LinearSpec", space: LatentSpace, units: Standardisation, matrix: Float[Tensor, "R R1"]):
+    def __init__(
+        self, spec: "LinearSpec", space: LatentSpace, units: Standardisation, matrix: Float[Tensor, "R R+1"]
+    ) -> None:
         super().__init__()
         self.spec, self.latent_space, self.units = spec, space, units
         self.register_buffer("matrix", matrix)
 
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`."""
         y = self.units.standard(z.double())
         return ((y @ self.matrix[:, :-1].T + self.matrix[:, -1]) * self.units.spread).to(z.dtype)
@@ -33,7 +35,7 @@ class Linear(VectorFieldDynamics):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Tensor] | None = None,
+        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,

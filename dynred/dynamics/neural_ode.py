@@ -38,7 +38,7 @@ class NeuralODE(VectorFieldDynamics):
         left: root mean square [R] of what the polynomial leaves of the training velocities, in units of `rate`.
     """
 
-    left: Tensor
+    left: Float[Tensor, " R"]
 
     def __init__(self, spec: "NeuralODESpec", space: LatentSpace, units: Standardisation, rng: torch.Generator):
         super().__init__()
@@ -48,7 +48,7 @@ class NeuralODE(VectorFieldDynamics):
         self.start = PolynomialMap(space.feature_dim, space.dim, 0)
         self.register_buffer("left", torch.ones(space.dim, dtype=torch.float64))
 
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`. The network computes in its own dtype."""
         return (self.units.rate * self.standard_velocity(self.units.standard(z))).to(z.dtype)
 
@@ -66,7 +66,9 @@ class NeuralODE(VectorFieldDynamics):
         left = torch.stack([(v - start(at)).pow(2).sum(0) for at, v in batches(y, velocities)]).sum(0) / len(y)
         self.left = left.sqrt().clamp_min(1e-12)
 
-    def left_to_learn(self, y: Float[Tensor, "M F"], velocities: Float[Tensor, "M R"]) -> tuple[Tensor, Tensor]:
+    def left_to_learn(
+        self, y: Float[Tensor, "M F"], velocities: Float[Tensor, "M R"]
+    ) -> tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]:
         """Features and what the network should give there, in its dtype, on its device."""
         here = self.left.device
         rest = [(v.to(here) - self.start(at.to(here))) / self.left for at, v in batches(y, velocities)]

@@ -21,7 +21,7 @@ from dynred.dynamics._members import build_field, default_member, fit_field
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField, WrappedField
+from dynred.ode.vector_field import Parameters, VectorField, WrappedField
 
 
 class Parametric(VectorFieldDynamics):
@@ -40,11 +40,11 @@ class Parametric(VectorFieldDynamics):
         inner, r = member.units, space.dim
         self.units = Standardisation(inner.shift[:r].clone(), inner.spread[:r].clone(), inner.rate[:r].clone())
 
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`; only where there are no parameters. `bind` fills them in."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+    def bind(self, parameters: Parameters | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`.
 
         Raises:

@@ -33,7 +33,7 @@ class Quadratic(PolynomialDynamics):
         regularisation: the weights [2] that were chosen for A and H.
     """
 
-    regularisation: Tensor
+    regularisation: Float[Tensor, " 2"]
     solver = Explicit(rtol=1e-7, atol=1e-7)  # cheap, and exact where the latents obey a quadratic ODE
 
     def __init__(self, spec: "QuadraticSpec", space: LatentSpace, units: Standardisation):

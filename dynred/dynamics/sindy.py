@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, positive, refuse
@@ -33,7 +34,7 @@ class Sindy(PolynomialDynamics):
         threshold: the one that was chosen.
     """
 
-    threshold: Tensor
+    threshold: Float[Tensor, ""]
     solver = Explicit(rtol=1e-7, atol=1e-7)  # few terms are cheap, and may be exact
 
     def __init__(self, spec: "SindySpec", space: LatentSpace, units: Standardisation):

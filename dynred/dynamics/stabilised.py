@@ -27,7 +27,7 @@ from dynred.dynamics._members import build_field, default_member, fit_field
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField, WrappedField
+from dynred.ode.vector_field import Parameters, VectorField, WrappedField
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Ball:
     """The latents whose lines have a norm of at most `radius` in standard units; angles are free."""
 
     units: Standardisation
-    radius: Tensor
+    radius: Float[Tensor, ""]
     angles: int
 
     @classmethod
@@ -66,19 +66,21 @@ class Stabilised(VectorFieldDynamics):
         radius: r, the largest norm of the lines of a training latent, in standard units.
     """
 
-    radius: Tensor
+    radius: Float[Tensor, ""]
 
-    def __init__(self, spec: "StabilisedSpec", member: VectorFieldDynamics, units: Standardisation, radius: Tensor):
+    def __init__(
+        self, spec: "StabilisedSpec", member: VectorFieldDynamics, units: Standardisation, radius: Float[Tensor, ""]
+    ) -> None:
         super().__init__()
         self.spec, self.latent_space, self.units, self.member = spec, member.latent_space, units, member
         self.histories = member.histories
         self.register_buffer("radius", radius)
 
-    def field(self, t: Tensor, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, Tensor] | None = None) -> VectorField:
+    def bind(self, parameters: Parameters | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`."""
         return _Damped(self.member.bind(parameters), self)
 

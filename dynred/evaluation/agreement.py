@@ -34,7 +34,10 @@ def agreements(found: Forecast, grid: Grid | None = None) -> dict[str, Agreement
 
 
 def agreement(
-    gauge: Gauge, truth: Float[np.ndarray, "N ..."], predicted: Float[np.ndarray, "N ..."], weights: np.ndarray
+    gauge: Gauge,
+    truth: Float[np.ndarray, "N ..."],
+    predicted: Float[np.ndarray, "N ..."],
+    weights: Float[np.ndarray, " N"],
 ) -> Agreement:
     """The distance between two means of contributions, of as many trajectories, with its interval and what chance does.
 

@@ -49,12 +49,18 @@ class Resamples:
         return flat.reshape(b, n).astype(float)
 
     def of_values(
-        self, values: Float[np.ndarray, " N"], statistic: Callable[[np.ndarray], np.ndarray]
+        self,
+        values: Float[np.ndarray, " N"],
+        statistic: Callable[[Float[np.ndarray, "*batch N"]], Float[np.ndarray, "*batch"]],
     ) -> Float[np.ndarray, " B"]:
         """A statistic [..., N] -> [...] of every resample of one value per trajectory."""
         return statistic(values[self.chosen])
 
-    def interval(self, values: Float[np.ndarray, " N"], statistic: Callable[[np.ndarray], np.ndarray]) -> Interval:
+    def interval(
+        self,
+        values: Float[np.ndarray, " N"],
+        statistic: Callable[[Float[np.ndarray, "*batch N"]], Float[np.ndarray, "*batch"]],
+    ) -> Interval:
         """The percentile interval of a statistic of one value per trajectory."""
         return percentile_interval(self.of_values(values, statistic))
 

@@ -139,7 +139,7 @@ def compare_forecasts(
     return Comparison(tuple(forecasts), n, tuple(found))
 
 
-Summary = Callable[[np.ndarray], np.ndarray]
+Summary = Callable[[Float[np.ndarray, "*batch N"]], Float[np.ndarray, "*batch"]]
 
 
 def _summaries(metric: Metric) -> dict[str, Summary]:

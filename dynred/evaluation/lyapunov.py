@@ -55,7 +55,7 @@ def lyapunov_spectrum(
     initial: Float[Tensor, "n D"] | None = None,
     parameters: Parameters | None = None,
     solver: str | Solver = "auto",
-    project: Callable[[Tensor], Tensor] | None = None,
+    project: Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch D"]] | None = None,
     time_limit: float | None = None,
     progress: Progress = silent,
 ) -> LyapunovSpectrum:

@@ -43,8 +43,8 @@ def dimensions(
     points: Float[np.ndarray, "n Q"],
     rng: torch.Generator,
     *,
-    owner: np.ndarray | None = None,
-    time: np.ndarray | None = None,
+    owner: Int[np.ndarray, " n"] | None = None,
+    time: Float[np.ndarray, " n"] | None = None,
     window: float = 0.0,
 ) -> list[Dimension]:
     """The dimension at growing scales: of the sample, of half of it, of a quarter ...

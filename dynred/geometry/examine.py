@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from dynred.geometry.dimension import Dimension, dimensions
 from dynred.geometry.homology import Diagram, diagrams
@@ -45,8 +45,8 @@ class Evidence:
 class Moments(NamedTuple):
     """When the points were visited: trajectory and time of each, and the time within which neighbours do not count."""
 
-    owner: np.ndarray
-    time: np.ndarray
+    owner: Int[np.ndarray, " n"]
+    time: Float[np.ndarray, " n"]
     window: float
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial.distance import cdist
 
@@ -47,7 +47,7 @@ class Diagram:
     degree: int
     coefficients: int
     bars: Float[np.ndarray, "b 2"]
-    holes: np.ndarray
+    holes: Bool[np.ndarray, " b"]
     margin: float
     radius: float
     limit: float

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.spatial.distance import cdist
 
 from dynred.geometry.sample import neighbours
@@ -87,6 +87,6 @@ def one_sidedness(net: Float[np.ndarray, "q Q"], frame: Float[np.ndarray, "q Q m
     return np.linalg.norm(direction.mean(1), axis=-1) / half
 
 
-def depth(net: Float[np.ndarray, "q Q"], rim: np.ndarray) -> float:
+def depth(net: Float[np.ndarray, "q Q"], rim: Bool[np.ndarray, " q"]) -> float:
     """Distance of the point of a net that is farthest from the rim (a mask of the net's points)."""
     return float(cdist(net, net[rim]).min(1).max())

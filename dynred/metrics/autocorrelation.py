@@ -55,6 +55,8 @@ class AutocorrelationGauge(Gauge):
         sums = np.fft.irfft((np.abs(modes) ** 2).sum(2), 2 * self.length, axis=1)[:, : self.length // 2].mean(0)
         return sums / (self.length - np.arange(self.length // 2))
 
-    def distance(self, a: Float[np.ndarray, "*batch S"], b: Float[np.ndarray, "*batch S"]) -> np.ndarray:
+    def distance(
+        self, a: Float[np.ndarray, "*batch S"], b: Float[np.ndarray, "*batch S"]
+    ) -> Float[np.ndarray, "*batch"]:
         """The largest difference."""
         return np.abs(a - b).max(-1)

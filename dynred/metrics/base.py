@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred import plugins
@@ -97,7 +97,7 @@ class Gauge(ABC):
         labels: what these are, with units.
     """
 
-    axes: tuple[np.ndarray, ...]
+    axes: tuple[Float[np.ndarray, " _"], ...]
     labels: tuple[str, ...]
 
     @abstractmethod
@@ -212,7 +212,7 @@ def largest_by_trajectory(values: Float[Tensor, " M"], forecast: Forecast) -> Fl
     return lowest.scatter_reduce(0, forecast.truth.owner, values, "amax")
 
 
-def first_time(happens: Tensor, forecast: Forecast) -> Float[Tensor, " N"]:
+def first_time(happens: Bool[Tensor, " M"], forecast: Forecast) -> Float[Tensor, " N"]:
     """Time since the start at which `happens` [M] is first true; the length of the trajectory where it never is."""
     elapsed, owner = forecast.elapsed, forecast.truth.owner
     last = elapsed[forecast.truth.starts + forecast.truth.lengths - 1]
@@ -220,7 +220,9 @@ def first_time(happens: Tensor, forecast: Forecast) -> Float[Tensor, " N"]:
     return last.scatter_reduce(0, owner, when, "amin")
 
 
-def segments(values: Float[np.ndarray, "M Q"], lengths: Tensor, length: int) -> list[Float[np.ndarray, "S L Q"]]:
+def segments(
+    values: Float[np.ndarray, "M Q"], lengths: Int[Tensor, " N"], length: int
+) -> list[Float[np.ndarray, "S L Q"]]:
     """For every trajectory, its pieces of `length` snapshots: as many as fit side by side, spread evenly."""
     found, start = [], 0
     for n in lengths.tolist():

@@ -80,7 +80,7 @@ class JointDensityGauge(Gauge):
         return np.stack([a[:, 0], a[:, -1 if a.shape[1] < 2 else 1]], -1)[:, None]
 
 
-def derivatives(states: torch.Tensor, grid: Grid) -> Float[np.ndarray, "M points 2"]:
+def derivatives(states: Float[torch.Tensor, "M D"], grid: Grid) -> Float[np.ndarray, "M points 2"]:
     """First and second derivative along x of the first component of periodic fields, by Fourier series."""
     points, period = len(grid.axes[0].coordinates), grid.axes[0].period
     assert period is not None

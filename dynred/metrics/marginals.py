@@ -62,7 +62,9 @@ class MarginalsGauge(Gauge):
         counts = np.bincount(flat, minlength=n * q * self.cells).reshape(n, q, self.cells)
         return counts / trajectories.lengths.numpy()[:, None, None]
 
-    def distance(self, a: Float[np.ndarray, "*batch Q C"], b: Float[np.ndarray, "*batch Q C"]) -> np.ndarray:
+    def distance(
+        self, a: Float[np.ndarray, "*batch Q C"], b: Float[np.ndarray, "*batch Q C"]
+    ) -> Float[np.ndarray, "*batch"]:
         """The mean over coordinates of the Wasserstein distance in standard deviations; 0 where nothing varies."""
         if not len(self.kept):
             return np.zeros(np.broadcast_shapes(a.shape, b.shape)[:-2])

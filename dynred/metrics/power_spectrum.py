@@ -60,6 +60,8 @@ class PowerSpectrumGauge(Gauge):
         power = welch(pieces, 1 / self.step, nperseg=self.segment, detrend=False, axis=1)[1]
         return power.sum(2).mean(0)
 
-    def distance(self, a: Float[np.ndarray, "*batch F"], b: Float[np.ndarray, "*batch F"]) -> np.ndarray:
+    def distance(
+        self, a: Float[np.ndarray, "*batch F"], b: Float[np.ndarray, "*batch F"]
+    ) -> Float[np.ndarray, "*batch"]:
         """sum |a - b| / sum a: `a` is the truth."""
         return np.abs(a - b).sum(-1) / np.maximum(a.sum(-1), 1e-300)

@@ -55,6 +55,8 @@ class SpatialSpectrumGauge(Gauge):
         sums[:, 1 : (points + 1) // 2] *= 2  # the negative wavenumbers
         return sums
 
-    def distance(self, a: Float[np.ndarray, "*batch K"], b: Float[np.ndarray, "*batch K"]) -> np.ndarray:
+    def distance(
+        self, a: Float[np.ndarray, "*batch K"], b: Float[np.ndarray, "*batch K"]
+    ) -> Float[np.ndarray, "*batch"]:
         """sum |a - b| / sum a: `a` is the truth."""
         return np.abs(a - b).sum(-1) / np.maximum(a.sum(-1), 1e-300)

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from dynred.annotations import fitting_arguments
@@ -58,7 +58,7 @@ class AtlasModel(Model):
     atlas: Atlas
     dynamics: tuple[LatentDynamics, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
-    given: Mapping[str, Tensor] = field(default_factory=dict, repr=False, kw_only=True)
+    given: Mapping[str, Float[Tensor, "*#batch"]] = field(default_factory=dict, repr=False, kw_only=True)
     is_continuous = False
 
     @property
@@ -114,7 +114,7 @@ class AtlasModel(Model):
         """See `Model.decode`."""
         return self.atlas.decode(self._latents(z), self.given)
 
-    def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`. Between hand-overs latents move with this velocity."""
         time = real("t", t).double()
         chart, local = self.atlas.placed(self._latents(z))
@@ -187,7 +187,7 @@ class AtlasModel(Model):
         local = self.atlas.local(states, to, cut(parameters, leaving))
         return leaving, when, to, self.atlas.latent(local, to)
 
-    def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
         """See `Model.parts`."""
         tensors = {f"atlas.{k}": v for k, v in self.atlas.state_dict().items()}
         for i, part in enumerate(self.dynamics):
@@ -201,7 +201,7 @@ class AtlasModel(Model):
 
     @classmethod
     def from_parts(
-        cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]
+        cls, tensors: Mapping[str, Shaped[Tensor, "..."]], metadata: Mapping[str, Any], about: Mapping[str, Any]
     ) -> "AtlasModel":
         """See `Model.from_parts`."""
         stored = revive(_Stored, metadata, "its metadata")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
@@ -56,7 +56,7 @@ class Model(ABC):
     """
 
     about: Mapping[str, Any]
-    given: Mapping[str, Tensor]
+    given: Mapping[str, Float[Tensor, "*#batch"]]
     is_continuous = True
 
     @property
@@ -106,7 +106,7 @@ class Model(ABC):
         """
         return self._with_given({**self.given, **by_name(parameters)})
 
-    def rows(self, index: Tensor | slice) -> Self:
+    def rows(self, index: Int[Tensor, "..."] | Bool[Tensor, " N"] | slice) -> Self:
         """The model for some rows: parameters that differ between rows are cut down to them."""
         return self._with_given(cut(self.given, index))
 
@@ -136,7 +136,7 @@ class Model(ABC):
         """States of latents, float64."""
 
     @abstractmethod
-    def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """The latent velocity, per time unit.
 
         Raises:
@@ -317,12 +317,14 @@ class Model(ABC):
         return replace(self, about={**self.about, **facts})  # type: ignore[type-var] # every model is a dataclass
 
     @abstractmethod
-    def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
         """The tensors by name, and in plain JSON what `from_parts` needs besides them."""
 
     @classmethod
     @abstractmethod
-    def from_parts(cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]) -> Self:
+    def from_parts(
+        cls, tensors: Mapping[str, Shaped[Tensor, "..."]], metadata: Mapping[str, Any], about: Mapping[str, Any]
+    ) -> Self:
         """The inverse of `parts`; an error of any kind means that the parts describe no model.
 
         Nothing is taken on trust: what `metadata` claims must be held against its types and against the tensors, see

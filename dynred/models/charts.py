@@ -29,10 +29,16 @@ class Atlas(nn.Module):
     """
 
     reducers: Sequence[Reducer]
-    edges: Tensor
-    shift: Tensor
+    edges: Float[Tensor, " charts+1"]
+    shift: Float[Tensor, " charts"]
 
-    def __init__(self, partition: Partition, reducers: Sequence[Reducer], edges: Tensor, shift: Tensor):
+    def __init__(
+        self,
+        partition: Partition,
+        reducers: Sequence[Reducer],
+        edges: Float[Tensor, " edges"],
+        shift: Float[Tensor, " charts"],
+    ) -> None:
         super().__init__()
         self.partition, self.reducers = partition, nn.ModuleList(reducers)  # type: ignore[assignment]
         self.latent_space = LatentSpace(lines=reducers[0].latent_space.dim)
@@ -65,14 +71,14 @@ class Atlas(nn.Module):
         return cls(partition, reducers, edges, edges[:-1] + (high - low) / 2 - low)
 
     def encode(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, Tensor] | None = None
+        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None
     ) -> Float[Tensor, "*batch R"]:
         """Latents of states, float64."""
         chart = self.partition.chart(x)
         return self.latent(self.local(x, chart, parameters), chart)
 
     def decode(
-        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, Tensor] | None = None
+        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None
     ) -> Float[Tensor, "*batch D"]:
         """States of latents, float64."""
         chart, local = self.placed(z)
@@ -82,7 +88,7 @@ class Atlas(nn.Module):
         self,
         x: Float[Tensor, "*batch D"],
         chart: Int[Tensor, "*batch"],
-        parameters: Mapping[str, Tensor] | None = None,
+        parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None,
     ) -> Float[Tensor, "*batch R"]:
         """Local coordinates of states in given charts, float64."""
         return by_chart([coder.encode for coder in self._coders(chart, parameters)], chart, x).double()
@@ -106,15 +112,17 @@ class Atlas(nn.Module):
 
 
 def of_charts(
-    parameters: Mapping[str, Tensor] | None, chart: Int[Tensor, "*batch"], count: int
-) -> list[dict[str, Tensor]]:
+    parameters: Mapping[str, Float[Tensor, "*#batch"]] | None, chart: Int[Tensor, "*batch"], count: int
+) -> list[dict[str, Float[Tensor, " _rows"]]]:
     """The parameters of the rows in each chart, in the order in which `by_chart` gives the rows to its functions."""
     given, flat = per_row(parameters, chart.shape), chart.reshape(-1)
     return [cut(given, flat == c) for c in range(count)]
 
 
 def by_chart(
-    functions: Sequence[Callable[[Tensor], Tensor]], chart: Int[Tensor, "*batch"], rows: Float[Tensor, "*batch A"]
+    functions: Sequence[Callable[[Float[Tensor, "rows A"]], Float[Tensor, "rows B"]]],
+    chart: Int[Tensor, "*batch"],
+    rows: Float[Tensor, "*batch A"],
 ) -> Float[Tensor, "*batch B"]:
     """functions[chart] of every row. Without writing into tensors, so that torch can differentiate it."""
     flat = chart.reshape(-1)

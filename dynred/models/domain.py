@@ -17,7 +17,7 @@ SAMPLE = 1000  # training snapshots that are looked at, evenly spread
 # those states all are, but for those that come near the training states on the way.
 FARTHER, WORSE, LEAST = 1.5, 10.0, 0.5
 
-Coding = Callable[[Tensor], Tensor]
+Coding = Callable[[Float[Tensor, "*batch A"]], Float[Tensor, "*batch B"]]
 
 
 @dataclass(frozen=True)

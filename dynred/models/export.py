@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
@@ -13,7 +14,10 @@ from dynred.models.numpy_model import NumpyFunction
 
 
 def exported(
-    name: str, call: Callable[..., Tensor], modules: Sequence[nn.Module], arguments: Mapping[str, Tensor]
+    name: str,
+    call: Callable[..., Shaped[Tensor, "rows ..."]],
+    modules: Sequence[nn.Module],
+    arguments: Mapping[str, Float[Tensor, "..."]],
 ) -> ExportedProgram:
     """The program of a function for any number of rows.
 
@@ -67,7 +71,7 @@ def as_numpy(program: ExportedProgram) -> NumpyFunction:
 class _Function(nn.Module):
     """A function as a module, which is what torch exports."""
 
-    def __init__(self, call: Callable[..., Tensor], modules: Sequence[nn.Module]):
+    def __init__(self, call: Callable[..., Shaped[Tensor, "rows ..."]], modules: Sequence[nn.Module]) -> None:
         super().__init__()
         self.call, self.parts = call, nn.ModuleList(modules)
 

@@ -58,7 +58,7 @@ def neighbour_graph(points: Float[np.ndarray, "L Q"], neighbours: int) -> csr_ar
     return symmetric(one[kept], other[kept], length[kept], len(points))
 
 
-def symmetric(i: np.ndarray, j: np.ndarray, length: np.ndarray, n: int) -> csr_array:
+def symmetric(i: Int[np.ndarray, " E"], j: Int[np.ndarray, " E"], length: Float[np.ndarray, " E"], n: int) -> csr_array:
     """The graph of n points with edges of these lengths from i to j and back."""
     graph = coo_array((length, (i, j)), shape=(n, n)).tocsr()
     return graph.maximum(graph.T).tocsr()

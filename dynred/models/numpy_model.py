@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Shaped
 from scipy.special import erf, expit
 
 from dynred.errors import FileFormatError, InputError
@@ -38,7 +39,7 @@ class NumpyFunction:
     inputs: Sequence[str]
     steps: Sequence[Mapping[str, Any]]
     output: str
-    constants: Mapping[str, np.ndarray]
+    constants: Mapping[str, Shaped[np.ndarray, "..."]]
 
     def __post_init__(self):
         known = {*self.inputs, *self.constants}
@@ -57,7 +58,7 @@ class NumpyFunction:
                 "`export` writes it for torch."
             )
 
-    def __call__(self, *arguments: Any) -> np.ndarray:
+    def __call__(self, *arguments: Any) -> Shaped[np.ndarray, "..."]:
         """The value for arguments of the shapes that the function was made for, a batch [N, ...]."""
         values: dict[str, Any] = dict(self.constants) | dict(zip(self.inputs, arguments, strict=True))
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # as torch: inf and nan, no warning
@@ -77,15 +78,15 @@ class NumpyModel:
 
     functions: Mapping[str, NumpyFunction]
 
-    def encode(self, x: np.ndarray) -> np.ndarray:
+    def encode(self, x: Float[np.ndarray, "*batch D"]) -> Float[np.ndarray, "*batch R"]:
         """Latents [..., R] of states [..., D]."""
         return _batched(self.functions["encode"], x)
 
-    def decode(self, z: np.ndarray) -> np.ndarray:
+    def decode(self, z: Float[np.ndarray, "*batch R"]) -> Float[np.ndarray, "*batch D"]:
         """States [..., D] of latents [..., R]."""
         return _batched(self.functions["decode"], z)
 
-    def rhs(self, t: float, z: np.ndarray) -> np.ndarray:
+    def rhs(self, t: float, z: Float[np.ndarray, "*batch R"]) -> Float[np.ndarray, "*batch R"]:
         """The latent velocity [..., R], per time unit, at latents [..., R]: SciPy's `solve_ivp` takes it as it is.
 
         Raises:

@@ -90,11 +90,11 @@ class Partition(nn.Module):
         step: time in which states move by one layer where they are fast, in time units.
     """
 
-    landmarks: Tensor
-    core: Tensor
-    component: Tensor
-    layers: Tensor
-    step: Tensor
+    landmarks: Float[Tensor, "L Q"]
+    core: Int[Tensor, " L"]
+    component: Int[Tensor, " L"]
+    layers: Int[Tensor, "charts L"]
+    step: Float[Tensor, ""]
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Partition(nn.Module):
         component: Int[Tensor, " L"],
         layers: Int[Tensor, "charts L"],
         step: Float[Tensor, ""],
-    ):
+    ) -> None:
         super().__init__()
         self.spec, self.modes = spec, modes
         buffers = {"landmarks": landmarks, "core": core, "component": component, "layers": layers, "step": step}

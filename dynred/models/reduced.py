@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from dynred.arguments import public
@@ -37,7 +37,7 @@ class ReducedModel(Model):
     reducer: Reducer
     dynamics: LatentDynamics
     about: Mapping[str, Any] = field(default_factory=dict)
-    given: Mapping[str, Tensor] = field(default_factory=dict, repr=False, kw_only=True)
+    given: Mapping[str, Float[Tensor, "*#batch"]] = field(default_factory=dict, repr=False, kw_only=True)
 
     def __post_init__(self):
         instance_of("reducer", self.reducer, Reducer)
@@ -93,7 +93,7 @@ class ReducedModel(Model):
         """See `Model.decode`."""
         return self.reducer.at(self.given).decode(self._latents(z))
 
-    def rhs(self, t: Tensor | float, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+    def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`."""
         return self.vector_field()(real("t", t).double(), self._latents(z))
 
@@ -112,7 +112,7 @@ class ReducedModel(Model):
         """See `Model.notes`: those of the dynamics."""
         return self.dynamics.notes()
 
-    def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
         """See `Model.parts`."""
         tensors = {f"reducer.{k}": v for k, v in self.reducer.state_dict().items()}
         tensors |= {f"dynamics.{k}": v for k, v in self.dynamics.state_dict().items()}
@@ -126,7 +126,7 @@ class ReducedModel(Model):
 
     @classmethod
     def from_parts(
-        cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], about: Mapping[str, Any]
+        cls, tensors: Mapping[str, Shaped[Tensor, "..."]], metadata: Mapping[str, Any], about: Mapping[str, Any]
     ) -> "ReducedModel":
         """See `Model.from_parts`."""
         stored = revive(_Stored, metadata, "its metadata")

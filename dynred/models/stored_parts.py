@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from dynred.annotations import fitting_arguments
@@ -63,7 +64,7 @@ def histories(part: Reducer | LatentDynamics) -> list[Any]:
 
 
 def filled(
-    build: Callable[[], Built], tensors: Mapping[str, Tensor], prefix: str, infinite: Sequence[str] = ()
+    build: Callable[[], Built], tensors: Mapping[str, Shaped[Tensor, "..."]], prefix: str, infinite: Sequence[str] = ()
 ) -> Built:
     """The module that `build` makes, with the tensors named `prefix.something` as its state, without gradients.
 

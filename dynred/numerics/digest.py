@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Mapping
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 
 
-def content_digest(arrays: Mapping[str, Tensor]) -> str:
+def content_digest(arrays: Mapping[str, Shaped[Tensor, "..."]]) -> str:
     """SHA-256, as hexadecimal digits, of names, dtypes, shapes and values; bounded memory."""
     content = hashlib.sha256()
     for name in sorted(arrays):

@@ -19,12 +19,18 @@ class Modes(nn.Module):
         energy: fraction [Q] of the mean squared deviation in each mode.
     """
 
-    mean: Tensor
-    basis: Tensor
-    scale: Tensor
-    energy: Tensor
+    mean: Float[Tensor, " D"]
+    basis: Float[Tensor, "D Q"]
+    scale: Float[Tensor, ""]
+    energy: Float[Tensor, " Q"]
 
-    def __init__(self, mean: Tensor, basis: Tensor, scale: Tensor, energy: Tensor):
+    def __init__(
+        self,
+        mean: Float[Tensor, " D"],
+        basis: Float[Tensor, "D Q"],
+        scale: Float[Tensor, ""],
+        energy: Float[Tensor, " Q"],
+    ) -> None:
         super().__init__()
         for name, value in (("mean", mean), ("basis", basis), ("scale", scale), ("energy", energy)):
             self.register_buffer(name, value)

@@ -36,7 +36,8 @@ def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
             (0,) * (degree - d) + chosen
             for d in range(degree + 1)
             for chosen in combinations_with_replacement(range(1, variables + 1), d)
-        ]
+        ],
+        dtype=torch.long,
     ).reshape(math.comb(variables + degree, degree), degree)
 
 
@@ -50,7 +51,7 @@ def monomials(y: Float[Tensor, "*batch F"], factors: Int[Tensor, "K degree"]) ->
 
 
 @lru_cache
-def _steps(variables: int, degree: int) -> tuple[tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]], ...]:
+def _steps(variables: int, degree: int) -> tuple[tuple[Int[np.ndarray, " _k"], Int[np.ndarray, " _k"]], ...]:
     # For every degree: which monomial of one degree less, times which variable, each monomial is, in their order.
     # NumPy arrays, because tensors that were made while torch.export traces are no real ones and must not outlive it.
     rows = [list(combinations_with_replacement(range(variables), d)) for d in range(degree + 1)]
@@ -176,8 +177,8 @@ class PolynomialMap(nn.Module):
         coefficients: [K, S].
     """
 
-    factors: Tensor
-    coefficients: Tensor
+    factors: Int[Tensor, "K degree"]
+    coefficients: Float[Tensor, "K S"]
 
     def __init__(self, variables: int, values: int, degree: int):
         super().__init__()
@@ -240,7 +241,9 @@ class PolynomialSpec(Spec):
         return found
 
 
-def batches(y: Float[Tensor, "M F"], values: Float[Tensor, "M S"]) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(
+    y: Float[Tensor, "M F"], values: Float[Tensor, "M S"]
+) -> Iterator[tuple[Float[Tensor, "m F"], Float[Tensor, "m S"]]]:
     """Points and values in pieces that are small enough for all their monomials."""
     return zip(y.split(PIECE), values.split(PIECE), strict=True)
 

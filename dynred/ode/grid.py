@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -17,7 +18,7 @@ class Axis:
     """
 
     name: str
-    coordinates: Tensor
+    coordinates: Float[Tensor, " n"]
     unit: str = ""
     period: float | None = None
 

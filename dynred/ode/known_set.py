@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -28,6 +29,6 @@ class KnownSet:
     betti: tuple[int, ...] | None = None
     reach: float | None = None
     closed: bool | None = None
-    sample: Callable[..., Tensor] | None = None
-    distance: Callable[..., Tensor] | None = None
+    sample: Callable[..., Float[Tensor, "n D"]] | None = None
+    distance: Callable[..., Float[Tensor, "*batch"]] | None = None
     constants: Mapping[str, float] = field(default_factory=dict)

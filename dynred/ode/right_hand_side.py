@@ -19,7 +19,8 @@ from dynred.checks import kind_of, refuse
 from dynred.errors import InputError
 from dynred.user_code import PASSING, place_and_reason, reason, told
 
-Form = Callable[[Tensor, Tensor, Mapping[str, Tensor]], Tensor]
+Values = Mapping[str, Float[Tensor, "*#batch"]]  # of parameters by name
+Form = Callable[[Float[Tensor, "*#batch"], Float[Tensor, "*batch D"], Values], Float[Tensor, "*batch D"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class RightHandSide:
     timewise: bool
 
     def __call__(
-        self, t: Tensor | float, x: Float[Tensor, "*batch D"], parameters: Mapping[str, Tensor]
+        self, t: float | Float[Tensor, "*#batch"], x: Float[Tensor, "*batch D"], parameters: Values
     ) -> Float[Tensor, "*batch D"]:
         """The velocity; t and every parameter is a number or has the shape of the leading axes of x."""
         if x.numel() == 0:

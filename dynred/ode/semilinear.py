@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jaxtyping import Complex, Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 
@@ -20,13 +20,15 @@ class Semilinear:
             time, in time units.
     """
 
-    to_modes: Callable[[Tensor], Tensor]
-    from_modes: Callable[[Tensor], Tensor]
-    linear: Callable[..., Tensor]
-    nonlinear: Callable[..., Tensor]
+    to_modes: Callable[[Float[Tensor, "*batch D"]], Inexact[Tensor, "*batch Q"]]
+    from_modes: Callable[[Inexact[Tensor, "*batch Q"]], Float[Tensor, "*batch D"]]
+    linear: Callable[..., Inexact[Tensor, "*batch Q"]]
+    nonlinear: Callable[..., Inexact[Tensor, "*batch Q"]]
     step: float
 
-    def rhs(self, t: Tensor, x: Float[Tensor, "*batch D"], **parameters: Tensor) -> Float[Tensor, "*batch D"]:
+    def rhs(
+        self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch D"], **parameters: Float[Tensor, "*#batch"]
+    ) -> Float[Tensor, "*batch D"]:
         """The right-hand side in state coordinates; `System.rhs` where only the split is given."""
-        v: Complex[Tensor, "*batch Q"] = self.to_modes(x)
+        v = self.to_modes(x)
         return self.from_modes(self.linear(**parameters) * v + self.nonlinear(t, v, **parameters))

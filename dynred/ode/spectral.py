@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from dynred.checks import integer, positive, refuse
@@ -18,10 +18,10 @@ class Constant:
         value: the tensor.
     """
 
-    value: Tensor
-    _held: dict[torch.device, Tensor] = field(default_factory=dict, init=False, repr=False)
+    value: Inexact[Tensor, "..."]
+    _held: dict[torch.device, Inexact[Tensor, "..."]] = field(default_factory=dict, init=False, repr=False)
 
-    def on(self, x: Tensor) -> Tensor:
+    def on(self, x: Inexact[Tensor, "..."]) -> Inexact[Tensor, "..."]:
         """The tensor on the device of x."""
         if x.device not in self._held:
             self._held[x.device] = self.value.to(x.device)
@@ -101,7 +101,7 @@ def periodic_points(points: int, length: float, least: float) -> tuple[Float[Ten
     return x, 2 * math.pi / length * torch.arange(points // 2 + 1, dtype=torch.float64)
 
 
-def resolved(name: str, value: Tensor, least: float, points: int, power: float) -> None:
+def resolved(name: str, value: Float[Tensor, "..."], least: float, points: int, power: float) -> None:
     """Checks that a viscosity or diffusion coefficient is large enough for the grid.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact, Int
 from torch import Tensor
 
 from dynred.annotations import fitting
@@ -45,7 +45,7 @@ class Observation:
     """
 
     system: "System"
-    map: Callable[[Tensor], Tensor]
+    map: Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch O"]]
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class System:
     name: str
     dim: int
     rhs: Callable[..., Any] | None = None
-    sample_initial: Callable[..., Tensor] | None = None
+    sample_initial: Callable[..., Float[Tensor, "n D"]] | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
-    sample_parameters: Callable[[int, torch.Generator], Mapping[str, Tensor]] | None = None
+    sample_parameters: Callable[[int, torch.Generator], Mapping[str, Float[Tensor, " n"]]] | None = None
     transient: float = 0.0
     duration: float = 50.0
     sampling: float = 0.1
@@ -105,9 +105,9 @@ class System:
     time_unit: str = "time units"
     stiff: bool | None = None
     solver: str | None = None
-    tangent_projection: Callable[[Tensor], Tensor] | None = None
+    tangent_projection: Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch D"]] | None = None
     semilinear: Semilinear | None = None
-    jacobian_sparsity: Tensor | None = None
+    jacobian_sparsity: Int[Tensor, "2 E"] | None = None
     grid: Grid | None = None
     known: KnownSet = field(default_factory=KnownSet)
     observation: Observation | None = None
@@ -181,7 +181,7 @@ class System:
         return find_pattern(lambda y: field(t, y), torch.cat([x, -x]), field.differentiable)
 
     def initial(
-        self, n: int, rng: torch.Generator, parameters: Mapping[str, Tensor] | None = None
+        self, n: int, rng: torch.Generator, parameters: Mapping[str, Float[Tensor, "*#n"]] | None = None
     ) -> Float[Tensor, "n D"]:
         """n initial states in float64; standard normal where the system does not say.
 
@@ -210,7 +210,7 @@ class System:
 
     def draw_parameters(
         self, n: int, rng: torch.Generator, given: Parameters | None = None
-    ) -> dict[str, Float[Tensor, "*n"]]:
+    ) -> dict[str, Float[Tensor, "*#n"]]:
         """The parameters of n trajectories: `given` ones, else drawn ones where the system draws them, else defaults.
 
         Returns:
@@ -262,7 +262,7 @@ class SystemField:
     """A system with its parameters filled in; a `VectorField`."""
 
     system: System
-    parameters: Mapping[str, Tensor]
+    parameters: Mapping[str, Float[Tensor, "*#N"]]
 
     @property
     def dim(self) -> int:
@@ -274,15 +274,20 @@ class SystemField:
         """Whether torch can differentiate the field."""
         return self.system.right_hand_side.differentiable
 
-    def __call__(self, t: Tensor, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """The exact velocity; t is a number or one per state."""
         return self.system.right_hand_side(t, x, self._on(x))
 
-    def rows(self, index: Tensor | slice) -> "SystemField":
+    def rows(self, index: Int[Tensor, " n"] | slice) -> "SystemField":
         """The field for some rows of the batch: parameters that differ between rows are cut down to them."""
         return dataclasses.replace(self, parameters=cut(self.parameters, index))
 
-    def modes(self) -> tuple[Tensor, Callable[[Tensor, Tensor], Tensor]]:
+    def modes(
+        self,
+    ) -> tuple[
+        Inexact[Tensor, "*#batch Q"],
+        Callable[[Float[Tensor, "*#batch"], Inexact[Tensor, "*batch Q"]], Inexact[Tensor, "*batch Q"]],
+    ]:
         """The diagonal linear part and the nonlinear part (t, v) of a semilinear system, parameters filled in."""
         split = self.system.semilinear
         assert split is not None

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-Parameters = Mapping[str, float | Tensor]
+Parameters = Mapping[str, float | Float[Tensor, "*#batch"]]
 
 
 class VectorField(Protocol):
@@ -24,11 +24,11 @@ class VectorField(Protocol):
         """Whether torch can differentiate `__call__`."""
         ...
 
-    def __call__(self, t: Tensor, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """The velocity at time t (a number, or one per state) and state x."""
         ...
 
-    def rows(self, index: Tensor | slice) -> "VectorField":
+    def rows(self, index: Int[Tensor, " n"] | slice) -> "VectorField":
         """The field for some rows of the batch, where its parameters differ between rows."""
         ...
 
@@ -57,9 +57,9 @@ class WrappedField(ABC):
         return self.field.differentiable
 
     @abstractmethod
-    def __call__(self, t: Tensor, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """See `VectorField.__call__`."""
 
-    def rows(self, index: Tensor | slice) -> Self:
+    def rows(self, index: Int[Tensor, " n"] | slice) -> Self:
         """See `VectorField.rows`."""
         return replace(self, field=self.field.rows(index))

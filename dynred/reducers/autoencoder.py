@@ -43,18 +43,18 @@ class Autoencoder(ParametricReducer):
         back: B [F, Q], from features to coefficients.
     """
 
-    start: Tensor
-    back: Tensor
+    start: Float[Tensor, "L F"]
+    back: Float[Tensor, "F Q"]
 
     def __init__(
         self,
         spec: "AutoencoderSpec",
         modes: Modes,
         seen: SeenParameters,
-        start: Tensor,
-        back: Tensor,
+        start: Float[Tensor, "L F"],
+        back: Float[Tensor, "F Q"],
         rng: torch.Generator,
-    ):
+    ) -> None:
         super().__init__()
         self.spec, self.modes, self.seen = spec, modes, seen
         self.state_dim = modes.basis.shape[0]

@@ -73,7 +73,7 @@ class Reducer(nn.Module, ABC):
     def sizes(self) -> Mapping[str, Any]:
         """What `ReducerSpec.build` needs beside the settings to make the same module, weights apart: plain JSON."""
 
-    def at(self, parameters: Mapping[str, Tensor]) -> Coder:
+    def at(self, parameters: Mapping[str, Float[Tensor, "*#batch"]]) -> Coder:
         """The encoder and decoder at some parameters; those that see none are their own.
 
         Args:
@@ -104,10 +104,10 @@ class SeenParameters(nn.Module):
         shift, spread: mean and standard deviation of each over the training snapshots [P].
     """
 
-    shift: Tensor
-    spread: Tensor
+    shift: Float[Tensor, " P"]
+    spread: Float[Tensor, " P"]
 
-    def __init__(self, names: Sequence[str], shift: Tensor, spread: Tensor):
+    def __init__(self, names: Sequence[str], shift: Float[Tensor, " P"], spread: Float[Tensor, " P"]) -> None:
         super().__init__()
         self.names = tuple(names)
         self.register_buffer("shift", shift)
@@ -126,7 +126,9 @@ class SeenParameters(nn.Module):
         """Of the right shapes, for loading."""
         return cls(names, *torch.ones(2, len(names), dtype=torch.float64).unbind())
 
-    def forward(self, parameters: Mapping[str, Tensor] | None, batch: Sequence[int]) -> Float[Tensor, "*batch P"]:
+    def forward(
+        self, parameters: Mapping[str, Float[Tensor, "..."]] | None, batch: Sequence[int]
+    ) -> Float[Tensor, "*batch P"]:
         """Standardised values for every row of a batch.
 
         Raises:
@@ -152,7 +154,7 @@ class ParametricReducer(Reducer):
     def decode_at(self, z: Float[Tensor, "*batch R"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch D"]:
         """States of latent coordinates."""
 
-    def at(self, parameters: Mapping[str, Tensor]) -> Coder:
+    def at(self, parameters: Mapping[str, Float[Tensor, "*#batch"]]) -> Coder:
         """See `Reducer.at`.
 
         Raises:

@@ -39,9 +39,9 @@ class IRMAE(Reducer):
         spectrum: singular values of the covariance of the wide latents [W], relative to the first, decreasing.
     """
 
-    centre: Tensor
-    directions: Tensor
-    spectrum: Tensor
+    centre: Float[Tensor, " W"]
+    directions: Float[Tensor, "W R"]
+    spectrum: Float[Tensor, " W"]
 
     def __init__(self, spec: "IRMAESpec", modes: Modes, rng: torch.Generator):
         super().__init__()

@@ -42,16 +42,16 @@ class PolynomialManifold(ParametricReducer):
         decoder: the polynomial p, R + P -> Q.
     """
 
-    projection: Tensor
+    projection: Float[Tensor, "Q R"]
 
     def __init__(
         self,
         spec: "PolynomialManifoldSpec",
         modes: Modes,
-        projection: Tensor,
+        projection: Float[Tensor, "Q R"],
         decoder: PolynomialMap,
         seen: SeenParameters,
-    ):
+    ) -> None:
         super().__init__()
         self.spec, self.modes, self.decoder, self.seen = spec, modes, decoder, seen
         self.state_dim = modes.basis.shape[0]

@@ -52,7 +52,7 @@ def choose_solver(
     return Stiff(), f"stiff: {words}"
 
 
-def fastest_decay(field: SystemField, x: Float[Tensor, "1 D"], t: Tensor) -> float:
+def fastest_decay(field: SystemField, x: Float[Tensor, "1 D"], t: Float[Tensor, ""]) -> float:
     """The largest -Re(eigenvalue) of the Jacobian at a state, per time unit; 0 where nothing decays.
 
     In more than 300 dimensions by Arnoldi iterations on directional derivatives, to a few per cent; no matrix is made.

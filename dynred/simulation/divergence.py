@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
@@ -16,14 +16,14 @@ from dynred.solvers.base import Solver
 GROWTH = 1e8  # a state so many times larger than the initial ones (or than 1) has diverged
 
 
-def bound(x0: Tensor) -> float:
+def bound(x0: Float[Tensor, "N D"]) -> float:
     """The size of a component beyond which a trajectory from these initial states has diverged."""
     return GROWTH * max(1.0, float(x0.abs().max()))
 
 
 def raise_divergence(
-    states: Tensor,
-    times: Tensor,
+    states: Float[Tensor, "N T D"],
+    times: Float[Tensor, " T"],
     vector_field: SystemField,
     method: Solver,
     names: Int[Tensor, " N"],
@@ -96,7 +96,7 @@ class _Watched(SystemField):
             self.seen.append(f"{value} in {part} {int(where[-1])} at t = {float(t.reshape(-1)[0]):g}")
 
 
-def check_velocities(solution: Trajectories, names: Tensor) -> None:
+def check_velocities(solution: Trajectories, names: Int[Tensor, " N"]) -> None:
     """Refuses trajectories at whose states the right-hand side is not finite.
 
     Raises:

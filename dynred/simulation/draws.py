@@ -12,8 +12,12 @@ from dynred.rng import generator
 
 
 def starts(
-    system: System, numbers: range, given: Mapping[str, Tensor], initial: Float[Tensor, "N D"] | None, key: int
-) -> tuple[dict[str, Tensor], Float[Tensor, "n D"]]:
+    system: System,
+    numbers: range,
+    given: Mapping[str, Float[Tensor, "*#N"]],
+    initial: Float[Tensor, "N D"] | None,
+    key: int,
+) -> tuple[dict[str, Float[Tensor, "*#n"]], Float[Tensor, "n D"]]:
     """Parameters and initial states of some trajectories of an ensemble: those that are given, the others drawn.
 
     Args:
@@ -29,8 +33,8 @@ def starts(
 
 
 def draw(
-    system: System, key: int, numbers: range, given: Mapping[str, Tensor]
-) -> tuple[dict[str, Tensor], Float[Tensor, "n D"]]:
+    system: System, key: int, numbers: range, given: Mapping[str, Float[Tensor, "*#n"]]
+) -> tuple[dict[str, Float[Tensor, "*#n"]], Float[Tensor, "n D"]]:
     """Parameters and initial states of some trajectories of an ensemble, whatever the others are.
 
     Args:

@@ -31,7 +31,7 @@ class Event:
         direction: 1 counts crossings from below only, -1 from above, 0 both.
     """
 
-    function: Callable[[Tensor, Tensor], Tensor]
+    function: Callable[[Float[Tensor, "*batch"], Float[Tensor, "*batch D"]], Float[Tensor, "*batch"]]
     name: str = "event"
     terminal: bool = False
     direction: int = 0

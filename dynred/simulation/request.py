@@ -43,7 +43,7 @@ class Request:
     system: System
     count: int
     grids: tuple[Float[Tensor, " T"], ...]
-    parameters: Mapping[str, Tensor]
+    parameters: Mapping[str, Float[Tensor, "*#N"]]
     initial: Float[Tensor, "N D"] | None
     key: int
     dropped: float
@@ -101,7 +101,7 @@ class Request:
             "transient": self.dropped,
         }
 
-    def block(self, first: int, size: int) -> tuple[dict[str, Tensor], Float[Tensor, "size D"]]:
+    def block(self, first: int, size: int) -> tuple[dict[str, Float[Tensor, "*#n"]], Float[Tensor, "size D"]]:
         """Parameters and initial states of the `size` trajectories from number `first` on."""
         return starts(self.system, range(first, first + size), self.parameters, self.initial, self.key)
 

@@ -25,7 +25,7 @@ from dynred.solvers.base import Solver
 def simulate(
     system: System,
     n: int | None = None,
-    times: Float[Tensor, " T"] | Sequence[Float[Tensor, " T"]] | None = None,
+    times: Float[Tensor, " T"] | Sequence[Float[Tensor, " _T"]] | None = None,
     *,
     rng: torch.Generator,
     initial: Float[Tensor, "N D"] | None = None,

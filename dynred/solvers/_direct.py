@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.linalg import LinAlgError, solve_banded
 from scipy.sparse import csc_array
 from scipy.sparse.linalg import splu
@@ -55,7 +55,7 @@ class CyclicBand:
     pattern: Pattern
     below: int
     above: int
-    inside: Tensor
+    inside: Bool[Tensor, " E"]
     wrapped_rows: Int[Tensor, " k"]
 
     @classmethod

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from dynred.checks import positive, refuse
@@ -35,10 +35,10 @@ class ExponentialSolver(Solver, ABC):
             positive("step", self.step)
 
     @abstractmethod
-    def scheme(self, field: SystemField, x: Tensor, deadline: Deadline) -> "Scheme":
+    def scheme(self, field: SystemField, x: Float[Tensor, "N D"], deadline: Deadline) -> "Scheme":
         """The method, ready to advance states like x."""
 
-    def fallback(self, field: SystemField, x: Tensor, deadline: Deadline) -> "Scheme | None":
+    def fallback(self, field: SystemField, x: Float[Tensor, "N D"], deadline: Deadline) -> "Scheme | None":
         """A steadier method for the trajectories that `scheme` loses; None where they are lost."""
         return None
 
@@ -62,7 +62,7 @@ class ExponentialSolver(Solver, ABC):
         return states, velocities
 
     def _solve(
-        self, field: VectorField, x0: Tensor, times: Tensor, limit: float, velocities: Tensor | None
+        self, field: VectorField, x0: Tensor, times: Tensor, limit: float, velocities: Float[Tensor, "N T D"] | None
     ) -> Float[Tensor, "N T D"]:
         field, deadline = self._split(field), Deadline(self.time_limit)
         states = self.scheme(field, x0, deadline).follow(x0, times, limit, velocities)
@@ -102,7 +102,7 @@ class ExponentialSolver(Solver, ABC):
 class Scheme(ABC):
     """A method for one field, with the coefficients of every step size that it has taken."""
 
-    def __init__(self, field: SystemField, x: Tensor, step: float | None, deadline: Deadline):
+    def __init__(self, field: SystemField, x: Float[Tensor, "N D"], step: float | None, deadline: Deadline) -> None:
         assert field.system.semilinear is not None
         self.split, self.deadline = field.system.semilinear, deadline
         linear, self.rate = field.modes()
@@ -110,11 +110,15 @@ class Scheme(ABC):
         self._largest = step or self.split.step
 
     @abstractmethod
-    def step(self, v: Tensor, n: Tensor, t: float, h: float) -> Tensor:
+    def step(self, v: Inexact[Tensor, "N Q"], n: Inexact[Tensor, "N Q"], t: float, h: float) -> Inexact[Tensor, "N Q"]:
         """Modes at t + h from v at t, where the nonlinear part is n."""
 
     def follow(
-        self, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float, velocities: Tensor | None
+        self,
+        x0: Float[Tensor, "N D"],
+        times: Float[Tensor, " T"],
+        limit: float,
+        velocities: Float[Tensor, "N T D"] | None,
     ) -> Float[Tensor, "N T D"]:
         """States as of `Solver.solve`; velocities [N, T, D] there are written to, where it is wanted."""
         states = x0.new_full((len(x0), len(times), x0.shape[1]), torch.nan)
@@ -131,7 +135,9 @@ class Scheme(ABC):
                 velocities[:, i] = self.split.from_modes(self.linear * v + start)
         return end_at_blow_up(states, limit)
 
-    def advance(self, v: Tensor, start: float, end: float, n: Tensor | None = None) -> Tensor:
+    def advance(
+        self, v: Inexact[Tensor, "N Q"], start: float, end: float, n: Inexact[Tensor, "N Q"] | None = None
+    ) -> Inexact[Tensor, "N Q"]:
         """Modes at `end` from v at `start`, in even steps; n is the nonlinear part at v where it is known.
 
         Returns early, with anything, when the deadline has passed.
@@ -150,11 +156,11 @@ class Scheme(ABC):
 class RungeKutta(Scheme):
     """ETDRK4: S. M. Cox, P. C. Matthews, J. Comput. Phys. 176, 430 (2002), eqs. 26-29."""
 
-    def __init__(self, field: SystemField, x: Tensor, step: float | None, deadline: Deadline):
+    def __init__(self, field: SystemField, x: Float[Tensor, "N D"], step: float | None, deadline: Deadline) -> None:
         super().__init__(field, x, step, deadline)
         self._coefficients: dict[float, Coefficients] = {}
 
-    def step(self, v: Tensor, n: Tensor, t: float, h: float) -> Tensor:
+    def step(self, v: Inexact[Tensor, "N Q"], n: Inexact[Tensor, "N Q"], t: float, h: float) -> Inexact[Tensor, "N Q"]:
         """See `Scheme.step`."""
         if h not in self._coefficients:
             self._coefficients[h] = coefficients(self.linear, h)
@@ -175,13 +181,15 @@ class Adams(RungeKutta):
     (2011), eq. 2.7.
     """
 
-    def __init__(self, field: SystemField, x: Tensor, step: float | None, deadline: Deadline, order: int):
+    def __init__(
+        self, field: SystemField, x: Float[Tensor, "N D"], step: float | None, deadline: Deadline, order: int
+    ) -> None:
         super().__init__(field, x, step, deadline)
         self.order, self._h = order, 0.0
         self._past: list[Tensor] = []
         self._weights: dict[float, tuple[Tensor, list[Tensor]]] = {}
 
-    def step(self, v: Tensor, n: Tensor, t: float, h: float) -> Tensor:
+    def step(self, v: Inexact[Tensor, "N Q"], n: Inexact[Tensor, "N Q"], t: float, h: float) -> Inexact[Tensor, "N Q"]:
         """See `Scheme.step`."""
         if h != self._h:
             self._h, self._past = h, []
@@ -204,15 +212,15 @@ def _time(t: float) -> Tensor:
 class Coefficients(NamedTuple):
     """The functions of h L in Cox & Matthews, eqs. 26-29; `f2` with its factor 2."""
 
-    full: Tensor
-    half: Tensor
-    q: Tensor
-    f1: Tensor
-    f2: Tensor
-    f3: Tensor
+    full: Inexact[Tensor, "*N Q"]
+    half: Inexact[Tensor, "*N Q"]
+    q: Inexact[Tensor, "*N Q"]
+    f1: Inexact[Tensor, "*N Q"]
+    f2: Inexact[Tensor, "*N Q"]
+    f3: Inexact[Tensor, "*N Q"]
 
 
-def coefficients(linear: Tensor, h: float) -> Coefficients:
+def coefficients(linear: Inexact[Tensor, "*N Q"], h: float) -> Coefficients:
     """ETDRK4's coefficients for a diagonal linear part and a step h.
 
     Near h L = 0 the closed forms cancel catastrophically; the mean over a circle of radius 1 around h L does not
@@ -231,7 +239,7 @@ def coefficients(linear: Tensor, h: float) -> Coefficients:
     return Coefficients(torch.exp(z0), torch.exp(z0 / 2), *means)
 
 
-def adams(linear: Tensor, h: float, order: int) -> list[Tensor]:
+def adams(linear: Inexact[Tensor, "*N Q"], h: float, order: int) -> list[Inexact[Tensor, "*N Q"]]:
     """The weights of N at t, t - h, t - 2 h ... in a step of exponential Adams-Bashforth.
 
     That of N at t - j h is h times the integral over s in [0, 1] of exp((1 - s) h L) l_j(s), with l_j the Lagrange

@@ -6,6 +6,7 @@ A.-K. Kassam, L. N. Trefethen, SIAM J. Sci. Comput. 26, 1214 (2005).
 
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor
 
 from dynred.ode.system import SystemField
@@ -17,6 +18,6 @@ from dynred.solvers.base import Deadline
 class ETDRK4(ExponentialSolver):
     """Fourth order exponential Runge-Kutta with a fixed step: four evaluations of the nonlinear part."""
 
-    def scheme(self, field: SystemField, x: Tensor, deadline: Deadline) -> Scheme:
+    def scheme(self, field: SystemField, x: Float[Tensor, "N D"], deadline: Deadline) -> Scheme:
         """See `ExponentialSolver.scheme`."""
         return RungeKutta(field, x, self.step, deadline)

@@ -6,6 +6,7 @@ S. P. Norsett, Lecture Notes in Mathematics 109, 214 (1969); M. Hochbruck, A. Os
 
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import integer
@@ -32,10 +33,10 @@ class ExponentialAdams(ExponentialSolver):
         super().__post_init__()
         integer("order", self.order, 1, 5)
 
-    def scheme(self, field: SystemField, x: Tensor, deadline: Deadline) -> Scheme:
+    def scheme(self, field: SystemField, x: Float[Tensor, "N D"], deadline: Deadline) -> Scheme:
         """See `ExponentialSolver.scheme`."""
         return Adams(field, x, self.step, deadline, self.order)
 
-    def fallback(self, field: SystemField, x: Tensor, deadline: Deadline) -> Scheme:
+    def fallback(self, field: SystemField, x: Float[Tensor, "N D"], deadline: Deadline) -> Scheme:
         """See `ExponentialSolver.fallback`: ETDRK4 with the same step."""
         return RungeKutta(field, x, self.step, deadline)

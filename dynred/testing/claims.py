@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dynred.annotations import hints
@@ -17,7 +17,7 @@ from dynred.spec import Spec
 
 ROUND_OFF = 1e-9  # what float64 may lose where two routes do the same sums
 SINGLE = 1e-4  # the same for networks in float32
-Claim = Callable[[bool | Tensor, str], None]
+Claim = Callable[[bool | Bool[Tensor, ""], str], None]
 Fitted = TypeVar("Fitted", Reducer, LatentDynamics)
 
 
@@ -69,13 +69,18 @@ def claims(name: str) -> Claim:
     return claim
 
 
-def close(a: Tensor, b: Tensor, tolerance: float) -> bool:
+def close(a: Float[Tensor, "..."], b: Float[Tensor, "..."], tolerance: float) -> bool:
     """Whether a is b to a fraction of its largest entry, or of 1 if that is smaller; NaN is close to nothing."""
     scale = b.abs().max().clamp_min(1.0)
     return a.shape == b.shape and bool(((a - b).abs() <= tolerance * scale).all())
 
 
-def check_rows(claim: Claim, what: str, fn: Callable[[Tensor], Tensor], x: Float[Tensor, "M D"]) -> None:
+def check_rows(
+    claim: Claim,
+    what: str,
+    fn: Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch O"]],
+    x: Float[Tensor, "M D"],
+) -> None:
     """Claims that a function takes a state, a batch and any leading axes, and acts on each row alone."""
     y = fn(x)
     tolerance = ROUND_OFF if x.dtype == y.dtype == torch.float64 else SINGLE
@@ -86,6 +91,11 @@ def check_rows(claim: Claim, what: str, fn: Callable[[Tensor], Tensor], x: Float
     claim(close(wide, y.reshape(2, len(x) // 2, 1, -1), tolerance), f"{what} must take any leading axes.")
 
 
-def slope(fn: Callable[[Tensor], Tensor], x: Tensor, direction: Tensor, step: float) -> Tensor:
+def slope(
+    fn: Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch O"]],
+    x: Float[Tensor, "*batch D"],
+    direction: Float[Tensor, "*#batch D"],
+    step: float,
+) -> Float[Tensor, "*batch O"]:
     """The derivative along a direction, by central differences."""
     return (fn(x + step * direction) - fn(x - step * direction)) / (2 * step)

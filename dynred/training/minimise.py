@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dynred.checks import at_least, count, integer, positive, refuse
@@ -99,7 +100,7 @@ class _Stored:
 
 def minimise(
     module: nn.Module,
-    loss: Callable[[Tensor], Tensor],
+    loss: Callable[[Int[Tensor, " batch_size"]], Float[Tensor, ""]],
     count: int,
     validate: Callable[[], float],
     spec: TrainingSpec,
@@ -180,7 +181,7 @@ class _Training:
         while self.done < self.spec.steps and (limit is None or self.spent < limit):
             yield self.done + 1
 
-    def step(self, step: int, loss: Callable[[Tensor], Tensor], count: int) -> None:
+    def step(self, step: int, loss: Callable[[Int[Tensor, " batch_size"]], Float[Tensor, ""]], count: int) -> None:
         """One batch."""
         device = next(self.module.parameters()).device
         index = torch.randint(count, (self.spec.batch_size,), generator=self.rng).to(device)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from dynred.checks import one_of, refuse
@@ -98,7 +98,9 @@ def _linear(inputs: int, outputs: int, rng: torch.Generator) -> nn.Linear:
     return layer
 
 
-def check_weights(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], prefix: str) -> None:
+def check_weights(
+    wanted: Mapping[str, Shaped[Tensor, "..."]], given: Mapping[str, Shaped[Tensor, "..."]], prefix: str
+) -> None:
     """Refuses tensors that are not those of a module's state, by name, shape and dtype.
 
     Args:
@@ -123,7 +125,7 @@ def _described(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
-def hidden_matrices(module: nn.Module) -> list[Tensor]:
+def hidden_matrices(module: nn.Module) -> list[Float[Tensor, "outputs inputs"]]:
     """The weight matrices between two hidden layers of every `MLP` within `module`: those that Muon is made for."""
     nets = (net for net in module.modules() if isinstance(net, MLP))
     return [layer.weight for net in nets for layer in list(net.layers)[1:-1] if isinstance(layer, nn.Linear)]

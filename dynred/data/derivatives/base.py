@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from jaxtyping import Float
 
 from dynred.spec import Spec
 
-Curve = Callable[[np.ndarray, int], np.ndarray]
+Curve = Callable[[Float[np.ndarray, " S"], int], Float[np.ndarray, "S D"]]
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,11 @@ class Estimator(Spec, ABC):
         """The method in words, as reports show it."""
 
     @abstractmethod
-    def takes(self, t: np.ndarray) -> bool:
+    def takes(self, t: Float[np.ndarray, " T"]) -> bool:
         """Whether samples at these increasing times [T] can be used."""
 
     @abstractmethod
-    def curve(self, t: np.ndarray, x: np.ndarray) -> Curve:
+    def curve(self, t: Float[np.ndarray, " T"], x: Float[np.ndarray, "T D"]) -> Curve:
         """`(s [S], order) -> [S, D]`: values (order 0) or derivatives (order 1) at times s within the samples' span.
 
         Args:
@@ -39,7 +40,7 @@ class Estimator(Spec, ABC):
         """
 
 
-def evenly_spaced(t: np.ndarray) -> bool:
+def evenly_spaced(t: Float[np.ndarray, " T"]) -> bool:
     """Whether the times are at equal distances, to a millionth of one."""
     steps = np.diff(t)
     return len(steps) > 0 and bool(np.ptp(steps) <= 1e-6 * steps.mean())

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from dynred.data.derivatives.base import Curve, Estimator, evenly_spaced
 
@@ -17,11 +18,11 @@ class FourierSeries(Estimator):
         """See `Estimator.describe`."""
         return "Fourier series"
 
-    def takes(self, t: np.ndarray) -> bool:
+    def takes(self, t: Float[np.ndarray, " T"]) -> bool:
         """See `Estimator.takes`."""
         return 8 <= len(t) <= LONGEST and evenly_spaced(t)
 
-    def curve(self, t: np.ndarray, x: np.ndarray) -> Curve:
+    def curve(self, t: Float[np.ndarray, " T"], x: Float[np.ndarray, "T D"]) -> Curve:
         """See `Estimator.curve`."""
         n = len(t)
         period = n * (t[-1] - t[0]) / (n - 1)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from jaxtyping import Float
 
 from dynred.checks import count, refuse
 from dynred.data.derivatives.base import Curve, Estimator, evenly_spaced
@@ -40,11 +41,11 @@ class SavitzkyGolay(Estimator):
         """See `Estimator.describe`."""
         return f"Savitzky-Golay polynomials (window {self.window}, order {self.order})"
 
-    def takes(self, t: np.ndarray) -> bool:
+    def takes(self, t: Float[np.ndarray, " T"]) -> bool:
         """See `Estimator.takes`."""
         return len(t) >= self.window and evenly_spaced(t)
 
-    def curve(self, t: np.ndarray, x: np.ndarray) -> Curve:
+    def curve(self, t: Float[np.ndarray, " T"], x: Float[np.ndarray, "T D"]) -> Curve:
         """See `Estimator.curve`."""
         h, half = (t[-1] - t[0]) / (len(t) - 1), self.window // 2
         powers = np.arange(self.order + 1)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from jaxtyping import Float
 from scipy.interpolate import make_smoothing_spline
 
 from dynred.checks import positive
@@ -35,10 +36,10 @@ class SmoothingSpline(Estimator):
         """See `Estimator.describe`."""
         return f"smoothing spline (smoothing {self.smoothing:g})"
 
-    def takes(self, t: np.ndarray) -> bool:
+    def takes(self, t: Float[np.ndarray, " T"]) -> bool:
         """See `Estimator.takes`."""
         return len(t) >= 5
 
-    def curve(self, t: np.ndarray, x: np.ndarray) -> Curve:
+    def curve(self, t: Float[np.ndarray, " T"], x: Float[np.ndarray, "T D"]) -> Curve:
         """See `Estimator.curve`."""
         return make_smoothing_spline(t, x, lam=self.smoothing * float(np.median(np.diff(t))) ** 3)

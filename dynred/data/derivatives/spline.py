@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy.interpolate import make_interp_spline
 
 from dynred.data.derivatives.base import Curve, Estimator
@@ -16,10 +17,10 @@ class Spline(Estimator):
         """See `Estimator.describe`."""
         return "quintic spline"
 
-    def takes(self, t: np.ndarray) -> bool:
+    def takes(self, t: Float[np.ndarray, " T"]) -> bool:
         """See `Estimator.takes`."""
         return len(t) >= 2
 
-    def curve(self, t: np.ndarray, x: np.ndarray) -> Curve:
+    def curve(self, t: Float[np.ndarray, " T"], x: Float[np.ndarray, "T D"]) -> Curve:
         """See `Estimator.curve`."""
         return make_interp_spline(t, x, k=5 if len(t) >= 6 else 3 if len(t) >= 4 else 1)

@@ -112,12 +112,12 @@ class Context:
         reference = Reference(self.later[0], self.grid)
         return {statistic.name: statistic.gauge(reference) for statistic in find_statistics(reference)}
 
-    def measured(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def measured(self, name: str) -> tuple[Float[np.ndarray, "N ..."], Float[np.ndarray, "N ..."]]:
         """What every trajectory contributes to a long-time statistic, in truth and prediction."""
         truth, predicted = (self.gauges[name].measure(part) for part in self.later)
         return truth, predicted
 
-    def average(self, contributions: np.ndarray) -> np.ndarray:
+    def average(self, contributions: Float[np.ndarray, "N ..."]) -> Float[np.ndarray, "..."]:
         """The mean of contributions of trajectories, each weighted by its length."""
         return np.average(contributions, axis=0, weights=self.later[0].lengths.numpy())
 
@@ -181,12 +181,12 @@ class Context:
         """Times of trajectory i since its start."""
         return self.forecast.elapsed[self.rows(i)].double().numpy()
 
-    def fields(self, states: Tensor) -> Float[np.ndarray, "T C *points"]:
+    def fields(self, states: Float[Tensor, "T D"]) -> Float[np.ndarray, "T C *points"]:
         """States [T, D] as fields on the grid."""
         assert self.grid is not None
         return states.double().numpy().reshape(len(states), *self.grid.shape)
 
-    def over_time(self, values: Float[np.ndarray, " M"]) -> tuple[np.ndarray, Float[np.ndarray, "N T"]]:
+    def over_time(self, values: Float[np.ndarray, " M"]) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, "N T"]]:
         """A value of every snapshot as a table over common times since the start, NaN after a trajectory's end.
 
         The times are the trajectories' own where these are shared, else evenly spaced with linear interpolation, for as
@@ -258,7 +258,7 @@ def space_label(axis: Axis) -> str:
     return f"{axis.name} ({axis.unit})" if axis.unit else axis.name
 
 
-def colours(truth: np.ndarray) -> dict[str, Any]:
+def colours(truth: Float[np.ndarray, "..."]) -> dict[str, Any]:
     """Colour map and limits for a field: diverging and symmetric about zero where it takes both signs."""
     low, high = (float(v) for v in np.quantile(truth, [0.001, 0.999]))
     if low < 0 < high:
@@ -266,13 +266,13 @@ def colours(truth: np.ndarray) -> dict[str, Any]:
     return {"cmap": "viridis", "vmin": low, "vmax": high if high > low else low + 1}
 
 
-def difference_colours(truth: np.ndarray) -> dict[str, Any]:
+def difference_colours(truth: Float[np.ndarray, "..."]) -> dict[str, Any]:
     """Colour map and limits for differences from a field: the field's own where those are symmetric about zero."""
     own, size = colours(truth), float(np.abs(truth - truth.mean()).max()) or 1.0
     return own if own["cmap"] == DIVERGING else {"cmap": DIVERGING, "vmin": -size, "vmax": size}
 
 
-def shown_errors(values: np.ndarray) -> np.ndarray:
+def shown_errors(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Errors for a logarithmic axis: what is tiny or missing is cut, what diverged leaves the picture at the top."""
     return np.clip(np.nan_to_num(values, nan=np.inf, posinf=100 * TOP), BOTTOM, 100 * TOP)
 
