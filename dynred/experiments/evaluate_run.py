@@ -13,7 +13,6 @@ from dynred.experiments.pipeline import calibrated
 from dynred.experiments.publish import publish
 from dynred.experiments.stored_run import opened
 from dynred.models.forecast import forecast
-from dynred.ode.system import System
 from dynred.runtime import Runtime
 
 
@@ -43,18 +42,19 @@ def evaluate_run(
     runtime = runtime or Runtime()
     with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
         spec, model, source = stored.spec, stored.model, stored.source
-        system = source if isinstance(source, System) else None
-        if long and system is None:
+        if long and source.system is None:
             raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
         train, validation, test = stored.parts(runtime)
         found = forecast(model, test)
         before = stored.folder / "evaluation.json"
         known = read_evaluation(before) if before.exists() else None
         extra = known.long_time if known else None
-        if long and system is not None:
-            extra = long_time(model, system, progress=runtime.progress)
+        if long and source.system is not None:
+            extra = long_time(model, source.system, progress=runtime.progress)
         cost = known.cost if known else Cost()
         calibration = calibrated(model, validation)
-        scored = score(found, model, train, system, spec.threshold, cost=cost, long_time=extra, calibration=calibration)
+        scored = score(
+            found, model, train, source.system, spec.threshold, cost=cost, long_time=extra, calibration=calibration
+        )
         publish(stored.folder, model, scored, found, source, calibration)
         return scored

@@ -2,8 +2,8 @@
 
 The estimate is a sum of few terms, and meant as a bound that is not more than a few times too large. Measured on the
 six runs of `tests/experiments/test_requirements.py`, in each of which another term is the largest, estimate and memory
-taken are (MB): states 530 and 450, test 2960 and 2250, reducer 700 and 450, network 560 and 450, polynomial 620 and 450,
-quadratic 300 and 115.
+taken are (MB): states 530 and 450, test 2960 and 2250, reducer 700 and 450, network 560 and 450, polynomial 620 and
+450, quadratic 300 and 115.
 """
 
 from dataclasses import dataclass

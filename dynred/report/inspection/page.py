@@ -11,7 +11,8 @@ import jinja2
 import matplotlib
 
 from dynred import plugins
-from dynred.files import is_page, write_text
+from dynred.errors import InputError
+from dynred.files import check_target, is_page, write_text
 from dynred.geometry.piece import Piece
 from dynred.geometry.verdict import NAMES, Verdict
 from dynred.report.figures.base import STYLE
@@ -29,6 +30,17 @@ class Drawn(NamedTuple):
     title: str
     caption: str
     uri: str
+
+
+def check_page(out: str | Path) -> None:
+    """Refuses, before anything is computed, a path where no page of an inspection may be written.
+
+    Raises:
+        InputError: a name that does not end in .html; something is there that dynred did not write.
+    """
+    if Path(out).suffix != ".html":
+        raise InputError(f"out must be a file ending in .html, got {out}.")
+    check_target("out", out, is_page)
 
 
 def write_inspection(path: str | Path, verdict: Verdict, name: str) -> None:
