@@ -21,9 +21,9 @@ def test_the_defaults_are_those_of_the_settings():
     ("words", "space", "dynamics"),
     [
         ({"latent_dim": 2}, LatentSpace(lines=2), NeuralODESpec),
-        ({"angles": 1}, LatentSpace(angles=1), FourierSpec),
+        ({"angles": 1}, LatentSpace(angles=1, lines=0), FourierSpec),
         ({"latent_dim": 2, "angles": 1}, LatentSpace(angles=1, lines=1), NeuralODESpec),
-        ({"angles": 1, "dynamics": "neural_ode"}, LatentSpace(angles=1), NeuralODESpec),
+        ({"angles": 1, "dynamics": "neural_ode"}, LatentSpace(angles=1, lines=0), NeuralODESpec),
     ],
 )
 def test_angles_alone_move_by_a_fourier_series_unless_told_otherwise(words, space, dynamics):

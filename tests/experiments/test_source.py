@@ -112,7 +112,8 @@ def test_what_only_an_equation_tells_is_there_with_one_alone(source):
 
 
 def test_the_grid_of_a_field_is_that_of_its_system():
-    assert open_source("kuramoto_sivashinsky", {}).grid == find_system("kuramoto_sivashinsky").grid is not None
+    system = find_system("kuramoto_sivashinsky")
+    assert Source.of(system).grid is system.grid is not None
 
 
 def test_nothing_is_known_of_k_where_the_system_draws_its_parameters():
