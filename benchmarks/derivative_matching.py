@@ -43,13 +43,13 @@ from dynred.data.trajectories import Trajectories
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec
 from dynred.evaluation.records import Spread
-from dynred.experiments.source import DataSpec, simulate_parts
+from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.source import Source
 from dynred.files import write_json
 from dynred.metrics.reconstruction_nmse import ReconstructionNMSE
 from dynred.metrics.valid_time import ValidTime
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedModel
-from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.rng import generator, spawn
@@ -133,7 +133,7 @@ class Setting:
 
 def prepare(size: Size, seed: int) -> Setting:
     """Simulates, fits the reducer, encodes."""
-    states, held, test = simulate_parts(find_system("kuramoto_sivashinsky"), size.data, seed, RUNTIME)
+    states, held, test = Source.of("kuramoto_sivashinsky").parts(size.data, seed, RUNTIME)
     reducer = size.reducer.fit(states, held, rng=generator(seed, "reducer"), runtime=RUNTIME)
     latents = states.map(reducer.encode)
     # The weights that `NeuralODESpec.fit` starts from, given the stream that `derivative_matching` gives it.

@@ -8,7 +8,6 @@ A name is one of
 
 import importlib
 import inspect
-import pkgutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import TypeVar
 
 from dynred.checks import nearest, refuse
 from dynred.errors import InputError
+from dynred.plugin_names import names
 from dynred.trust import Code, digest, is_allowed
 from dynred.user_code import PASSING, place_and_reason
 
@@ -29,16 +29,6 @@ T = TypeVar("T")
 
 _watch: ContextVar[Callable[[str], None]] = ContextVar("_watch", default=lambda name: None)
 _files: dict[str, Code] = {}  # what users' files were loaded, by the name of their module
-
-
-def names(package: str) -> list[str]:
-    """The plug-ins of a folder, e.g. `names("dynred.systems")`: its public modules but `base`, sorted.
-
-    Imports the package (whose `__init__` is empty), none of its modules.
-    """
-    folder = importlib.import_module(package)
-    modules = (module.name for module in pkgutil.iter_modules(folder.__path__))
-    return sorted(name for name in modules if name != "base" and not name.startswith("_"))
 
 
 def load_module(package: str, name: str) -> ModuleType:

@@ -27,8 +27,8 @@ from dynred.data.storage import save_trajectories
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.evaluation.evaluate import Evaluation
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.run import run
-from dynred.experiments.source import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.ode.find import find_system

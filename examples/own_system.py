@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from dynred.evaluation.evaluation import Evaluation
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.run import run
-from dynred.experiments.source import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.training.minimise import TrainingSpec
 

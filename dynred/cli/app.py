@@ -6,7 +6,6 @@ What needs torch is imported inside the commands, so that `dynred --help` answer
 import functools
 import importlib
 import os
-import pkgutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,10 +13,10 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from dynred import cli
 from dynred.cli._process import Stopped, going_on, how_it_goes_on, only_results_on_stdout, stderr, stoppable
 from dynred.errors import DynredError
 from dynred.memory import is_memory_error
+from dynred.plugin_names import names
 from dynred.user_code import reason
 
 HELP = (
@@ -30,7 +29,7 @@ AGAIN = "No file was left half written; run the same command again."
 def build() -> App:
     """The application with every command of this folder."""
     app = App(name="dynred", help=HELP, suppress_keyboard_interrupt=False, version_flags=["--version"])
-    for name in sorted({module.name for module in pkgutil.iter_modules(cli.__path__)} - {"app", "base", "_process"}):
+    for name in [name for name in names("dynred.cli") if name != "app"]:
         app.command(_printing(getattr(importlib.import_module(f"dynred.cli.{name}"), name)))
     return app
 

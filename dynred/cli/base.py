@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from dynred.cli._process import printer, results, stderr, visible
+from dynred.plugin_names import names
 
 if TYPE_CHECKING:
     from dynred.evaluation.compare import Comparison
@@ -46,6 +47,14 @@ Plugins = Annotated[
 Trust = Annotated[
     bool, Parameter(name="--trust", negative="", help="Run whatever code the run names, unread. Anything may happen.")
 ]
+
+
+def listed(package: str, *others: str) -> str:
+    """Others and the plug-ins of a folder, as a list in words."""
+    return ", ".join([*others, *names(package)])
+
+
+SolverName = Annotated[str, Parameter(help=f"{listed('dynred.solvers', 'auto')}, or a file with a solver of your own.")]
 
 
 def _as_given(kind: object, tokens: Sequence[Token]) -> Path:
@@ -136,7 +145,7 @@ def show_evaluation(one: "Evaluation", as_json: bool) -> None:
     show(title, ("", "model", f"POD {one.latent_dim}", "linear dynamics"), one.rows(), one.to_dict(), as_json)
 
 
-def show_comparison(comparison: "Comparison | None", found: "list[Evaluation]", as_json: bool) -> None:
+def show_comparison(comparison: "Comparison | None", found: "Sequence[Evaluation]", as_json: bool) -> None:
     """Prints models side by side: on one test, with their differences; or, without, each with its own evaluation."""
     data = {"comparison": comparison and comparison.to_dict(), "evaluations": [one.to_dict() for one in found]}
     if comparison is not None:

@@ -17,11 +17,10 @@ def certify(
 ) -> None:
     """Certify the model of a run folder on a dense, fresh sample of K, beside what topology makes unavoidable.
 
-    Parameters
-    ----------
-    run: A run folder that `dynred reduce` made; its certificate.json is renewed.
-    samples: Points of K; where the system cannot draw them, snapshots of new simulations.
-    seed: Decides the sample.
+    Args:
+        run: A run folder that `dynred reduce` made; its certificate.json is renewed.
+        samples: Points of K; where the system cannot draw them, snapshots of new simulations.
+        seed: Decides the sample.
     """
     from dynred.experiments.certify_run import certify_run
 

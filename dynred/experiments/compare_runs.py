@@ -6,10 +6,8 @@ from pathlib import Path
 
 from dynred.checks import refuse
 from dynred.evaluation.compare import Comparison, compare
-from dynred.experiments.source import changes, fingerprint
 from dynred.experiments.stored_run import StoredRun, opened
 from dynred.metrics.base import load_metric
-from dynred.ode.system import System
 from dynred.runtime import Runtime
 
 
@@ -52,10 +50,10 @@ def why_not(runs: Sequence[StoredRun]) -> str:
     Every test set of one system will do for all models of it: test and training sets come from random streams of their
     own. Data are split, so what is the test of one run may be what another was trained on.
     """
-    first, known = runs[0], fingerprint(runs[0].source)
-    if any(changes(known, fingerprint(run.source)) for run in runs[1:]):
+    first, known = runs[0], runs[0].source.fingerprint()
+    if any(run.source.changes(known) for run in runs[1:]):
         return f"runs of different systems or data: {', '.join(sorted({run.spec.source for run in runs}))}"
-    is_data = not isinstance(first.source, System)
-    if is_data and any((run.spec.seed, run.spec.data) != (first.spec.seed, first.spec.data) for run in runs):
+    split = [(run.spec.seed, run.spec.data) for run in runs]
+    if not first.source.simulated and any(one != split[0] for one in split):
         return "runs that split the same data differently"
     return ""

@@ -14,7 +14,6 @@ from dynred.experiments.publish import publish
 from dynred.experiments.stored_run import opened
 from dynred.metrics.base import load_metric
 from dynred.models.forecast import forecast
-from dynred.ode.system import System
 from dynred.runtime import Runtime
 
 
@@ -47,21 +46,20 @@ def evaluate_run(
     named = [load_metric(name) for name in metrics]  # by the caller: no code that the run names
     with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
         spec, model, source = stored.spec, stored.model, stored.source
-        system = source if isinstance(source, System) else None
-        if long and system is None:
+        if long and source.system is None:
             raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
         train, validation, test = stored.parts(runtime)
         found = forecast(model, test)
         before = stored.folder / "evaluation.json"
         known = read_evaluation(before) if before.exists() else None
         extra = known.long_time if known else None
-        if long and system is not None:
-            extra = long_time(model, system, progress=runtime.progress)
+        if long and source.system is not None:
+            extra = long_time(model, source.system, progress=runtime.progress)
         cost = known.cost if known else Cost()
         calibration = calibrated(model, validation)
         own = [metric.at(spec.threshold) for metric in named]
         scored = score(
-            *(found, model, train, system, spec.threshold),
+            *(found, model, train, source.system, spec.threshold),
             cost=cost,
             long_time=extra,
             calibration=calibration,

@@ -1,4 +1,4 @@
-"""What experiment.json says of where a run comes from."""
+"""Where a run comes from: what experiment.json says of it, and what its user should know."""
 
 import importlib.metadata
 import platform
@@ -10,8 +10,9 @@ from typing import Any
 from dynred.checks import refuse
 from dynred.data.screening import is_data
 from dynred.errors import DynredWarning, InputError
+from dynred.experiments.fingerprint import differences
 from dynred.experiments.folder import RunFolder
-from dynred.experiments.source import Source, changes, fingerprint
+from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec
 from dynred.files import checksum
 from dynred.kinds import current
@@ -41,7 +42,7 @@ def origin(spec: ExperimentSpec, source: Source, asked: Sequence[str], folder: R
         "threads": threads(),
         "versions": {**versions, "python": platform.python_version()},
         "folder": str(folder.path.resolve()),
-        "source": {"path": path, **fingerprint(source)},
+        "source": {"path": path, **source.fingerprint()},
         "code": [one.to_dict() for one in code.values()],
         "spec": settings,
     }
@@ -78,10 +79,26 @@ def check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunF
         )
     digests = {code["name"]: code["digest"] for code in stored.get("code", [])}
     changed = [code["name"] for code in begun["code"] if digests.get(code["name"], code["digest"]) != code["digest"]]
-    changed += [f"its {name}" for name in changes(stored.get("source") or {}, begun["source"]) if name != "path"]
+    changed += [f"its {name}" for name in differences(stored.get("source") or {}, begun["source"]) if name != "path"]
     if changed:
         advice = f"Changed: {', '.join(changed)}. Restore it, use another folder, or --overwrite."
         raise InputError(f"--resume must be given the source of the run in {folder.path}, got a changed one. {advice}")
     if stored.get("threads", begun["threads"]) != begun["threads"]:
         threads = f"{begun['threads']} threads instead of {stored['threads']}"
         warnings.warn(f"Resumed with {threads}: the result may differ in its last digits.", DynredWarning, stacklevel=3)
+
+
+def data_notes(about: Mapping[str, Any]) -> list[str]:
+    """What a user should know of how the data came about: the solver and why, or how velocities were estimated.
+
+    Args:
+        about: what a model remembers, see `Source.about`.
+    """
+    lines = []
+    if "solver" in about:
+        lines.append(f"Solver: {about['solver']['kind'].rpartition(':')[2]} ({about['solver_reason']}).")
+    if "velocities" in about:
+        error = about["velocity_error"]
+        size = "of unknown error (trajectories too short)" if error is None else f"error about {100 * error:.2g} %"
+        lines.append(f"Velocities estimated by {about['velocities']}, {size} of their root mean square.")
+    return lines

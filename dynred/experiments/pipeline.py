@@ -14,8 +14,9 @@ from dynred.errors import InputError
 from dynred.evaluation.evaluate import score
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Cost
-from dynred.experiments.requirements import Sizes, check_reduction
-from dynred.experiments.source import DataSpec, simulate_parts, split_data, steps_of
+from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.requirements import check_reduction
+from dynred.experiments.source import Source
 from dynred.memory import peak_memory_mb
 from dynred.models.atlas import AtlasSpec
 from dynred.models.bands import Calibration, calibrate
@@ -25,7 +26,6 @@ from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.models.reduced import ReducedSpec
 from dynred.models.spec import ModelSpec
-from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
@@ -55,7 +55,7 @@ class Reduction:
 
 @public
 def reduce(
-    source: System | str | Trajectories,
+    source: Source | System | Trajectories | str,
     latent_dim: int,
     *,
     seed: int = 0,
@@ -70,7 +70,7 @@ def reduce(
     """From an equation or data to a scored reduced model.
 
     Args:
-        source: a System, its name or file, or trajectories without an equation.
+        source: a System, its name or file; trajectories without an equation, or a file of them (.npz, .zarr, .nc).
         latent_dim: number R of latent coordinates, 1 <= R < D.
         seed: decides every draw.
         data: which trajectories; default `DataSpec()`.
@@ -90,21 +90,17 @@ def reduce(
     """
     runtime, data = runtime or Runtime(), data or DataSpec()
     positive("threshold", threshold)
-    system = None if isinstance(source, Trajectories) else find_system(source)
-    dim = source.dim if isinstance(source, Trajectories) else system.dim  # type: ignore[union-attr]
-    integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
+    source = Source.of(source)
+    advice = f"The state has {source.dim} dimensions; a reduction has fewer."
+    integer("latent_dim", latent_dim, 1, source.dim - 1, advice)
     reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     spec = model_spec(reducer, dynamics, partition, joint)
-    check_reduction(_sizes(source if system is None else system, data), reducer, dynamics, simulated=system is not None)  # type: ignore[arg-type]
+    check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
     seconds: dict[str, float] = {}
     with _timed(seconds, "simulate_s"):
-        if isinstance(source, Trajectories):
-            train, validation, test = split_data(source, data, generator(seed, "split"))
-        else:
-            assert system is not None
-            train, validation, test = simulate_parts(system, data, seed, runtime)
+        train, validation, test = source.parts(data, seed, runtime)
     with _timed(seconds, "reducer_s"):
         coordinates = spec.fit_coordinates(train, validation, rng=generator(seed, "reducer"), runtime=runtime)
     with _timed(seconds, "dynamics_s"):
@@ -114,14 +110,14 @@ def reduce(
             validation,
             rng=generator(seed, "dynamics"),
             runtime=runtime,
-            about=about(system, train, seed),
+            about=source.about(train, seed),
         )
         model = spec.refine(model, train, validation, rng=generator(seed, "joint"), runtime=runtime)
     with _timed(seconds, "evaluate_s"):
         runtime.progress("evaluate", 0, 1)
         found = forecast(model, test)
         calibration = calibrated(model, validation)
-        scored = score(found, model, train, system, threshold, calibration=calibration)
+        scored = score(found, model, train, source.system, threshold, calibration=calibration)
         runtime.progress("evaluate", 1, 1)
     cost = Cost(**seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
     return Reduction(model, replace(scored, cost=cost), found, train, validation, calibration)
@@ -148,34 +144,6 @@ def calibrated(model: Model, validation: Trajectories) -> Calibration | None:
         return calibrate(model, validation)
     except InputError:
         return None
-
-
-def _sizes(source: System | Trajectories, data: DataSpec) -> Sizes:
-    """What `simulate_parts` or `split_data` will give."""
-    if isinstance(source, Trajectories):
-        tenth = len(source.states) // 10 + 1
-        return Sizes(source.dim, 8 * tenth, tenth, tenth, max(10, len(source)))
-    counts = {part: getattr(data, part) for part in ("train", "validation", "test")}
-    snapshots = {part: counts[part] * (steps + 1) for part, steps in steps_of(source, data).items()}
-    return Sizes(dim=max(source.dim, source.underlying.dim), **snapshots, trajectories=max(counts.values()))
-
-
-def about(system: System | None, train: Trajectories, seed: int) -> dict[str, object]:
-    """What a model remembers of where it comes from."""
-    if system is None:
-        known = {"system": str(train.attributes.get("system", "data")), "time_scale": 1.0, "time_unit": "time units"}
-    else:
-        known = {
-            "system": system.name,
-            "arguments": dict(system.arguments),
-            "time_scale": system.time_scale,
-            "time_scale_name": system.time_scale_name,
-            "time_unit": system.time_unit,
-        }
-    for key in ("solver", "solver_reason", "velocities", "velocity_error"):
-        if key in train.attributes:
-            known[key] = train.attributes[key]
-    return {**known, "seed": seed}
 
 
 @contextmanager

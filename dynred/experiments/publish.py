@@ -17,8 +17,6 @@ from dynred.metrics.base import Metric
 from dynred.models.bands import Calibration
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
-from dynred.ode.known_set import KnownSet
-from dynred.ode.system import System
 from dynred.report.model_page import write_report
 from dynred.rng import generator
 from dynred.user_code import user_code
@@ -41,13 +39,12 @@ def publish(
     stored = folder.manifest()
     promised = certificate(model, source, found.truth, generator(stored["seed"], "certificate"))
     write_json(folder / "certificate.json", promised.to_dict(), Path.is_file)
-    grid = source.grid if isinstance(source, System) else None
     write_report(
         folder / "report.html",
         model,
         evaluation,
         found,
-        grid=grid,
+        grid=source.grid,
         certificate=promised,
         metrics=metrics,
         settings=stored,
@@ -59,14 +56,8 @@ def certificate(
     model: Model, source: Source, test: Trajectories, rng: torch.Generator, samples: int = 10_000
 ) -> Certificate:
     """The certificate on points of K: drawn where the system can draw them, else the test trajectories."""
-    known = known_set_of(source)
     points: Tensor | Trajectories = test
-    if known.sample:
+    if source.known.sample:
         with user_code("the sampler of K"):
-            points = known.sample(samples, rng)
-    return certify(model, points, rng=rng, known=known, truth=test)
-
-
-def known_set_of(source: Source) -> KnownSet:
-    """What is known of K: that holds at the default parameters, so nothing where the system draws others."""
-    return source.known if isinstance(source, System) and source.sample_parameters is None else KnownSet()
+            points = source.known.sample(samples, rng)
+    return certify(model, points, rng=rng, known=source.known, truth=test)

@@ -1,11 +1,9 @@
 """The latent space that the verdict on K recommends, as settings of an experiment."""
 
 from dynred.dynamics.fourier import FourierSpec
-from dynred.experiments.source import simulate_parts, split_data
 from dynred.experiments.spec import ExperimentSpec
 from dynred.geometry.inspection import inspect
 from dynred.geometry.verdict import Verdict
-from dynred.ode.system import System
 from dynred.rng import generator
 from dynred.runtime import Runtime
 
@@ -26,10 +24,7 @@ def with_recommended_latents(
         MissingExtraError: without `pip install 'dynred[geometry]'`.
     """
     runtime, source = runtime or Runtime(), spec.open()
-    if isinstance(source, System):
-        train = simulate_parts(source, spec.data, spec.seed, runtime)[0]
-    else:
-        train = split_data(source, spec.data, generator(spec.seed, "split"))[0]
+    train, _, _ = source.parts(spec.data, spec.seed, runtime)
     verdict = inspect(train, rng=generator(spec.seed, "inspect"), progress=runtime.progress)
     wanted = verdict.recommended
     return with_latents(spec, wanted.angles, wanted.lines, wanted.charts, keep_dynamics=keep_dynamics), verdict

@@ -23,7 +23,7 @@ from dynred.trust import Code, allow
 @public
 def run(
     spec: ExperimentSpec,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     resume: bool = False,
     overwrite: bool = False,
@@ -33,7 +33,7 @@ def run(
 
     Args:
         spec: the settings.
-        out: the run folder; new or without a run, unless `resume` or `overwrite`.
+        out: the run folder; new or without a run, unless `resume` or `overwrite`. Default: `spec.default_out`.
         resume: go on from the last checkpoint of the same settings and source; the result is the same, bit for bit at
             the same number of threads, as that of an uninterrupted run. A finished run is returned as it is.
         overwrite: replace a run that is there.
@@ -46,7 +46,7 @@ def run(
         InputError: unusable settings, a folder that is in use, or a run of other settings or of a source that was
             changed. Nothing is written then.
     """
-    folder = RunFolder(out)
+    folder = RunFolder(spec.default_out if out is None else out)
     folder.check_free(resume=resume, overwrite=overwrite)
     with recorded() as asked:
         source = spec.open()
@@ -103,6 +103,3 @@ def stored_spec(out: str | Path) -> ExperimentSpec:
         InputError: settings of a class that is not imported.
     """
     return ExperimentSpec.from_dict(RunFolder(out).manifest()["spec"])
-
-
-# -- where a run comes from ------------------------------------------------------------------------------------------

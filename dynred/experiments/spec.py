@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from dynred.checks import integer, positive, refuse
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.experiments.source import DataSpec, Source, open_source
+from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.source import Source, open_source
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
@@ -60,8 +62,13 @@ class ExperimentSpec(Spec):
             return super().updated(path, value)
         return replace(self, latent_dim=value, reducer=self.reducer.updated(path, value))  # type: ignore[arg-type] # checked
 
+    @property
+    def default_out(self) -> Path:
+        """The run folder where none is asked for: runs/ and a name made of the source and the settings."""
+        return Path("runs") / f"{Path(self.source).stem}-{self.digest()}"
+
     def open(self) -> Source:
-        """The system, checked, or the data.
+        """What the experiment starts from: the system, checked, or the data.
 
         Raises:
             InputError: unknown, unusable, or of no more than `latent_dim` dimensions.

@@ -13,13 +13,11 @@ from dynred.data.trajectories import Trajectories
 from dynred.errors import FileFormatError
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.origin import identity_of
-from dynred.experiments.source import Source, changes, fingerprint, simulate_parts, split_data
+from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec
 from dynred.models.base import Model
 from dynred.models.load import load_model
-from dynred.ode.system import System
 from dynred.plugins import code_of, is_foreign, load_code, only, reopen
-from dynred.rng import generator
 from dynred.runtime import Runtime
 from dynred.trust import Code
 
@@ -40,11 +38,9 @@ class StoredRun:
     source: Source
     model: Model
 
-    def parts(self, runtime: Runtime) -> tuple[Trajectories, ...]:
+    def parts(self, runtime: Runtime) -> tuple[Trajectories, Trajectories, Trajectories]:
         """Training, validation and test trajectories, as they were."""
-        if isinstance(self.source, System):
-            return simulate_parts(self.source, self.spec.data, self.spec.seed, runtime)
-        return split_data(self.source, self.spec.data, generator(self.spec.seed, "split"))
+        return self.source.parts(self.spec.data, self.spec.seed, runtime)
 
 
 @contextmanager
@@ -126,7 +122,7 @@ def _reopened(folder: RunFolder, spec: ExperimentSpec, stored: Mapping[str, Any]
     before = stored.get("source") or {}
     if not is_data(spec.source):
         source = spec.open()
-        if differing := changes(before, fingerprint(source)):
+        if differing := source.changes(before):
             advice = "Restore it, or reduce again into another folder."
             actual = f"another one: they differ in {', '.join(differing)}"
             raise refuse(f"{spec.source}, the system of the run in {folder.path},", "as it was", actual, advice)
@@ -136,7 +132,7 @@ def _reopened(folder: RunFolder, spec: ExperimentSpec, stored: Mapping[str, Any]
     there = [path for path in dict.fromkeys(paths) if path.exists()]
     for path in there:
         source = spec.updated("source", str(path)).open()
-        if not changes(before, fingerprint(source)):
+        if not source.changes(before):
             return source
     actual = f"{there[0]}, whose content is another" if there else f"no such file ({', '.join(map(str, paths))})"
     raise refuse(f"the data of the run in {folder.path}", "as they were", actual, "Restore them, or reduce again.")

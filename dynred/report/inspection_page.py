@@ -3,7 +3,8 @@
 import math
 from pathlib import Path
 
-from dynred.files import is_page, write_text
+from dynred.errors import InputError
+from dynred.files import check_target, is_page, write_text
 from dynred.geometry.piece import Piece
 from dynred.geometry.verdict import NAMES, Verdict
 from dynred.report import page
@@ -11,6 +12,17 @@ from dynred.report import page
 FOLDER = "dynred.report.inspection"
 MOST = 20  # components in the table
 _WORDS = {True: ("yes", "possible"), False: ("no", "obstructed"), None: ("unknown", "cannot be known")}
+
+
+def check_page(out: str | Path) -> None:
+    """Refuses, before anything is computed, a path where no page of an inspection may be written.
+
+    Raises:
+        InputError: a name that does not end in .html; something is there that dynred did not write.
+    """
+    if Path(out).suffix != ".html":
+        raise InputError(f"out must be a file ending in .html, got {out}.")
+    check_target("out", out, is_page)
 
 
 def write_inspection(path: str | Path, verdict: Verdict, name: str) -> None:

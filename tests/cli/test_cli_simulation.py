@@ -17,7 +17,7 @@ def call(capsys, *tokens):
 
 
 def test_a_large_zarr_is_streamed_and_the_same_command_completes_it(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.cli.simulate.LARGE", 0)
+    monkeypatch.setattr("dynred.simulation.into_file.LARGE", 0)
     out = tmp_path / "a.zarr"
     cut = json.loads(call(capsys, "simulate", "stuart_landau", "--out", out, *OPTIONS, "--time-limit", 1e-9))
     assert (cut["complete"], cut["trajectories"]) == (False, 0)
@@ -28,7 +28,7 @@ def test_a_large_zarr_is_streamed_and_the_same_command_completes_it(capsys, tmp_
 
 
 def test_an_unfinished_store_is_begun_anew_only_when_told_so(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.cli.simulate.LARGE", 0)
+    monkeypatch.setattr("dynred.simulation.into_file.LARGE", 0)
     out = tmp_path / "a.zarr"
     call(capsys, "simulate", "stuart_landau", "--out", out, *OPTIONS, "--time-limit", 1e-9)
     with pytest.raises(SystemExit):
@@ -52,7 +52,7 @@ def content(path):
 
 
 def test_the_same_command_on_a_complete_store_is_told_and_changes_nothing(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.cli.simulate.LARGE", 0)
+    monkeypatch.setattr("dynred.simulation.into_file.LARGE", 0)
     call(capsys, "simulate", "stuart_landau", "--out", tmp_path / "a.zarr", *OPTIONS)
     before = content(tmp_path)
     with pytest.raises(SystemExit, match="2"):
@@ -62,7 +62,7 @@ def test_the_same_command_on_a_complete_store_is_told_and_changes_nothing(capsys
 
 
 def test_overwrite_replaces_a_store_and_puts_it_back_where_nothing_came_instead(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.cli.simulate.LARGE", 0)
+    monkeypatch.setattr("dynred.simulation.into_file.LARGE", 0)
     out = tmp_path / "a.zarr"
     call(capsys, "simulate", "stuart_landau", "--out", out, *OPTIONS)
     before = content(tmp_path)

@@ -355,7 +355,7 @@ def test_angles_are_asked_for_by_command_and_take_a_fourier_series(tmp_path, cap
     ("options", "message"),
     [
         (["--latent", "auto", "--latent-dim", "2"], "--latent auto must be alone"),
-        ([], "--latent-dim must be a number of coordinates, got none"),
+        ([], "latent_dim (--latent-dim) must be a number of coordinates, got none"),
         (["--angles", "1", "--reducer", "pod"], "setting of PODSpec must be one of"),
     ],
 )

@@ -1,0 +1,74 @@
+"""The Lyapunov exponents of a system by its name, or of the model in a run folder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dynred.errors import InputError
+from dynred.evaluation.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from dynred.experiments.stored_run import opened
+from dynred.models.base import Model
+from dynred.ode.find import find_system
+from dynred.ode.system import System
+from dynred.ode.vector_field import Parameters
+from dynred.rng import generator
+from dynred.runtime import Progress, silent
+
+
+def find_exponents(
+    name: str,
+    k: int | None = None,
+    *,
+    n: int = 8,
+    duration: float | None = None,
+    interval: float | None = None,
+    solver: str = "auto",
+    seed: int = 0,
+    time_limit: float | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    parameters: Parameters | None = None,
+    plugins: Sequence[str | Path] = (),
+    trust: bool = False,
+    progress: Progress = silent,
+) -> tuple[str, LyapunovSpectrum]:
+    """What a name means, in words, and its Lyapunov exponents.
+
+    Args:
+        name: of a system or its file, or a run folder, whose model is followed from states on K.
+        seed: decides initial states and tangents.
+        arguments: structural choices of the system; none for a run, which knows them.
+        plugins, trust: which code of one's own may run; see `dynred.experiments.stored_run.opened`.
+        k, n, duration, interval, solver, time_limit, parameters, progress: see `lyapunov_spectrum`.
+
+    Raises:
+        InputError: unknown or unusable; as for `lyapunov_spectrum`.
+        FileFormatError: a folder that holds no run.
+    """
+    rng, parameters = generator(seed, "lyapunov"), parameters or {}
+    followed: System | Model
+    if Path(name).is_dir():
+        if arguments:
+            raise InputError("arguments (--with) must be left out for a run, which knows its system, got some.")
+        with opened(name, plugins=plugins, trust=trust) as run:
+            followed, initial = run.model.at(parameters), run.source.states(n, rng=rng, parameters=parameters)
+        words, parameters = (
+            f"{followed.about.get('system', Path(name).name)}, reduced to {followed.latent_space.dim}",
+            {},
+        )
+    else:
+        followed, initial = find_system(name, **(arguments or {})), None
+        words = followed.name
+    spectrum = lyapunov_spectrum(
+        followed,
+        k,
+        rng=rng,
+        n=n,
+        initial=initial,
+        duration=duration,
+        interval=interval,
+        parameters=parameters,
+        solver=solver,
+        time_limit=time_limit,
+        progress=progress,
+    )
+    return words, spectrum
