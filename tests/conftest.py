@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.experiments.source import DataSpec
+from dynred.errors import MissingExtraError
+from dynred.experiments.data_spec import DataSpec
 from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.rng import generator
@@ -54,6 +55,15 @@ def small_reducer():
 def small_dynamics():
     """A neural ODE that trains in a second."""
     return NeuralODESpec(width=16, depth=2, training=TrainingSpec(steps=60, batch_size=64, validations=3))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """A test of something that needs an extra is skipped where the extra is not installed."""
+    try:
+        return (yield)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
 
 
 def pytest_addoption(parser):

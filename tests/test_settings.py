@@ -22,7 +22,7 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.dynamics.sindy import SindySpec
 from dynred.errors import InputError
-from dynred.experiments.source import DataSpec
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.kinds import class_of
 from dynred.models.bands import Calibration

@@ -18,8 +18,8 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
 from dynred.evaluation.certify import certify
 from dynred.evaluation.evaluate import score
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.recommend import with_recommended_latents
-from dynred.experiments.source import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.files import read_json
 from dynred.geometry.obstruction import obstruction

@@ -14,10 +14,10 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DynredWarning, FileFormatError, InputError
 from dynred.evaluation.evaluation import Evaluation
 from dynred.experiments.certify_run import certify_run
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.evaluate_run import evaluate_run
 from dynred.experiments.folder import CHECKPOINTS, FILES, RunFolder
 from dynred.experiments.run import run
-from dynred.experiments.source import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.experiments.stored_run import opened
 from dynred.files import read_json, read_tensors, write_json, write_tensors

@@ -10,8 +10,8 @@ from dynred.data.store import StoredTrajectories
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.run import run
-from dynred.experiments.source import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.files import read_json, read_tensors
 from dynred.models.reduced import ReducedModel, on_reducer

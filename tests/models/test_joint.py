@@ -9,8 +9,8 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.errors import InputError
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.pipeline import reduce
-from dynred.experiments.source import DataSpec
 from dynred.models.joint import JointSpec, _Both, _Loss, prediction_error
 from dynred.models.load import load_model
 from dynred.models.partition import PartitionSpec

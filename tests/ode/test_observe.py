@@ -9,8 +9,8 @@ import torch
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
 from dynred.evaluation.lyapunov import lyapunov_spectrum
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.pipeline import reduce
-from dynred.experiments.source import DataSpec
 from dynred.ode.catalogue import solver_kind
 from dynred.ode.find import find_system
 from dynred.ode.grid import Axis, Grid
