@@ -56,7 +56,7 @@ def meaning(name: str) -> object:
         return module
     if own is not None:
         return own
-    defined = [attribute for attribute in vars(module) if not attribute.startswith("_")]
+    defined = [key for key, value in vars(module).items() if key[0] != "_" and not isinstance(value, ModuleType)]
     raise InputError(
         f"{name} defines no system: it must define `system` (a dynred.System), or `rhs(t, x)` and `dim`, or a function "
         f"of its own name that returns a dynred.System; it defines {', '.join(defined) or 'nothing'}."

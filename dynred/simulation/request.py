@@ -42,7 +42,7 @@ class Request:
 
     system: System
     count: int
-    grids: tuple[Float[Tensor, " T"], ...]
+    grids: tuple[Float[Tensor, " _"], ...]
     parameters: Mapping[str, Float[Tensor, "*#N"]]
     initial: Float[Tensor, "N D"] | None
     key: int
