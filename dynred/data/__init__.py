@@ -1,1 +1,1 @@
-"""Trajectories, the files and stores that hold them, estimated velocities."""
+"""Trajectories, the files and stores that hold them, and estimates of their velocities."""

@@ -1,4 +1,4 @@
-"""Parameters by name: of each a number for all rows of a batch, or one value per row."""
+"""Parameters by name: each is one number for all rows of a batch, or has one value per row."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,15 +10,15 @@ from dynred.checks import finite, instance_of, real, refuse
 
 
 def as_tensors(parameters: Mapping[str, float | Float[Tensor, "..."]] | None) -> dict[str, Float[Tensor, "..."]]:
-    """The same as tensors, float64."""
+    """The parameters as tensors, in float64."""
     return {name: real(f"parameter {name}", value).double() for name, value in (parameters or {}).items()}
 
 
 def by_name(parameters: object) -> dict[str, Float[Tensor, "*batch"]]:
-    """Parameters as a caller gives them: finite numbers or arrays of them; an array [1] is a number like any other.
+    """Parameters that a caller gives, as finite numbers or arrays of them; an array [1] is a number like any other.
 
     Raises:
-        InputError: anything else.
+        InputError: a parameter is anything else.
     """
     given = instance_of("parameters", parameters, Mapping, "Give them by name.")
     values = {name: real(f"parameter {name}", value).double() for name, value in given.items()}
@@ -29,10 +29,10 @@ def by_name(parameters: object) -> dict[str, Float[Tensor, "*batch"]]:
 
 
 def checked(parameters: Mapping[str, Float[Tensor, "*N"]], rows: int) -> Mapping[str, Float[Tensor, "*N"]]:
-    """The same parameters, where each is a number or one value for each of so many trajectories.
+    """The same parameters, if each is a number or has one value for each of `rows` trajectories.
 
     Raises:
-        InputError: anything else.
+        InputError: a parameter is anything else.
     """
     for name, value in parameters.items():
         if value.shape not in ((), (rows,)):
@@ -43,14 +43,14 @@ def checked(parameters: Mapping[str, Float[Tensor, "*N"]], rows: int) -> Mapping
 def cut(
     parameters: Mapping[str, Float[Tensor, "*#N"]], index: Int[Tensor, "..."] | Bool[Tensor, " N"] | slice
 ) -> dict[str, Float[Tensor, "*#n"]]:
-    """The parameters of some rows: values that differ between rows are cut down to them."""
+    """The parameters of some rows: values that differ between rows are cut down to those rows."""
     return {name: value[index] if value.ndim else value for name, value in parameters.items()}
 
 
 def along_time(
     parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None,
 ) -> dict[str, Float[Tensor, ""] | Float[Tensor, "#N 1"]]:
-    """Values of N trajectories, ready for N trajectories at T times each [N, 1]; numbers stay as they are."""
+    """Values of N trajectories as columns [N, 1], for states at T times [N, T, D]; numbers stay as they are."""
     return {name: value[:, None] if value.ndim else value for name, value in as_tensors(parameters).items()}
 
 
@@ -60,7 +60,7 @@ def per_row(
     """One value for each of the M rows of a batch, in their order.
 
     Raises:
-        InputError: a parameter whose shape does not fit the batch.
+        InputError: the shape of a parameter does not fit the batch.
     """
     return {name: _fitted(name, value, batch).reshape(-1) for name, value in as_tensors(parameters).items()}
 
@@ -68,7 +68,7 @@ def per_row(
 def stacked(
     parameters: Mapping[str, float | Float[Tensor, "..."]] | None, names: Sequence[str], batch: Sequence[int]
 ) -> Float[Tensor, "*batch P"]:
-    """The named parameters of every row of a batch, in order.
+    """The parameters of every row of a batch, in the order of `names`.
 
     Raises:
         InputError: a parameter is missing, or does not fit the batch.

@@ -8,12 +8,12 @@ def check_parts(name: str, train: Trajectories, validation: Trajectories) -> Non
     """Refuses parts that nothing can be fitted to.
 
     Args:
-        name: of the part to learn from, for messages.
-        train: that part.
-        validation: the other.
+        name: what messages call the part to learn from.
+        train: the part to learn from.
+        validation: the part to choose with.
 
     Raises:
-        InputError: values that are not finite, or parts of different dimension.
+        InputError: values are not finite, or the parts are of different dimension.
     """
     train.checked_finite(name)
     validation.checked_finite("validation")

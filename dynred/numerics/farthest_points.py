@@ -10,17 +10,18 @@ from jaxtyping import Float, Int
 def farthest_points(
     points: Float[np.ndarray, "n Q"], count: int, *, first: int | None = None, apart: float = 0.0
 ) -> tuple[Int[np.ndarray, " c"], float]:
-    """A net: points chosen one after the other, each as far as possible from those before.
+    """Chooses a net of points, one after the other, each as far as possible from those before.
 
     Args:
-        points: to choose from.
-        count: at most so many.
+        points: the points to choose from.
+        count: the largest number of points that are chosen.
         first: the row that the net begins with; default: the point farthest from the origin.
-        apart: stop where no point is farther than this from those chosen; with 0, as many as differ are chosen.
+        apart: the choice ends when no point is farther than this from the chosen ones; with 0, all points that differ
+            may be chosen.
 
     Returns:
-        Their rows, and the covering radius, the largest distance of any point from the net: at most twice that of the
-        best net of as many points.
+        The rows of the chosen points, and the covering radius: the largest distance of any point from the net. It is at
+        most twice that of the best net of as many points.
 
     Source:
         T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985).
@@ -34,9 +35,9 @@ def farthest_points(
     farthest, radius = int(squares.argmax()) if first is None else first, math.inf
     while len(chosen) < min(count, len(points)) and radius > apart:
         chosen.append(farthest)
-        here = points[farthest]
-        closer = np.flatnonzero(squares - 2 * (points @ here) + squares[farthest] < nearest + doubt)
-        gap = (torch.from_numpy(points[closer]) - torch.from_numpy(here)).pow(2).sum(1).numpy()
+        newest = points[farthest]
+        closer = np.flatnonzero(squares - 2 * (points @ newest) + squares[farthest] < nearest + doubt)
+        gap = (torch.from_numpy(points[closer]) - torch.from_numpy(newest)).pow(2).sum(1).numpy()
         nearest[closer] = np.minimum(nearest[closer], gap)
         farthest = int(nearest.argmax())
         radius = math.sqrt(nearest[farthest])

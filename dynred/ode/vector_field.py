@@ -1,4 +1,4 @@
-"""A velocity field: full and reduced models are both one, and so is a field made of another."""
+"""Velocity fields: full models, reduced models, and fields made of another field."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ Parameters = Mapping[str, float | Float[Tensor, "*#batch"]]
 
 
 class VectorField(Protocol):
-    """A velocity field: full and reduced models are both one."""
+    """A velocity field, such as a full or a reduced model."""
 
     @property
     def dim(self) -> int:
@@ -35,13 +35,13 @@ class VectorField(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class WrappedField(ABC):
-    """A `VectorField` made of another: of the same dimension, differentiable where that is, cut to rows as that is.
+    """A `VectorField` made of another: like that, it has a dimension, is differentiable or not, and is cut to rows.
 
-    Subclasses are frozen dataclasses that say what the velocity is; those with values of their own for each row cut
+    Subclasses are frozen dataclasses that say what the velocity is. A subclass with values of its own for each row cuts
     these in `rows` as well.
 
     Attributes:
-        field: what it is made of.
+        field: the field that it is made of.
     """
 
     field: VectorField

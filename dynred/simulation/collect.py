@@ -1,4 +1,4 @@
-"""Ensembles that memory holds: simulated at once, or time grid by time grid where trajectories have their own."""
+"""Simulates ensembles that memory holds: all trajectories at once, or one time grid after the other."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,10 +17,10 @@ from dynred.solvers.base import Deadline
 
 
 def collect(request: Request, progress: Progress) -> Trajectories:
-    """The trajectories of a request.
+    """Simulates the trajectories of a request.
 
     Raises:
-        InputError: memory does not hold them, or the time limit left none.
+        InputError: memory does not hold them, or the time limit ended the work before the first snapshot of any.
         DivergenceError: a trajectory diverged.
     """
     advice = "Simulate into a store: simulate_to('data.zarr', ...), or --out data.zarr."
@@ -39,7 +39,7 @@ def collect(request: Request, progress: Progress) -> Trajectories:
 
 
 def _distinct_grids(request: Request) -> tuple[list[Tensor], list[Int[Tensor, " n"]]]:
-    """The time grids that differ, and of each the trajectories that have it."""
+    """The time grids that differ, and for each the trajectories that have it."""
     if len(request.grids) == 1:
         return list(request.grids), [torch.arange(request.count)]
     groups: dict[bytes, tuple[Tensor, list[int]]] = {}
@@ -51,7 +51,7 @@ def _distinct_grids(request: Request) -> tuple[list[Tensor], list[Int[Tensor, " 
 def _gathered(
     request: Request, parts: list[Solved], members: list[Int[Tensor, " n"]], parameters: Mapping[str, Tensor]
 ) -> Trajectories:
-    """The trajectories in order of their rows; what happened to them in their attributes."""
+    """The trajectories in the order of their rows; their attributes say what happened to them."""
     rows = torch.cat(members)
     started = torch.cat([rows[part.kept] for part, rows in zip(parts, members, strict=True)])
     if len(started) == 0:
@@ -77,8 +77,8 @@ def _crossings(parts: list[Solved], members: list[Tensor], name: str, place: dic
     """Trajectory, time and state of every crossing of an event, as plain data, in order."""
     crossings: list[tuple[int, float, list[float]]] = []
     for part, rows in zip(parts, members, strict=True):
-        here = part.crossings[name]
-        numbers = [place[i] for i in rows[here.row].tolist()]
-        crossings += zip(numbers, here.t.tolist(), here.x.tolist(), strict=True)
+        located = part.crossings[name]
+        numbers = [place[i] for i in rows[located.row].tolist()]
+        crossings += zip(numbers, located.t.tolist(), located.x.tolist(), strict=True)
     crossings.sort(key=lambda crossing: crossing[:2])
     return {key: [crossing[i] for crossing in crossings] for i, key in enumerate(("trajectory", "t", "state"))}

@@ -1,4 +1,4 @@
-"""Trajectories simulated into a file: at once, or where they are many block after block, so that the work can go on."""
+"""Simulates trajectories into a file: at once, or block after block where they are many, so that work can go on."""
 
 import contextlib
 import functools
@@ -36,7 +36,7 @@ class Written:
 
     Attributes:
         trajectories: all of them; of a store that was written block after block, a view.
-        seconds: that simulating took.
+        seconds: time that the simulation took.
     """
 
     trajectories: Trajectories | StoredTrajectories
@@ -44,7 +44,7 @@ class Written:
 
     @property
     def complete(self) -> bool:
-        """Whether none of them was stopped before its end."""
+        """Whether no trajectory was stopped before its end."""
         attributes = self.trajectories.attributes
         status = attributes.get("status", [])
         stopped = len(self.trajectories) - status.count("finished") if status else 0
@@ -65,25 +65,26 @@ class Written:
 
 
 class FileSimulation:
-    """A simulation into a file, checked: whatever can be refused, is refused when it is made.
+    """A simulation into a file; whatever can be refused is refused when this object is made.
 
     Args:
         system: the ODE.
         out: path of the file: .zarr, .npz or .nc.
         n: number of trajectories, >= 1.
-        duration, sampling: of each, and time between its snapshots, in time units; default: the system's.
+        duration: duration of each trajectory, in time units; default: the system's.
+        sampling: time between snapshots, in time units; default: the system's.
         transient: time dropped at the start; default: the system's.
         solver: `auto` or a solver's name.
         seed: decides the initial states.
         parameters: replaces defaults, as for `simulate`.
         time_limit: seconds after which the work stops and what was computed is kept.
-        overwrite: whether a data file of dynred's that is there may be replaced. An unfinished store is gone on with.
+        overwrite: whether a data file there that dynred wrote is replaced; if not, an unfinished store is continued.
 
     Attributes:
-        streams: whether it is written block after block: interrupted, the same simulation goes on where it stopped.
+        streams: whether the file is written block after block; after an interruption the same simulation then goes on.
 
     Raises:
-        InputError: numbers out of range, a path where nothing may be written, more than memory or the disk holds.
+        InputError: a number is out of range, nothing may be written to the path, or memory or the disk is too small.
         MissingExtraError: .nc without the `netcdf` extra.
     """
 
@@ -126,7 +127,7 @@ class FileSimulation:
             progress: receives reports.
 
         Raises:
-            InputError, DivergenceError, FileFormatError: as `simulate` and `save_trajectories`.
+            InputError, DivergenceError, FileFormatError: see `simulate` and `save_trajectories`.
         """
         start = time.perf_counter()
         with set_aside(self.out) if self.overwrite and self.streams else contextlib.nullcontext():
@@ -168,7 +169,7 @@ def _steps(step: float, length: float) -> int:
 
 
 def _check_disk(out: Path, size: int) -> None:
-    parent = next(one for one in out.absolute().parents if one.is_dir())
+    parent = next(folder for folder in out.absolute().parents if folder.is_dir())
     free = shutil.disk_usage(parent).free
     if size > free:
         raise InputError(f"out must be on a disk with {size} bytes for states and velocities, got {free} in {parent}.")

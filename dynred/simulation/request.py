@@ -1,4 +1,4 @@
-"""What a simulation is asked to do: checked and completed once, whether its trajectories go to memory or to a store."""
+"""What a simulation is asked to do, checked and completed once; its trajectories go to memory or to a store."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from dynred.simulation.draws import starts
 from dynred.simulation.events import Event, check_events
 from dynred.solvers.base import Deadline, Solver
 
-COPIES = 3.0  # memory that simulating takes, times the numbers that are kept of it
+COPIES = 3.0  # memory that a simulation takes, in units of the numbers that it keeps
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +29,15 @@ class Request:
     Attributes:
         system: the ODE.
         count: number of trajectories N.
-        grids: times of their snapshots, one vector [T] for all or one for each.
-        parameters: those that were asked for, one value or one per trajectory [N].
+        grids: times of the snapshots, one vector [T] for all trajectories or one for each.
+        parameters: parameters that were asked for, one value or one per trajectory [N].
         initial: states of the ODE [N, D] to start from; None draws them.
         key: names the random streams, see `dynred.simulation.draws`.
         dropped: transient before the first snapshot, in time units.
-        events: what is reported, or ends a trajectory.
+        events: events that are reported, or end a trajectory.
         method: the solver.
-        reason: why it is this one, in words.
-        time_limit: seconds after which the work stops: decides how far it comes, never what it computes.
+        reason: why the solver was chosen, in words.
+        time_limit: seconds after which the work stops; it decides how far the work comes, never what it computes.
     """
 
     system: System
@@ -66,33 +66,33 @@ class Request:
         events: Sequence[Event],
         time_limit: float | None,
     ) -> "Request":
-        """The request that the arguments of `simulate` make; `rng`, where there is one, gives the key.
+        """The request that the arguments of `simulate` make; `rng`, if there is one, draws the key.
 
         Raises:
-            InputError: an argument that does not fit the system or the others.
+            InputError: an argument does not fit the system or the other arguments.
         """
         given = None if initial is None else real("initial", initial)
         grids = _grids(system, times)
         count = _count(n, given, times, grids)
-        values, found = _per_trajectory(parameters, count), check_events(tuple(events))
+        values, checked_events = _per_trajectory(parameters, count), check_events(tuple(events))
         limit = None if time_limit is None else positive("time_limit", time_limit)
         dropped = transient if transient is not None else (system.transient if given is None else 0.0)
         if not 0 <= dropped < math.inf:
             raise refuse("transient", "a finite number >= 0", dropped)
         x0 = None if given is None else _checked_initial(system, given, count)
         key = 0 if rng is None else int(torch.randint(2**62, (1,), generator=rng))
-        first, x = starts(system, range(1), values, x0, key)  # the choice looks at one trajectory
+        first, x = starts(system, range(1), values, x0, key)  # the choice of a solver looks at one trajectory
         method, reason = choose_solver(system.bind(first), x, grids[0], solver)
-        return cls(system, count, tuple(grids), values, x0, key, float(dropped), found, method, reason, limit)
+        return cls(system, count, tuple(grids), values, x0, key, float(dropped), checked_events, method, reason, limit)
 
     @property
     def snapshots(self) -> int:
-        """How many there are, of all trajectories."""
+        """Number of snapshots of all trajectories together."""
         return sum(len(grid) for grid in self.grids) * (self.count if len(self.grids) == 1 else 1)
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What the trajectories say of where they come from, as plain data."""
+        """The attributes of the trajectories, which say where they come from, as plain data."""
         return {
             "system": self.system.name,
             "arguments": dict(self.system.arguments),
@@ -106,11 +106,11 @@ class Request:
         return starts(self.system, range(first, first + size), self.parameters, self.initial, self.key)
 
     def method_until(self, deadline: Deadline) -> Solver:
-        """The solver, which stops when the time is over."""
+        """The solver, set to stop when the time is over."""
         return self.method if self.time_limit is None else replace(self.method, time_limit=deadline.left())
 
     def check_room(self, numbers: int, advice: str = "") -> None:
-        """Raises InputError where memory does not hold as many numbers, which are what is kept of the trajectories."""
+        """Raises InputError where memory is too small for a simulation that keeps so many `numbers`."""
         what = f"{self.count} trajectories of {self.snapshots // self.count} snapshots"
         check_memory(what, int(8 * COPIES * numbers), advice)
 

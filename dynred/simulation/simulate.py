@@ -45,16 +45,16 @@ def simulate(
             `duration` in steps of its `sampling`.
         rng: draws the initial states. Every trajectory has a stream of its own: the first of many start where
             those of few do, and differ from there by the tolerance of solvers that choose one step for all.
-        initial: states [N, D] of the ODE from which to start instead; then no transient is dropped unless asked for.
+        initial: states [N, D] of the ODE to start from; then none are drawn, and no transient is dropped by default.
         parameters: replaces defaults; a number, or one value per trajectory [N]. Those left out are drawn where the
             system draws them and `initial` is not given.
         solver: `auto`, `explicit`, `stiff`, `exponential_adams` or another solver's name, or a Solver with settings.
-        transient: time simulated and dropped before times[0]; default: the system's.
-        events: functions of time and state whose zeros are reported, or end a trajectory. What they found stands in
-            the attribute `events`: of each by name, the lists `trajectory`, `t` and `state`.
+        transient: time that is simulated before times[0] and dropped; default: the system's.
+        events: functions of time and state whose zeros are reported, or end a trajectory. The attribute `events` has
+            their crossings: for each event, by name, the lists `trajectory`, `t` and `state`.
         time_limit: seconds after which the work stops. What was computed is kept: trajectories end where they were.
-            The attribute `status` says of each `finished`, `time limit`, or `event` and its name; those that did not
-            get past their transient are left out, the attribute `not_started` has their numbers.
+            The attribute `status` says of each `finished`, `time limit`, or `event` and its name. Trajectories that did
+            not get past their transient are left out; the attribute `not_started` has their numbers.
         progress: receives reports.
 
     Returns:
@@ -62,10 +62,10 @@ def simulate(
         system is seen through an observation, their states and velocities are those that are seen.
 
     Raises:
-        InputError: a wrong width of `initial`, times that do not increase, unknown parameters, a bad right-hand side,
-            more data than memory holds.
-        DivergenceError: a trajectory left every bound, or its right-hand side is not finite; names it, its time, and
-            what to try.
+        InputError: `initial` has a wrong width, times do not increase, a parameter is unknown, the right-hand side is
+            bad, or memory does not hold the data.
+        DivergenceError: a trajectory left every bound, or its right-hand side is not finite; the message names the
+            trajectory, its time, and what to try.
     """
     generator_given(rng)
     draws = rng if initial is None else None
@@ -96,19 +96,25 @@ def simulate_to(
 
     Args:
         path: of the store, ending in .zarr.
-        system, n, initial, parameters, solver, transient, progress: as for `simulate`.
+        system: the ODE.
+        n: number of trajectories, see `simulate`.
         times: when to keep a snapshot, increasing [T], the same for all trajectories. Default: as for `simulate`.
         rng: draws the initial states, the same as for `simulate`, and a number that names the store even where
             `initial` is given.
-        events: terminal ones.
-        time_limit: seconds after which the work stops, to be gone on with by the same call.
+        initial: states [N, D] of the ODE to start from, see `simulate`.
+        parameters: replaces defaults, see `simulate`.
+        solver: name of a solver, or a Solver with settings, see `simulate`.
+        transient: time that is simulated before times[0] and dropped; default: as for `simulate`.
+        events: events that end a trajectory; all must be terminal.
+        time_limit: seconds after which the work stops; the same call then goes on with it.
+        progress: receives reports.
 
     Returns:
         A view of the store, which gives its trajectories part by part.
 
     Raises:
-        InputError: as for `simulate`; several vectors of times; events that are not terminal; at `path` something
-            else, or a store of another system, settings or seed, or one that another process writes.
+        InputError: as for `simulate`; there are several vectors of times, or events that are not terminal; `path` holds
+            something else, or a store of another system, settings or seed, or one that another process writes.
         DivergenceError: as for `simulate`; what was written before stays.
         FileFormatError: the store could not be written; what was written before stays readable.
     """

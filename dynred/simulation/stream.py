@@ -1,8 +1,8 @@
-"""Ensembles larger than memory: simulated block after block into a store, and on from there after an interruption.
+"""Simulates ensembles larger than memory, block after block, into a store; an interrupted simulation can go on.
 
-A block is a group of trajectories, followed together; where even a few trajectories are large, it is followed from one
-span of time to the next. Every trajectory has a random stream of its own, so that its initial state depends neither on
-how many there are nor on where a run was interrupted.
+A block is a group of trajectories that are solved together. Where even a few trajectories are large, a block is solved
+one span of time after the other. Every trajectory has a random stream of its own, so that its initial state depends
+neither on how many there are nor on where a run was interrupted.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ from dynred.simulation.request import Request
 from dynred.solvers.base import Deadline
 
 VALUES = 2**22  # numbers in the states of one block and span: 32 MB; a solver needs a few times as much
-ROWS = 64  # trajectories that are followed together even where each is large: batches make solvers fast
-BATCH = 2**15  # numbers in the states of a batch from which more trajectories make it no faster, only later done
-SPAN = 16  # snapshots at least in a span of these
+ROWS = 64  # trajectories that are solved together even where each is large: batches make solvers fast
+BATCH = 2**15  # numbers in the states of a batch from which more trajectories bring no speed
+SPAN = 16  # least number of snapshots in a span of such trajectories
 
 
 def identity(request: Request) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def stream(request: Request, path: str | Path, progress: Progress) -> StoredTraj
     """Writes what is missing of a store, until it is complete or the time is over.
 
     Raises:
-        InputError: what a store cannot take; the path holds something else, or a store of another request.
+        InputError: a store cannot take the request; or the path holds something else, or a store of another request.
         DivergenceError: a trajectory diverged; what was written before stays.
         FileFormatError: writing failed, as on a full disk; what was written before stays readable.
     """
@@ -70,7 +70,7 @@ def stream(request: Request, path: str | Path, progress: Progress) -> StoredTraj
         check_same(path, content)
     if is_complete(path):
         return StoredTrajectories(path)
-    check_target("path", path, lambda there: True)  # the writer says what it takes for its own
+    check_target("path", path, lambda _: True)  # the writer decides what it takes for its own
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked("path", path, lock_path(path)):
@@ -92,7 +92,8 @@ def _check_streamable(request: Request, path: str | Path) -> None:
         if not event.terminal:
             advice = "A store keeps snapshots, no crossings."
             raise refuse(f"event {event.name}", "terminal in a store", "one that is not", advice)
-    request.check_room(2 * request.count * (1 + len(request.system.parameters)))  # its index alone is held in memory
+    # Memory holds only the index of a store.
+    request.check_room(2 * request.count * (1 + len(request.system.parameters)))
 
 
 def _fill(request: Request, path: Path, content: Mapping[str, Any], progress: Progress) -> None:
@@ -111,17 +112,17 @@ def _fill(request: Request, path: Path, content: Mapping[str, Any], progress: Pr
 
 
 def layout(request: Request) -> tuple[int, int]:
-    """Trajectories in a block, and snapshots of each in a span."""
+    """The number of trajectories in a block, and of snapshots of each in a span."""
     width, length = max(request.system.dim, request.system.underlying.dim), len(request.grids[0])
     rows = max(1, min(VALUES // (width * length), max(ROWS, BATCH // width)))
-    if request.events:  # a trajectory may end anywhere, so that the next one's place is known only when it has
+    if request.events:  # a trajectory may end at any time, and only then the place of the next one is known
         return min(rows, request.count), length
     rows = min(request.count, max(rows, min(ROWS, max(1, VALUES // (width * SPAN)))))
     return rows, min(length, max(1, VALUES // (width * rows)))
 
 
 def _next(request: Request, writer: StoreWriter, rows: int, columns: int, deadline: Deadline) -> bool:
-    """Simulates and writes the next span of the next block; False where the time was over before."""
+    """Simulates and writes the next span of the next block; False if the time was over before its end."""
     mark, system, times = writer.mark, request.system, request.grids[0]
     size = min(rows, request.count - mark.done)
     values, x0 = request.block(mark.done, size)
