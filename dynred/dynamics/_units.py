@@ -19,7 +19,8 @@ class Standardisation(nn.Module):
     """Units in which latents and their velocities are of order one.
 
     Attributes:
-        shift, spread: mean and standard deviation of each latent coordinate [R]; 0 and 1 for angles.
+        shift: mean of each latent coordinate [R]; 0 for angles.
+        spread: standard deviation of each latent coordinate [R]; 1 for angles.
         rate: root mean square velocity of each latent coordinate [R].
     """
 
@@ -34,8 +35,8 @@ class Standardisation(nn.Module):
 
     @classmethod
     def of(cls, latents: Trajectories, space: LatentSpace, *, centred: bool = True) -> "Standardisation":
-        """The units of these latents, which must have velocities; not `centred`, they keep the origin (shift 0), and
-        their spread is measured from there."""
+        """The units of these latents, which must have velocities. Where they are not `centred`, they keep the origin
+        (shift 0) and measure the spread from there."""
         assert latents.velocities is not None
         z, v = latents.states.double(), latents.velocities.double()
         shift = z.mean(0) if centred else torch.zeros_like(z[0])
@@ -46,7 +47,7 @@ class Standardisation(nn.Module):
 
     @classmethod
     def empty(cls, dim: int) -> "Standardisation":
-        """Of the right shapes, for loading."""
+        """Arbitrary units of R coordinates, to be filled from a file."""
         return cls(torch.zeros(dim), torch.ones(dim), torch.ones(dim))
 
     def standard(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
@@ -54,7 +55,7 @@ class Standardisation(nn.Module):
         return (z - self.shift) / self.spread
 
     def latent(self, y: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        """Latents of standard units."""
+        """Latents from standard units."""
         return self.shift + self.spread * y
 
 
@@ -72,27 +73,30 @@ class Report:
 
 
 class Budget:
-    """What a rollout may spend: some evaluations of its field, and the time until a deadline."""
+    """What a rollout may spend: a number of evaluations of its field, and the time until a deadline."""
 
     def __init__(self, evaluations: int, deadline: float):
         self.evaluations, self.deadline, self.left, self.end = evaluations, deadline, evaluations, math.inf
 
     def spend(self, t: float) -> bool:
-        """Whether there is an evaluation left at time t of the rollout. From the first time on for which there is none
-        there is none; before that time nothing changes, so that what a solver has done stays as it was."""
+        """Spends an evaluation at time t of the rollout, and says whether there was one left.
+
+        Once the budget is used up at some t, nothing is left there and at later times. At earlier times there still is,
+        so that what a solver has done stays as it was.
+        """
         if self.end == math.inf and (self.left <= 0 or time.monotonic() > self.deadline):
             self.end = t
         self.left -= t < self.end
         return t < self.end
 
     def renewed(self) -> "Budget":
-        """As many evaluations again, until the same deadline."""
+        """A budget of as many evaluations again, until the same deadline."""
         return Budget(self.evaluations, self.deadline)
 
 
 @dataclass(frozen=True, eq=False)
 class StandardField(WrappedField):
-    """A latent field in standard units, without velocity (NaN) where a budget is used up."""
+    """A latent field in standard units; its velocity is NaN where a budget is used up."""
 
     units: Standardisation
     budget: Budget

@@ -51,10 +51,10 @@ class LatentDynamics(nn.Module, ABC):
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """Latent states at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges,
-        and where the time limit, in seconds, did not let it go.
+        and at times that it did not reach within the time limit, in seconds.
 
-        Angles go on counting past pi: a rollout is continuous. Dynamics that are always quick may leave out the time
-        limit and the progress: they are given only where they were asked for.
+        Angles go on past pi, so that a rollout is continuous. Dynamics that are always quick may leave out the
+        arguments `time_limit` and `progress`: callers pass them only where a user asked for them.
         """
 
     @abstractmethod
@@ -67,7 +67,7 @@ class LatentDynamics(nn.Module, ABC):
 
         Args:
             parameters: by name, a number or one value per row of the batch. Names that the field does not know are
-                left aside: trajectories carry every parameter of their system.
+                ignored: trajectories carry every parameter of their system.
 
         Raises:
             InputError: the dynamics are not given by a vector field.
@@ -75,11 +75,11 @@ class LatentDynamics(nn.Module, ABC):
         raise refuse("dynamics", "given by a vector field", type(self).__name__)
 
     def averaged(self) -> Sequence["LatentDynamics"]:
-        """The dynamics whose velocities these average: themselves, where they are no ensemble."""
+        """The dynamics whose velocities are averaged: only these themselves, where they are no ensemble."""
         return (self,)
 
     def notes(self) -> list[str]:
-        """What a user should know of what was fitted, line by line, such as equations that can be read."""
+        """What a user should know of the fitted dynamics, line by line, such as equations that can be read."""
         return []
 
 
@@ -92,7 +92,7 @@ class VectorFieldDynamics(LatentDynamics):
         units: the standard units.
         solver: the solver of rollouts. On Kuramoto-Sivashinsky a tolerance of 1e-6 costs half as much again and gives
             the same valid times to three digits; 1e-4 begins to differ.
-        max_evaluations: of the field in one rollout of a batch, after which its rows are NaN.
+        max_evaluations: evaluations of the field in one rollout of a batch, after which its rows are NaN.
         time_limit: seconds of one rollout, after which its rows are NaN, so that none hangs; only a rollout that
             reaches it depends on the speed of the machine.
     """
@@ -122,7 +122,7 @@ class VectorFieldDynamics(LatentDynamics):
         return self
 
     def bind(self, parameters: Parameters | None = None) -> VectorField:
-        """See `LatentDynamics.bind`; a field that sees no parameters is its own."""
+        """See `LatentDynamics.bind`: the field itself, which sees no parameters."""
         return self
 
     def rollout(
@@ -151,7 +151,7 @@ class LatentData:
 
     Attributes:
         latents: latent trajectories.
-        validation: others, which choose between weights.
+        validation: other latent trajectories, which choose between weights.
         latent_space: what the R latent coordinates are.
         rng: stream of initial weights and batches.
         runtime: device, progress, checkpoints.
@@ -182,10 +182,10 @@ class LatentData:
 
     @cached_property
     def validation_regression(self) -> Regression:
-        """The same of the validation trajectories, in the units of the latents.
+        """Features and velocities of the validation trajectories, in the units of the latents.
 
         Raises:
-            InputError: one of both has no velocities.
+            InputError: the latents or the validation trajectories have no velocities.
         """
         return self._regression("validation", self.validation)
 
@@ -198,11 +198,11 @@ class LatentData:
     def changed(
         self, change: Callable[[Trajectories], Trajectories], latent_space: LatentSpace | None = None
     ) -> "LatentData":
-        """The same with both parts changed, for dynamics that are made of others.
+        """The same data with both parts changed, for dynamics that are made of others.
 
         Args:
             change: gives the new trajectories of old ones, which have velocities.
-            latent_space: of the new ones; default: the same.
+            latent_space: the space of the new ones; default: the same.
 
         Raises:
             InputError: a part has no velocities.
@@ -231,13 +231,13 @@ class DynamicsSpec(Spec, ABC):
 
         Args:
             latents: latent states and velocities, as `trajectories.map(reducer.encode)` gives them.
-            validation: the same of other trajectories.
+            validation: latent states and velocities of other trajectories.
             rng: stream of initial weights and batches.
             latent_space: which coordinates are angles; default: none.
             runtime: device, progress, checkpoints.
 
         Returns:
-            The dynamics, on the CPU, which ask for no gradients.
+            The dynamics, on the CPU, without gradients.
 
         Raises:
             InputError: arguments of another class, values that are not finite, parts of different dimension, or
@@ -250,17 +250,19 @@ class DynamicsSpec(Spec, ABC):
 
     @abstractmethod
     def _fit(self, data: LatentData) -> LatentDynamics:
-        """What `fit` gives, on any device, from arguments that it has checked."""
+        """What `fit` returns, on any device; `fit` has checked the arguments."""
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
-        """Bytes that `fit` takes beside the latents, about: not less than it does, nor more than a few times that.
+        """About how many bytes `fit` takes beside the latents: not fewer than it does, nor more than a few times as
+        many.
 
-        What would not fit into memory is refused before anything is computed. The default is that of a linear least
-        squares problem: six copies of the latents; dynamics that need more say so.
+        What would not fit into memory is refused before anything is computed. The default is right for a linear least
+        squares problem, six copies of the latents; dynamics that need more override it.
 
         Args:
             latent_space: what the latent coordinates are.
-            train, validation: numbers of snapshots.
+            train: number of training snapshots.
+            validation: number of validation snapshots.
         """
         return 6 * 8 * (train + validation) * (latent_space.feature_dim + latent_space.dim)
 
@@ -268,16 +270,16 @@ class DynamicsSpec(Spec, ABC):
     def build(self, latent_space: LatentSpace, **sizes: Any) -> LatentDynamics:
         """A module with the right shapes and arbitrary weights, for loading.
 
-        Sizes from a file are held against the annotations of this method first. It may be asked to build without memory
-        (on torch's meta device), to see whether the file has tensors of these shapes.
+        Sizes from a file are checked against the annotations of this method first. Loading may build the module without
+        memory (on torch's meta device), to see whether the file has tensors of these shapes.
         """
 
 
 def rollout_limits(time_limit: float | None, progress: Progress) -> dict[str, Any]:
-    """Those of the two that were asked for, by name: dynamics of the user's own may know neither.
+    """The arguments of `rollout` that the user asked for, by name: the user's own dynamics may know neither of the two.
 
     Raises:
         InputError: a time limit that is not positive.
     """
-    found: dict[str, Any] = {} if progress is silent else {"progress": progress}
-    return found if time_limit is None else {**found, "time_limit": positive("time_limit", time_limit)}
+    limits: dict[str, Any] = {} if progress is silent else {"progress": progress}
+    return limits if time_limit is None else {**limits, "time_limit": positive("time_limit", time_limit)}

@@ -1,7 +1,7 @@
 """An ensemble of latent dynamics: several fields fitted to the same latents from different random streams.
 
 The ensemble is itself dynamics: its field is the mean of its members' fields. What each member learned wrongly by
-chance averages out of it; how far the members' rollouts are apart tells how far they can be trusted.
+chance averages out; how far the members' rollouts are apart tells how far they can be trusted.
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ class EnsembleSpec(DynamicsSpec):
     """Settings of an ensemble.
 
     Attributes:
-        member: the dynamics of which it is made, given by a vector field and drawing from its random stream.
+        member: the dynamics that it is made of, given by a vector field, which must draw from their random stream.
         members: how many, >= 2.
     """
 
@@ -94,7 +94,7 @@ class EnsembleSpec(DynamicsSpec):
         return Ensemble(self, [fit_field(self.member, part) for part in parts])
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
-        """See `DynamicsSpec.memory`: that of the members, all of which stay."""
+        """See `DynamicsSpec.memory`: that of the members, all of which stay in memory."""
         return self.members * self.member.memory(latent_space, train, validation)
 
     def build(self, latent_space: LatentSpace, members: list[Mapping[str, Any]]) -> Ensemble:  # type: ignore[override] # its sizes by name

@@ -29,11 +29,11 @@ class Fourier(VectorFieldDynamics):
     """z' = rate * series(z), a truncated Fourier series in every angle.
 
     Attributes:
-        coefficients: [B, R] of the B basis functions, cosines then sines, in units of `rate`.
+        coefficients: those of the B basis functions [B, R], cosines then sines, in units of `rate`.
     """
 
     coefficients: Float[Tensor, "B R"]
-    solver = Explicit("dopri8", rtol=1e-9, atol=1e-9)  # as exact as the series, or the phase drifts by the solver
+    solver = Explicit("dopri8", rtol=1e-9, atol=1e-9)  # as exact as the series: else the solver makes the phase drift
 
     def __init__(
         self, spec: "FourierSpec", space: LatentSpace, units: Standardisation, coefficients: Float[Tensor, "B R"]
@@ -59,9 +59,9 @@ class FourierSpec(DynamicsSpec):
     """Settings of the Fourier series; for latent spaces of angles alone.
 
     Attributes:
-        max_order: waves per turn of an angle, at most; the order is the one whose velocities are best on the validation
+        max_order: most waves per turn of an angle; the order is the one whose velocities are best on the validation
             trajectories.
-        max_terms: basis functions at most: with a angles there are (2 order + 1)^a.
+        max_terms: most basis functions; with a angles there are (2 order + 1)^a.
     """
 
     max_order: int = 32
@@ -78,10 +78,10 @@ class FourierSpec(DynamicsSpec):
         units, validation = data.units(), with_velocities("validation", data.validation)
         best, least = None, float("inf")
         for order in self.orders(space.angles):
-            made = Fourier(self, space, units, _least_squares(data.latents, units, waves(order, space.angles)))
-            error = _error(made, validation)
+            series = Fourier(self, space, units, _least_squares(data.latents, units, waves(order, space.angles)))
+            error = _error(series, validation)
             if error < least:
-                best, least = made, error
+                best, least = series, error
         if best is None:
             raise refuse("validation", "latents with finite velocities", "some that are not")
         return best

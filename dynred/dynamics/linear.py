@@ -40,15 +40,15 @@ class Linear(VectorFieldDynamics):
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
-        """Exact, by matrix exponentials of the affine system, at once."""
+        """See `LatentDynamics.rollout`. Matrix exponentials of the affine system give all states at once, exactly."""
         r = self.dim
         affine = torch.zeros(r + 1, r + 1, dtype=torch.float64, device=self.matrix.device)
         affine[:r] = self.matrix
         flow = torch.matrix_exp((t - t[0]).double()[:, None, None] * affine)
         y = self.units.standard(z0.double())
-        one = torch.ones_like(y[:, :1])
-        out = torch.einsum("tij,nj->nti", flow, torch.cat([y, one], -1))[..., :r]
-        return self.units.latent(end_at_blow_up(out, float("inf") if self.latent_space.angles else self.limit))
+        ones = torch.ones_like(y[:, :1])
+        path = torch.einsum("tij,nj->nti", flow, torch.cat([y, ones], -1))[..., :r]
+        return self.units.latent(end_at_blow_up(path, float("inf") if self.latent_space.angles else self.limit))
 
     def sizes(self) -> Mapping[str, int]:
         """See `LatentDynamics.sizes`."""
@@ -63,7 +63,7 @@ class LinearSpec(DynamicsSpec):
         """The least squares fit; see `DynamicsSpec._fit`. Draws nothing from `rng`."""
         units, latents = data.units(), data.latents
         y = units.standard(latents.states.double())
-        v = latents.velocities.double() / units.spread  # type: ignore[union-attr] # units have checked it
+        v = latents.velocities.double() / units.spread  # type: ignore[union-attr] # `data.units` has checked that they exist
         design = torch.cat([y, torch.ones_like(y[:, :1])], -1)
         matrix = torch.linalg.lstsq(design, v, driver="gelsd").solution.T.contiguous()
         return Linear(self, data.latent_space, units, matrix)

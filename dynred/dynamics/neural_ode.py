@@ -61,18 +61,19 @@ class NeuralODE(VectorFieldDynamics):
         return self.start(features) + self.left * correction
 
     def begin_as(self, start: PolynomialMap, y: Float[Tensor, "M F"], velocities: Float[Tensor, "M R"]) -> None:
-        """Takes `start` as the polynomial; the network then gives what it leaves of velocities at features y."""
+        """Takes `start` as the polynomial; the network has to give what it leaves of velocities at features y."""
         self.start = start
-        left = torch.stack([(v - start(at)).pow(2).sum(0) for at, v in batches(y, velocities)]).sum(0) / len(y)
+        squares = [(v - start(features)).pow(2).sum(0) for features, v in batches(y, velocities)]
+        left = torch.stack(squares).sum(0) / len(y)
         self.left = left.sqrt().clamp_min(1e-12)
 
     def left_to_learn(
         self, y: Float[Tensor, "M F"], velocities: Float[Tensor, "M R"]
     ) -> tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]:
         """Features and what the network should give there, in its dtype, on its device."""
-        here = self.left.device
-        rest = [(v.to(here) - self.start(at.to(here))) / self.left for at, v in batches(y, velocities)]
-        return y.to(here, self.net.dtype), torch.cat(rest).to(self.net.dtype)
+        device = self.left.device
+        rest = [(v.to(device) - self.start(features.to(device))) / self.left for features, v in batches(y, velocities)]
+        return y.to(device, self.net.dtype), torch.cat(rest).to(self.net.dtype)
 
     def sizes(self) -> Mapping[str, int]:
         """See `LatentDynamics.sizes`."""
@@ -87,8 +88,8 @@ class RefinementSpec(Spec):
     states are known.
 
     Attributes:
-        windows: snapshots ahead, each >= 1: one stage of training for each, in order, so that windows may grow. A stage
-            after which rollouts of the validation trajectories are not better is undone, and is the last.
+        windows: numbers of snapshots ahead, each >= 1. Each is a stage of training, in order, so that windows may grow.
+            A stage after which rollouts of the validation trajectories are not better is undone, and is the last.
         substeps: classical Runge-Kutta steps per snapshot, >= 1.
         training: batches, steps, rates.
     """
@@ -144,7 +145,7 @@ class NeuralODESpec(DynamicsSpec):
         model = NeuralODE(self, data.latent_space, data.units(), spawn(data.rng, "weights"))
         known, held = data.regression, data.validation_regression
         if self.start is not None:
-            model.begin_as(min(self.start.fits(known, held), key=lambda found: found[0])[1], *known)
+            model.begin_as(min(self.start.fits(known, held), key=lambda fit: fit[0])[1], *known)
         (y, target), (y_held, target_held) = (model.to(device).left_to_learn(*part) for part in (known, held))
 
         def loss(y: Tensor, target: Tensor) -> Tensor:
@@ -183,7 +184,7 @@ class NeuralODESpec(DynamicsSpec):
 
 
 def _refine(model: NeuralODE, spec: RefinementSpec, stage: int, data: LatentData) -> bool:
-    """Trains on rollouts of one window; the old weights return, and False, if validation rollouts did not improve."""
+    """Trains on rollouts of one window; says whether validation rollouts improved. If not, the old weights return."""
     window = spec.windows[stage]
     before = {name: value.clone() for name, value in model.state_dict().items()}
     score = rollout_score(model, data.validation)
@@ -207,12 +208,11 @@ def _refine(model: NeuralODE, spec: RefinementSpec, stage: int, data: LatentData
 
 
 def _windows(latents: Trajectories, length: int, model: NeuralODE) -> tuple[Tensor, Tensor]:
-    found, device = overlapping(latents, length), model.units.shift.device
-    return found.states.reshape(len(found), length, -1).double().to(device), found.t.reshape(len(found), length).to(
-        device
-    )
+    windows, device = overlapping(latents, length), model.units.shift.device
+    z = windows.states.reshape(len(windows), length, -1).double().to(device)
+    return z, windows.t.reshape(len(windows), length).to(device)
 
 
 def _window_loss(model: NeuralODE, z: Float[Tensor, "n L R"], t: Float[Tensor, "n L"], substeps: int) -> Tensor:
-    found = shoot(model, z[:, 0], t, substeps)[:, 1:]
-    return (model.latent_space.difference(found, z[:, 1:]) / model.units.spread).pow(2).mean()
+    prediction = shoot(model, z[:, 0], t, substeps)[:, 1:]
+    return (model.latent_space.difference(prediction, z[:, 1:]) / model.units.spread).pow(2).mean()

@@ -29,8 +29,8 @@ class Parametric(VectorFieldDynamics):
 
     Attributes:
         member: dynamics of latents and parameters together.
-        names: the parameters [P], in the order in which they follow the latents: all that differ between the training
-            trajectories.
+        names: names of the P parameters, in the order in which they follow the latents: all that differ between the
+            training trajectories.
     """
 
     def __init__(self, spec: "ParametricSpec", space: LatentSpace, member: VectorFieldDynamics, names: Sequence[str]):
@@ -41,7 +41,7 @@ class Parametric(VectorFieldDynamics):
         self.units = Standardisation(inner.shift[:r].clone(), inner.spread[:r].clone(), inner.rate[:r].clone())
 
     def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        """See `VectorFieldDynamics.field`; only where there are no parameters. `bind` fills them in."""
+        """See `VectorFieldDynamics.field`; only for dynamics without parameters. `bind` fills them in."""
         return self.bind()(t, z)
 
     def bind(self, parameters: Parameters | None = None) -> VectorField:
@@ -83,7 +83,7 @@ class ParametricSpec(DynamicsSpec):
     """Settings of parametric dynamics.
 
     Attributes:
-        member: what is made parametric, given by a vector field.
+        member: the dynamics that are made parametric, given by a vector field.
     """
 
     member: DynamicsSpec = field(default_factory=default_member)
@@ -91,7 +91,7 @@ class ParametricSpec(DynamicsSpec):
     def _fit(self, data: LatentData) -> Parametric:
         """The member fitted to latents and parameters; see `DynamicsSpec._fit`.
 
-        Without parameters, or with the same ones for all trajectories, it is the member itself.
+        Without parameters, or with the same ones for all trajectories, the member sees the latents alone.
         """
         names = [name for name, value in data.latents.parameters.items() if (value != value[0]).any()]
         joint = data.changed(lambda part: _joined(part, names), _joint_space(data.latent_space, names))

@@ -1,7 +1,7 @@
 """Quadratic latent dynamics by operator inference: z' = c + A z + H (z x z), least squares on exact velocities.
 
-B. Peherstorfer, K. Willcox, Comput. Methods Appl. Mech. Eng. 306, 196 (2016); the Tikhonov regularisation, chosen by
-rollouts, follows S. A. McQuarrie, C. Huang, K. E. Willcox, J. R. Soc. N. Z. 51, 194 (2021), here by rollouts of the
+B. Peherstorfer, K. Willcox, Comput. Methods Appl. Mech. Eng. 306, 196 (2016); rollouts choose the Tikhonov
+regularisation, as by S. A. McQuarrie, C. Huang, K. E. Willcox, J. R. Soc. N. Z. 51, 194 (2021), here rollouts of the
 validation trajectories.
 """
 
@@ -89,12 +89,12 @@ def _compressed(model: Quadratic, latents: Trajectories) -> Float[Tensor, "KR KR
     """A small triangular system with the same least squares solutions as all snapshots: R of the QR of
     (monomials, velocities) / sqrt(M), gathered piece by piece, so that memory is bounded."""
     assert latents.velocities is not None
-    found = torch.zeros(0, sum(model.coefficients.shape), dtype=torch.float64)
-    width = found.shape[1]
+    triangle = torch.zeros(0, sum(model.coefficients.shape), dtype=torch.float64)
+    width = triangle.shape[1]
     for z, v in zip(pieces(latents.states, width), pieces(latents.velocities, width), strict=True):
         rows = torch.cat([model.library(z), v.double() / model.units.rate], -1)
-        found = torch.linalg.qr(torch.cat([found, rows]), mode="r").R
-    return found / len(latents.states) ** 0.5
+        triangle = torch.linalg.qr(torch.cat([triangle, rows]), mode="r").R
+    return triangle / len(latents.states) ** 0.5
 
 
 def _solution(system: Float[Tensor, "KR KR"], model: Quadratic, weights: Float[Tensor, " 2"]) -> Float[Tensor, "K R"]:

@@ -9,8 +9,8 @@ to what the damping leaves of the velocities. Two settings of `reach` matter:
 - `reach` = 0: the damping acts everywhere and g must make up for it on the data: the form of A. J. Linot, J. W. Burby,
   Q. Tang, P. Balaprakash, M. D. Graham, R. Maulik, J. Comput. Phys. 474, 111838 (2023).
 
-g is asked only at points of the ball in which there are data: beyond, at the nearest point of the ball. So it is
-bounded by some G, and with it every rollout, whatever g does: |y| ends below max(1, reach) r + G / rate.
+g is evaluated only in the ball in which there are data; for states beyond, at the nearest point of the ball. So g is
+bounded by some G, and every rollout is bounded too, whatever g does: |y| ends below max(1, reach) r + G / rate.
 """
 
 from collections.abc import Mapping
@@ -40,13 +40,13 @@ class _Ball:
 
     @classmethod
     def of(cls, data: LatentData) -> "_Ball":
-        """The smallest with all training latents in it."""
+        """The smallest ball with all training latents in it."""
         units, angles = data.units(), data.latent_space.angles
         y = units.standard(data.latents.states.double())[:, angles:]
         return cls(units, y.norm(dim=-1).amax(), angles)
 
     def nearest(self, z: Float[Tensor, "*batch R"], reach: float) -> Float[Tensor, "*batch R"]:
-        """The nearest point of the ball blown up by `reach`, float64."""
+        """The point nearest to z of the ball blown up by `reach`, float64."""
         y = self.units.standard(z.double())
         lines = y[..., self.angles :]
         norm = lines.pow(2).sum(-1, keepdim=True).clamp_min(1e-300).sqrt()
@@ -86,7 +86,7 @@ class Stabilised(VectorFieldDynamics):
 
     @property
     def ball(self) -> "_Ball":
-        """Where there are data."""
+        """The ball in which there are data."""
         return _Ball(self.units, self.radius, self.latent_space.angles)
 
     def sizes(self) -> Mapping[str, Any]:
@@ -114,8 +114,8 @@ class StabilisedSpec(DynamicsSpec):
 
     Attributes:
         member: the dynamics that are stabilised, given by a vector field.
-        rate: of the damping, per time unit, > 0.
-        reach: from where on it acts, in units of the norm of the outermost training latent, >= 0.
+        rate: rate of the damping, per time unit, > 0.
+        reach: norm beyond which the damping acts, in units of that of the outermost training latent, >= 0.
     """
 
     member: DynamicsSpec = field(default_factory=default_member)

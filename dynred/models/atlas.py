@@ -42,7 +42,7 @@ from dynred.training.minimise import History
 from dynred.training.nets import parameter_count
 
 AHEAD = 8  # steps of the partition that are integrated at once; those after an edge are done again
-LEAST = 20  # snapshots in a chart from which anything can be learnt
+LEAST = 20  # fewest snapshots in a chart from which anything can be learnt
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +51,9 @@ class AtlasModel(Model):
 
     Attributes:
         atlas: the charts.
-        dynamics: of each chart, in its local coordinates.
-        about, given: see `Model`.
+        dynamics: dynamics of each chart, in its local coordinates.
+        about: see `Model`.
+        given: see `Model`.
     """
 
     atlas: Atlas
@@ -119,8 +120,8 @@ class AtlasModel(Model):
         time = real("t", t).double()
         chart, local = self.atlas.placed(self._latents(z))
         fields = []
-        for part, here in zip(self.dynamics, of_charts(self.given, chart, len(self.dynamics)), strict=True):
-            bound = part.bind(here)
+        for part, parameters in zip(self.dynamics, of_charts(self.given, chart, len(self.dynamics)), strict=True):
+            bound = part.bind(parameters)
             fields.append(lambda y, bound=bound: bound(time, y))
         return by_chart(fields, chart, local)
 
@@ -135,19 +136,19 @@ class AtlasModel(Model):
         """See `Model.rollout`. Whether to hand over is asked after steps in which states move by one layer at most."""
         step = float(self.atlas.partition.step)
         z0, t, given = self._start(z0, t)
-        (times, at), deadline = refined(t, step), Deadline(time_limit)
+        (times, indices), deadline = refined(t, step), Deadline(time_limit)
         z = z0.double()
-        out = torch.full((len(z), len(t), self.latent_space.dim), torch.nan, dtype=torch.float64)
-        out[:, 0] = z
+        latents = torch.full((len(z), len(t), self.latent_space.dim), torch.nan, dtype=torch.float64)
+        latents[:, 0] = z
         for first, last in pairwise(cuts(times, AHEAD * step)):
             if deadline.passed():
                 break
             path = self._followed(z, times[first : last + 1], given, deadline)
             progress("rollout", last, len(times) - 1)
-            within = (at > first) & (at <= last)
-            out[:, within] = path[:, at[within] - first]
+            within = (indices > first) & (indices <= last)
+            latents[:, within] = path[:, indices[within] - first]
             z = path[:, -1]
-        return out
+        return latents
 
     def _followed(
         self, z: Tensor, times: Tensor, parameters: Mapping[str, Tensor], deadline: Deadline
@@ -161,31 +162,32 @@ class AtlasModel(Model):
             start = int(begin.min())
             c = int(chart[begin == start][0])
             rows = torch.nonzero((begin == start) & (chart == c))[:, 0]
-            here = cut(parameters, rows)
-            left = deadline.left()
-            limits = rollout_limits(None if left is None else max(1e-3, left), silent)
-            local = self.dynamics[c].rollout(self.atlas.placed(path[rows, start])[1], times[start:], here, **limits)
+            given = cut(parameters, rows)
+            remaining = deadline.left()
+            limits = rollout_limits(None if remaining is None else max(1e-3, remaining), silent)
+            local = self.dynamics[c].rollout(self.atlas.placed(path[rows, start])[1], times[start:], given, **limits)
             latent = self.atlas.latent(local, chart[rows, None].expand(local.shape[:2]))
             path[rows, start:] = end_at_blow_up(latent, math.inf)
-            leaving, when, following, arrived = self._at_the_edge(path[rows, start:], chart[rows], here)
+            leaving, step, following, arrived = self._at_the_edge(path[rows, start:], chart[rows], given)
             begin[rows] = len(times) - 1
-            begin[rows[leaving]], chart[rows[leaving]] = start + when, following
-            path[rows[leaving], start + when] = arrived
+            begin[rows[leaving]], chart[rows[leaving]] = start + step, following
+            path[rows[leaving], start + step] = arrived
         return path
 
     def _at_the_edge(
         self, path: Float[Tensor, "n S R"], chart: Int[Tensor, " n"], parameters: Mapping[str, Tensor]
     ) -> tuple[Int[Tensor, " m"], Int[Tensor, " m"], Int[Tensor, " m"], Float[Tensor, "m R"]]:
-        # Rows that come to the edge of their chart, when, the chart in whose core they are then, their latents there.
+        # Rows that come to the edge of their chart, the step at which each does, the chart in whose core it then is,
+        # and its latent there.
         x = self.atlas.decode(path, along_time(parameters))
         following = self.atlas.partition.next_chart(x, chart[:, None].expand(x.shape[:2]))
-        out = (following != chart[:, None]) & torch.isfinite(path).all(-1)
-        out[:, 0] = False
-        leaving = torch.nonzero(out.any(1))[:, 0]
-        when = out[leaving].int().argmax(1)
-        to, states = following[leaving, when], x[leaving, when]
+        outside = (following != chart[:, None]) & torch.isfinite(path).all(-1)
+        outside[:, 0] = False
+        leaving = torch.nonzero(outside.any(1))[:, 0]
+        step = outside[leaving].int().argmax(1)
+        to, states = following[leaving, step], x[leaving, step]
         local = self.atlas.local(states, to, cut(parameters, leaving))
-        return leaving, when, to, self.atlas.latent(local, to)
+        return leaving, step, to, self.atlas.latent(local, to)
 
     def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
         """See `Model.parts`."""
@@ -234,7 +236,7 @@ class _Stored:
         return Atlas(partition, [part.build() for part in self.reducers], zeros, zeros[1:].clone())
 
     def histories(self) -> list[list[History]]:
-        """Of the reducers, then of the dynamics."""
+        """The histories of the reducers, then of the dynamics."""
         return [part.histories for parts in (self.reducers, self.dynamics) for part in parts]
 
 
@@ -247,9 +249,12 @@ class AtlasSpec(PartitionSpec, ModelSpec):
     """Settings of an atlas and the dynamics on it.
 
     Attributes:
-        charts, overlap, neighbours: see `PartitionSpec`.
-        reducer: of every chart, with lines only: a chart has an edge, so that none of its coordinates is an angle.
-        dynamics: of every chart.
+        charts: see `PartitionSpec`.
+        overlap: see `PartitionSpec`.
+        neighbours: see `PartitionSpec`.
+        reducer: settings of the reducer of every chart, with lines only: a chart has an edge, so that none of its
+            coordinates is an angle.
+        dynamics: settings of the dynamics of every chart.
     """
 
     stream = "atlas"
@@ -264,17 +269,17 @@ class AtlasSpec(PartitionSpec, ModelSpec):
 
     @classmethod
     def of(cls, partition: PartitionSpec, reducer: ReducerSpec, dynamics: DynamicsSpec) -> "AtlasSpec":
-        """These settings together."""
+        """The settings of an atlas, from those of its parts."""
         return cls(partition.charts, partition.overlap, partition.neighbours, reducer, dynamics)
 
     def fit_coordinates(
         self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
     ) -> Atlas:
         """See `ModelSpec.fit_coordinates`: the partition and a reducer in each chart. A chart that validation
-        trajectories do not visit uses its training snapshots; its checkpoints lie in a folder of their own.
+        trajectories do not visit uses its training snapshots. Every chart keeps its checkpoints in its own folder.
 
         Raises:
-            InputError: settings that do not fit the data: fewer charts than connected components, say.
+            InputError: settings that do not fit the data, such as fewer charts than connected components.
         """
         generator_given(rng)
         partition = self.divide(with_velocities("train", train), rng=spawn(rng, "partition"))
@@ -282,8 +287,8 @@ class AtlasSpec(PartitionSpec, ModelSpec):
         held = partition.parts(validation)
         reducers = []
         for i, (part, other) in enumerate(zip(parts, held, strict=True)):
-            here, stream = _of_chart(runtime or Runtime(), i, len(parts)), spawn(rng, "chart", i)
-            reducers.append(self.reducer.fit(part, other or part, rng=stream, runtime=here))
+            chart_runtime, stream = _of_chart(runtime or Runtime(), i, len(parts)), spawn(rng, "chart", i)
+            reducers.append(self.reducer.fit(part, other or part, rng=stream, runtime=chart_runtime))
         return Atlas.of(partition, reducers, parts).requires_grad_(False)
 
     def fit_dynamics(
@@ -301,12 +306,12 @@ class AtlasSpec(PartitionSpec, ModelSpec):
         dynamics = []
         for i, (reducer, part, other) in enumerate(zip(coordinates.reducers, parts, held, strict=True)):
             latents, unseen = reducer.latents(part), reducer.latents(other or part)
-            space, here, stream = (
+            space, chart_runtime, stream = (
                 reducer.latent_space,
                 _of_chart(runtime or Runtime(), i, len(parts)),
                 spawn(rng, "chart", i),
             )
-            dynamics.append(self.dynamics.fit(latents, unseen, rng=stream, latent_space=space, runtime=here))
+            dynamics.append(self.dynamics.fit(latents, unseen, rng=stream, latent_space=space, runtime=chart_runtime))
         return AtlasModel(coordinates, tuple(dynamics), about or {}).remembering(train)
 
 

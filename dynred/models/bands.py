@@ -35,9 +35,9 @@ class Calibration(Spec):
     """What bands need beside the model; plain numbers, so that `to_json` keeps it.
 
     Attributes:
-        lead: times since the start [J], from 0.
-        levels: increasing, in (0, 1) [Q].
-        factors: [Q, J].
+        lead: lead times, counted from the start [J], from 0.
+        levels: levels of the bands, increasing, in (0, 1) [Q].
+        factors: factor of each level at each lead time [Q, J].
         floor: smallest scale of each component [D]: the root mean square reconstruction error.
     """
 
@@ -75,8 +75,9 @@ class Band:
 
     Attributes:
         centre: the model's prediction.
-        lower, upper: the ends of the band of every component, NaN where the prediction is.
-        level: how often the truth should be in it.
+        lower: the lower end of the band of every component, NaN where the prediction is.
+        upper: the upper end of the band of every component, NaN where the prediction is.
+        level: how often the truth should be in the band.
     """
 
     centre: Trajectories
@@ -97,12 +98,12 @@ def calibrate(
     """Factors for bands of a model's predictions.
 
     Args:
-        model: its dynamics may be an ensemble or not.
+        model: the model; its dynamics may be an ensemble or not.
         validation: trajectories that it was not trained on, sampled alike; cut into pieces of `horizon` steps, each of
             which is one start.
         horizon: snapshots ahead, >= 1; default: the most, up to half a trajectory, that leave 200 starts; 1 where
             none do.
-        levels: of the bands, in (0, 1).
+        levels: levels of the bands, in (0, 1).
 
     Raises:
         InputError: trajectories of different sampling, or shorter than the horizon; too few starts for the levels.
@@ -133,10 +134,10 @@ def calibrate(
 
 def _horizon(validation: Trajectories) -> int:
     steps = validation.lengths - 1
-    found = max(1, int(steps.min()) // 2)
-    while found > 1 and int((steps // found).sum()) < STARTS:
-        found -= 1
-    return found
+    horizon = max(1, int(steps.min()) // 2)
+    while horizon > 1 and int((steps // horizon).sum()) < STARTS:
+        horizon -= 1
+    return horizon
 
 
 def predict_band(
@@ -146,10 +147,14 @@ def predict_band(
     t: Float[Tensor, " T"],
     level: float = 0.9,
 ) -> Band:
-    """The model's prediction and a band around it; arguments as for `Model.predict`.
+    """The model's prediction and a band around it.
 
     Args:
-        level: one of the calibrated.
+        model: the model.
+        calibration: the factors, as `calibrate` gives them for this model.
+        x0: states at t[0], as for `Model.predict`.
+        t: increasing times, as for `Model.predict`.
+        level: a level that was calibrated.
     """
     centre = model.predict(x0, t)
     times = torch.as_tensor(t, dtype=torch.float64)

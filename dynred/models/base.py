@@ -41,7 +41,7 @@ from dynred.runtime import Progress, silent
 from dynred.training.minimise import History
 
 SCHEMA = 1
-EXPORTED = "manifest.json"  # of a folder of exported programs
+EXPORTED = "manifest.json"  # lists the files in a folder of exported programs
 
 
 class Model(ABC):
@@ -51,8 +51,8 @@ class Model(ABC):
 
     Attributes:
         about: where the model comes from: plain JSON values by name (`system`, `seed` ...).
-        given: the parameters that were filled in, by name; no part of the model's file.
-        is_continuous: whether `encode` is.
+        given: the parameters that were filled in, by name; the model's file does not hold them.
+        is_continuous: whether `encode` is continuous.
     """
 
     about: Mapping[str, Any]
@@ -62,7 +62,7 @@ class Model(ABC):
     @property
     @abstractmethod
     def state_dim(self) -> int:
-        """D."""
+        """The state dimension D."""
 
     @property
     @abstractmethod
@@ -72,12 +72,12 @@ class Model(ABC):
     @property
     @abstractmethod
     def spec(self) -> ModelSpec:
-        """The settings of such a model."""
+        """The settings by which such a model is fitted."""
 
     @property
     @abstractmethod
     def coordinates(self) -> nn.Module:
-        """What stands between states and latents: what `spec.fit_dynamics` takes."""
+        """The module between states and latents, which `spec.fit_dynamics` takes."""
 
     @property
     @abstractmethod
@@ -97,8 +97,8 @@ class Model(ABC):
         Args:
             parameters: by name, a finite number, or one value for each row of what the model is then given: for each
                 trajectory (`predict`, `rollout`), or values that fit the batch shape of the argument (the others).
-                Names that the model does not know are left aside: trajectories carry every parameter of their system.
-                What was filled in before stays where its name is not among them.
+                Names that the model does not know are ignored: trajectories carry every parameter of their system.
+                Parameters that were filled in before stay, where they are not named again.
 
         Raises:
             InputError: values that are no finite numbers; when the model is used, a parameter that is missing, or does
@@ -111,16 +111,16 @@ class Model(ABC):
         return self._with_given(cut(self.given, index))
 
     def along_time(self) -> Self:
-        """The model for states or latents of N trajectories at T times each, [N, T, ...], where it was given a value
-        for each trajectory."""
+        """The model for states or latents [N, T, ...] of N trajectories at T times each, where its parameters have a
+        value for each trajectory."""
         return self._with_given(along_time(self.given))
 
     def members(self) -> Sequence["Model"]:
-        """The models whose latent velocities are averaged: itself, where its dynamics are no ensemble."""
+        """The models whose latent velocities are averaged: only this one, where its dynamics are no ensemble."""
         return (self,)
 
     def vector_field(self) -> VectorField:
-        """The latent vector field, at the parameters that were given.
+        """The latent vector field, with the parameters that were filled in.
 
         Raises:
             InputError: the dynamics are not given by one vector field.
@@ -153,13 +153,13 @@ class Model(ABC):
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """Latents at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges, and
-        where the time limit, in seconds, did not let it go."""
+        at times that it did not reach within the time limit, in seconds."""
 
     def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """decode(encode(x)), in pieces that bound memory."""
         x = self._states("x", x)
         with torch.no_grad():
-            parts = [here.decode(here.encode(part)) for part, here in self._pieces(x)]
+            parts = [model.decode(model.encode(part)) for part, model in self._pieces(x)]
             return torch.cat(parts).reshape(x.shape)
 
     def predict(
@@ -196,8 +196,8 @@ class Model(ABC):
             z = self.rollout(self.encode(x0), t, **limits)
             late = time_limit is not None and time.monotonic() - start_of_work > time_limit
             states, start = torch.empty(*z.shape[:-1], self.state_dim, dtype=torch.float64), 0
-            for part, here in self.along_time()._pieces(z, self.state_dim):
-                states.view(-1, self.state_dim)[start : start + len(part)] = here.decode(part)
+            for part, model in self.along_time()._pieces(z, self.state_dim):
+                states.view(-1, self.state_dim)[start : start + len(part)] = model.decode(part)
                 start += len(part)
         states[~torch.isfinite(z).all(-1)] = torch.nan
         self._warn(x0, states, t, time_limit if late else None)
@@ -205,10 +205,10 @@ class Model(ABC):
         return Trajectories.from_stacked(states, t, attributes=known)
 
     def remembering(self, train: Trajectories) -> Self:
-        """The same model, which knows where its training states lie, and warns of predictions from elsewhere."""
+        """The same model, which now knows where its training states lie and warns of predictions from elsewhere."""
         rows = Domain.sample(train)
-        here = self.at(cut(train.row_parameters, rows))
-        domain = Domain.of(here.encode, here.decode, train.states[rows].double())
+        model = self.at(cut(train.row_parameters, rows))
+        domain = Domain.of(model.encode, model.decode, train.states[rows].double())
         others = {name: value for name, value in self.about.items() if name != "domain"}
         about = others if domain is None else {**others, "domain": domain.to_dict()}
         return replace(self, about=about)  # type: ignore[type-var] # every concrete model is a dataclass
@@ -225,13 +225,15 @@ class Model(ABC):
             middle = torch.tensor(domain.latent, dtype=torch.float64).expand(len(x0), -1)
             with torch.no_grad():
                 reference = self.decode(middle)
-            if told := domain.foreign(x0, reference, states[:, 0]):
-                warnings.warn(told, DynredWarning, stacklevel=3)
+            if message := domain.foreign(x0, reference, states[:, 0]):
+                warnings.warn(message, DynredWarning, stacklevel=3)
         missing = states.isnan().any(-1)
         if late is not None and missing.any():
             reached = t[int(missing.any(0).int().argmax())]
-            told = f"The prediction stopped at its time limit of {late:g} s; from t = {reached:g} on some of it is NaN."
-            warnings.warn(told, DynredWarning, stacklevel=3)
+            message = (
+                f"The prediction stopped at its time limit of {late:g} s; from t = {reached:g} on some of it is NaN."
+            )
+            warnings.warn(message, DynredWarning, stacklevel=3)
 
     def _states(self, name: str, x: object) -> Tensor:
         return rows_of(name, x, self.state_dim)
@@ -240,7 +242,7 @@ class Model(ABC):
         return rows_of("z", z, self.latent_space.dim)
 
     def _start(self, z0: object, t: object) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], Mapping[str, Tensor]]:
-        # What a rollout is asked for, checked, and the parameters.
+        # The arguments of a rollout, checked, and the parameters that were filled in.
         z0 = rows_of("z0", z0, self.latent_space.dim)
         if z0.ndim != 2:
             raise refuse("z0", f"latents [N, {self.latent_space.dim}]", f"shape {list(z0.shape)}")
@@ -250,24 +252,24 @@ class Model(ABC):
         return replace(self, given=parameters)  # type: ignore[type-var] # every model is a dataclass
 
     def _pieces(self, batch: Float[Tensor, "*batch A"], width: int = 1) -> Iterator[tuple[Float[Tensor, "m A"], Self]]:
-        """Pieces of the rows of a batch, one after the other, and the model for each; `width` as for `pieces`."""
-        every, start = self._with_given(per_row(self.given, batch.shape[:-1])), 0
+        """Yields pieces of the rows of a batch, and the model for each; `width` as for `pieces`."""
+        model, start = self._with_given(per_row(self.given, batch.shape[:-1])), 0
         for part in pieces(batch.reshape(-1, batch.shape[-1]), width):
-            yield part, every.rows(slice(start, start + len(part)))
+            yield part, model.rows(slice(start, start + len(part)))
             start += len(part)
 
     def notes(self) -> list[str]:
-        """What a user should know of what was fitted, line by line, such as equations that can be read."""
+        """What a user should know of the fitted model, line by line, such as equations that can be read."""
         return []
 
-    # -- leaving -----------------------------------------------------------------------------------------------------
+    # -- export ------------------------------------------------------------------------------------------------------
 
     def to_numpy(self) -> NumpyModel:
         """encode, decode and rhs as functions of NumPy arrays, without torch when they are called, at the numbers that
-        the model was given for its parameters.
+        were filled in for its parameters.
 
         Raises:
-            InputError: a reducer or dynamics with operations that cannot be traced, or are not known in NumPy.
+            InputError: the model has operations that torch cannot trace, or that `dynred.models.numpy_model` lacks.
         """
         return NumpyModel({name: as_numpy(program) for name, program in self._programs().items()})
 
@@ -275,11 +277,11 @@ class Model(ABC):
         """Writes a folder of `torch.export` programs: encode.pt2 (x [N, D]), decode.pt2 (z [N, R]) and, where the
         dynamics are a vector field, rhs.pt2 (t, z [N, R]); all arguments float64. `torch.export.load` reads them, here
         or without dynred. manifest.json lists them: a folder that holds anything else is not replaced. Parameters
-        and errors as for `to_numpy`."""
+        and errors are as for `to_numpy`."""
         check_target("path", path, _is_export)
         programs = self._programs()
         with moved_into_place(path, _is_export) as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch about its own parts
+            warnings.simplefilter("ignore")  # torch warns about its own parts
             folder.mkdir()
             for name, program in programs.items():
                 # Not into a file: on a full disk torch's writer ends the process.
@@ -290,13 +292,13 @@ class Model(ABC):
 
     def _programs(self) -> dict[str, ExportedProgram]:
         parts = [part if isinstance(part, list | tuple) else [part] for part in vars(self).values()]
-        modules = [one for part in parts for one in part if isinstance(one, nn.Module)]
+        modules = [module for part in parts for module in part if isinstance(module, nn.Module)]
         x, z = (torch.zeros(3, n, dtype=torch.float64) for n in (self.state_dim, self.latent_space.dim))
         calls: dict[str, tuple[Callable[..., Tensor], dict[str, Tensor]]] = {
             "encode": (self.encode, {"x": x}),
             "decode": (self.decode, {"z": z}),
         }
-        if all(isinstance(one, VectorFieldDynamics) for one in modules if isinstance(one, LatentDynamics)):
+        if all(isinstance(module, VectorFieldDynamics) for module in modules if isinstance(module, LatentDynamics)):
             calls["rhs"] = (self.rhs, {"t": z[0, 0].clone(), "z": z})
         return {name: exported(name, call, modules, given) for name, (call, given) in calls.items()}
 
@@ -306,19 +308,19 @@ class Model(ABC):
         """Writes the whole model as one safetensors file: weights, and all settings as JSON in its metadata."""
         check_target("path", path, is_tensors)
         tensors, metadata = self.parts()
-        code = [one.to_dict() for one in code_in(metadata)]
+        code = [entry.to_dict() for entry in code_in(metadata)]
         about = dict(self.about)
         write_tensors(
             path, tensors, {**metadata, "kind": kind_of(type(self)), "schema": SCHEMA, "about": about, "code": code}
         )
 
     def described(self, **facts: Any) -> Self:
-        """The same model, which knows more of where it comes from: `facts` are added to `about`."""
+        """The same model with `facts` added to `about`, which says where it comes from."""
         return replace(self, about={**self.about, **facts})  # type: ignore[type-var] # every model is a dataclass
 
     @abstractmethod
     def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
-        """The tensors by name, and in plain JSON what `from_parts` needs besides them."""
+        """The tensors by name, and as plain JSON what `from_parts` needs besides them."""
 
     @classmethod
     @abstractmethod
@@ -327,14 +329,14 @@ class Model(ABC):
     ) -> Self:
         """The inverse of `parts`; an error of any kind means that the parts describe no model.
 
-        Nothing is taken on trust: what `metadata` claims must be held against its types and against the tensors, see
+        Nothing is taken on trust: what `metadata` claims must be checked against its types and the tensors, see
         `dynred.models.stored_parts`.
         """
 
 
 def _is_export(path: Path) -> bool:
-    """Whether all that a folder holds was exported there, or it is empty."""
+    """Whether a folder is empty, or holds only what was exported there."""
     if not path.is_dir():
         return False
-    there = {one.name for one in path.iterdir()}
-    return not there or (is_json(path / EXPORTED) and there <= {EXPORTED, *read_json(path / EXPORTED)["files"]})
+    names = {entry.name for entry in path.iterdir()}
+    return not names or (is_json(path / EXPORTED) and names <= {EXPORTED, *read_json(path / EXPORTED)["files"]})

@@ -1,4 +1,4 @@
-"""Where the training states of a model lie, in so few numbers that its file keeps them; and what lies elsewhere."""
+"""Where the training states of a model lie, in few enough numbers for its file; and which states lie elsewhere."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from torch import Tensor
 from dynred.data.trajectories import Trajectories
 from dynred.spec import Spec
 
-SAMPLE = 1000  # training snapshots that are looked at, evenly spread
-# Foreign are states so many times farther away than any training state, or reconstructed so many times worse, and by
-# more than LEAST spreads. Test states of 17 systems of the catalogue, reduced by POD (2 and 8 modes) and polynomials (4
-# coordinates, 32 training trajectories), are at most 1.08 times farther and 4.6 times worse: none is foreign. Ten times
-# those states all are, but for those that come near the training states on the way.
+SAMPLE = 1000  # most training snapshots that are looked at, evenly spread
+# A state is foreign if it is so many times farther away than any training state, or reconstructed so many times worse,
+# and wrong by more than LEAST spreads. Test states of 17 systems of the catalogue, reduced by POD (2 and 8 modes) and
+# polynomials (4 coordinates, 32 training trajectories), are at most 1.08 times farther and 4.6 times worse: none is
+# foreign. Ten times those states are all foreign, but for those that come near the training states on the way.
 FARTHER, WORSE, LEAST = 1.5, 10.0, 0.5
 
 Coding = Callable[[Float[Tensor, "*batch A"]], Float[Tensor, "*batch B"]]
@@ -25,7 +25,7 @@ class Domain(Spec):
     """Where training states lie, as a model sees them.
 
     Attributes:
-        latent: of the training state in the middle, the reference.
+        latent: latent of the training state in the middle, the reference.
         spread: root mean square distance of training states from the reference, in state units.
         extent: the largest such distance, in units of `spread`.
         residual: the largest reconstruction error of a training state, in units of `spread`.
@@ -43,8 +43,8 @@ class Domain(Spec):
 
     @classmethod
     def of(cls, encode: Coding, decode: Coding, x: Float[Tensor, "M D"]) -> "Domain | None":
-        """The domain of an encoder and a decoder, functions of the M states or of their latents; None where they give
-        values that are not finite, or all states are one."""
+        """The domain of an encoder and a decoder, functions of the M states and of their latents; None where they give
+        values that are not finite, or all states are the same."""
         with torch.no_grad():
             z = encode(x)
             middle = z[int((x - x.mean(0)).norm(dim=1).argmin())]
@@ -57,11 +57,11 @@ class Domain(Spec):
         return cls(tuple(middle.tolist()), spread, float(away.max()) / spread, float(error.max()) / spread)
 
     def foreign(self, x: Float[Tensor, "N D"], reference: Float[Tensor, "*N D"], back: Float[Tensor, "N D"]) -> str:
-        """What is wrong with initial states, in a sentence; nothing where they are like the training states.
+        """What is wrong with initial states, in a sentence; empty where they are like the training states.
 
         Args:
             x: the states.
-            reference: the decoded reference, one or one per state.
+            reference: the decoded reference, once or for each state.
             back: their reconstructions.
         """
         away = (x.double() - reference).norm(dim=1) / self.spread
@@ -71,14 +71,14 @@ class Domain(Spec):
             return ""
         worst = int(torch.where(far, away, 0.0).argmax()) if far.any() else int(error.argmax())
         size = float(error[worst])
-        says = (
+        clause = (
             "it has no reconstruction" if size == torch.inf else f"its reconstruction is wrong by {size:.2g} times that"
         )
         where = (
             f"lies {float(away[worst]):.3g} times the spread of the training data away from them (theirs are at most "
-            f"{self.extent:.3g}; {says})"
+            f"{self.extent:.3g}; {clause})"
             if far.any()
-            else f"is not like the training data, whose spread is {self.spread:.3g}: {says} (theirs by at most "
+            else f"is not like the training data, whose spread is {self.spread:.3g}: {clause} (theirs by at most "
             f"{self.residual:.2g})"
         )
         count = int((far | wrong).sum())

@@ -57,8 +57,8 @@ class Forecast:
 
     def distance(self, a: Trajectories, b: Trajectories) -> Float[Tensor, " M"]:
         """|a - b| of every snapshot of two of the three sets, infinite where it is not finite."""
-        found = (a.states.double() - b.states.double()).norm(dim=1)
-        return torch.where(torch.isfinite(found), found, torch.inf)
+        distance = (a.states.double() - b.states.double()).norm(dim=1)
+        return torch.where(torch.isfinite(distance), distance, torch.inf)
 
     def _error(self, a: Trajectories, b: Trajectories) -> Tensor:
         error = self.distance(a, b) / self.variance.sqrt()

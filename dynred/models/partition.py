@@ -1,9 +1,9 @@
 """Partitions: a set of snapshots divided into overlapping charts, each simple enough for a few coordinates of its own.
 
-Landmarks, spread evenly over the set, are joined to their neighbours; on this graph connected components are seen, each
-is divided by k-means with geodesic distances, and the pieces grow by some layers of neighbours so that they overlap
-(D. Floryan, M. D. Graham, Nature Machine Intelligence 4, 1113 (2022), with landmarks instead of all snapshots: those
-are even where trajectories linger, so that charts are of equal size and not of equal time).
+Landmarks, spread evenly over the set, are joined to their neighbours. This graph shows the connected components of the
+set; k-means with geodesic distances divides each, and the pieces grow by some layers of neighbours so that they overlap
+(D. Floryan, M. D. Graham, Nature Machine Intelligence 4, 1113 (2022), there with all snapshots instead of landmarks:
+landmarks are even where trajectories linger, so that charts are of equal size and not of equal time).
 """
 
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ from dynred.numerics.modes import Modes
 from dynred.rng import spawn
 from dynred.spec import Spec
 
-TOLERANCE, MODES = 1e-8, 64  # energy that the distances may leave out, and the modes in which they are taken at most
-SAMPLE = 20_000  # snapshots among which landmarks are chosen
-LANDMARKS, LIMIT = 100, 2400  # for each chart and in all: all pairs of them have a distance
-SHARE = 4  # snapshots for each landmark at least, so that landmarks are spread more evenly than snapshots
+TOLERANCE, MODES = 1e-8, 64  # energy that distances may leave out; most modes that they are taken in
+SAMPLE = 20_000  # most snapshots among which landmarks are chosen
+LANDMARKS, LIMIT = 100, 2400  # most for each chart, and most in all: all pairs of them have a distance
+SHARE = 4  # fewest snapshots for each landmark, so that landmarks are spread more evenly than snapshots
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class PartitionSpec(Spec):
     """How snapshots are divided into charts.
 
     Attributes:
-        charts: how many, >= 1; at least one for each connected component.
+        charts: number of charts, >= 1; at least one for each connected component.
         overlap: layers of neighbours by which a chart is larger than its core, >= 1. A state stays in its chart until
             it is in the outermost layer.
-        neighbours: each landmark is joined to so many others, >= 2.
+        neighbours: number of others that each landmark is joined to, >= 2.
     """
 
     charts: int = 1
@@ -129,7 +129,7 @@ class Partition(nn.Module):
         return {**settings, **counts}
 
     def check(self) -> None:
-        """Refuses numbers of charts, components and layers that there are not, and a step that leads nowhere."""
+        """Refuses numbers of charts, components and layers that do not exist, and a step that is not positive."""
         if not len(self.landmarks) or not self.charts or not self.step > 0:
             raise refuse("partition", "of landmarks and charts, with a step > 0", f"one of step {self.step:g}")
         ranges = {"core": self.charts - 1, "component": len(self.landmarks) - 1, "layers": self.overlap + 1}
@@ -158,7 +158,7 @@ class Partition(nn.Module):
         return self.core[nearest(self.landmarks, self.modes.coefficients(x))]
 
     def next_chart(self, x: Float[Tensor, "*batch D"], chart: Int[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
-        """The chart of a state that was in `chart` before: the same unless the state came to its outermost layer.
+        """The chart of a state that was in `chart` before: the same, unless the state came to its outermost layer.
 
         A state stays in its component, because on K everything does.
         """
@@ -178,7 +178,7 @@ class Partition(nn.Module):
 
 
 def _bridges(graph: csr_array, points: np.ndarray, home: np.ndarray, train: Trajectories) -> csr_array:
-    # Edges between landmarks of different components from one to the other of which a trajectory steps.
+    # Edges between landmarks of different components, where a trajectory steps from one to the other.
     component = connected_components(graph, directed=False)[1]
     i, j = home[:-1], home[1:]
     across = (component[i] != component[j]) & (np.diff(train.owner.numpy()) == 0)
@@ -188,19 +188,19 @@ def _bridges(graph: csr_array, points: np.ndarray, home: np.ndarray, train: Traj
 
 
 def _cores(graph: csr_array, component: np.ndarray, charts: int, rng: torch.Generator) -> Int[np.ndarray, " L"]:
-    own = [np.flatnonzero(component == c) for c in range(component.max() + 1)]
-    if charts < len(own):
-        advice = f"The training snapshots lie on {len(own)} connected components, and no chart can be on two."
-        raise refuse("charts", f"at least {len(own)}", charts, advice)
-    distances = [shortest_path(graph[rows][:, rows], directed=False) for rows in own]
-    streams = [spawn(rng, c) for c in range(len(own))]
-    found = [geodesic_means(distance, 1, stream) for distance, stream in zip(distances, streams, strict=True)]
-    for _ in range(charts - len(own)):  # the component with the widest chart gets one more
-        c = max(range(len(own)), key=lambda c: found[c].radius)
-        found[c] = geodesic_means(distances[c], found[c].parts + 1, streams[c])
+    members = [np.flatnonzero(component == c) for c in range(component.max() + 1)]
+    if charts < len(members):
+        advice = f"The training snapshots lie on {len(members)} connected components, and no chart can be on two."
+        raise refuse("charts", f"at least {len(members)}", charts, advice)
+    distances = [shortest_path(graph[rows][:, rows], directed=False) for rows in members]
+    streams = [spawn(rng, c) for c in range(len(members))]
+    divisions = [geodesic_means(distance, 1, stream) for distance, stream in zip(distances, streams, strict=True)]
+    for _ in range(charts - len(members)):  # the component with the widest chart gets one more
+        c = max(range(len(members)), key=lambda c: divisions[c].radius)
+        divisions[c] = geodesic_means(distances[c], divisions[c].parts + 1, streams[c])
     core = np.zeros(len(component), dtype=np.int64)
     before = 0
-    for rows, division in zip(own, found, strict=True):
+    for rows, division in zip(members, divisions, strict=True):
         core[rows] = before + division.owner
         before += division.parts
     return core
@@ -218,7 +218,7 @@ def _layers(graph: csr_array, core: np.ndarray, charts: int, overlap: int) -> In
 
 
 def _step(graph: csr_array, landmarks: Tensor, home: Tensor, velocities: Tensor, modes: Modes) -> float:
-    # Time to cross the longest edge of a landmark at the mean speed near it, of the fastest tenth of landmarks.
+    # Time to cross the longest edge of a landmark at the mean speed near it: a tenth of the landmarks take less.
     speed = torch.cat([(part.double() @ modes.basis / modes.scale).norm(dim=1) for part in pieces(velocities)])
     zeros = torch.zeros(len(landmarks), dtype=torch.float64)
     mean = zeros.index_add(0, home, speed) / torch.bincount(home, minlength=len(landmarks)).clamp_min(1)

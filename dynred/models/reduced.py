@@ -31,7 +31,8 @@ class ReducedModel(Model):
     Attributes:
         reducer: between states [..., D] and latents [..., R].
         dynamics: between latents at different times.
-        about, given: see `Model`.
+        about: see `Model`.
+        given: see `Model`.
     """
 
     reducer: Reducer
@@ -58,7 +59,7 @@ class ReducedModel(Model):
 
     @property
     def spec(self) -> "ReducedSpec":
-        """See `Model.spec`; whether both were refined together it does not say."""
+        """See `Model.spec`. It does not say whether reducer and dynamics were refined together."""
         return ReducedSpec(self.reducer.spec, self.dynamics.spec)
 
     @property
@@ -105,7 +106,7 @@ class ReducedModel(Model):
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
-        """See `Model.rollout`. Angles go on counting past pi."""
+        """See `Model.rollout`. Angles go on past pi."""
         return self.dynamics.rollout(*self._start(z0, t), **rollout_limits(time_limit, progress))
 
     def notes(self) -> list[str]:
@@ -169,9 +170,9 @@ class ReducedSpec(ModelSpec):
     """Settings of a reduced model.
 
     Attributes:
-        reducer: of its coordinates.
-        dynamics: in these.
-        joint: refine both together at the end; None leaves it out.
+        reducer: settings of the coordinates.
+        dynamics: settings of the dynamics in them.
+        joint: settings of a refinement of both together at the end; None leaves it out.
     """
 
     stream = "reducer"

@@ -61,7 +61,7 @@ class ModelSpec(Spec, ABC):
         rng: torch.Generator,
         runtime: Runtime | None = None,
     ) -> "Model":
-        """The model with coordinates and dynamics trained on together, where these settings ask for it."""
+        """The model with coordinates and dynamics trained further, together, where these settings ask for it."""
         return model
 
     def fit(

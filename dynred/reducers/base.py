@@ -1,8 +1,8 @@
 """What every reducer offers: an encoder onto latent coordinates and a decoder back.
 
-Where K depends on parameters of the system, a `ParametricReducer` may see them beside the state: x = decode(z; p). The
-union of all K is larger than each, so it then takes fewer coordinates: of limit cycles with radius r(p), which fill an
-annulus, one angle carries each.
+Where K depends on parameters of the system, a `ParametricReducer` may see them beside the state: x = decode(z; p). It
+then takes fewer coordinates, because the sets K at all parameters together are larger than each of them: limit cycles
+of radius r(p) fill an annulus, but one angle carries each.
 """
 
 from abc import ABC, abstractmethod
@@ -52,7 +52,7 @@ class Reducer(nn.Module, ABC):
         state_dim: D.
         latent_space: what the R latent coordinates are.
         histories: the course of its training, if any.
-        is_continuous: whether `encode` is.
+        is_continuous: whether `encode` is continuous.
     """
 
     spec: "ReducerSpec"
@@ -74,17 +74,17 @@ class Reducer(nn.Module, ABC):
         """What `ReducerSpec.build` needs beside the settings to make the same module, weights apart: plain JSON."""
 
     def at(self, parameters: Mapping[str, Float[Tensor, "*#batch"]]) -> Coder:
-        """The encoder and decoder at some parameters; those that see none are their own.
+        """The encoder and decoder with parameters filled in; the reducer itself, where it sees none.
 
         Args:
             parameters: by name, a number or values that fit the batch shape of what is encoded and decoded. Names that
-                the reducer does not know are left aside: trajectories carry every parameter of their system.
+                the reducer does not know are ignored: trajectories carry every parameter of their system.
         """
         return self
 
     def latents(self, trajectories: Trajectories) -> Trajectories:
-        """Trajectories encoded, each at its own parameters, velocities pushed forward: where the reducer sees none,
-        `trajectories.map(reducer.encode)`."""
+        """Encodes trajectories, each at its own parameters, and pushes velocities forward. Where the reducer sees no
+        parameters this is `trajectories.map(reducer.encode)`."""
         return trajectories.map_with_parameters(lambda x, parameters: self.at(parameters).encode(x))
 
     def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
@@ -100,8 +100,9 @@ class SeenParameters(nn.Module):
     """The parameters that a reducer sees, standardised.
 
     Attributes:
-        names: of the P parameters, in order.
-        shift, spread: mean and standard deviation of each over the training snapshots [P].
+        names: names of the P parameters, in order.
+        shift: mean of each over the training snapshots [P].
+        spread: standard deviation of each over the training snapshots [P].
     """
 
     shift: Float[Tensor, " P"]
@@ -115,7 +116,7 @@ class SeenParameters(nn.Module):
 
     @classmethod
     def of(cls, train: Trajectories, *, wanted: bool) -> "SeenParameters":
-        """Those that differ between trajectories, or none where they are not `wanted`."""
+        """The parameters that differ between trajectories, or none where they are not `wanted`."""
         names = [name for name, value in train.parameters.items() if wanted and (value != value[0]).any()]
         values = stacked(train.row_parameters, names, [len(train.states)])
         shift = values.mean(0)
@@ -123,7 +124,7 @@ class SeenParameters(nn.Module):
 
     @classmethod
     def empty(cls, names: Sequence[str]) -> "SeenParameters":
-        """Of the right shapes, for loading."""
+        """Parameters with arbitrary shift and spread, to be filled from a file."""
         return cls(names, *torch.ones(2, len(names), dtype=torch.float64).unbind())
 
     def forward(
@@ -138,36 +139,36 @@ class SeenParameters(nn.Module):
 
 
 class ParametricReducer(Reducer):
-    """A reducer that may see parameters: what it is given [..., P] are standardised values, P = 0 where it sees none.
+    """A reducer that may see parameters. Its methods take standardised values [..., P]; P = 0 where it sees none.
 
     Attributes:
-        seen: the parameters.
+        seen: the parameters that it sees.
     """
 
     seen: SeenParameters
 
     @abstractmethod
     def encode_at(self, x: Float[Tensor, "*batch D"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch R"]:
-        """Latent coordinates of states."""
+        """Latent coordinates of states at parameters p."""
 
     @abstractmethod
     def decode_at(self, z: Float[Tensor, "*batch R"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch D"]:
-        """States of latent coordinates."""
+        """States of latent coordinates at parameters p."""
 
     def at(self, parameters: Mapping[str, Float[Tensor, "*#batch"]]) -> Coder:
         """See `Reducer.at`.
 
         Raises:
-            InputError: when called, where a parameter is missing or does not fit.
+            InputError: when the coder is used, where a parameter is missing or does not fit.
         """
         return _Bound(self, parameters)
 
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
-        """See `Reducer.encode`; only where it sees no parameters. `at` fills them in."""
+        """See `Reducer.encode`; only for a reducer that sees no parameters. `at` fills them in."""
         return self.at({}).encode(x)
 
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
-        """See `Reducer.decode`; only where it sees no parameters. `at` fills them in."""
+        """See `Reducer.decode`; only for a reducer that sees no parameters. `at` fills them in."""
         return self.at({}).decode(z)
 
 
@@ -214,12 +215,12 @@ class ReducerSpec(Spec, ABC):
 
         Args:
             train: states; velocities where a reducer can use them.
-            validation: the same of other trajectories.
+            validation: states of other trajectories.
             rng: stream of initial weights and batches.
             runtime: device, progress, checkpoints.
 
         Returns:
-            The reducer, on the CPU, which asks for no gradients.
+            The reducer, on the CPU, without gradients.
 
         Raises:
             InputError: arguments of another class, values that are not finite, parts of different dimension, or
@@ -232,25 +233,26 @@ class ReducerSpec(Spec, ABC):
 
     @abstractmethod
     def _fit(self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime) -> Reducer:
-        """What `fit` gives, on any device, from arguments that it has checked."""
+        """What `fit` returns, on any device; `fit` has checked the arguments."""
 
     @abstractmethod
     def build(self, **sizes: Any) -> Reducer:
         """A module with the right shapes and arbitrary weights, for loading.
 
-        Sizes from a file are held against the annotations of this method first. It may be asked to build without memory
-        (on torch's meta device), to see whether the file has tensors of these shapes.
+        Sizes from a file are checked against the annotations of this method first. Loading may build the module without
+        memory (on torch's meta device), to see whether the file has tensors of these shapes.
         """
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:
-        """Bytes that `fit` takes beside its data, about: not less than it does, nor more than a few times that.
+        """About how many bytes `fit` takes beside its data: not fewer than it does, nor more than a few times as many.
 
-        What would not fit into memory is refused before anything is computed. The default is that of a reducer which
-        starts from POD modes; one that needs more says so.
+        What would not fit into memory is refused before anything is computed. The default is right for a reducer that
+        starts from POD modes; one that needs more overrides it.
 
         Args:
             state_dim: D.
-            train, validation: numbers of snapshots.
+            train: number of training snapshots.
+            validation: number of validation snapshots.
         """
         return Modes.memory(state_dim, train)
 

@@ -35,7 +35,7 @@ class IRMAE(Reducer):
 
     Attributes:
         centre: mean wide latent [W].
-        directions: of the principal coordinates [W, R], orthonormal.
+        directions: directions of the principal coordinates [W, R], orthonormal.
         spectrum: singular values of the covariance of the wide latents [W], relative to the first, decreasing.
     """
 
@@ -63,11 +63,11 @@ class IRMAE(Reducer):
 
     @property
     def gap(self) -> float:
-        """The ratio of the singular values on both sides of the widest gap; a count is clear if it is 10 or more."""
+        """The ratio of the singular values on both sides of the widest gap; the rank is clear if it is 10 or more."""
         return self.count()[1]
 
     def count(self) -> tuple[int, float]:
-        """`rank` and `gap`; round-off below 1e-7 of the largest makes no gap."""
+        """`rank` and `gap`; singular values below 1e-7 of the largest are round-off and make no gap."""
         s = self.spectrum.clamp_min(1e-7)
         ratio = s[:-1] / s[1:]
         return int(ratio.argmax()) + 1, float(ratio.max())
@@ -105,11 +105,12 @@ class IRMAESpec(ReducerSpec):
         depth: hidden layers on each side, >= 1.
         activation: a name of `dynred.training.nets.ACTIVATIONS`, a smooth one: velocities are pushed through the
             derivative.
-        tolerance, max_modes: of the POD modes in which it works, see `AutoencoderSpec`.
+        tolerance: fraction of the energy that the POD modes may leave out, see `AutoencoderSpec`.
+        max_modes: largest number of POD modes, see `AutoencoderSpec`.
         training: batches, steps, rates; `weight_decay` is per unit of learning rate. Muon moves the hidden matrices of
             the two perceptrons only, never the square matrices, all directions of which it would treat alike. Small
-            singular values are learnt last: too few steps count too few (on Kuramoto-Sivashinsky, 5000 steps without
-            Muon count 7, with it 8).
+            singular values are learnt last: too few steps give too small a count (on Kuramoto-Sivashinsky, 5000 steps
+            give 7 without Muon and 8 with it).
     """
 
     bottleneck: int = 20
@@ -186,7 +187,8 @@ def latent_rank(
     """How many Euclidean coordinates IRMAE-WD finds, and the gap by which it tells them from the rest.
 
     Args:
-        train, validation: as for `ReducerSpec.fit`.
+        train: states, as for `ReducerSpec.fit`.
+        validation: states of other trajectories, as for `ReducerSpec.fit`.
         rng: stream of the training.
         spec: settings; default `IRMAESpec(1)`.
         runtime: device, progress, checkpoints.

@@ -1,7 +1,7 @@
-"""Rollouts over short windows of sampled trajectories, which torch can differentiate: what fields are refined on.
+"""Rollouts over short windows of sampled trajectories. Torch can differentiate them, so fields are refined on them.
 
-Every window starts at a state that is known: multiple shooting (H. G. Bock, K. J. Plitt, IFAC Proc. 17, 1603 (1984))
-with its nodes at encoded snapshots.
+Every window starts at a known state. This is multiple shooting (H. G. Bock, K. J. Plitt, IFAC Proc. 17, 1603 (1984))
+whose nodes are encoded snapshots.
 """
 
 from dataclasses import dataclass, replace
@@ -19,13 +19,16 @@ from dynred.solvers.explicit import Explicit
 def shoot(
     field: VectorField, z0: Float[Tensor, "n R"], t: Float[Tensor, "n L"], substeps: int
 ) -> Float[Tensor, "n L R"]:
-    """States at times that differ from row to row, from z0 at the first, by classical Runge-Kutta steps.
+    """Integrates from z0 by classical Runge-Kutta steps, through times that differ from row to row.
 
     Args:
         field: the vector field, for n rows.
-        z0: initial states.
-        t: increasing along each row.
+        z0: states at the first time of each row.
+        t: times, increasing along each row.
         substeps: steps from one time to the next, >= 1.
+
+    Returns:
+        The states at all times, z0 first.
     """
     solver = Explicit(method="rk4", step=1 / substeps)
     states = [z0]
@@ -42,7 +45,7 @@ def overlapping(trajectories: Trajectories, length: int) -> Trajectories:
 
 @dataclass(frozen=True, eq=False)
 class _Stretched(WrappedField):
-    """A field in a time t from 0 to 1 between two snapshots, whose times differ from row to row."""
+    """A field in a time that runs from 0 to 1 between two snapshots, whose own times differ from row to row."""
 
     start: Float[Tensor, " n"]
     end: Float[Tensor, " n"]
