@@ -74,7 +74,7 @@ class Resamples:
         return self.interval(values, mean)
 
     def ratio_interval(self, sums: Float[np.ndarray, " N"], weights: Float[np.ndarray, " N"]) -> Interval:
-        """The interval of sum(sums) / sum(weights): a mean over snapshots, whose number differs between trajectories."""
+        """The interval of sum(sums) / sum(weights): a mean over snapshots, whose number differs by trajectory."""
         counts = self.counts
         return percentile_interval(counts @ sums / (counts @ weights))
 

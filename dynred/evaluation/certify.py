@@ -25,14 +25,8 @@ from dynred.numerics.batches import pieces
 from dynred.ode.known_set import KnownSet
 from dynred.reducers.base import Reducer
 
-SIZES = (
-    0.01,
-    0.03,
-    0.1,
-    0.2,
-    0.4,
-    0.8,
-)  # of the tube, in units of the reach; within the reach, nearest points are unique
+# Of the tube, in units of the reach; within the reach, nearest points are unique.
+SIZES = (0.01, 0.03, 0.1, 0.2, 0.4, 0.8)
 GUESS = 0.2  # stands for the reach where it is unknown, in units of the scale of K
 TUBE_POINTS = 2000
 EPSILONS = 60  # points of the curve delta(epsilon)

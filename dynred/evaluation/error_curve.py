@@ -40,6 +40,5 @@ def _over_time(forecast: Forecast, error: Float[Tensor, " M"]) -> tuple[np.ndarr
 
 
 def _middle(table: Float[np.ndarray, "N T"]) -> Float[np.ndarray, " T"]:
-    return np.quantile(
-        table, 0.5, axis=0, method="higher"
-    )  # "higher" gives a value that occurs, also beside infinite ones
+    # "higher" gives a value that occurs, also beside infinite ones.
+    return np.quantile(table, 0.5, axis=0, method="higher")

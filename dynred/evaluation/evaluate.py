@@ -172,13 +172,10 @@ def _reconstruction_only(model: Model, truth: Trajectories) -> Forecast:
 
 
 def _reconstruction(predictions: Forecast, resamples: Resamples) -> Reconstruction:
-    error, lengths = predictions.reconstruction_error(), predictions.truth.lengths.double().numpy()
-    squares = (
-        torch.zeros(len(predictions.truth), dtype=error.dtype)
-        .index_add(0, predictions.truth.owner, error.pow(2))
-        .numpy()
-    )
-    quantiles = Quantiles.of(error.numpy(), predictions.truth.owner.numpy(), resamples)
+    truth, error = predictions.truth, predictions.reconstruction_error()
+    lengths = truth.lengths.double().numpy()
+    squares = torch.zeros(len(truth), dtype=error.dtype).index_add(0, truth.owner, error.pow(2)).numpy()
+    quantiles = Quantiles.of(error.numpy(), truth.owner.numpy(), resamples)
     with np.errstate(invalid="ignore"):  # 0 times an infinite error, where a reconstruction is not finite
         interval = resamples.ratio_interval(squares, lengths)
     return Reconstruction(float(squares.sum() / lengths.sum()), quantiles, interval)

@@ -15,12 +15,8 @@ from dynred.report import page, summary, tables
 from dynred.report.figures.base import Context
 
 FOLDER = "dynred.report.figures"
-FACTS = (
-    "schema",
-    "digest",
-    "seed",
-    "threads",
-)  # entries of experiment.json that are shown; paths on the computer of the run are not
+# Entries of experiment.json that the page shows; it shows no paths of whoever made the run.
+FACTS = ("schema", "digest", "seed", "threads")
 
 
 def write_report(
