@@ -1,1 +1,1 @@
-"""The pages, and one file per figure."""
+"""The pages, and a file for every figure."""

@@ -10,7 +10,7 @@ from dynred.geometry.verdict import NAMES, Verdict
 from dynred.report import page
 
 FOLDER = "dynred.report.inspection"
-MOST = 20  # components in the table
+MOST = 20  # largest number of components in the table
 _WORDS = {True: ("yes", "possible"), False: ("no", "obstructed"), None: ("unknown", "cannot be known")}
 
 
@@ -18,7 +18,7 @@ def check_page(out: str | Path) -> None:
     """Refuses, before anything is computed, a path where no page of an inspection may be written.
 
     Raises:
-        InputError: a name that does not end in .html; something is there that dynred did not write.
+        InputError: the name does not end in .html, or something is there that dynred did not write.
     """
     if Path(out).suffix != ".html":
         raise InputError(f"out must be a file ending in .html, got {out}.")
@@ -26,12 +26,14 @@ def check_page(out: str | Path) -> None:
 
 
 def write_inspection(path: str | Path, verdict: Verdict, name: str) -> None:
-    """Writes the page of a verdict, moved into place.
+    """Writes the page of a verdict.
+
+    The page is written under a temporary name and moved into place.
 
     Args:
-        path: of the page.
+        path: path of the page.
         verdict: what `inspect` returned.
-        name: of the system or the data.
+        name: name of the system or the data.
     """
     write_text(path, render(verdict, name), is_page)
 

@@ -15,7 +15,8 @@ from dynred.report import page, summary, tables
 from dynred.report.figures.base import Context
 
 FOLDER = "dynred.report.figures"
-FACTS = ("schema", "digest", "seed", "threads")  # of experiment.json; paths of whoever made the run are not shown
+# Entries of experiment.json that the page shows; it shows no paths of whoever made the run.
+FACTS = ("schema", "digest", "seed", "threads")
 
 
 def write_report(
@@ -30,18 +31,20 @@ def write_report(
     settings: Mapping[str, Any],
     ours: Callable[[Path], bool] = is_page,
 ) -> None:
-    """Writes the report as one self-contained HTML page, moved into place.
+    """Writes the report as one self-contained HTML page.
+
+    The page is written under a temporary name and moved into place.
 
     Args:
-        path: of the page.
+        path: path of the page.
         model: the reduced model.
         evaluation: its scores; every number on the page is one of these.
         forecast: the predictions that were scored; every curve and cloud is drawn from these.
         grid: for fields, how a state is laid out in space.
         certificate: what can be promised of the model on K; None leaves it out.
-        metrics: those of the evaluation that are not dynred's.
+        metrics: the metrics of the evaluation that are not dynred's.
         settings: the content of experiment.json, plain JSON: `spec`, `versions`, and facts like `seed` and `digest`.
-        ours: whether what is at `path` may be replaced.
+        ours: tells whether the file at `path` may be replaced.
     """
     write_text(path, render(Context(model, evaluation, forecast, grid, certificate, metrics), settings), ours)
 

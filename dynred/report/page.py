@@ -1,4 +1,4 @@
-"""Pages: each one HTML file that needs nothing beside itself, with the figures that its folder defines."""
+"""Pages: each is a single HTML file that needs no other, with the figures that its folder defines."""
 
 import base64
 import io
@@ -16,7 +16,7 @@ _MEDIA = {"svg": "image/svg+xml", "png": "image/png"}
 
 
 class Picture(NamedTuple):
-    """A figure as a page takes it: the image as a data URI."""
+    """A figure on a page, with its image as a data URI."""
 
     title: str
     caption: str
@@ -28,8 +28,8 @@ def render(template: str, figures: Iterable[Figure[Subject]], subject: Subject, 
 
     Args:
         template: the file beside this one that lays the page out, e.g. `model.html`.
-        figures: those that the page may have, in order.
-        subject: what they are drawn from.
+        figures: the figures that the page may have, in order.
+        subject: what the figures are drawn from.
         content: what else the template shows, by name.
     """
     environment = jinja2.Environment(
@@ -43,9 +43,9 @@ def render(template: str, figures: Iterable[Figure[Subject]], subject: Subject, 
 
 
 def find_figures(folder: str) -> list[Figure[Any]]:
-    """One of every figure class that a file of a folder defines, by order."""
-    found: list[Figure[Any]] = [item() for item in plugins.classes(folder, Figure)]
-    return sorted(found, key=lambda figure: (figure.order, figure.title))
+    """A figure of every figure class that a file of a folder defines, by order."""
+    figures: list[Figure[Any]] = [figure_class() for figure_class in plugins.classes(folder, Figure)]
+    return sorted(figures, key=lambda figure: (figure.order, figure.title))
 
 
 def pictures(figures: Iterable[Figure[Subject]], subject: Subject) -> list[Picture]:
@@ -59,9 +59,9 @@ def pictures(figures: Iterable[Figure[Subject]], subject: Subject) -> list[Pictu
 
 
 def data_uri(figure: Figure[Subject], subject: Subject) -> str:
-    """The drawn figure as a data URI; as an image of its own, its identifiers cannot meet those of another."""
+    """The drawn figure as a data URI: in separate images, identifiers of different figures cannot clash."""
     buffer = io.BytesIO()
-    # Neither date nor version: the same page is the same file.
+    # Without date and version, the same page gives the same file.
     metadata = {"Date": None, "Creator": None} if figure.kind == "svg" else {"Software": None}
     figure.draw(subject).savefig(buffer, format=figure.kind, metadata=metadata)
     return f"data:{_MEDIA[figure.kind]};base64,{base64.b64encode(buffer.getvalue()).decode()}"

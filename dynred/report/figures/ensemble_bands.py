@@ -7,13 +7,13 @@ from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Fig
 
 
 class EnsembleBands(Figure[Context]):
-    """The leading coordinates of truth and of the members' spread."""
+    """The leading coordinates of the truth within the spread of the members."""
 
     title = "What the ensemble is unsure of"
     order = 14
 
     def applies(self, context: Context) -> bool:
-        """Models whose dynamics are an ensemble."""
+        """Whether the model's dynamics are an ensemble."""
         return len(context.model.members()) > 1
 
     def caption(self, context: Context) -> str:
@@ -45,7 +45,7 @@ class EnsembleBands(Figure[Context]):
 
 
 def _members(context: Context) -> np.ndarray:
-    """The leading coordinates [k, T, K] of what every member predicts of the typical trajectory."""
+    """The leading coordinates [k, T, K] of what each of k members predicts for the typical trajectory."""
     typical = context.forecast.truth[context.typical]
     model = context.model.at(typical.parameters)
     with torch.no_grad():

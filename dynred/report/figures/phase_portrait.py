@@ -12,7 +12,7 @@ class PhasePortrait(Figure[Context]):
     order = 12
 
     def applies(self, context: Context) -> bool:
-        """States without a grid, or fields in three dimensions."""
+        """Whether states have no grid, or are fields in three dimensions, and have two coordinates to plot."""
         return (context.grid is None or len(context.grid.axes) > 2) and len(context.leading[0]) > 1
 
     def caption(self, context: Context) -> str:

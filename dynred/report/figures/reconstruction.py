@@ -16,7 +16,7 @@ class Reconstruction(Figure[Context]):
     order = 40
 
     def applies(self, context: Context) -> bool:
-        """Wherever some reconstruction is finite."""
+        """Whether any reconstruction is finite."""
         return bool(np.isfinite(context.reconstruction_error).any())
 
     def caption(self, context: Context) -> str:

@@ -8,7 +8,7 @@ from matplotlib.collections import QuadMesh
 
 from dynred.report.figures.base import GONE, Context, Drawing, Figure, blank, colours, difference_colours, space_label
 
-COLUMNS = 4
+COLUMNS = 4  # times that are shown
 
 
 class Snapshots(Figure[Context]):
@@ -19,7 +19,7 @@ class Snapshots(Figure[Context]):
     kind = "png"
 
     def applies(self, context: Context) -> bool:
-        """Fields in two dimensions of space."""
+        """Whether states are fields in two dimensions of space."""
         return context.grid is not None and len(context.grid.axes) == 2
 
     def caption(self, context: Context) -> str:

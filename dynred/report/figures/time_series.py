@@ -10,7 +10,7 @@ class TimeSeries(Figure[Context]):
     order = 13
 
     def applies(self, context: Context) -> bool:
-        """States without a grid, or fields in three dimensions."""
+        """Whether states have no grid, or are fields in three dimensions."""
         return context.grid is None or len(context.grid.axes) > 2
 
     def caption(self, context: Context) -> str:

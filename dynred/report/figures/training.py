@@ -17,7 +17,7 @@ class Training(Figure[Context]):
     order = 50
 
     def applies(self, context: Context) -> bool:
-        """Models that were trained."""
+        """Whether the model was trained."""
         return any(history.step for history in context.model.histories)
 
     def caption(self, context: Context) -> str:

@@ -15,8 +15,8 @@ class ValidTimes(Figure[Context]):
 
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
-        kept = int((~context.lost).sum())
-        end = f"; {kept} of {len(context.lost)} last to the end of the test" if kept else ""
+        lasting = int((~context.lost).sum())
+        end = f"; {lasting} of {len(context.lost)} last to the end of the test" if lasting else ""
         return f"The fraction of test trajectories whose prediction is still valid at each time{end}."
 
     def draw(self, context: Context) -> Drawing:

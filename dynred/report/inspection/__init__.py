@@ -1,1 +1,1 @@
-"""One file per figure of an inspection."""
+"""A file for every figure of an inspection."""

@@ -9,13 +9,13 @@ MARKERS = {"TwoNN": ("o", MODEL), "MLE": ("s", LINEAR), "CorrInt": ("^", POD), "
 
 
 class DimensionAgainstScale(Figure[Verdict]):
-    """What every estimator says at growing scales, for the largest component, and the effective Minkowski dimension."""
+    """The estimates of the largest component's dimension at growing scales, and its effective Minkowski dimension."""
 
     title = "Dimension against scale"
     order = 10
 
     def applies(self, verdict: Verdict) -> bool:
-        """Sets that are no isolated points."""
+        """Whether the set is more than isolated points."""
         return bool(verdict.evidence.pieces and verdict.evidence.pieces[0].dimensions)
 
     def caption(self, verdict: Verdict) -> str:

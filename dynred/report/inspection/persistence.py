@@ -15,7 +15,7 @@ class PersistenceDiagram(Figure[Verdict]):
     order = 20
 
     def applies(self, verdict: Verdict) -> bool:
-        """Sets whose homology was computed."""
+        """Whether homology was computed."""
         return bool(verdict.evidence.pieces and verdict.evidence.pieces[0].diagrams)
 
     def caption(self, verdict: Verdict) -> str:
@@ -29,14 +29,14 @@ class PersistenceDiagram(Figure[Verdict]):
 
     def draw(self, verdict: Verdict) -> Drawing:
         """One panel for every diagram."""
-        found = verdict.evidence.pieces[0].diagrams
-        columns = min(2, len(found))
-        rows = -(-len(found) // columns)
+        diagrams = verdict.evidence.pieces[0].diagrams
+        columns = min(2, len(diagrams))
+        rows = -(-len(diagrams) // columns)
         drawing = blank(0.3 + 2.9 * rows)
         axes = drawing.subplots(rows, columns, squeeze=False).ravel()
-        for ax, diagram in zip(axes, found, strict=False):
+        for ax, diagram in zip(axes, diagrams, strict=False):
             _panel(ax, diagram)
-        for ax in axes[len(found) :]:
+        for ax in axes[len(diagrams) :]:
             ax.set_visible(False)
         return drawing
 

@@ -5,7 +5,7 @@ import numpy as np
 from dynred.geometry.verdict import Verdict
 from dynred.report.figures.base import LINEAR, MARK, POD, TRUTH, Drawing, Figure, blank
 
-SHOWN = 64  # modes
+SHOWN = 64  # modes that are drawn
 
 
 class Spectrum(Figure[Verdict]):
