@@ -57,7 +57,7 @@ class Request:
         cls,
         system: System,
         n: int | None,
-        times: Float[Tensor, " T"] | Sequence[Float[Tensor, " T"]] | None,
+        times: Float[Tensor, " T"] | Sequence[Float[Tensor, " _"]] | None,
         rng: torch.Generator | None,
         initial: Float[Tensor, "N D"] | None,
         parameters: Parameters | None,
