@@ -34,15 +34,23 @@ def find_exponents(
     """What a name means, in words, and its Lyapunov exponents.
 
     Args:
-        name: of a system or its file, or a run folder, whose model is followed from states on K.
+        name: the name of a system or its file, or a run folder, whose model is followed from states on K.
+        k: see `lyapunov_spectrum`.
+        n: number of trajectories.
+        duration: see `lyapunov_spectrum`.
+        interval: see `lyapunov_spectrum`.
+        solver: see `lyapunov_spectrum`.
         seed: decides initial states and tangents.
+        time_limit: see `lyapunov_spectrum`.
         arguments: structural choices of the system; none for a run, which knows them.
-        plugins, trust: which code of one's own may run; see `dynred.experiments.stored_run.opened`.
-        k, n, duration, interval, solver, time_limit, parameters, progress: see `lyapunov_spectrum`.
+        parameters: values of the equation's parameters that replace its defaults.
+        plugins: files whose code may run; see `dynred.experiments.stored_run.opened`.
+        trust: whether all code that the run names may run; see `dynred.experiments.stored_run.opened`.
+        progress: receives reports.
 
     Raises:
-        InputError: unknown or unusable; as for `lyapunov_spectrum`.
-        FileFormatError: a folder that holds no run.
+        InputError: the system or run is unknown or unusable; or as for `lyapunov_spectrum`.
+        FileFormatError: the folder holds no run.
     """
     rng, parameters = generator(seed, "lyapunov"), parameters or {}
     followed: System | Model
@@ -51,10 +59,8 @@ def find_exponents(
             raise InputError("arguments (--with) must be left out for a run, which knows its system, got some.")
         with opened(name, plugins=plugins, trust=trust) as run:
             followed, initial = run.model.at(parameters), run.source.states(n, rng=rng, parameters=parameters)
-        words, parameters = (
-            f"{followed.about.get('system', Path(name).name)}, reduced to {followed.latent_space.dim}",
-            {},
-        )
+        words = f"{followed.about.get('system', Path(name).name)}, reduced to {followed.latent_space.dim}"
+        parameters = {}
     else:
         followed, initial = find_system(name, **(arguments or {})), None
         words = followed.name
