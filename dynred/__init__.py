@@ -1,6 +1,6 @@
 """dynred: reduced-order models of dynamical systems.
 
-The central names live here and are loaded at their first use, so that `import dynred` costs nothing.
+The central names can be imported from here. Each is loaded at its first use, so that `import dynred` costs nothing.
 """
 
 import importlib
@@ -77,9 +77,9 @@ if TYPE_CHECKING:
 
 # Threads that wait must soon sleep instead of spinning: on a machine with other work, spinning threads of small
 # parallel sections keep each other from running. Simulating Kuramoto-Sivashinsky on two cores with one of them busy
-# took 12 s with GNU OpenMP's default of 300,000 turns, 1 s with 1,000; on idle cores 1,000 turns cost a training step
-# a fifth of its speed, no turns at all half of it. OpenMP reads this when torch is first imported; a user's choice
-# stands.
+# took 12 s with GNU OpenMP's default of 300,000 turns, 1 s with 1,000. On idle cores 1,000 turns cost a training step
+# a fifth of its speed, no turns at all half of it. OpenMP reads the variable when torch is first imported. A value that
+# the user has set stays.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = {

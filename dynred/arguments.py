@@ -17,19 +17,20 @@ from dynred.checks import kind_of, nearest, refuse
 P = ParamSpec("P")
 T = TypeVar("T")
 
-ALIKE = (
-    0.6  # how much alike, of 1, a keyword and the argument that is meant by it: short words are half alike by chance
-)
+# Similarity, between 0 and 1, from which on an unknown keyword is taken for a misspelt argument: short words reach 0.5
+# by chance.
+ALIKE = 0.6
 
 
 def public(function: Callable[P, T]) -> Callable[P, T]:
-    """A function that refuses, by their names, arguments that it has not or whose class their annotations do not allow.
+    """The function, made to refuse unknown keywords, and arguments of a class that their annotations do not allow.
 
-    Arrays, integers and what cannot be told by its class are left to the function, which knows shapes and ranges.
+    The function itself checks arrays, integers and other values whose class does not say enough: it knows shapes and
+    ranges.
 
     Raises:
-        InputError: when it is called, a keyword that is no argument of it; the advice is the nearest one, or what the
-            function is for, as its docstring begins. An argument that its annotation does not allow.
+        InputError: the function is called with a keyword that it does not have; the advice names the nearest argument,
+            or else quotes the first line of the docstring. Or its annotation does not allow an argument.
     """
     signature = inspect.signature(function)
 
@@ -44,7 +45,7 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
 
 def _check_keywords(function: Callable[..., Any], signature: inspect.Signature, given: Iterable[str]) -> None:
     accepted = [name for name in signature.parameters if name != "self"]
-    if any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values()):
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
         return
     for name in given:
         if name not in accepted:
@@ -54,11 +55,11 @@ def _check_keywords(function: Callable[..., Any], signature: inspect.Signature, 
 
 
 def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
-    """Raises InputError for an argument of another class than the annotations of a function say."""
+    """Raises InputError for an argument whose class the annotations of the function do not allow."""
     known = _known(function)
     for name, value in given.items():
         hint, classes = known[name]
-        # A boolean is an integer to Python alone.
+        # Python takes a boolean for an integer; dynred does not.
         wrong = isinstance(value, bool) and bool not in classes and object not in classes
         if wrong or not isinstance(value, classes):
             raise refuse(name, described(hint), kind_of(value))
@@ -66,7 +67,7 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
 
 @functools.cache
 def _known(function: Callable[..., Any]) -> dict[str, tuple[Any, tuple[type, ...]]]:
-    """Annotation and classes of every argument."""
+    """The annotation of every argument, and the classes that it allows."""
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     known = {}
     for name, parameter in inspect.signature(function).parameters.items():
@@ -76,14 +77,15 @@ def _known(function: Callable[..., Any]) -> dict[str, tuple[Any, tuple[type, ...
 
 
 def _classes(hint: Any) -> tuple[type, ...]:
-    """The classes whose instances an annotation allows; `object` where that does not say all."""
+    """The classes whose instances an annotation allows; `object` where classes alone cannot decide."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return tuple(cls for argument in typing.get_args(hint) for cls in _classes(argument))
     kind = typing.get_origin(hint) or hint
     if kind is float:
         return (numbers.Real,)
-    own = kind in (int, Any, torch.Generator) or getattr(kind, "_is_protocol", False)  # the function says more
+    # The function checks these itself, and its message says more.
+    checked_later = kind in (int, Any, torch.Generator) or getattr(kind, "_is_protocol", False)
     is_array = kind is Tensor or getattr(kind, "__module__", "").startswith("jaxtyping")
-    if own or is_array or not isinstance(kind, type):
+    if checked_later or is_array or not isinstance(kind, type):
         return (object,)
     return (kind,)

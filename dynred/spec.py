@@ -1,6 +1,6 @@
 """Settings: frozen dataclasses that round-trip through JSON.
 
-A spec says *what* is computed; everything that decides a result stands in one, so its digest names the result.
+A spec says *what* is computed. It holds everything that decides a result, so its digest names the result.
 """
 
 import dataclasses
@@ -27,9 +27,9 @@ class Spec:
     tuples of these, mappings from strings to these, or other specs.
 
     Every field is held against its annotation before a subclass's own `__post_init__` runs, whether or not that calls
-    the one it overrides: there, fields are of their types, and only ranges are left to be checked. Integers that stand
-    for floats, NumPy's numbers and lists that stand for tuples are converted, so that equal specs have equal JSON. A
-    field whose annotation cannot be read is left as it is.
+    the inherited one. So a subclass can rely on the types and checks ranges alone. Integers become floats and lists
+    become tuples where the annotation says so, and NumPy's numbers become Python's, so that equal specs have equal
+    JSON. A field whose annotation cannot be read stays as it is.
 
     In JSON a spec is an object with its fields and `kind`, the name of its class. Reading a spec never imports a module
     outside dynred: a class of the user's own must have been imported before.
@@ -68,8 +68,8 @@ class Spec:
         """The spec that `data` describes.
 
         Raises:
-            InputError: `data` is no mapping, nested beyond all reason, or names an unknown class, one that is not a
-                `cls`, an unknown or missing field, or a value that its field does not take.
+            InputError: `data` is no mapping or is nested beyond all reason; its class is unknown or no `cls`; a field
+                is unknown or missing, or does not take its value.
         """
         return cls._read(data, 0)
 
@@ -100,10 +100,10 @@ class Spec:
     def updated(self, path: str, value: object) -> Self:
         """A copy with the setting at a dotted path replaced, e.g. `spec.updated("training.steps", 1000)`.
 
-        A group of settings that is left out (None) begins with its defaults.
+        If the path leads into a group of settings that is None, the copy has that group with its defaults.
 
         Raises:
-            InputError: there is no such setting, or the new value is refused.
+            InputError: there is no such setting, or it refuses the new value.
         """
         return self._updated(path, value, "")
 
@@ -127,7 +127,7 @@ class Spec:
 
     @classmethod
     def _classes(cls, name: str) -> tuple[type, ...]:
-        """The classes that a setting is declared to be of; none where its annotation cannot be read."""
+        """The classes in the annotation of a setting; none where the annotation cannot be read."""
         hint = hints(cls).get(name)
         return tuple(
             choice for choice in (hint, *typing.get_args(hint)) if isinstance(choice, type) and choice is not object
@@ -135,8 +135,10 @@ class Spec:
 
 
 def _refuse_overridden(cls: type[Spec]) -> None:
-    """Refuses a class that overrides a method marked `typing.final`. What such a method, `fit` say, leaves to classes
-    bears its name with an underscore, `_fit`."""
+    """Refuses a class that overrides a method marked `typing.final`.
+
+    A final method such as `fit` calls the method with an underscore before its name, `_fit`, which classes define.
+    """
     for base in cls.__mro__:
         for name, method in vars(base).items():
             if getattr(method, "__final__", False) and getattr(cls, name) is not method:

@@ -1,10 +1,13 @@
 """`dynred lyapunov`: Lyapunov exponents and the Kaplan-Yorke dimension."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from dynred.cli.base import Arguments, AsJson, Parameters, Plugins, SolverName, Trust, Whole, pairs, show, working
+
+if TYPE_CHECKING:
+    from dynred.evaluation.lyapunov import LyapunovSpectrum
 
 
 def lyapunov(
@@ -33,7 +36,7 @@ def lyapunov(
         duration: Averaging time of each, in time units; default: 200 time scales.
         interval: Time between orthogonalisations; default: a tenth of the time scale.
         seed: Decides initial states and tangents.
-        time_limit: Seconds after which the work stops, and what was averaged until then counts.
+        time_limit: Seconds after which the work stops; the averages until then count.
     """
     from dynred.experiments.find_exponents import find_exponents
 
@@ -53,13 +56,23 @@ def lyapunov(
             trust=trust,
             progress=runtime.progress,
         )
-    facts = {
+    heads = ("", "exponent", "error")
+    show(f"{name}: Lyapunov exponents per time unit", heads, _rows(spectrum), _facts(name, spectrum), as_json)
+
+
+def _facts(name: str, spectrum: "LyapunovSpectrum") -> dict[str, Any]:
+    """The result as JSON data; an error that is NaN, because it is unknown, becomes None."""
+    return {
         "system": name,
         "exponents": spectrum.exponents.tolist(),
         "error": [value if value == value else None for value in spectrum.error.tolist()],
         "kaplan_yorke_dimension": spectrum.kaplan_yorke_dimension,
         "time": spectrum.time,
     }
+
+
+def _rows(spectrum: "LyapunovSpectrum") -> list[tuple[str, str, str]]:
+    """A row of number, exponent and error for every exponent, and one for the dimension."""
     errors = ["" if value != value else f"{value:.2g}" for value in spectrum.error.tolist()]
     rows = [
         (f"{i + 1}", f"{value:.5g}", error)
@@ -67,5 +80,4 @@ def lyapunov(
     ]
     dimension = spectrum.kaplan_yorke_dimension
     words = "more exponents are needed" if dimension is None else f"{dimension:.4g}"
-    rows.append(("Kaplan-Yorke dimension", words, ""))
-    show(f"{name}: Lyapunov exponents per time unit", ("", "exponent", "error"), rows, facts, as_json)
+    return [*rows, ("Kaplan-Yorke dimension", words, "")]

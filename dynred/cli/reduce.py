@@ -60,7 +60,7 @@ def reduce(
     from dynred.experiments.run import run
     from dynred.models.load import load_model
 
-    if out is not None:  # before anything is computed
+    if out is not None:  # refused before anything is computed
         RunFolder(out).check_free(resume=resume, overwrite=overwrite)
     words: dict[str, Any] = {"reducer": reducer, "dynamics": dynamics, "seed": seed}
     words |= {"arguments": pairs(with_ or []), "changes": pairs(set_ or [])}

@@ -1,11 +1,15 @@
 """`dynred simulate`: trajectories of a system, into a file."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from dynred.cli._process import going_on
 from dynred.cli.base import Arguments, AsJson, Out, Parameters, SolverName, Whole, pairs, show, working
+
+if TYPE_CHECKING:
+    from dynred.simulation.into_file import FileSimulation
 
 
 def simulate(
@@ -56,6 +60,11 @@ def simulate(
         time_limit=time_limit,
         overwrite=overwrite,
     )
+    _run(simulation, out, as_json)
+
+
+def _run(simulation: "FileSimulation", out: Path, as_json: bool) -> None:
+    """Runs the simulation and prints what was written."""
     if simulation.streams:
         going_on(f"What was computed is in {out}: the same command goes on from there.")
     with working() as runtime:

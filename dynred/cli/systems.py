@@ -40,7 +40,7 @@ def systems(name: Name = None, /, *, with_: Arguments = None, as_json: AsJson = 
 
 
 def _listed(entries: list[dict[str, Any]]) -> Iterator[Text | Padding]:
-    """A line of facts for every system, and its equation below, which is too long for a column."""
+    """A line of facts for every system, and below it the equation, which is too long for a column."""
     table = [HEADS, *(_facts(entry) for entry in entries)]
     widths = [max(len(row[i]) for row in table) for i in range(len(HEADS))]
     for i, row in enumerate(table):
@@ -64,7 +64,7 @@ def _facts(entry: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The facts of one system, one for each line; what is unknown is left out."""
+    """The facts of one system as rows of name and value, without those that are unknown."""
     unit = facts["time_unit"]
     for key in ("equation", "dim", "solver"):
         yield key, words(facts[key])

@@ -30,15 +30,16 @@ def certify_run(
 
     Args:
         out: the run folder.
-        samples: points of K, where its system can draw them; else as many snapshots at least, from fresh simulations
-            of new initial states; data without an equation have no more than their test trajectories.
-        seed: of the sample.
-        runtime: progress.
-        plugins, trust: which code of one's own may run; see `opened`.
+        samples: how many points of K are drawn. A system that cannot draw them is simulated from new initial states
+            until there are as many snapshots; data without an equation have no more than their test trajectories.
+        seed: decides the sample.
+        runtime: reports progress.
+        plugins: files whose code may run; see `opened`.
+        trust: whether all code that the run names may run; see `opened`.
 
     Raises:
-        FileFormatError: no run there, or an unreadable one.
-        InputError: its system or data are gone or changed, or its code may not run.
+        FileFormatError: the folder holds no run, or an unreadable one.
+        InputError: the system or data of the run are gone or changed, or its code may not run.
     """
     runtime = runtime or Runtime()
     integer("samples", samples, 2)
@@ -47,6 +48,6 @@ def certify_run(
         spec, model, source = stored.spec, stored.model, stored.source
         check_memory(f"a certificate on {samples} samples", COPIES * 8 * samples * source.dim, "Take fewer samples.")
         test = source.unseen(spec.data, spec.seed, samples, sample_seed=seed, runtime=runtime)
-        promised = certificate(model, source, test, generator(seed, "certificate"), samples)
-        write_json(stored.folder / "certificate.json", promised.to_dict(), Path.is_file)
-        return promised
+        renewed = certificate(model, source, test, generator(seed, "certificate"), samples)
+        write_json(stored.folder / "certificate.json", renewed.to_dict(), Path.is_file)
+        return renewed

@@ -30,9 +30,9 @@ def choose_experiment(
 
     Args:
         source: name or file of a system, or a data file.
-        latent_dim: number R of latent coordinates; default: that of the angles.
+        latent_dim: number R of latent coordinates; default: the number of angles.
         angles: how many of them are angles.
-        charts: with more than one, an atlas.
+        charts: number of charts; with more than one, the model is an atlas.
         reducer: name of a reducer, or a file with one.
         dynamics: name of latent dynamics, or a file with some; default: a Fourier series where all coordinates are
             angles, else a neural ODE.
@@ -41,7 +41,8 @@ def choose_experiment(
         changes: further settings by their dotted paths, e.g. {"reducer.training.steps": 8000}.
 
     Raises:
-        InputError: unknown names or settings, values out of range, neither `latent_dim` nor angles.
+        InputError: a name or setting is unknown, a value is out of range, or neither `latent_dim` nor `angles` is
+            given.
     """
     if latent_dim is None and angles < 1:
         advice = "Or let the verdict on K choose it: --latent auto."
@@ -73,11 +74,12 @@ def choose_recommended(
     changes: Mapping[str, Any] | None = None,
     runtime: Runtime | None = None,
 ) -> tuple[ExperimentSpec, Verdict]:
-    """The settings with the latent space that the verdict on K recommends, and the verdict; arguments as for
-    `choose_experiment`, progress in `runtime`.
+    """The settings with the latent space that the verdict on K recommends, and the verdict.
+
+    The arguments are those of `choose_experiment`; `runtime` reports progress.
 
     Raises:
-        InputError: as `choose_experiment`; a reducer without angles where they are recommended.
+        InputError: as `choose_experiment`, or the reducer has no angles where they are recommended.
         MissingExtraError: without `pip install 'dynred[geometry]'`.
     """
     spec = choose_experiment(

@@ -23,15 +23,16 @@ def compare_runs(
 
     Args:
         outs: the run folders.
-        metrics: names of metrics of one's own; at the threshold of the first run.
-        runtime: progress.
-        plugins, trust: which code of one's own may run; see `dynred.experiments.stored_run.opened`.
+        metrics: names of metrics of one's own; they take the threshold of the first run.
+        runtime: reports progress.
+        plugins: files whose code may run; see `dynred.experiments.stored_run.opened`.
+        trust: whether all code that the runs name may run; see `dynred.experiments.stored_run.opened`.
 
     Raises:
         FileFormatError: a folder holds no run.
         InputError: the runs have no test in common; see `why_not`.
     """
-    named = [load_metric(name) for name in metrics]
+    loaded = [load_metric(name) for name in metrics]
     with ExitStack() as stack:
         runs = [stack.enter_context(opened(out, plugins=plugins, trust=trust)) for out in outs]
         if reason := why_not(runs):
@@ -40,20 +41,20 @@ def compare_runs(
         names = names if len(set(names)) == len(names) else [str(out) for out in outs]
         models = {name: run.model for name, run in zip(names, runs, strict=True)}
         threshold = runs[0].spec.threshold
-        own = [metric.at(threshold) for metric in named]
+        own = [metric.at(threshold) for metric in loaded]
         return compare(models, runs[0].parts(runtime or Runtime())[2], threshold=threshold, metrics=own)
 
 
 def why_not(runs: Sequence[StoredRun]) -> str:
     """Why runs cannot be compared trajectory by trajectory; empty where they can.
 
-    Every test set of one system will do for all models of it: test and training sets come from random streams of their
-    own. Data are split, so what is the test of one run may be what another was trained on.
+    Every test set of a system will do for all models of that system, because test and training sets come from separate
+    random streams. Data are split, so another run may have trained on the test trajectories of the first.
     """
     first, known = runs[0], runs[0].source.fingerprint()
     if any(run.source.changes(known) for run in runs[1:]):
         return f"runs of different systems or data: {', '.join(sorted({run.spec.source for run in runs}))}"
-    split = [(run.spec.seed, run.spec.data) for run in runs]
-    if not first.source.simulated and any(one != split[0] for one in split):
+    splits = [(run.spec.seed, run.spec.data) for run in runs]
+    if not first.source.simulated and any(split != splits[0] for split in splits):
         return "runs that split the same data differently"
     return ""

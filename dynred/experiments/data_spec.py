@@ -6,7 +6,7 @@ from dynred.checks import at_least, count, positive, refuse
 from dynred.ode.system import System
 from dynred.spec import Spec
 
-MOST = 1e12  # snapshots of one trajectory; so many fit into no memory
+MOST = 1e12  # snapshots of one trajectory; no memory holds so many
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class DataSpec(Spec):
     """Which trajectories are simulated and scored.
 
     Attributes:
-        train, validation, test: numbers of trajectories, each from initial states of its own. Data without an equation
-            are split in these proportions.
+        train, validation, test: number of trajectories in each set; each starts from another initial state. Data
+            without an equation are split 8 : 1 : 1 instead.
         duration: length of each, in time units; None takes the system's.
         sampling: time between snapshots; None takes the system's.
         horizon: how far test trajectories are predicted; None takes ten time scales, or all there is.
@@ -44,10 +44,10 @@ class DataSpec(Spec):
             raise refuse("solver", "`auto` or a solver's name", repr(self.solver))
 
     def steps(self, system: System) -> dict[str, int]:
-        """Times between snapshots in a trajectory of each set, by its name.
+        """How many sampling intervals a trajectory of each set has, by the name of the set.
 
         Raises:
-            InputError: a time between snapshots that is longer than a trajectory, or far too short.
+            InputError: the time between snapshots is longer than a trajectory, or far too short.
         """
         sampling, duration = self.sampling or system.sampling, self.duration or system.duration
         horizon = self.horizon or min(10 * system.time_scale, duration)

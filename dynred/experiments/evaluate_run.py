@@ -32,38 +32,39 @@ def evaluate_run(
     Args:
         out: the run folder.
         long: also roll the model out for very long and compute its Lyapunov exponents
-            (`dynred.evaluation.long_time`), which may take half an hour; without, what was found of these before is
-            kept.
-        metrics: names of metrics of one's own, e.g. `path/to/mine.py`, for this time; at the threshold of the run.
-        runtime: device and progress.
-        plugins, trust: which code of one's own may run; see `opened`.
+            (`dynred.evaluation.long_time`), which may take half an hour; otherwise the long-time results of an earlier
+            evaluation are kept.
+        metrics: names of metrics of one's own, e.g. `path/to/mine.py`, for this evaluation alone; they take the
+            threshold of the run.
+        runtime: names the device and reports progress.
+        plugins: files whose code may run; see `opened`.
+        trust: whether all code that the run names may run; see `opened`.
 
     Raises:
-        FileFormatError: no run there, or an unreadable one.
-        InputError: its system or data are gone or changed, or its code may not run.
+        FileFormatError: the folder holds no run, or an unreadable one.
+        InputError: the system or data of the run are gone or changed, or its code may not run.
     """
     runtime = runtime or Runtime()
-    named = [load_metric(name) for name in metrics]  # by the caller: no code that the run names
+    loaded = [load_metric(name) for name in metrics]  # the caller names them, not the run: they need no permission
     with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
         spec, model, source = stored.spec, stored.model, stored.source
         if long and source.system is None:
             raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
         train, validation, test = stored.parts(runtime)
-        found = forecast(model, test)
-        before = stored.folder / "evaluation.json"
-        known = read_evaluation(before) if before.exists() else None
-        extra = known.long_time if known else None
+        predictions = forecast(model, test)
+        path = stored.folder / "evaluation.json"
+        earlier = read_evaluation(path) if path.exists() else None
+        scores_over_long_times = earlier.long_time if earlier else None
         if long and source.system is not None:
-            extra = long_time(model, source.system, progress=runtime.progress)
-        cost = known.cost if known else Cost()
+            scores_over_long_times = long_time(model, source.system, progress=runtime.progress)
         calibration = calibrated(model, validation)
-        own = [metric.at(spec.threshold) for metric in named]
-        scored = score(
-            *(found, model, train, source.system, spec.threshold),
-            cost=cost,
-            long_time=extra,
+        own = [metric.at(spec.threshold) for metric in loaded]
+        evaluation = score(
+            *(predictions, model, train, source.system, spec.threshold),
+            cost=earlier.cost if earlier else Cost(),
+            long_time=scores_over_long_times,
             calibration=calibration,
             metrics=own,
         )
-        publish(stored.folder, model, scored, found, source, calibration, own)
-        return scored
+        publish(stored.folder, model, evaluation, predictions, source, calibration, own)
+        return evaluation

@@ -1,4 +1,4 @@
-"""Several run folders scored again, and held side by side where they have a test in common."""
+"""Several run folders scored again, and compared where they have a test in common."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class RunScores:
     """The scores of several runs.
 
     Attributes:
-        evaluations: of each.
-        comparison: of all on the first one's test trajectories; None for a single run, or where there is a reason.
+        evaluations: one of each run.
+        comparison: all runs on the first one's test trajectories; None for a single run, or where there is a reason.
         reason: why they could not be compared; empty where they were, and for a single run.
     """
 
@@ -42,14 +42,18 @@ def evaluate_runs(
 
     Args:
         outs: the run folders.
-        long, metrics, runtime, plugins, trust: see `evaluate_run`.
+        long: see `evaluate_run`.
+        metrics: see `evaluate_run`.
+        runtime: names the device and reports progress.
+        plugins: files whose code may run; see `evaluate_run`.
+        trust: whether all code that the runs name may run; see `evaluate_run`.
 
     Raises:
         FileFormatError: a folder holds no run; none is renewed then.
         InputError: as for `evaluate_run`.
     """
     for out in outs:
-        RunFolder(out).manifest()  # all of them, before one is renewed
+        RunFolder(out).manifest()  # all of them are read before one is renewed
     permitted: dict[str, Any] = {"metrics": metrics, "runtime": runtime, "plugins": plugins, "trust": trust}
     evaluations = tuple(evaluate_run(out, long=long, **permitted) for out in outs)
     if len(outs) < 2:

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from dynred.errors import InputError
 from dynred.evaluation.lyapunov import LyapunovSpectrum, lyapunov_spectrum
-from dynred.experiments.stored_run import opened
+from dynred.experiments.stored_run import StoredRun, opened
 from dynred.models.base import Model
 from dynred.ode.find import find_system
 from dynred.ode.system import System
@@ -34,15 +37,23 @@ def find_exponents(
     """What a name means, in words, and its Lyapunov exponents.
 
     Args:
-        name: of a system or its file, or a run folder, whose model is followed from states on K.
+        name: the name of a system or its file, or a run folder, whose model is followed from states on K.
+        k: number of exponents; see `lyapunov_spectrum`.
+        n: number of trajectories.
+        duration: averaging time of each; see `lyapunov_spectrum`.
+        interval: time between orthogonalisations; see `lyapunov_spectrum`.
+        solver: `auto` or a solver's name; see `lyapunov_spectrum`.
         seed: decides initial states and tangents.
+        time_limit: seconds after which the work stops; see `lyapunov_spectrum`.
         arguments: structural choices of the system; none for a run, which knows them.
-        plugins, trust: which code of one's own may run; see `dynred.experiments.stored_run.opened`.
-        k, n, duration, interval, solver, time_limit, parameters, progress: see `lyapunov_spectrum`.
+        parameters: values of the equation's parameters that replace its defaults.
+        plugins: files whose code may run; see `dynred.experiments.stored_run.opened`.
+        trust: whether all code that the run names may run; see `dynred.experiments.stored_run.opened`.
+        progress: receives reports.
 
     Raises:
-        InputError: unknown or unusable; as for `lyapunov_spectrum`.
-        FileFormatError: a folder that holds no run.
+        InputError: the system or run is unknown or unusable; or as for `lyapunov_spectrum`.
+        FileFormatError: the folder holds no run.
     """
     rng, parameters = generator(seed, "lyapunov"), parameters or {}
     followed: System | Model
@@ -50,17 +61,13 @@ def find_exponents(
         if arguments:
             raise InputError("arguments (--with) must be left out for a run, which knows its system, got some.")
         with opened(name, plugins=plugins, trust=trust) as run:
-            followed, initial = run.model.at(parameters), run.source.states(n, rng=rng, parameters=parameters)
-        words, parameters = (
-            f"{followed.about.get('system', Path(name).name)}, reduced to {followed.latent_space.dim}",
-            {},
-        )
+            words, followed, initial = _of_run(run, n, rng, parameters)
+        parameters = {}  # the model already holds them
     else:
         followed, initial = find_system(name, **(arguments or {})), None
         words = followed.name
-    spectrum = lyapunov_spectrum(
-        followed,
-        k,
+    return words, lyapunov_spectrum(
+        *(followed, k),
         rng=rng,
         n=n,
         initial=initial,
@@ -71,4 +78,10 @@ def find_exponents(
         time_limit=time_limit,
         progress=progress,
     )
-    return words, spectrum
+
+
+def _of_run(run: StoredRun, n: int, rng: torch.Generator, parameters: Parameters) -> tuple[str, Model, Tensor]:
+    """The model of a run in words, the model at the parameters, and `n` states [n, D] on K to follow it from."""
+    model = run.model.at(parameters)
+    words = f"{model.about.get('system', run.folder.path.name)}, reduced to {model.latent_space.dim}"
+    return words, model, run.source.states(n, rng=rng, parameters=parameters)

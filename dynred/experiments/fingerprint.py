@@ -1,4 +1,4 @@
-"""How a source is recognised: by plain JSON data that differ where it was changed, and agree on every machine."""
+"""Fingerprints: plain JSON data by which a source is recognised. They differ after a change, not between machines."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,19 +8,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-TOLERANCE = 1e-6  # of the values of an equation, relative: other machines round otherwise
+TOLERANCE = 1e-6  # relative, for the values of an equation, which other machines round otherwise
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The names of what differs between two fingerprints; none where they are of the same source, or where nothing is
-    known of the one before."""
+    """The names of the entries in which two fingerprints differ.
+
+    There are none where both are of the same source, or where the earlier fingerprint is empty.
+    """
     if before and before.get("kind") != now["kind"]:
         return ["kind"]
     return [name for name in now if name in before and not _agree(before[name], now[name])]
 
 
 def projections(x: Float[Tensor, "n D"]) -> list[float]:
-    """Four numbers of each of some states [n, D], in which every component has a part."""
+    """Four weighted sums over the components of each state [n, D], in one list."""
     component = torch.arange(x.shape[-1], dtype=torch.float64)
     directions = torch.stack([torch.cos((k + 1) * (component + 0.5)) for k in range(4)], -1)
     return (x.double() @ directions).flatten().tolist()

@@ -1,4 +1,4 @@
-"""The verdict on K of a system or a data file, by its name."""
+"""The verdict on the set K of a system or a data file, which a name stands for."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,16 +31,18 @@ def inspect_source(
     """Which latent spaces can carry the set of long-time states of a system, or of data.
 
     Args:
-        name: of a system or its file, or a data file (.npz, .zarr, .nc; an .npz of points holds `states` alone).
-        latent_dim: a number of latent coordinates to answer for in any case.
+        name: the name of a system or its file, or a data file (.npz, .zarr, .nc; an .npz of points holds `states`
+            alone).
+        latent_dim: a number of latent coordinates for which the verdict answers in any case.
         n: number of trajectories to simulate.
         seed: decides initial states and sub-samples.
         arguments: structural choices of the system.
-        parameters: of the equation, replace its defaults.
+        parameters: values of the equation's parameters that replace its defaults.
         progress: receives reports.
 
     Raises:
-        InputError: unknown or unusable, arguments or parameters for data, too few points.
+        InputError: the source is unknown or unusable, data are given arguments or parameters, or there are too few
+            points.
         MissingExtraError: without `pip install 'dynred[geometry]'`.
     """
     data = _data(name, n, seed, arguments or {}, parameters or {}, progress)

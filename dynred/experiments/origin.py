@@ -1,4 +1,4 @@
-"""Where a run comes from: what experiment.json says of it, and what its user should know."""
+"""Where a run comes from: what experiment.json says of the run, and what its user should know."""
 
 import importlib.metadata
 import platform
@@ -23,17 +23,17 @@ PACKAGES = ("dynred", "torch", "torchdiffeq", "numpy", "scipy")
 
 
 def origin(spec: ExperimentSpec, source: Source, asked: Sequence[str], folder: RunFolder) -> dict[str, Any]:
-    """What experiment.json says of a run: its settings, and by which source, code and versions it was made.
+    """What experiment.json says of a run: its settings, and the source, code and versions that made it.
 
     Args:
         spec: the settings.
-        source: what they name.
-        asked: names of code outside dynred that was loaded for it.
-        folder: of the run.
+        source: the source that they name.
+        asked: names of code outside dynred that was loaded for the source.
+        folder: the run folder.
     """
     settings = spec.to_dict()
     names = [*asked, spec.data.solver] if is_foreign(spec.data.solver) else asked
-    code = {one.name: one for one in (*map(code_of, names), *code_in(settings))}
+    codes = {code.name: code for code in (*map(code_of, names), *code_in(settings))}
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     path = str(Path(spec.source).resolve()) if is_data(spec.source) else None
     return {
@@ -43,13 +43,13 @@ def origin(spec: ExperimentSpec, source: Source, asked: Sequence[str], folder: R
         "versions": {**versions, "python": platform.python_version()},
         "folder": str(folder.path.resolve()),
         "source": {"path": path, **source.fingerprint()},
-        "code": [one.to_dict() for one in code.values()],
+        "code": [code.to_dict() for code in codes.values()],
         "spec": settings,
     }
 
 
 def identity_of(stored: Mapping[str, Any]) -> str:
-    """What a checkpoint and a model carry of the run that they belong to."""
+    """The digest by which a checkpoint or a model says to which run it belongs."""
     digests = sorted(str(code["digest"]) for code in stored.get("code", []))
     return checksum({"spec": stored["spec"], "source": stored.get("source"), "code": digests})
 
@@ -60,13 +60,13 @@ def check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunF
     Args:
         begun: what experiment.json would say now.
         stored: what it says.
-        folder: of the run.
+        folder: the run folder.
 
     Raises:
-        InputError: they differ; says in what.
+        InputError: the settings or the source differ; the message names the differences.
 
     Warns:
-        DynredWarning: another number of threads.
+        DynredWarning: the number of threads differs.
     """
     spec, before = begun["spec"], current(stored["spec"])
     differing = [key for key, value in spec.items() if before.get(key) != value]
@@ -89,10 +89,10 @@ def check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunF
 
 
 def data_notes(about: Mapping[str, Any]) -> list[str]:
-    """What a user should know of how the data came about: the solver and why, or how velocities were estimated.
+    """Sentences on how the data came about: which solver was chosen and why, or how velocities were estimated.
 
     Args:
-        about: what a model remembers, see `Source.about`.
+        about: what a model remembers of its source, see `Source.about`.
     """
     lines = []
     if "solver" in about:

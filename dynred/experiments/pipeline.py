@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dynred.arguments import public
 from dynred.checks import integer, positive, refuse
@@ -41,8 +41,9 @@ class Reduction:
         model: the reduced model.
         evaluation: its scores.
         forecast: the predictions that were scored.
-        train, validation: the trajectories it was made from.
-        calibration: of bands around the model's predictions, on the validation trajectories, where these allow one.
+        train, validation: the trajectories that it was fitted to.
+        calibration: calibration of bands around the model's predictions on the validation trajectories; None where
+            these do not allow one.
     """
 
     model: Model
@@ -77,20 +78,19 @@ def reduce(
         reducer: default `AutoencoderSpec(latent_dim)`. Its own `latent_dim` must agree.
         dynamics: default `NeuralODESpec()`.
         partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
-        joint: refine reducer and dynamics together at the end; default: not. Not with several charts.
+        joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
         threshold: rollout error that counts as lost.
         runtime: device, progress, checkpoints.
 
     Returns:
-        The model, its scores, and what they rest on.
+        The model, its scores, and the trajectories and predictions behind them.
 
     Raises:
-        InputError: unusable source or settings.
+        InputError: the source or the settings are unusable.
         DivergenceError: the full system diverged.
     """
-    runtime, data = runtime or Runtime(), data or DataSpec()
     positive("threshold", threshold)
-    source = Source.of(source)
+    source, data = Source.of(source), data or DataSpec()
     advice = f"The state has {source.dim} dimensions; a reduction has fewer."
     integer("latent_dim", latent_dim, 1, source.dim - 1, advice)
     reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
@@ -98,29 +98,69 @@ def reduce(
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     spec = model_spec(reducer, dynamics, partition, joint)
     check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
-    seconds: dict[str, float] = {}
-    with _timed(seconds, "simulate_s"):
-        train, validation, test = source.parts(data, seed, runtime)
-    with _timed(seconds, "reducer_s"):
-        coordinates = spec.fit_coordinates(train, validation, rng=generator(seed, "reducer"), runtime=runtime)
-    with _timed(seconds, "dynamics_s"):
-        model = spec.fit_dynamics(
-            coordinates,
-            train,
-            validation,
-            rng=generator(seed, "dynamics"),
-            runtime=runtime,
-            about=source.about(train, seed),
-        )
-        model = spec.refine(model, train, validation, rng=generator(seed, "joint"), runtime=runtime)
-    with _timed(seconds, "evaluate_s"):
-        runtime.progress("evaluate", 0, 1)
-        found = forecast(model, test)
-        calibration = calibrated(model, validation)
-        scored = score(found, model, train, source.system, threshold, calibration=calibration)
-        runtime.progress("evaluate", 1, 1)
-    cost = Cost(**seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
-    return Reduction(model, replace(scored, cost=cost), found, train, validation, calibration)
+    stages = _Stages(source, spec, seed, runtime or Runtime())
+    train, validation, test = stages.simulate(data)
+    model = stages.fit(train, validation)
+    return stages.evaluate(model, train, validation, test, threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class _Stages:
+    """The stages of `reduce`, which are timed.
+
+    Attributes:
+        source: what the reduction starts from.
+        spec: the settings of the model.
+        seed: decides every draw.
+        runtime: device, progress, checkpoints.
+        seconds: time that every stage took, by the name of its entry in `Cost`.
+    """
+
+    source: Source
+    spec: ModelSpec
+    seed: int
+    runtime: Runtime
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def simulate(self, data: DataSpec) -> tuple[Trajectories, Trajectories, Trajectories]:
+        """Training, validation and test trajectories."""
+        with self._timed("simulate_s"):
+            return self.source.parts(data, self.seed, self.runtime)
+
+    def fit(self, train: Trajectories, validation: Trajectories) -> Model:
+        """The model: coordinates, then dynamics in them, then both refined together where the settings say so."""
+        spec, runtime = self.spec, self.runtime
+        with self._timed("reducer_s"):
+            coordinates = spec.fit_coordinates(train, validation, rng=generator(self.seed, "reducer"), runtime=runtime)
+        with self._timed("dynamics_s"):
+            model = spec.fit_dynamics(
+                coordinates,
+                train,
+                validation,
+                rng=generator(self.seed, "dynamics"),
+                runtime=runtime,
+                about=self.source.about(train, self.seed),
+            )
+            return spec.refine(model, train, validation, rng=generator(self.seed, "joint"), runtime=runtime)
+
+    def evaluate(
+        self, model: Model, train: Trajectories, validation: Trajectories, test: Trajectories, threshold: float
+    ) -> Reduction:
+        """The model with its scores, predictions and calibration, and with the cost of all stages."""
+        with self._timed("evaluate_s"):
+            self.runtime.progress("evaluate", 0, 1)
+            predictions = forecast(model, test)
+            calibration = calibrated(model, validation)
+            evaluation = score(predictions, model, train, self.source.system, threshold, calibration=calibration)
+            self.runtime.progress("evaluate", 1, 1)
+        cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
+        return Reduction(model, replace(evaluation, cost=cost), predictions, train, validation, calibration)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
 
 
 def model_spec(
@@ -129,7 +169,7 @@ def model_spec(
     """The settings of the model: an atlas where there are several charts.
 
     Raises:
-        InputError: several charts are to be refined jointly.
+        InputError: `joint` asks for refinement where there are several charts.
     """
     if partition is None or partition.charts == 1:
         return ReducedSpec(reducer, dynamics, joint)
@@ -144,10 +184,3 @@ def calibrated(model: Model, validation: Trajectories) -> Calibration | None:
         return calibrate(model, validation)
     except InputError:
         return None
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[name] = time.perf_counter() - start

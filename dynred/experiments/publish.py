@@ -1,4 +1,4 @@
-"""What a run leaves in its folder beside its model: scores, certificate, report."""
+"""The files that a run leaves in its folder beside its model: scores, certificate, report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,26 +26,26 @@ def publish(
     folder: RunFolder,
     model: Model,
     evaluation: Evaluation,
-    found: Forecast,
+    forecast: Forecast,
     source: Source,
     calibration: Calibration | None,
     metrics: Sequence[Metric] = (),
 ) -> None:
     """Writes scores, calibration, certificate and report into a run folder."""
-    # The names are the run's own: what has them may be replaced.
+    # A run folder reserves these names: whatever file has one may be replaced.
     write_json(folder / "evaluation.json", evaluation.to_dict(), Path.is_file)
     if calibration is not None:
         write_json(folder / "calibration.json", calibration.to_dict(), Path.is_file)
     stored = folder.manifest()
-    promised = certificate(model, source, found.truth, generator(stored["seed"], "certificate"))
-    write_json(folder / "certificate.json", promised.to_dict(), Path.is_file)
+    certified = certificate(model, source, forecast.truth, generator(stored["seed"], "certificate"))
+    write_json(folder / "certificate.json", certified.to_dict(), Path.is_file)
     write_report(
         folder / "report.html",
         model,
         evaluation,
-        found,
+        forecast,
         grid=source.grid,
-        certificate=promised,
+        certificate=certified,
         metrics=metrics,
         settings=stored,
         ours=Path.is_file,
@@ -55,7 +55,8 @@ def publish(
 def certificate(
     model: Model, source: Source, test: Trajectories, rng: torch.Generator, samples: int = 10_000
 ) -> Certificate:
-    """The certificate on points of K: drawn where the system can draw them, else the test trajectories."""
+    """The certificate on points of K. A sampler of K draws them where the system has one; else they are the snapshots
+    of the test trajectories."""
     points: Tensor | Trajectories = test
     if source.known.sample:
         with user_code("the sampler of K"):

@@ -1,4 +1,4 @@
-"""What a reduction starts from: a system, or trajectories without an equation. Whoever reduces, asks the source."""
+"""Sources: what a reduction starts from, a system or trajectories without an equation."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -31,21 +31,21 @@ from dynred.runtime import Runtime
 from dynred.simulation.simulate import simulate
 
 PARTS = ("train", "validation", "test")
-FEWEST = 10  # trajectories of data, of which a tenth can still be set apart
+FEWEST = 10  # trajectories of data: the fewest of which a tenth can be set apart
 _COMPARED = ("dim", "transient", "duration", "sampling", "time_scale")  # numbers by which a system is recognised
 _REMEMBERED = ("solver", "solver_reason", "velocities", "velocity_error")  # attributes of the training trajectories
 
 
 class Source(ABC):
-    """What a reduction starts from. `Source.of` makes one, `open_source` finds one by its name."""
+    """What a reduction starts from. `Source.of` makes a source, `open_source` opens one by its name."""
 
     @staticmethod
     @public
     def of(given: Union["Source", System, Trajectories, str]) -> "Source":
-        """The source that a system, trajectories, or a name as for `open_source`, are; a source is returned as it is.
+        """The source that a system, trajectories or a name (see `open_source`) stand for; a source is its own.
 
         Raises:
-            InputError: nothing of that name, something unusable, or of another class.
+            InputError: nothing has that name, or what is given is unusable or of another class.
         """
         if isinstance(given, Source):
             return given
@@ -61,27 +61,27 @@ class Source(ABC):
     @property
     @abstractmethod
     def system(self) -> System | None:
-        """The full model, for what an equation alone can give, such as a speed-up; None where there is none."""
+        """The full model, from which scores such as the speed-up are computed; None for data without an equation."""
 
     @property
     @abstractmethod
     def known(self) -> KnownSet:
-        """What is known of the set K of the states that `parts` gives."""
+        """The facts that are known of the set K on which the states of `parts` lie."""
 
     @property
     @abstractmethod
     def grid(self) -> Grid | None:
-        """The grid on which states are fields; None where they are none."""
+        """The grid on which states are fields; None where states are no fields."""
 
     @property
     @abstractmethod
     def simulated(self) -> bool:
-        """Whether trajectories are computed when they are asked for, each set from a random stream of its own, so that
-        the test of one run is none of another's training. Otherwise all are there, and are split."""
+        """Whether `parts` simulates the trajectories: each set from a random stream of its own, so that no run trains
+        on the test set of another. Otherwise all trajectories exist already, and `parts` splits them."""
 
     @abstractmethod
     def sizes(self, data: DataSpec) -> Sizes:
-        """How much `parts` will give, computed from the settings alone."""
+        """How many snapshots `parts` will give, computed from the settings alone."""
 
     @abstractmethod
     def parts(self, data: DataSpec, seed: int, runtime: Runtime) -> tuple[Trajectories, Trajectories, Trajectories]:
@@ -89,11 +89,11 @@ class Source(ABC):
 
         Args:
             data: how many, how long, how finely sampled.
-            seed: decides them: the same seed gives the same.
-            runtime: progress.
+            seed: decides the trajectories; the same seed gives the same ones.
+            runtime: reports progress.
 
         Raises:
-            InputError: settings or trajectories that do not allow it.
+            InputError: the settings or the trajectories do not allow it.
             DivergenceError: the system diverged.
         """
 
@@ -102,10 +102,11 @@ class Source(ABC):
         """Trajectories for a certificate, which training on `parts(data, seed, runtime)` has not seen.
 
         Args:
-            data, seed: of the run.
-            samples: snapshots at least, where they can be had and `known` has no sampler.
-            sample_seed: decides trajectories that are new.
-            runtime: progress.
+            data: which trajectories the run took.
+            seed: the seed of the run.
+            samples: least number of snapshots, where the source can give so many and `known` has no sampler.
+            sample_seed: decides newly simulated trajectories.
+            runtime: reports progress.
         """
 
     @abstractmethod
@@ -115,25 +116,25 @@ class Source(ABC):
         Args:
             n: how many.
             rng: draws them.
-            parameters: of the equation, replace its defaults.
+            parameters: values of the equation's parameters that replace its defaults.
         """
 
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]:
-        """What tells this source from another, as plain JSON data."""
+        """Plain JSON data that tell this source from another."""
 
     def changes(self, before: Mapping[str, Any]) -> list[str]:
-        """The names of what differs from a fingerprint of before; none where it is of this source, or empty."""
+        """The entries in which an earlier fingerprint differs from that of this source; none where it is empty."""
         return differences(before, self.fingerprint())
 
     def about(self, train: Trajectories, seed: int) -> dict[str, Any]:
-        """What a model remembers of where it comes from, as plain JSON data."""
+        """The facts that a model remembers of its source, as plain JSON data."""
         remembered = {key: train.attributes[key] for key in _REMEMBERED if key in train.attributes}
         return {**self._named(train), **remembered, "seed": seed}
 
     @abstractmethod
     def _named(self, train: Trajectories) -> dict[str, Any]:
-        """Name and units, for `about`."""
+        """Name and units of the source, for `about`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +149,7 @@ class SystemSource(Source):
 
     @property
     def dim(self) -> int:
-        """See `Source.dim`; of what is seen of the system."""
+        """See `Source.dim`; the dimension of the observed states where the system has an observation."""
         return self.full.dim
 
     @property
@@ -158,7 +159,7 @@ class SystemSource(Source):
 
     @property
     def known(self) -> KnownSet:
-        """See `Source.known`: it holds at the default parameters, so nothing is known where the system draws others."""
+        """See `Source.known`; facts hold at the default parameters: there are none where the system draws others."""
         return self.full.known if self.full.sample_parameters is None else KnownSet()
 
     @property
@@ -195,7 +196,7 @@ class SystemSource(Source):
         return train, validation, test
 
     def unseen(self, data: DataSpec, seed: int, samples: int, *, sample_seed: int, runtime: Runtime) -> Trajectories:
-        """See `Source.unseen`: fresh ones; no more than are followed where K has a sampler."""
+        """See `Source.unseen`: newly simulated ones; where K has a sampler, only those that a certificate follows."""
         few = replace(data, train=1, validation=1, test=FOLLOWED)
         _, _, test = self.parts(few, sample_seed, runtime)
         if self.known.sample is None:
@@ -204,7 +205,7 @@ class SystemSource(Source):
         return test
 
     def states(self, n: int, *, rng: torch.Generator, parameters: Parameters | None = None) -> Float[Tensor, "n D"]:
-        """See `Source.states`: fresh ones."""
+        """See `Source.states`: newly simulated states."""
         return simulate(self.full, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
 
     def fingerprint(self) -> dict[str, Any]:
@@ -212,14 +213,14 @@ class SystemSource(Source):
         x = self.full.initial(2, generator(0, "fingerprint"))
         t = torch.tensor(0.3, dtype=torch.float64)
         velocity = self.full.bind()(t, x)
-        seen = [] if self.full.observation is None else [self.full.observation.map(x)]
+        observed = [] if self.full.observation is None else [self.full.observation.map(x)]
         return {
             "kind": "system",
             **{name: float(getattr(self.full, name)) for name in _COMPARED},
             "parameters": {name: float(value) for name, value in self.full.parameters.items()},
             "solver": self.full.solver,
             "initial states": projections(x),
-            "equation": [value for part in (velocity, *seen) for value in projections(part)],
+            "equation": [value for part in (velocity, *observed) for value in projections(part)],
         }
 
     def _named(self, train: Trajectories) -> dict[str, Any]:
@@ -237,7 +238,7 @@ class DataSource(Source):
     """Trajectories without an equation, which are split.
 
     Attributes:
-        trajectories: all there are.
+        trajectories: all trajectories of the data.
     """
 
     trajectories: Trajectories
@@ -254,7 +255,7 @@ class DataSource(Source):
 
     @property
     def known(self) -> KnownSet:
-        """See `Source.known`: nothing."""
+        """See `Source.known`: there are no known facts."""
         return KnownSet()
 
     @property
@@ -273,28 +274,28 @@ class DataSource(Source):
         return Sizes(self.dim, 8 * tenth, tenth, tenth, max(FEWEST, len(self.trajectories)))
 
     def parts(self, data: DataSpec, seed: int, runtime: Runtime) -> tuple[Trajectories, Trajectories, Trajectories]:
-        """See `Source.parts`: in the proportions .8, .1, .1; test trajectories are cut at `data.horizon`.
+        """See `Source.parts`: the proportions are .8, .1, .1; test trajectories end at `data.horizon`.
 
-        Fewer than ten trajectories are first cut into pieces, so that there are at least ten in all; velocities that
-        the data lack are estimated before.
+        Velocities that the data lack are estimated first. Fewer than ten trajectories are then cut into pieces, so that
+        there are at least ten in all.
 
         Raises:
-            InputError: trajectories too short to be cut or to give velocities.
+            InputError: trajectories are too short to be cut or to give velocities.
         """
         whole = self.trajectories.checked_finite()
         if whole.velocities is None:
             whole = estimate_velocities(whole)
         train, validation, test = _in_pieces(whole).split(0.8, 0.1, 0.1, rng=generator(seed, "split"))
         if data.horizon is not None:
-            test = Trajectories.concatenate([_until(one, data.horizon) for one in test])
+            test = Trajectories.concatenate([_until(trajectory, data.horizon) for trajectory in test])
         return train, validation, test
 
     def unseen(self, data: DataSpec, seed: int, samples: int, *, sample_seed: int, runtime: Runtime) -> Trajectories:
-        """See `Source.unseen`: the test trajectories of the run, which are all there are."""
+        """See `Source.unseen`: the test trajectories of the run; the data have no other."""
         return self.parts(data, seed, runtime)[2]
 
     def states(self, n: int, *, rng: torch.Generator, parameters: Parameters | None = None) -> Float[Tensor, "n D"]:
-        """See `Source.states`: some of the snapshots."""
+        """See `Source.states`: snapshots, drawn with replacement."""
         return self.trajectories.states[torch.randint(len(self.trajectories.states), (n,), generator=rng)]
 
     def fingerprint(self) -> dict[str, Any]:
@@ -307,23 +308,23 @@ class DataSource(Source):
 
 
 def open_source(name: str, arguments: Mapping[str, Any]) -> Source:
-    """A system, checked, or data, by name.
+    """The system, checked, or the data that a name stands for.
 
     Args:
-        name: of a system or its file, or a data file (.npz, .zarr, .nc).
+        name: the name of a system or its file, or a data file (.npz, .zarr, .nc).
         arguments: structural choices of the system.
 
     Raises:
-        InputError: unknown or unusable.
+        InputError: the name is unknown, or the source unusable.
     """
     if is_data(name):
         if arguments:
             raise InputError(f"arguments (--with) must be none for data, got {', '.join(arguments)} for {name}.")
-        found = load_trajectories(name)
-        title = str(found.attributes.get("system", Path(name).stem))
-        return DataSource(replace(found, attributes={**found.attributes, "system": title}))
+        trajectories = load_trajectories(name)
+        title = str(trajectories.attributes.get("system", Path(name).stem))
+        return DataSource(replace(trajectories, attributes={**trajectories.attributes, "system": title}))
     system = find_system(name, **arguments)
-    _ = system.right_hand_side  # recognised, and refused if unusable, before anything is written
+    _ = system.right_hand_side  # an unusable one is refused here, before anything is written
     return SystemSource(system)
 
 
@@ -339,6 +340,8 @@ def _in_pieces(whole: Trajectories) -> Trajectories:
     return whole.windows(length)
 
 
-def _until(one: Trajectories, horizon: float) -> Trajectories:
-    count = max(2, int((one.t - one.t[0] <= horizon * (1 + 1e-9)).sum()))
-    return one.windows(min(count, len(one.t)))[0]
+def _until(trajectory: Trajectories, horizon: float) -> Trajectories:
+    """The beginning of a trajectory, as long as the horizon, of at least two snapshots."""
+    elapsed = trajectory.t - trajectory.t[0]
+    count = max(2, int((elapsed <= horizon * (1 + 1e-9)).sum()))
+    return trajectory.windows(min(count, len(elapsed)))[0]

@@ -1,4 +1,4 @@
-"""What a reducer promises."""
+"""The contract of a reducer, as a check."""
 
 import torch
 
