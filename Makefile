@@ -5,13 +5,17 @@ BIN := .venv/bin
 # Two test processes of one thread each are faster than one process of two threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-slow test-faults lint format bench clean
+.PHONY: demo test test-core test-slow test-faults lint format bench clean
 
 demo: .venv/.ready
 	$(BIN)/dynred reduce kuramoto_sivashinsky --latent-dim 8 --out $(OUT)/ks --overwrite
 
 test: .venv/.ready
 	$(PYTEST)
+
+# With what `pip install dynred` brings alone: tests of what needs an extra are skipped.
+test-core: .venv-core/.ready
+	OMP_NUM_THREADS=1 .venv-core/bin/python -m pytest -n 2 --dist worksteal
 
 test-slow: .venv/.ready
 	$(PYTEST) -m slow
@@ -38,5 +42,10 @@ bench: .venv/.ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,all]'
 	touch $@
 
+.venv-core/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-core
+	.venv-core/bin/python -m pip install --quiet --constraint constraints.txt --editable . pytest pytest-xdist hypothesis
+	touch $@
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-core build *.egg-info

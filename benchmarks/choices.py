@@ -1,12 +1,12 @@
-"""The defaults, measured: each choice beside its alternatives, on Kuramoto-Sivashinsky (L = 22, 64 -> 8).
+"""Measures the defaults: each choice beside its alternatives, on Kuramoto-Sivashinsky (L = 22, 64 -> 8).
 
     python benchmarks/choices.py --out runs/choices
     python benchmarks/choices.py --match refined      # the defaults, and alternatives of this name
 
 Reducers are compared by the nmse of validation snapshots, fields by the median valid time of 128 validation
-trajectories, predicted through the first reducer; joint refinement goes on from the first reducer and field, and is
-scored whether it would be kept or not. Choices are made on validation trajectories; test trajectories of
-`dynred reduce` are other ones.
+trajectories, predicted through the first reducer. Joint refinement starts from the first reducer and field, and is
+scored also where training would discard it. All trajectories for choices differ from the test trajectories of
+`dynred reduce`.
 """
 
 import argparse
@@ -147,19 +147,20 @@ def main(arguments: list[str] | None = None) -> None:
         first = first or reducer
         report("reducer", name, seconds, nmse=nmse(reducer, scored))
     assert first is not None
-    latents, held = train.map(first.encode), validation.map(first.encode)
+    latents, validation_latents = train.map(first.encode), validation.map(first.encode)
     model = None
     for name, field in matching(fields(), chosen.match):
         start = time.perf_counter()
-        found = ReducedModel(first, field.fit(latents, held, rng=generator(chosen.seed, "dynamics")))
-        report("field", name, time.perf_counter() - start, **valid_times(found, scored))
-        model = model or found
+        candidate = ReducedModel(first, field.fit(latents, validation_latents, rng=generator(chosen.seed, "dynamics")))
+        report("field", name, time.perf_counter() - start, **valid_times(candidate, scored))
+        model = model or candidate
     assert model is not None
     for name, joint in joints().items():
         if chosen.match in name:
             start = time.perf_counter()
-            found = joint.trained(model, train, validation, rng=generator(chosen.seed, "joint"))
-            report("joint", name, time.perf_counter() - start, nmse=nmse(found, scored), **valid_times(found, scored))
+            candidate = joint.trained(model, train, validation, rng=generator(chosen.seed, "joint"))
+            scores = {"nmse": nmse(candidate, scored), **valid_times(candidate, scored)}
+            report("joint", name, time.perf_counter() - start, **scores)
 
 
 if __name__ == "__main__":

@@ -3,21 +3,21 @@
     python benchmarks/derivative_matching.py --out runs/bench
 
 Kuramoto-Sivashinsky (length 22, 64 points) is simulated and reduced to 8 coordinates once. On these latents the same
-network (3 x 256 GELU, in standard units), from the same initial weights and without the polynomial that fields start
-from by default, which is a gain of its own, is then trained by
+network (3 x 256 GELU, in standard units) is then trained from the same initial weights. The polynomial from which
+fields start by default is left out, because it is a gain of its own. The methods are
 
 - derivative matching, as `NeuralODESpec` does it: regression on exact latent velocities, Muon and AdamW;
-- with `--adam`, the same by Adam alone, which tells the part of Muon from that of the velocities;
+- with `--adam`, the same by Adam alone, which separates the gain of Muon from that of the velocities;
 - the published recipe through torchdiffeq (see `one_interval.py`);
 - the same recipe through diffrax, compiled by jax, where the `bench` extra is installed.
 
 All models are scored on the same test trajectories by the median valid prediction time: the first time at which the
 distance of the decoded prediction from the truth exceeds half of the root mean square distance from the mean.
 
-What is on the clock: everything between the latents and the fitted field. Derivative matching pays for pushing the
-velocities through the encoder, and for its validation. Simulation, the reducer and scoring are on no clock. jax's
-compilation is listed by itself; ratios are given without and with it. Each library takes a few steps before its clock
-starts, so that first calls are charged to nobody.
+The clock counts everything between the latents and the fitted field. Derivative matching pays for pushing the
+velocities through the encoder, and for its validation. No clock counts simulation, the reducer and scoring. jax's
+compilation is listed separately; ratios are given without and with it. Each library takes a few steps before its clock
+starts, so that no method pays for first calls.
 
 Every point of every curve is a complete training, with the learning rates of its own length: an intermediate checkpoint
 of a longer one, at a rate that is still high, would undersell the method. Derivative matching is trained for increasing
@@ -26,7 +26,7 @@ as long, since they share their first halves).
 
 Time to equal valid time: for each point of a competitor, its seconds over those of the shortest derivative matching
 that is at least as good. Nothing is interpolated, so with few lengths of derivative matching the ratio errs on the
-competitor's side. Where derivative matching never gets there, there is no ratio.
+competitor's side. Where derivative matching is never as good, there is no ratio.
 """
 
 import argparse
@@ -43,13 +43,13 @@ from dynred.data.trajectories import Trajectories
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec
 from dynred.evaluation.records import Spread
-from dynred.experiments.source import DataSpec, simulate_parts
+from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.source import Source
 from dynred.files import write_json
 from dynred.metrics.reconstruction_nmse import ReconstructionNMSE
 from dynred.metrics.valid_time import ValidTime
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedModel
-from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.rng import generator, spawn
@@ -67,13 +67,13 @@ class Size:
     """How large the benchmark is.
 
     Attributes:
-        data: trajectories.
+        data: the trajectories.
         reducer: the autoencoder that gives the latents.
         dynamics: the network, and how derivative matching trains it.
-        steps: lengths of derivative matching.
+        steps: numbers of steps of the trainings by derivative matching.
         recipe: settings of training through the solver.
-        seconds: longest training through the solver.
-        halvings: how many shorter ones there are, each half as long as the next.
+        seconds: duration of the longest training through the solver.
+        halvings: number of shorter trainings, each half as long as the next.
     """
 
     data: DataSpec
@@ -132,11 +132,11 @@ class Setting:
 
 
 def prepare(size: Size, seed: int) -> Setting:
-    """Simulates, fits the reducer, encodes."""
-    states, held, test = simulate_parts(find_system("kuramoto_sivashinsky"), size.data, seed, RUNTIME)
+    """Simulates the trajectories, fits the reducer and encodes them."""
+    states, held, test = Source.of("kuramoto_sivashinsky").parts(size.data, seed, RUNTIME)
     reducer = size.reducer.fit(states, held, rng=generator(seed, "reducer"), runtime=RUNTIME)
     latents = states.map(reducer.encode)
-    # The weights that `NeuralODESpec.fit` starts from, given the stream that `derivative_matching` gives it.
+    # `NeuralODESpec.fit` starts from the same weights, given the stream that `derivative_matching` gives it.
     weights = spawn(generator(seed, "dynamics"), "weights")
     units = Standardisation.of(latents, reducer.latent_space)
     return Setting(reducer, states, held, latents, test, NeuralODE(size.dynamics, reducer.latent_space, units, weights))
@@ -144,15 +144,15 @@ def prepare(size: Size, seed: int) -> Setting:
 
 def score(setting: Setting, model: NeuralODE) -> Score:
     """The score of a field on the test trajectories."""
-    found = forecast(ReducedModel(setting.reducer, model), setting.test)
-    after_one = found.rollout_error().reshape(len(setting.test), -1)[:, 1]
-    return Score(Spread.of(ValidTime(THRESHOLD)(found)), float(after_one.median()))
+    forecasts = forecast(ReducedModel(setting.reducer, model), setting.test)
+    after_one = forecasts.rollout_error().reshape(len(setting.test), -1)[:, 1]
+    return Score(Spread.of(ValidTime(THRESHOLD)(forecasts)), float(after_one.median()))
 
 
 def derivative_matching(
     setting: Setting, spec: NeuralODESpec, steps: Sequence[int], seed: int, name: str = OURS
 ) -> Curve:
-    """One training for each number of steps; the clock holds pushing velocities forward, and validation."""
+    """One training for each number of steps; the clock also counts pushing velocities forward, and validation."""
 
     def train(count: int) -> NeuralODE:
         latents, held = setting.states.map(setting.reducer.encode), setting.held.map(setting.reducer.encode)
@@ -162,9 +162,9 @@ def derivative_matching(
     train(2)  # first calls
     points = []
     for count in sorted(steps):
-        found: list[NeuralODE] = []
-        spent = seconds(lambda count=count, found=found: found.append(train(count)))
-        points.append(Point(spent, count, score(setting, found[0])))
+        models: list[NeuralODE] = []
+        spent = seconds(lambda count=count, models=models: models.append(train(count)))
+        points.append(Point(spent, count, score(setting, models[0])))
     return Curve(name, points)
 
 
@@ -174,33 +174,33 @@ def through_the_solver(name: str, method: OneIntervalTraining, setting: Setting,
     rng = generator(seed, "pairs")
     for _ in trainings(method, [0.0], count, size.recipe, generator(seed, "first calls")):
         pass
-    found = trainings(method, size.budgets, count, size.recipe, rng)
-    points = [Point(one.seconds, one.steps, score(setting, one.model)) for one in found]
+    runs = trainings(method, size.budgets, count, size.recipe, rng)
+    points = [Point(trained.seconds, trained.steps, score(setting, trained.model)) for trained in runs]
     return Curve(name, points, method.compile_s)
 
 
 def curves(setting: Setting, size: Size, seed: int, adam: bool) -> list[Curve]:
     """The curves of all methods that are installed."""
-    found = [derivative_matching(setting, size.dynamics, size.steps, seed)]
+    measured = [derivative_matching(setting, size.dynamics, size.steps, seed)]
     if adam:
         spec = replace(size.dynamics, training=replace(size.dynamics.training, muon=0.0))
-        found.append(derivative_matching(setting, spec, size.steps, seed, f"{OURS}, Adam alone"))
+        measured.append(derivative_matching(setting, spec, size.steps, seed, f"{OURS}, Adam alone"))
     pairs = Pairs.of(setting.latents, setting.initial)
     recipe = TorchdiffeqTraining(setting.initial, pairs, size.recipe)
-    found.append(through_the_solver("torchdiffeq", recipe, setting, size, seed))
+    measured.append(through_the_solver("torchdiffeq", recipe, setting, size, seed))
     if installed("jax", "diffrax", "optax"):
         from one_interval_diffrax import DiffraxTraining  # only here: jax may be absent, and is slow to import
 
         recipe = DiffraxTraining(setting.initial, pairs, size.recipe)
-        found.append(through_the_solver("diffrax", recipe, setting, size, seed))
+        measured.append(through_the_solver("diffrax", recipe, setting, size, seed))
     else:
         say("diffrax: skipped, jax, diffrax and optax are not all installed (pip install 'dynred\\[bench]').")
-    return found
+    return measured
 
 
-def result(setting: Setting, found: Sequence[Curve], size: Size, seed: int) -> dict[str, Any]:
+def result(setting: Setting, measured: Sequence[Curve], size: Size, seed: int) -> dict[str, Any]:
     """The content of derivative_matching.json."""
-    comparisons = [asdict(one) for curve in found[1:] for one in compare(found[0], curve)]
+    comparisons = [asdict(comparison) for curve in measured[1:] for comparison in compare(measured[0], curve)]
     reconstructed = forecast(ReducedModel(setting.reducer, setting.initial), setting.test)
     return {
         "schema": SCHEMA,
@@ -216,15 +216,15 @@ def result(setting: Setting, found: Sequence[Curve], size: Size, seed: int) -> d
         "threshold": THRESHOLD,
         "nmse": float(ReconstructionNMSE()(reconstructed).mean()),
         "untrained": asdict(score(setting, setting.initial)),
-        "curves": [asdict(curve) for curve in found],
+        "curves": [asdict(curve) for curve in measured],
         "time_to_equal_valid_time": comparisons,
     }
 
 
-def report(found: Sequence[Curve], data: dict[str, Any]) -> None:
+def report(measured: Sequence[Curve], data: dict[str, Any]) -> None:
     """The tables on standard output."""
     rows = []
-    for curve in found:
+    for curve in measured:
         for point in curve.points:
             valid = point.score.valid_time
             rows.append((curve.method, point.steps, point.seconds, valid.median, valid.mean, point.score.first_error))
@@ -233,7 +233,7 @@ def report(found: Sequence[Curve], data: dict[str, Any]) -> None:
     equal = data["time_to_equal_valid_time"]
     heads = ("against", "valid time", "seconds", f"{OURS}, s", "ratio", "with compilation")
     print_table("Time to equal median valid time", heads, [tuple(row.values()) for row in equal])
-    for curve in found:
+    for curve in measured:
         if curve.compile_s:
             say(f"{curve.method}: compilation took {curve.compile_s:.1f} s, beside the seconds above.")
 
@@ -268,11 +268,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     size = chosen_size(given)
     with limited_to(given.threads):
         setting = prepare(size, given.seed)
-        found = curves(setting, size, given.seed, given.adam)
-        data = result(setting, found, size, given.seed)
-    report(found, data)
+        measured = curves(setting, size, given.seed, given.adam)
+        data = result(setting, measured, size, given.seed)
+    report(measured, data)
     write_json(given.out / "derivative_matching.json", data)
-    draw(found, THRESHOLD, given.out / "derivative_matching.svg")
+    draw(measured, THRESHOLD, given.out / "derivative_matching.svg")
     say(f"Written to {given.out / 'derivative_matching.json'} and .svg")
     return data
 

@@ -11,14 +11,14 @@ from kuramoto_sivashinsky_ensemble import matrices
 from torch import Tensor
 from work_precision import Ensemble, Method
 
-MAX_STEPS = 1_000_000  # of a trajectory; never reached
+MAX_STEPS = 1_000_000  # steps of a trajectory, never reached
 
 
 def kuramoto_sivashinsky(problem: Ensemble, count: int) -> list[Method]:
-    """Methods for stiff equations, on matrices, the fastest form for so few points; timed on `count` trajectories.
+    """Methods for stiff equations, timed on `count` trajectories, with matrices, the fastest form for so few points.
 
-    Kvaerno's are fully implicit; that of Kennedy and Carpenter takes the linear part implicitly and the other
-    explicitly, and is cheap where its steps are long. Explicit methods are bound to steps of 5e-4.
+    Kvaerno's methods are fully implicit. That of Kennedy and Carpenter treats the linear part implicitly and the other
+    part explicitly, and is cheap where its steps are long. Explicit methods are limited to steps of 5e-4.
     """
     linear, advection = (jnp.asarray(m, dtype=jnp.float64) for m in matrices())
 
@@ -66,12 +66,12 @@ def _method(
     def follow(initial: jax.Array, tolerance: jax.Array) -> jax.Array:
         control = diffrax.PIDController(rtol=tolerance, atol=tolerance)
 
-        def one(x: jax.Array) -> jax.Array:
+        def final(x: jax.Array) -> jax.Array:
             return diffrax.diffeqsolve(
                 term, solver, 0.0, end, None, x, stepsize_controller=control, max_steps=MAX_STEPS
             ).ys[-1]
 
-        return jax.vmap(one)(initial)
+        return jax.vmap(final)(initial)
 
     def solve(setting: float, n: int) -> Tensor:
         initial = jnp.asarray(problem.initial[:n].numpy(), dtype=jnp.float64)

@@ -35,7 +35,8 @@ def wavenumbers() -> tuple[np.ndarray, np.ndarray]:
 
 
 def matrices() -> Matrices:
-    """For one state of 64 points two matrix products take a fraction of the time of four Fourier transforms."""
+    """The right-hand side as matrices: for one state of 64 points, two products with them take a fraction of the time
+    of four Fourier transforms."""
     columns = np.fft.rfft(np.eye(POINTS), axis=0)
     return Matrices(*(np.fft.irfft(f[:, None] * columns, n=POINTS, axis=0) for f in wavenumbers()))
 
@@ -74,15 +75,15 @@ class _Tuned:
 
 def final_state(rhs, end: float, x: np.ndarray, method: str, tolerance: float, **options) -> np.ndarray:
     """The state at `end` by SciPy; NaN where the solver gave up."""
-    found = solve_ivp(rhs, (0.0, end), x, method=method, rtol=tolerance, atol=tolerance, t_eval=[end], **options)
-    return found.y[:, -1] if found.success else np.full_like(x, np.nan)
+    solution = solve_ivp(rhs, (0.0, end), x, method=method, rtol=tolerance, atol=tolerance, t_eval=[end], **options)
+    return solution.y[:, -1] if solution.success else np.full_like(x, np.nan)
 
 
 def methods(problem: Ensemble, loop: int) -> list[Method]:
     """dynred on the whole ensemble, SciPy on its first `loop` trajectories.
 
-    Ours is the call that users make: `simulate`, which also returns velocities. SciPy is shown twice: as one would
-    write it, with Fourier transforms and a Jacobian by finite differences; and tuned, with matrices and the exact
+    dynred is called as users call it: by `simulate`, which also returns velocities. SciPy is shown twice: as most users
+    would write it, with Fourier transforms and a Jacobian by finite differences; and tuned, with matrices and the exact
     Jacobian.
     """
     end = problem.end
@@ -92,8 +93,9 @@ def methods(problem: Ensemble, loop: int) -> list[Method]:
     def ours(name: str, solver: ExponentialSolver, steps: tuple[float, ...]) -> Method:
         def solve(step: float, count: int) -> Tensor:
             method, rng = replace(solver, step=step), generator(0)
-            found = simulate(problem.system, times=times, initial=problem.initial[:count], solver=method, rng=rng)
-            return found.stacked()[:, -1]
+            initial = problem.initial[:count]
+            trajectories = simulate(problem.system, times=times, initial=initial, solver=method, rng=rng)
+            return trajectories.stacked()[:, -1]
 
         return Method(f"dynred {name}", solve, steps, len(problem.initial))
 

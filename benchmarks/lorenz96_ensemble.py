@@ -23,7 +23,7 @@ def rhs(t: Tensor, x: Tensor) -> Tensor:
 
 
 def rhs_numpy(t: float, x: np.ndarray) -> np.ndarray:
-    """The same for one state; slices of a padded copy take a third of the time of np.roll."""
+    """`rhs` for one state in NumPy; slices of a padded copy take a third of the time of np.roll."""
     y = np.concatenate((x[-2:], x, x[:1]))
     return (y[3:] - y[:-3]) * y[1:-2] - x + FORCING
 
@@ -46,8 +46,9 @@ def final_state(end: float, x: np.ndarray, method: str, tolerance: float) -> np.
 def methods(problem: Ensemble, loop: int) -> list[Method]:
     """dynred's choice for this system at several tolerances, torchdiffeq, and SciPy on `loop` trajectories.
 
-    Ours is the call that users make: `simulate`, which also returns velocities, and which chooses its steps for the
-    worst of the trajectories. torchdiffeq is called as its documentation does: with steps for the mean over all.
+    dynred is called as users call it: by `simulate`, which also returns velocities, and which chooses its steps for the
+    worst of the trajectories. torchdiffeq is called as in its documentation: it chooses steps for the mean over all
+    trajectories.
     """
     end, whole = problem.end, len(problem.initial)
     times = torch.tensor([0.0, end], dtype=torch.float64)
@@ -56,8 +57,8 @@ def methods(problem: Ensemble, loop: int) -> list[Method]:
 
     def ours(tolerance: float, count: int) -> Tensor:
         solver, rng = replace(chosen, rtol=tolerance, atol=tolerance), generator(0)
-        found = simulate(problem.system, times=times, initial=problem.initial[:count], solver=solver, rng=rng)
-        return found.stacked()[:, -1]
+        trajectories = simulate(problem.system, times=times, initial=problem.initial[:count], solver=solver, rng=rng)
+        return trajectories.stacked()[:, -1]
 
     def torchdiffeq_method(method: str) -> Method:
         def solve(tolerance: float, count: int) -> Tensor:

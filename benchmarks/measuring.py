@@ -1,4 +1,4 @@
-"""What every benchmark needs: the same cores for every library, clocks, facts about the machine, tables and JSON."""
+"""The parts that benchmarks share: the same cores for every library, clocks, facts about the machine, tables."""
 
 import contextlib
 import importlib.metadata
@@ -23,9 +23,9 @@ LIBRARIES = ("torch", "torchdiffeq", "numpy", "scipy", "jax", "diffrax", "optax"
 def limited_to(threads: int | None) -> Iterator[None]:
     """Runs the body on `threads` cores; None leaves everything as it is.
 
-    torch counts its threads; jax cannot be told, but never uses more than the cores that the process may run on when
-    its CPU backend starts. So where the operating system knows processor affinity (Linux), the whole process is bound
-    to that many cores, and every library gets the same. Elsewhere jax uses all cores: to its advantage.
+    torch has a setting for its number of threads. jax has none, but never uses more than the cores on which the process
+    may run when its CPU backend starts. So where the operating system has processor affinity (Linux), the whole process
+    is bound to that many cores, and every library gets the same. Elsewhere jax uses all cores, to its advantage.
     """
     if threads is None:
         yield
@@ -49,7 +49,7 @@ def installed(*names: str) -> bool:
 
 
 def machine() -> dict[str, Any]:
-    """What ran the benchmark: processor, cores, threads, versions of the libraries that are there."""
+    """Facts about the machine that runs the benchmark: processor, cores, threads, versions of installed libraries."""
     versions = {}
     for name in LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -1,13 +1,13 @@
 """Training a latent neural ODE through its solver, one sampling interval ahead: the published recipe, in torchdiffeq.
 
-A. J. Linot, M. D. Graham, Chaos 32, 073110 (2022): the neural ODE is integrated from every snapshot over one sampling
-interval with dopri5, the squared distance to the next snapshot is minimised by Adam, backpropagating through the
-solver, at a rate of 1e-3 and then 1e-4. The authors' repository (alinot5/KSE_ROM_NODE) ships the trained models and the
-rates of its autoencoders (1e-3, from half-way on 1e-4), but not the script that trained the neural ODEs: tolerance and
-batch size are not published. Both are set here to the recipe's advantage, as `OneIntervalSpec` says.
+A. J. Linot, M. D. Graham, Chaos 32, 073110 (2022): dopri5 integrates the neural ODE from every snapshot over one
+sampling interval, and Adam minimises the squared distance to the next snapshot, backpropagating through the solver, at
+a rate of 1e-3 and then 1e-4. The authors' repository (alinot5/KSE_ROM_NODE) ships the trained models and the rates of
+its autoencoders (1e-3, from half-way on 1e-4), but not the script that trained the neural ODEs: tolerance and batch
+size are not published. Both are set here to the recipe's advantage, as `OneIntervalSpec` says.
 
-A training that was planned to end earlier would have lowered its rate earlier. So every point of a curve is a complete
-training, half of its time at each rate; the halves at the first rate are one and the same trunk, which is trained once:
+A training that is planned to end earlier lowers its rate earlier. So every point of a curve is a complete training,
+half of its time at each rate. All trainings share one trunk at the first rate, which is trained once:
 
     trunk at 1e-3     ----+------+------------+--------------------------
                            \\      \\            \\
@@ -35,9 +35,10 @@ class OneIntervalSpec:
     """Settings of the recipe.
 
     Attributes:
-        batch_size: pairs of snapshots in a batch. At equal training time 128 reach further than 512 do.
-        tolerance: relative and absolute tolerance of dopri5 per step, in standard units. Models are ten times further
-            off after one interval, so that a tighter one (torchdiffeq's default is 1e-7) would only cost time.
+        batch_size: pairs of snapshots in a batch. At equal training time 128 reach a longer valid time than 512.
+        tolerance: relative and absolute tolerance of dopri5 per step, in standard units. The error of models after one
+            interval is ten times larger, so that a tighter tolerance (torchdiffeq's default is 1e-7) would only cost
+            time.
         rates: Adam's rate in the first and in the second half of the training time.
     """
 
@@ -70,7 +71,7 @@ class Pairs:
 
 
 class OneIntervalTraining(ABC):
-    """One way of doing the recipe's training steps. States of a training are opaque.
+    """A way to do the recipe's training steps. Only its methods know what the state of a training is.
 
     Attributes:
         compile_s: seconds spent on compilation before the first step; they are on no training clock.
@@ -88,7 +89,7 @@ class OneIntervalTraining(ABC):
 
     @abstractmethod
     def branched(self, state: Any) -> Any:
-        """A state that later steps from `state` leave alone."""
+        """A copy of `state` that later steps from `state` do not change."""
 
     @abstractmethod
     def model(self, state: Any) -> NeuralODE:
@@ -148,7 +149,7 @@ def trainings(
 ) -> Iterator[Trained]:
     """Complete trainings of the recipe, one for each time budget, in seconds, shortest first.
 
-    What the caller does between two of them is on no clock.
+    No clock counts what the caller does between two of them.
     """
 
     def draw() -> Tensor:
@@ -166,7 +167,8 @@ def trainings(
 def _train(
     method: OneIntervalTraining, state: Any, draw: Callable[[], Tensor], rate: float, budget: float
 ) -> tuple[Any, float, int]:
-    # At least one step, then as many as fit; returns the state, the seconds that really passed, and the steps.
+    """Takes as many steps as fit into the budget, but at least one; returns the state, the seconds that passed, and the
+    number of steps."""
     start, steps, spent = time.perf_counter(), 0, 0.0
     while steps == 0 or spent < budget:
         state = method.step(state, draw(), rate)

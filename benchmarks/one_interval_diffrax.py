@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dynred.dynamics.neural_ode import NeuralODE
 
-MAX_STEPS = 16  # of a solve, which takes two to four; more is an error
+MAX_STEPS = 16  # steps of a solve, which takes two to four; more raise an error
 ACTIVATIONS = {"gelu": lambda x: jax.nn.gelu(x, approximate=False), "silu": jax.nn.silu, "tanh": jnp.tanh}
 
 
@@ -25,11 +25,11 @@ class State(NamedTuple):
 
 
 class DiffraxTraining(OneIntervalTraining):
-    """The recipe in diffrax, by the fastest of the ways that it offers.
+    """The recipe in diffrax, in the fastest way that the library offers.
 
-    The state of one solve is the whole batch [B, R], as in torchdiffeq, with the same kind of error norm, its root mean
-    square; on a CPU a vmap over solves of single rows takes several times as long. `DirectAdjoint` backpropagates
-    through the solver, as the default adjoint does, without computing steps twice: for so few steps that is faster.
+    The state of one solve is the whole batch [B, R], as in torchdiffeq, and the error norm is the same, the root mean
+    square. On a CPU a vmap over solves of single rows takes several times as long. `DirectAdjoint` backpropagates
+    through the solver, as the default adjoint does, but does not compute steps twice: for so few steps that is faster.
     """
 
     def __init__(self, initial: NeuralODE, pairs: Pairs, spec: OneIntervalSpec):
@@ -51,7 +51,7 @@ class DiffraxTraining(OneIntervalTraining):
         return State(weights, self.adam.init(weights))
 
     def step(self, state: State, index: Tensor, rate: float) -> State:
-        # Waiting for the result, as otherwise the clock would only see it being asked for.
+        # The call waits for the result; otherwise the clock would only measure the request.
         return jax.block_until_ready(self._update(state, jnp.asarray(index.int().numpy()), jnp.float32(rate)))
 
     def branched(self, state: State) -> State:

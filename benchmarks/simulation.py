@@ -7,20 +7,20 @@ Two chaotic ensembles, one stiff and one not: Kuramoto-Sivashinsky, 256 trajecto
 attractor.
 
 Accuracy is the error of the states at the last time: the largest over some of the trajectories, relative to the root
-mean square of the states. The reference is SciPy at a tolerance of 1e-12; how far another method at that tolerance is
-from it stands in the result. Every method is run at several steps or tolerances, each timed as the median of several
-runs after one that is not counted. For each accuracy that dynred was run at, the second table gives the time of every
-other method at that accuracy (between its points, on logarithmic scales) over dynred's.
+mean square of the states. The reference is SciPy at a tolerance of 1e-12; the result states its distance from another
+method at that tolerance. Every method is run at several steps or tolerances, each timed as the median of several runs
+after one that is not counted. For each accuracy that dynred reached, the second table gives the time of every other
+method at that accuracy (between its points, on logarithmic scales) over dynred's.
 
 SciPy takes trajectories one by one: its loops are timed on a few and scaled to the whole ensemble by their number. So
-is diffrax on Kuramoto-Sivashinsky: its cost per trajectory does not fall when more than that are batched. jax's
-compilation is listed by itself and in no ratio.
+is diffrax on Kuramoto-Sivashinsky: larger batches do not lower its cost per trajectory. jax's compilation is listed
+separately and in no ratio.
 """
 
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,21 @@ from measuring import installed, limited_to, machine, print_table, say
 from work_precision import Ensemble, Method, Work, draw, measure, seconds_at
 
 from dynred.files import write_json
+from dynred.records import plain
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class Size:
-    """Trajectories, last time, trajectories with a reference (and in loops), trajectories timed in diffrax."""
+    """How large a benchmark is.
+
+    Attributes:
+        trajectories: number of trajectories.
+        end: last time.
+        loop: number of trajectories that have a reference, and that loops are timed on.
+        diffrax: number of trajectories that diffrax is timed on.
+    """
 
     trajectories: int
     end: float
@@ -50,29 +58,29 @@ ENSEMBLES = {"kuramoto_sivashinsky": kuramoto_sivashinsky_ensemble, "lorenz96": 
 
 
 def competitors(name: str, problem: Ensemble, size: Size) -> list[Method]:
-    """dynred first, then the others that are installed."""
-    found = ENSEMBLES[name].methods(problem, size.loop)
+    """The methods: dynred's first, then those of the other libraries that are installed."""
+    methods = ENSEMBLES[name].methods(problem, size.loop)
     if not installed("jax", "diffrax"):
         say("diffrax: skipped, jax and diffrax are not both installed (pip install 'dynred\\[bench]').")
-        return found
+        return methods
     import ensembles_diffrax  # only here: jax may be absent, and is slow to import
     import jax
 
     jax.config.update("jax_enable_x64", True)
     if name == "kuramoto_sivashinsky":
-        return [*found, *ensembles_diffrax.kuramoto_sivashinsky(problem, size.diffrax)]
-    return [*found, *ensembles_diffrax.lorenz96(problem)]
+        return [*methods, *ensembles_diffrax.kuramoto_sivashinsky(problem, size.diffrax)]
+    return [*methods, *ensembles_diffrax.lorenz96(problem)]
 
 
 def ratios(works: Sequence[Work]) -> list[dict[str, Any]]:
-    """For each point of the first method: seconds of every other at the same error, over its own."""
-    found = []
+    """For each point of the first method, the seconds of every other method at the same error over its own."""
+    rows = []
     for point in works[0].points:
         if math.isfinite(point.error):
             others = {work.name: seconds_at(work.points, point.error) for work in works[1:]}
             over = {name: None if s is None else s / point.seconds for name, s in others.items()}
-            found.append({"setting": point.setting, "error": point.error, "seconds": point.seconds, "ratios": over})
-    return found
+            rows.append({"setting": point.setting, "error": point.error, "seconds": point.seconds, "ratios": over})
+    return rows
 
 
 def run(name: str, size: Size, repeats: int, seed: int) -> tuple[list[Work], dict[str, Any]]:
@@ -85,15 +93,10 @@ def run(name: str, size: Size, repeats: int, seed: int) -> tuple[list[Work], dic
         "dim": problem.system.dim,
         "end": size.end,
         "reference": {"trajectories": size.loop, "tolerance": 1e-12, "disagreement": problem.disagreement},
-        "methods": [_plain(work) for work in works],
+        "methods": [plain(work) for work in works],
         "at_equal_error": ratios(works),
     }
     return works, entry
-
-
-def _plain(work: Work) -> dict[str, Any]:
-    points = [asdict(p) | {"error": p.error if math.isfinite(p.error) else None} for p in work.points]
-    return asdict(work) | {"points": points}
 
 
 def report(entry: dict[str, Any]) -> None:

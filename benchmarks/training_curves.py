@@ -1,4 +1,4 @@
-"""Curves of quality over training time, and what they say about the time to equal quality."""
+"""Curves of quality over training time, and the ratios of times to equal quality."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """The trainings of one method, shortest first; `compile_s` is on none of their clocks."""
+    """The trainings of one method, shortest first; their seconds do not include `compile_s`."""
 
     method: str
     points: list[Point]
@@ -44,10 +44,10 @@ class Comparison:
     Attributes:
         method: the competitor.
         valid_time: median of the competitor's point, in time units.
-        seconds: of the competitor.
-        ours_seconds: of derivative matching; None where it was never as good.
+        seconds: training time of the competitor.
+        ours_seconds: training time of derivative matching; None where it was never as good.
         ratio: seconds / ours_seconds.
-        ratio_with_compilation: the same with the competitor's compilation.
+        ratio_with_compilation: the ratio with the competitor's compilation added to its seconds.
     """
 
     method: str
@@ -60,25 +60,25 @@ class Comparison:
 
 def compare(ours: Curve, other: Curve) -> list[Comparison]:
     """Time to equal valid time, at every level that the competitor reaches for the first time."""
-    found: list[Comparison] = []
+    comparisons: list[Comparison] = []
     for point in other.points:
         level = point.score.valid_time.median
-        if found and level <= found[-1].valid_time:
+        if comparisons and level <= comparisons[-1].valid_time:
             continue
         enough = [p.seconds for p in ours.points if p.score.valid_time.median >= level]
-        mine = min(enough) if enough else None
-        ratio = point.seconds / mine if mine else None
-        compiled = (point.seconds + other.compile_s) / mine if mine else None
-        found.append(Comparison(other.method, level, point.seconds, mine, ratio, compiled))
-    return found
+        ours_seconds = min(enough) if enough else None
+        ratio = point.seconds / ours_seconds if ours_seconds else None
+        compiled = (point.seconds + other.compile_s) / ours_seconds if ours_seconds else None
+        comparisons.append(Comparison(other.method, level, point.seconds, ours_seconds, ratio, compiled))
+    return comparisons
 
 
-def draw(found: Sequence[Curve], threshold: float, path: Path) -> None:
-    """The curves as a vector figure: median valid time, at that threshold, over training seconds."""
+def draw(curves: Sequence[Curve], threshold: float, path: Path) -> None:
+    """Draws the curves into a vector figure: median valid time at the threshold over training seconds."""
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    # Okabe and Ito's colours, told apart by every kind of colour vision; markers tell them apart in print.
-    for curve, colour, marker in zip(found, ("#0072B2", "#56B4E9", "#D55E00", "#009E73"), "osD^", strict=False):
+    # People of all kinds of colour vision can distinguish Okabe and Ito's colours; markers serve prints without colour.
+    for curve, colour, marker in zip(curves, ("#0072B2", "#56B4E9", "#D55E00", "#009E73"), "osD^", strict=False):
         x = [point.seconds for point in curve.points]
         spread = [point.score.valid_time for point in curve.points]
         axes.plot(x, [s.median for s in spread], color=colour, marker=marker, label=curve.method)

@@ -22,14 +22,14 @@ from dynred.ode.system import System
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Many initial states of one system, to be followed to the same times.
+    """Many initial states of one system, to be followed to the same time.
 
     Attributes:
         system: the ODE.
         initial: states [N, D] on the attractor, at time 0.
-        end: the time at which states are wanted, in time units.
-        reference: the first K trajectories at `end`, [K, D], of a solver at a tolerance of 1e-12.
-        disagreement: error of another solver at that tolerance, which says how far to trust the reference.
+        end: the last time, in time units.
+        reference: states [K, D] of the first K trajectories at `end`, by a solver at a tolerance of 1e-12.
+        disagreement: error of another solver at that tolerance, a measure of the error of the reference.
     """
 
     system: System
@@ -51,14 +51,15 @@ def largest_error(final: Float[Tensor, "n D"], reference: Float[Tensor, "K D"]) 
 
 @dataclass(frozen=True)
 class Method:
-    """A way of following an ensemble.
+    """A way to follow an ensemble.
 
     Attributes:
-        name: as tables show it.
+        name: the name in tables.
         solve: (setting, count) -> final states [count, D] of the first `count` trajectories.
         settings: steps or tolerances, from cheap to exact.
-        count: trajectories that are timed. Methods that work them off one by one, or whose cost per trajectory does not
-            depend on their number, are timed on a part of the ensemble, and their seconds scaled up to all of it.
+        count: number of trajectories that are timed. A method that takes trajectories one by one, or whose cost per
+            trajectory does not depend on their number, is timed on a part of the ensemble, and its seconds are scaled
+            up to the whole.
         compiled: whether the first call compiles.
     """
 
@@ -80,7 +81,7 @@ class WorkPoint:
 
 @dataclass(frozen=True)
 class Work:
-    """All points of a method; `compile_s` is in none of them."""
+    """All points of a method; their seconds do not include `compile_s`."""
 
     name: str
     timed_trajectories: int
@@ -89,7 +90,7 @@ class Work:
 
 
 def measure(method: Method, ensemble: Ensemble, repeats: int) -> Work:
-    """Every setting of a method: the error of one call, and the median seconds of `repeats` more."""
+    """Measures every setting of a method: the error of one call, and the median seconds of `repeats` more."""
     factor = len(ensemble.initial) / method.count
     points, compile_s = [], 0.0
     for i, setting in enumerate(method.settings):
@@ -107,8 +108,8 @@ def measure(method: Method, ensemble: Ensemble, repeats: int) -> Work:
 def seconds_at(points: Sequence[WorkPoint], error: float) -> float | None:
     """Seconds that a method needs for an error, between its points on logarithmic scales.
 
-    Points that are beaten by another in both error and seconds do not count. Where the cheapest point is more exact
-    than asked, its seconds; None where no point is as exact as asked.
+    Points that another point beats in both error and seconds are ignored. Where even the cheapest point is more exact
+    than `error`, the result is its seconds; where no point is as exact, it is None.
     """
     best: list[WorkPoint] = []
     for point in sorted(points, key=lambda p: (p.error, p.seconds)):
@@ -123,7 +124,7 @@ def seconds_at(points: Sequence[WorkPoint], error: float) -> float | None:
 def draw(panels: Sequence[tuple[str, Sequence[Work]]], path: Path) -> None:
     """Work-precision diagrams, one panel for each ensemble, as a vector figure."""
     figure = Figure(figsize=(5.2 * len(panels), 4.4), layout="constrained")
-    # Okabe and Ito's colours, told apart by every kind of colour vision; markers tell them apart in print.
+    # People of all kinds of colour vision can distinguish Okabe and Ito's colours; markers serve prints without colour.
     colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442", "#7F7F7F")
     for i, (title, works) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), i + 1)

@@ -1,4 +1,4 @@
-"""Values held against type annotations: what settings are checked by, and what stored JSON is read by.
+"""Values are held against type annotations here: for the checks of settings, and for the reading of stored JSON.
 
     fitting("Spec.steps", 1.5, int)     # Spec.steps must be an integer, got 1.5.
 
@@ -25,8 +25,8 @@ Leaf = Callable[[str, object, Any], Any]
 def _hints(owner: Any) -> dict[str, Any]:
     """The annotations of a class or function by name.
 
-    Names in them that cannot be read, such as those that a user's file imports for type checkers alone, stand for
-    `object`, which everything is.
+    A name in them that cannot be read stands for `object`, which allows every value. A user's file may import such
+    names for type checkers alone.
     """
     unknown: dict[str, Any] = {}
     while True:
@@ -36,7 +36,7 @@ def _hints(owner: Any) -> dict[str, Any]:
             if error.name is None or error.name in unknown:
                 return {}
             unknown[error.name] = object
-        except Exception:  # an annotation that is no annotation: nothing is known of any
+        except Exception:  # one of the annotations is no type: then none of them can be read
             return {}
 
 
@@ -44,11 +44,12 @@ hints: Callable[[Any], dict[str, Any]] = functools.cache(_hints)
 
 
 def instance(name: str, value: object, cls: Any) -> Any:
-    """A value that an annotation allows which is a class, or `Any`, converted where nothing is lost: integers to
-    floats, and NumPy's numbers to Python's.
+    """The value, held against an annotation that is a class or `Any`.
+
+    Integers become floats where the class is `float`, and NumPy's numbers become Python's.
 
     Raises:
-        InputError: of another class; a number that is not finite, or an integer that arrays cannot hold.
+        InputError: the value is of another class, a number that is not finite, or an integer that arrays cannot hold.
     """
     if cls is typing.Any:
         return plain_data(name, value)
@@ -68,16 +69,16 @@ def instance(name: str, value: object, cls: Any) -> Any:
 
 
 def fitting(name: str, value: object, hint: Any, leaf: Leaf = instance) -> Any:
-    """The value as its annotation wants it: lists are taken for tuples, integers for floats.
+    """The value, converted to the type that its annotation names: lists to tuples, integers to floats.
 
     Args:
-        name: what the value is called, for messages.
-        value: what was given.
+        name: the name of the value in messages.
+        value: the value.
         hint: the annotation.
-        leaf: converts what is annotated by a class.
+        leaf: converts values whose annotation is a class.
 
     Raises:
-        InputError: the annotation does not allow it.
+        InputError: the annotation does not allow the value.
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -103,25 +104,25 @@ def fitting(name: str, value: object, hint: Any, leaf: Leaf = instance) -> Any:
 def fitting_arguments(
     name: str, data: object, function: Callable[..., Any], besides: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Arguments by name, as stored, held against the signature of the function that they are for.
+    """Stored arguments by name, held against the signature of the function that takes them.
 
     Args:
-        name: what they are called together, for messages.
-        data: what was stored.
-        function: what they are for; one that takes any names gets them as they are.
-        besides: arguments that it is given by other means.
+        name: the name of all arguments together in messages.
+        data: the stored arguments.
+        function: the function; where it takes any keyword, the arguments are returned as they are.
+        besides: names of arguments that the function gets by other means.
 
     Raises:
-        InputError: no mapping, an argument too many, one too few, or one that its annotation does not allow.
+        InputError: the data are no mapping, an argument is unknown or missing, or its annotation does not allow it.
     """
     given = _mapping(name, data, Mapping, (), lambda entry, value, hint: plain_data(entry, value, list))
     signature = inspect.signature(function).parameters
-    wanted = {key: one for key, one in signature.items() if key not in besides}
-    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in wanted.values()):
+    wanted = {key: parameter for key, parameter in signature.items() if key not in besides}
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in wanted.values()):
         return given
     for key in given:
         one_of(f"an entry of {name}", key, wanted)
-    missing = [key for key, one in wanted.items() if one.default is one.empty and key not in given]
+    missing = [key for key, parameter in wanted.items() if parameter.default is parameter.empty and key not in given]
     if missing:
         raise refuse(name, f"complete, with {', '.join(wanted)}", f"no {missing[0]}")
     known = hints(getattr(function, "__func__", function))
@@ -129,11 +130,11 @@ def fitting_arguments(
 
 
 def plain_data(name: str, value: object, sequence: type = tuple, depth: int = 0) -> Any:
-    """Data of any kind that JSON can hold: None, booleans, strings, finite numbers, and mappings and lists of them,
-    these as a `sequence`.
+    """Data that JSON can hold: None, booleans, strings, finite numbers, and mappings and lists of these. Lists and
+    tuples become a `sequence`.
 
     Raises:
-        InputError: anything else, or nesting beyond all reason.
+        InputError: the value is anything else, or nested beyond all reason.
     """
     if depth > DEEPEST:
         raise refuse(name, f"nested at most {DEEPEST} deep", "more")
@@ -168,10 +169,10 @@ def described(hint: Any) -> str:
     """An annotation in words."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(described(one) for one in arguments)
+        return " or ".join(described(argument) for argument in arguments)
     if origin is typing.Literal:
-        return f"one of {', '.join(str(one) for one in arguments)}"
-    kind, entries = origin or hint, [described(one) for one in arguments if one is not ...]
+        return f"one of {', '.join(str(argument) for argument in arguments)}"
+    kind, entries = origin or hint, [described(argument) for argument in arguments if argument is not ...]
     if kind is tuple and arguments and arguments[-1] is not ...:
         return f"a tuple of {len(arguments)} ({', '.join(entries)})"
     if kind in (tuple, list, Sequence):
@@ -190,10 +191,10 @@ def _refused(name: str, value: object, hint: Any) -> Any:
 def _one_of_several(name: str, value: object, hint: Any, choices: Sequence[Any], leaf: Leaf) -> Any:
     if value is None and types.NoneType in choices:
         return None
-    choices = [one for one in choices if one is not types.NoneType]
-    for one in choices:
+    choices = [choice for choice in choices if choice is not types.NoneType]
+    for choice in choices:
         try:
-            return fitting(name, value, one, leaf)
+            return fitting(name, value, choice, leaf)
         except InputError as error:
             if len(choices) == 1 and not str(error).startswith(f"{name} must be "):
                 raise  # it says what is wrong within the value
@@ -207,8 +208,10 @@ def _sequence(name: str, value: object, hint: Any, kind: Any, arguments: Sequenc
     if fixed and len(value) != len(arguments):
         return _refused(name, value, hint)
     each = list(arguments) if fixed else [arguments[0] if arguments else Any] * len(value)
-    found = [fitting(f"{name}[{i}]", one, want, leaf) for i, (one, want) in enumerate(zip(value, each, strict=True))]
-    return found if kind is list else tuple(found)
+    entries = [
+        fitting(f"{name}[{i}]", entry, want, leaf) for i, (entry, want) in enumerate(zip(value, each, strict=True))
+    ]
+    return entries if kind is list else tuple(entries)
 
 
 def _mapping(name: str, value: object, hint: Any, arguments: Sequence[Any], leaf: Leaf) -> Any:

@@ -1,4 +1,5 @@
-"""Argument checks at the public door, one message style: `<argument> must be <expected>, got <actual>. <advice>`."""
+"""Checks of the arguments of public functions, with one style of message:
+`<argument> must be <expected>, got <actual>. <advice>`."""
 
 import difflib
 import math
@@ -15,7 +16,7 @@ from jaxtyping import Float, Int
 from dynred.errors import InputError
 
 T = TypeVar("T")
-LONGEST = 300  # characters of what was given that a message shows
+LONGEST = 300  # characters of a value that a message shows
 
 
 def refuse(argument: str, expected: str, actual: object, advice: str = "") -> InputError:
@@ -38,7 +39,7 @@ def literal(value: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What a value of the wrong kind is, in words: itself where it is short, else its class."""
+    """A value of the wrong kind in words: the value itself where it is short, else its class."""
     if value is None or isinstance(value, numbers.Number):
         return literal(value)
     what = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
@@ -46,7 +47,7 @@ def kind_of(value: object) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a real number that a float can hold; booleans are none."""
+    """Whether a value is a finite real number that a float can hold; booleans are no numbers."""
     try:
         return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:  # an integer of more than 1024 bits
@@ -63,8 +64,10 @@ def integer(argument: str, value: object, low: int, high: int | None = None, adv
 
 
 def count(argument: str, value: object, low: int, most: int) -> int:
-    """`value` as an int >= low, and below a limit that lies beyond all reason, so that only who passes it hears of it;
-    raises InputError otherwise."""
+    """`value` as an int with low <= value <= most; raises InputError otherwise.
+
+    The message for too small a value leaves out `most`, which lies beyond all reasonable values.
+    """
     if integer(argument, value, low) > most:
         raise refuse(argument, f"at most {most}", literal(value))
     return int(value)  # type: ignore[call-overload]
@@ -100,32 +103,33 @@ def generator_given(rng: object) -> torch.Generator:
 
 
 def path_given(argument: str, path: object) -> Path:
-    """`path` as a Path, where it can be one; raises InputError otherwise."""
+    """`path` as a Path; raises InputError where it can be none."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in str(path):
         raise refuse(argument, "a path", literal(path))
     return Path(path)
 
 
 def one_of(argument: str, value: object, choices: Iterable[str]) -> str:
-    """`value` if it is among `choices`; raises InputError that lists them and suggests the nearest otherwise."""
+    """`value` if it is among `choices`; otherwise raises an InputError that lists them and suggests the nearest."""
     choices = sorted(choices)
     if not isinstance(value, str) or value not in choices:
         raise refuse(argument, f"one of {', '.join(choices)}", literal(value), nearest(shown(value), choices))
     return str(value)
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """`Did you mean X?`, or nothing where no choice is near."""
-    close = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=0.5)
+def nearest(word: str, choices: Iterable[str], alike: float = 0.5) -> str:
+    """`Did you mean X?` for the nearest choice; empty where none has a similarity of at least `alike`, between 0 and
+    1."""
+    close = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=alike)
     return f"Did you mean {close[0]}?" if close else ""
 
 
 def real(argument: str, value: object) -> Float[torch.Tensor, "..."]:
-    """`value`, a tensor, NumPy array, number or nested list, as a tensor of real numbers: float64, unless it is of a
-    floating type already.
+    """`value` (a tensor, NumPy array, number or nested list) as a tensor of real numbers. Floating types stay, all
+    others become float64.
 
     Raises:
-        InputError: complex numbers, also those whose imaginary parts vanish; booleans; anything that is no number.
+        InputError: `value` holds complex numbers, also with imaginary parts of zero, or booleans, or no numbers.
     """
     try:
         tensor = value if isinstance(value, torch.Tensor) else torch.from_numpy(_plain_array(value))
@@ -147,7 +151,8 @@ def whole(argument: str, value: object) -> Int[torch.Tensor, "..."]:
 
 
 def _plain_array(value: object) -> np.ndarray:
-    # By way of NumPy, for which a number of Python's is of double precision: torch would round it to single.
+    """An array that torch can take over: writeable, of native byte order, without negative strides."""
+    # NumPy keeps the double precision of Python's numbers; torch would round them to single.
     array = np.asarray(value)
     if array.flags.writeable and array.dtype.isnative and all(step >= 0 for step in array.strides):
         return array
@@ -155,7 +160,7 @@ def _plain_array(value: object) -> np.ndarray:
 
 
 def finite(argument: str, value: Float[torch.Tensor, "*shape"], advice: str = "") -> Float[torch.Tensor, "*shape"]:
-    """`value` if all entries are finite; raises InputError naming the first offending index otherwise."""
+    """`value` if all entries are finite; otherwise raises an InputError that names the first offending index."""
     bad = ~torch.isfinite(value)
     if bad.any():
         where = tuple(torch.nonzero(bad)[0].tolist())
@@ -164,7 +169,7 @@ def finite(argument: str, value: Float[torch.Tensor, "*shape"], advice: str = ""
 
 
 def rows_of(argument: str, value: object, width: int, most: int | None = None) -> Float[torch.Tensor, "*batch D"]:
-    """`value` as real numbers [..., width], with at most so many axes; raises InputError otherwise."""
+    """`value` as real numbers [..., width] with at most `most` axes; raises InputError otherwise."""
     x = real(argument, value)
     if x.ndim == 0 or x.shape[-1] != width:
         raise refuse(argument, f"states of {width} values", f"shape {list(x.shape)}")

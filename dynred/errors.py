@@ -1,4 +1,4 @@
-"""The few kinds of failure that dynred raises on purpose. Every one of them is a `DynredError`."""
+"""The errors that dynred raises on purpose, all of them a `DynredError`, and its warning."""
 
 
 class DynredError(Exception):
@@ -32,4 +32,4 @@ class FileFormatError(DynredError, OSError):
 
 
 class MissingExtraError(DynredError, ImportError):
-    """An optional dependency that is not installed; the message holds the command that brings it."""
+    """An optional dependency that is not installed; the message holds the command that installs it."""

@@ -1,5 +1,5 @@
-"""Writing files so that a reader never sees half of one and nothing is replaced that dynred did not write; reading them
-without unpickling anything, and knowing when one was changed."""
+"""Writing and reading files. A reader never sees half of a file; nothing is replaced that dynred did not write; reading
+unpickles nothing and notices changes."""
 
 import contextlib
 import glob
@@ -35,17 +35,19 @@ GENERATOR = b'<meta name="generator" content="dynred">'  # in the head of every 
 
 
 def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] | None = None) -> Path:
-    """The path, if something can be written there and nothing of the user's would be lost.
+    """The path, if dynred can write there and the user would lose nothing.
 
-    Cheap: called before anything is computed.
+    The check is cheap: callers make it before they compute anything.
 
     Args:
-        argument: what the path is called, for messages.
-        path: of a file or a folder, which may exist or not; missing parents may be made.
-        ours: whether what is there already is of the kind that would be written, and dynred's; None: nothing may be.
+        argument: the name of the path in messages.
+        path: the file or folder to write, which may exist or not; missing parents will be made.
+        ours: says whether what exists at the path may be replaced: dynred wrote it, and it is of the kind to be
+            written. With None, nothing may exist there.
 
     Raises:
-        InputError: an impossible name, a parent that is a file or cannot be written to, something of another kind.
+        InputError: the name is impossible, a parent is a file or cannot be written to, or something exists there that
+            may not be replaced.
     """
     path = path_given(argument, path)
     if long := next((part for part in path.parts if len(os.fsencode(part)) > LONGEST_NAME), None):
@@ -53,14 +55,14 @@ def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] |
     if len(os.fsencode(path.absolute())) > LONGEST_PATH:
         raise refuse(argument, f"a path of at most {LONGEST_PATH} bytes", len(os.fsencode(path.absolute())))
     try:
-        there = os.path.lexists(path)
-        parent = next(one for one in path.absolute().parents if os.path.lexists(one))
+        exists = os.path.lexists(path)
+        parent = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
         if not parent.is_dir():
             raise refuse(argument, "in a folder", f"{path}, but {parent} is a file")
         check_writable(argument, parent)
-        if there and not (path.is_file() or path.is_dir()):
+        if exists and not (path.is_file() or path.is_dir()):
             raise refuse(argument, "a file or a folder", f"{path}, which is neither")
-        if there and not (ours is not None and ours(path)):
+        if exists and not (ours is not None and ours(path)):
             kind = "folder" if path.is_dir() else "file"
             raise refuse(
                 argument, "a new path", f"the {kind} {path}, which dynred did not write", "Nothing was changed."
@@ -73,10 +75,10 @@ def check_target(argument: str, path: str | Path, ours: Callable[[Path], bool] |
 
 
 def check_writable(argument: str, folder: Path) -> None:
-    """Refuses a folder in which no file can be made; leaves nothing there, even if it is killed.
+    """Refuses a folder in which no file can be made. The check leaves nothing there, even if it is killed.
 
     Raises:
-        InputError: a file cannot be made there; says why.
+        InputError: no file can be made there; the message says why.
     """
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -87,12 +89,12 @@ def check_writable(argument: str, folder: Path) -> None:
 
 @contextlib.contextmanager
 def moved_into_place(path: str | Path, ours: Callable[[Path], bool] | None = None) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; what was written there (a file or a folder) replaces `path` on success.
+    """Gives a temporary path beside `path`. The file or folder that the block writes there replaces `path` at its end.
 
-    On an error the temporary is removed and `path` stays as it was. Missing parent folders are made.
+    If the block raises an error, the temporary is removed and `path` stays as it was. Missing parent folders are made.
 
     Args:
-        path: where it will be.
+        path: the final path.
         ours: as for `check_target`.
 
     Raises:
@@ -117,11 +119,11 @@ def _mine() -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what processes of this machine that were killed left of files they were writing."""
-    for left in folder.glob(f"{glob.escape(_mine())}*"):
-        pid = left.name.removeprefix(_mine()).partition("-")[0]
+    """Removes the temporary folders that killed processes of this machine left."""
+    for leftover in folder.glob(f"{glob.escape(_mine())}*"):
+        pid = leftover.name.removeprefix(_mine()).partition("-")[0]
         if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 # -- text and JSON ----------------------------------------------------------------------------------------------------
@@ -136,8 +138,8 @@ def write_text(path: str | Path, text: str, ours: Callable[[Path], bool] | None 
 def write_json(path: str | Path, data: Mapping[str, Any], ours: Callable[[Path], bool] | None = None) -> None:
     """Writes a JSON object with two spaces of indent and its checksum as last entry, moved into place.
 
-    Non-finite numbers are refused: write None instead. `ours` as for `check_target`; default: an object with
-    its checksum.
+    Numbers that are not finite are refused: write None instead. `ours` is that of `check_target`; by default a JSON
+    object that holds its own checksum may be replaced.
     """
     marked = {**data, CHECKSUM: checksum(data)}
     write_text(path, json.dumps(marked, indent=2, allow_nan=False) + "\n", ours or is_json)
@@ -147,13 +149,13 @@ def read_json(path: str | Path) -> dict[str, Any]:
     """The JSON object in a file, without its checksum.
 
     Raises:
-        FileFormatError: missing, unreadable, no JSON object, or changed since dynred wrote it.
+        FileFormatError: the file is missing, unreadable, no JSON object, or was changed since dynred wrote it.
     """
     data = parse_json(read_bytes(path, LARGEST_JSON), str(path))
     if not isinstance(data, dict):
         raise FileFormatError(f"{path} must hold a JSON object, got a {type(data).__name__}.")
-    given = data.pop(CHECKSUM, None)  # files of earlier versions have none
-    if given is not None and given != checksum(data):
+    stored = data.pop(CHECKSUM, None)  # files of earlier versions have none
+    if stored is not None and stored != checksum(data):
         raise FileFormatError(
             f"{path} was changed or damaged after dynred wrote it: its checksum is not that of its content."
         )
@@ -161,10 +163,10 @@ def read_json(path: str | Path) -> dict[str, Any]:
 
 
 def parse_json(text: bytes | str, name: str) -> Any:
-    """The data that JSON text stands for; numbers in it are finite.
+    """The data in JSON text; all numbers in it are finite. `name` says in messages what the text is.
 
     Raises:
-        FileFormatError: not JSON, nested too deeply, or with a number that is not finite; says it of `name`.
+        FileFormatError: the text is not JSON, nested too deeply, or holds a number that is not finite.
     """
     try:
         return json.loads(text, parse_constant=_no_number, parse_float=_finite_number)
@@ -174,10 +176,10 @@ def parse_json(text: bytes | str, name: str) -> Any:
 
 
 def read_bytes(path: str | Path, most: int) -> bytes:
-    """The content of a regular file of at most so many bytes.
+    """The content of a regular file of at most `most` bytes.
 
     Raises:
-        FileFormatError: missing, no regular file, too large, or unreadable.
+        FileFormatError: the file is missing, no regular file, too large, or unreadable.
     """
     path = Path(path)
     try:
@@ -205,7 +207,7 @@ def is_json(path: Path) -> bool:
 
 
 def checksum(data: Mapping[str, Any]) -> str:
-    """SHA-256 of plain JSON data, whatever its order."""
+    """SHA-256 of plain JSON data; the order of entries does not matter."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -248,7 +250,8 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Shaped[Tensor, "..."]], di
     """Tensors and metadata of a file that `write_tensors` wrote.
 
     Raises:
-        FileFormatError: missing, truncated, not safetensors, written by something else, or changed since.
+        FileFormatError: the file is missing, truncated, no safetensors file, was not written by dynred, or was changed
+            since.
     """
     path = Path(path)
     header = _header(path)
@@ -281,7 +284,7 @@ def _header(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise FileFormatError(f"{path} is no file." if path.exists() else f"{path} does not exist.")
     try:
-        path.open("rb").close()  # safetensors says of a file that may not be read that there is none
+        path.open("rb").close()  # safetensors would report a file that may not be read as missing
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from error
     try:

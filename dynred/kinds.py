@@ -1,7 +1,7 @@
-"""The names by which stored files say of what class their settings and models are: `autoencoder`, `neural_ode`.
+"""Kinds: the names of the classes of settings and models in stored files, such as `autoencoder` and `neural_ode`.
 
-A class of dynred is named by itself, not by its place in the code, so that files outlive the places: `PODSpec` is
-`pod`, wherever it lives. A class of a user's own is named by module and class, `my_reducer:MineSpec`.
+The kind of a class of dynred depends on the name of the class alone, not on its module: `PODSpec` is `pod`. So files
+stay readable when the class moves. The kind of a user's own class names module and class, `my_reducer:MineSpec`.
 """
 
 import functools
@@ -15,11 +15,12 @@ from typing import Any
 
 HOME = Path(__file__).parent
 DEEPEST = 40  # groups of settings, mappings and lists within each other
-# Settings and models are frozen dataclasses: what a file asks for cannot bring in commands, figures or systems.
+# Files may name frozen dataclasses alone, as settings and models are. So no file can have a command, figure or system
+# imported.
 DEFINED = re.compile(r"^@dataclass(?:es\.dataclass)?\(frozen=True\b[^\n]*\nclass ([A-Z][A-Za-z0-9]*)\b", re.MULTILINE)
 WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
-# What files of version 0.1 say, where classes were named by their places of that time.
+# Today's kinds of the names in files of version 0.1, which named classes by their modules.
 EARLIER: Mapping[str, str] = MappingProxyType(
     {
         "dynred.atlas:AtlasModel": "atlas_model",
@@ -78,23 +79,25 @@ def kind_of(cls: type) -> str:
     """The name of a class in stored files."""
     if cls.__module__.partition(".")[0] != "dynred":
         return f"{cls.__module__}:{cls.__qualname__}"
-    return _named(cls.__qualname__)
+    return snake_case(cls.__qualname__)
 
 
 def class_of(kind: str) -> type | None:
-    """The class of a name, without running anything for the asking; None where there is none, or where it is neither
-    dynred's nor imported already."""
+    """The class of a kind; None where no class of dynred and no class that is already imported has that kind.
+
+    Only modules of dynred are imported for the answer.
+    """
     kind = EARLIER.get(kind, kind)
     module, _, name = kind.partition(":")
     if not name and kind and (home := _homes().get(kind)):
         importlib.import_module(home[0])
         module, name = home
-    found = getattr(sys.modules.get(module), name, None) if name else None
-    return found if isinstance(found, type) and kind_of(found) == kind else None
+    cls = getattr(sys.modules.get(module), name, None) if name else None
+    return cls if isinstance(cls, type) and kind_of(cls) == kind else None
 
 
 def current(data: Any, depth: int = DEEPEST) -> Any:
-    """Plain JSON data in which the kinds that earlier versions wrote are today's; looks so many levels deep."""
+    """Plain JSON data with the kinds of earlier versions replaced by today's, down to `depth` levels."""
     if depth and isinstance(data, Mapping):
         return {
             key: EARLIER.get(value, value) if key == "kind" and isinstance(value, str) else current(value, depth - 1)
@@ -103,15 +106,16 @@ def current(data: Any, depth: int = DEEPEST) -> Any:
     return [current(item, depth - 1) for item in data] if depth and isinstance(data, list | tuple) else data
 
 
-def _named(name: str) -> str:
+def snake_case(name: str) -> str:
+    """The name of a class in small letters: `PODSpec` is `pod`, `ValidTime` is `valid_time`."""
     return WORDS.sub("_", name.removesuffix("Spec")).lower()
 
 
 @functools.cache
 def _homes() -> Mapping[str, tuple[str, str]]:
-    """Module and name of every class of dynred that a file may name, found in the text of the modules."""
+    """Module and name of every class of dynred that a file may name, by kind, read from the text of the modules."""
     homes: dict[str, tuple[str, str]] = {}
     for file in sorted(HOME.rglob("*.py")):
         module = ".".join(("dynred", *file.relative_to(HOME).with_suffix("").parts))
-        homes |= {_named(name): (module, name) for name in DEFINED.findall(file.read_text(encoding="utf-8"))}
+        homes |= {snake_case(name): (module, name) for name in DEFINED.findall(file.read_text(encoding="utf-8"))}
     return homes

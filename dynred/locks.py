@@ -1,4 +1,4 @@
-"""One writer at a time: a lock on a folder or a store, which its holder's end releases, however it ends."""
+"""One writer at a time: a lock on a folder or a store, which is released when its holder ends, however it ends."""
 
 import contextlib
 import json
@@ -16,16 +16,16 @@ from dynred.checks import refuse
 def locked(argument: str, path: Path, lock: Path) -> Iterator[None]:
     """Holds the lock of `path` while the block runs.
 
-    The lock is the operating system's, on the file `lock`, and ends with the process that holds it: what a killed one
-    left behind hinders nobody. The file says who the holder is.
+    The lock is the operating system's, on the file `lock`, and ends with the process that holds it: the lock file of a
+    killed process hinders nobody. The file says who the holder is.
 
     Args:
-        argument: what `path` is called, for messages.
-        path: what is locked.
+        argument: the name of `path` in messages.
+        path: the folder or store to lock.
         lock: the lock file, in a folder that exists.
 
     Raises:
-        InputError: somebody else holds it.
+        InputError: another process holds the lock.
     """
     mutex = FileLock(lock)
     try:
@@ -37,14 +37,14 @@ def locked(argument: str, path: Path, lock: Path) -> Iterator[None]:
             lock.write_text(json.dumps({"pid": os.getpid(), "host": platform.node()}), encoding="utf-8")
         yield
     finally:
-        # Removed while it is still held: one who waits for it sees that the file is gone and makes a new one.
+        # The file is removed while the lock is held: a process that waits for it sees this and makes a new file.
         with contextlib.suppress(OSError):
             lock.unlink()
         mutex.release()
 
 
 def holder(lock: Path) -> str:
-    """Who holds a lock, as words that follow "in use"; empty where nobody does."""
+    """The holder of a lock, as words that follow "in use"; empty where nobody holds it."""
     if not lock.exists():
         return ""
     try:

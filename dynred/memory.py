@@ -1,4 +1,4 @@
-"""How much memory there is, how much was used, and the refusal of work that would need more."""
+"""How much memory is available, how much was used, and the refusal of work that would need more."""
 
 import contextlib
 import sys
@@ -13,7 +13,7 @@ if sys.platform != "win32":
     import resource
 
 CGROUPS = Path("/sys/fs/cgroup")
-# Where the two versions keep the limit, what is used, and how much of that is files that can be dropped.
+# Names in the two versions of control groups: the limit, the memory in use, and the cached files that can be dropped.
 FILES = (
     ("memory.max", "memory.current", "inactive_file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -21,7 +21,7 @@ FILES = (
 
 
 def available_bytes() -> int:
-    """Bytes that this process can still take: of the machine, of its control group, and under its own limits."""
+    """Bytes that this process can still take: the least that the machine, its control groups and its limits leave."""
     return max(0, min([psutil.virtual_memory().available, *_left_in_groups(), *_left_under_limits()]))
 
 
@@ -30,11 +30,11 @@ def check_memory(what: str, needed: int, advice: str = "") -> None:
 
     Args:
         what: the work, e.g. `training of the reducer`.
-        needed: bytes.
+        needed: bytes that it needs.
         advice: what to do instead.
 
     Raises:
-        InputError: more is needed than `available_bytes` says; gives both numbers.
+        InputError: the work needs more than `available_bytes`; the message gives both numbers.
     """
     available = available_bytes()
     if needed > available:
@@ -60,7 +60,7 @@ def amount(count: int) -> str:
 
 
 def is_memory_error(error: BaseException) -> bool:
-    """Whether an exception says that memory is used up; torch has no class of its own for that on the CPU."""
+    """Whether an exception says that memory is used up; torch has no class of exceptions for that on the CPU."""
     words = ("can't allocate memory", "not enough memory", "out of memory", "Unable to allocate", "Storage size")
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(word in str(error) for word in words)
@@ -69,9 +69,9 @@ def is_memory_error(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def bounded() -> Iterator[None]:
-    """Makes an allocation of more than is available fail in this block.
+    """Makes an allocation of more memory than is available fail while the block runs.
 
-    Without it Linux grants an allocation of any size, and ends the process without a word when it is filled.
+    Otherwise Linux grants an allocation of any size, and kills the process without a message when it fills it.
     """
     if sys.platform != "linux":
         yield
@@ -96,23 +96,23 @@ def _left_under_limits() -> list[int]:
 
 
 def _left_in_groups() -> list[int]:
-    # A limit holds for all groups below the one that has it. In a container the own group may be shown as the root.
-    found = []
+    # The limit of a group holds for all groups below it. A container may show its own group as the root.
+    left = []
     for folder in _groups():
         for limit, used, dropped in FILES:
-            with contextlib.suppress(OSError, ValueError):  # not of this version, or `max`
+            with contextlib.suppress(OSError, ValueError):  # files of the other version, or the limit `max`
                 bound = int((folder / limit).read_text())
                 stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-                found.append(bound - int((folder / used).read_text()) + int(stat.get(dropped, 0)))
-    return found
+                left.append(bound - int((folder / used).read_text()) + int(stat.get(dropped, 0)))
+    return left
 
 
 def _groups() -> set[Path]:
-    found = {CGROUPS, CGROUPS / "memory"}
+    groups = {CGROUPS, CGROUPS / "memory"}
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers in ("", "memory"):
                 own = CGROUPS / controllers / path.lstrip("/")
-                found |= {own, *(one for one in own.parents if CGROUPS in one.parents)}
-    return found
+                groups |= {own, *(parent for parent in own.parents if CGROUPS in parent.parents)}
+    return groups

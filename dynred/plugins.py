@@ -1,14 +1,13 @@
-"""Finding things by name: systems, specs and metrics, lazily, from dynred's own folders or from a user's file.
+"""Finding plug-ins by name: systems, specs and metrics, in dynred's own folders or in a user's file.
 
 A name is one of
-- `kuramoto_sivashinsky`: a module of the folder in question; what it defines under its own name is meant;
+- `kuramoto_sivashinsky`: what a module of the plug-in folder defines under the name of the module;
 - `package.module:name`: anything importable;
 - `path/to/file.py` or `path/to/file.py:name`: a file outside every package.
 """
 
 import importlib
 import inspect
-import pkgutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,32 +19,24 @@ from typing import TypeVar
 
 from dynred.checks import nearest, refuse
 from dynred.errors import InputError
+from dynred.plugin_names import names
 from dynred.trust import Code, digest, is_allowed
 from dynred.user_code import PASSING, place_and_reason
 
-PREFIX = "user_file_"  # of the modules that users' files become
+PREFIX = "user_file_"  # begins the names of the modules that users' files become
 
 T = TypeVar("T")
 
 _watch: ContextVar[Callable[[str], None]] = ContextVar("_watch", default=lambda name: None)
-_files: dict[str, Code] = {}  # what users' files were loaded, by the name of their module
-
-
-def names(package: str) -> list[str]:
-    """The plug-ins of a folder, e.g. `names("dynred.systems")`: its public modules but `base`, sorted.
-
-    Imports the package (whose `__init__` is empty), none of its modules.
-    """
-    folder = importlib.import_module(package)
-    found = (module.name for module in pkgutil.iter_modules(folder.__path__))
-    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+_files: dict[str, Code] = {}  # the users' files that were loaded, by the names of their modules
 
 
 def load_module(package: str, name: str) -> ModuleType:
     """The module that `name` means, where `package` is the folder of dynred's own plug-ins.
 
     Raises:
-        InputError: no such plug-in (lists the known, suggests the nearest), or the file fails to import.
+        InputError: there is no such plug-in (the message lists those that exist and suggests the nearest), or the
+            module fails to import.
     """
     folder = package.rpartition(".")[2]
     what = folder if folder == "dynamics" else folder.removesuffix("s")
@@ -61,13 +52,13 @@ def load_module(package: str, name: str) -> ModuleType:
 
 
 def is_foreign(name: str) -> bool:
-    """Whether a name means code by its place, not one of dynred's own plug-ins."""
+    """Whether a name means code by its file or module, instead of one of dynred's own plug-ins."""
     return "." in name or ":" in name
 
 
 @contextmanager
 def recorded() -> Iterator[list[str]]:
-    """Gives the list of all foreign names by which code is loaded while the block runs."""
+    """Gives a list that collects the foreign names by which code is loaded while the block runs."""
     asked: list[str] = []
     token = _watch.set(asked.append)
     try:
@@ -78,10 +69,10 @@ def recorded() -> Iterator[list[str]]:
 
 @contextmanager
 def only(permitted: Collection[Code]) -> Iterator[None]:
-    """While the block runs, names come from a file: no code outside dynred is loaded but what is permitted.
+    """Lets only permitted code from outside dynred be loaded while the block runs, which takes its names from a file.
 
     Raises:
-        InputError: in the block, where other code is asked for.
+        InputError: the block asks for other code.
     """
     known = {(code.digest, code.attribute) for code in permitted}
 
@@ -99,46 +90,52 @@ def only(permitted: Collection[Code]) -> Iterator[None]:
 
 
 def load(package: str, name: str) -> object:
-    """The object that `name` means: `module:name` literally, else what the module defines under its own name."""
+    """The object that `name` means: the one after a colon, or else the one with the name of the module."""
     module = load_module(package, name)
-    attribute = name.partition(":")[2] or module.__name__.rpartition(".")[2]
+    attribute = name.partition(":")[2] or own_name(module)
     if not hasattr(module, attribute):
         raise refuse(name, f"a module that defines `{attribute}`", "one that does not")
     return getattr(module, attribute)
+
+
+def own_name(module: ModuleType) -> str:
+    """The name of a module's file, without folders and suffix."""
+    return module.__name__.rpartition(".")[2].removeprefix(PREFIX)
 
 
 def load_class(package: str, name: str, base: type[T]) -> type[T]:
     """The one public subclass of `base` that the module `name` defines (or the one named after a colon).
 
     Raises:
-        InputError: no such module, or not exactly one such class in it.
+        InputError: there is no such module, or it does not define exactly one such class.
     """
     module = load_module(package, name)
     wanted = name.partition(":")[2]
-    found = [
+    candidates = [
         item
         for key, item in vars(module).items()
         if isinstance(item, type) and issubclass(item, base) and item.__module__ == module.__name__
         if key == wanted or (not wanted and not key.startswith("_") and not inspect.isabstract(item))
     ]
-    if len(found) != 1:
-        listed = ", ".join(item.__name__ for item in found) or "none"
+    if len(candidates) != 1:
+        listed = ", ".join(item.__name__ for item in candidates) or "none"
         raise refuse(name, f"a module with one {base.__name__}", listed, "Name one with `module:Class`.")
-    return found[0]
+    return candidates[0]
 
 
 def classes(package: str, base: type[T]) -> list[type[T]]:
-    """Every concrete subclass of `base` that a module of a plug-in folder defines, by module and place in it."""
-    found = []
+    """Every concrete public subclass of `base` that a module of a plug-in folder defines, in the order of the modules
+    and of the lines in them."""
+    defined = []
     for name in names(package):
         module = load_module(package, name)
-        found += [
+        defined += [
             item
             for item in vars(module).values()
             if isinstance(item, type) and issubclass(item, base) and not inspect.isabstract(item)
             if item.__module__ == module.__name__ and not item.__name__.startswith("_")
         ]
-    return found
+    return defined
 
 
 def _imported(what: str, module: str) -> ModuleType:
@@ -151,14 +148,16 @@ def _imported(what: str, module: str) -> ModuleType:
 
 
 def load_file(what: str, path: Path) -> ModuleType:
-    """The module in a user's file: loaded once, and again when its content is another.
+    """The module in a user's file. The file is loaded once, and again after its content changed.
+
+    `what` says in messages what the file should define.
 
     Raises:
-        InputError: no such file, or it fails to import; `what` it was to define stands in the message.
+        InputError: there is no such file, or it fails to import.
     """
     if not path.is_file():
         raise refuse(what, "a path to an existing .py file", repr(str(path)))
-    # A prefix keeps a user's `random.py` from standing in for the library's; the module must be in sys.modules because
+    # The prefix keeps a user's `random.py` from replacing the library's. The module must be in sys.modules because
     # dataclasses look their own module up there.
     name, content = f"{PREFIX}{path.stem}", path.read_bytes()
     code, loaded = Code(str(path), str(path.resolve()), digest(content)), _files.get(name)
@@ -169,7 +168,7 @@ def load_file(what: str, path: Path) -> ModuleType:
     before = sys.modules.get(name)
     sys.modules[name] = module
     try:
-        # What was digested is what runs, even if the file changes meanwhile.
+        # The content that was digested runs, even if the file changes meanwhile.
         exec(compile(content, str(path), "exec"), vars(module))
     except BaseException as error:
         del sys.modules[name]
@@ -199,14 +198,14 @@ def code_of(name: str) -> Code:
 
 
 def code_of_module(module: str) -> Code | None:
-    """The code of a module that is imported; None for dynred's own and for the main script."""
+    """The code of an imported module; None for modules of dynred and for the main script."""
     if module.partition(".")[0] in ("dynred", "__main__"):
         return None
     return _files.get(module) or code_of(module)
 
 
 def code_in(settings: object) -> list[Code]:
-    """The code of all classes of settings outside dynred that plain JSON data name as their kind."""
+    """The code of all classes outside dynred that plain JSON data of settings name as kinds."""
     modules = sorted({kind.partition(":")[0] for kind in _kinds(settings) if ":" in kind})
     return [code for module in modules if (code := code_of_module(module)) is not None]
 
@@ -224,25 +223,27 @@ def _kinds(settings: object) -> Iterator[str]:
 def reopen(
     code: Code, run: str, *, places: Sequence[Path] = (), plugins: Sequence[str | Path] = (), trust: bool = False
 ) -> Code:
-    """Code that a stored run names, as it can be loaded now: its name has the path where it was found.
+    """The code that a stored run names, as it can be loaded now: its new name contains the path of its file today.
 
     Args:
-        code: as the run remembers it.
-        run: what names it, for messages.
-        places: where its file may be beside the place where it was.
+        code: the code as the run remembers it.
+        run: the run in words, for messages.
+        places: paths at which the file may be, beside its earlier path.
         plugins: files that the user allows by naming them.
-        trust: whether the user allows whatever the run names.
+        trust: whether the user allows all code that the run names.
 
     Raises:
-        InputError: the code is gone, was changed, or may not be run.
+        InputError: the code is gone, was changed, or may not run.
     """
-    found = [one for one in _candidates(code, places, plugins) if one.path is not None]
-    if not found:
+    candidates = [candidate for candidate in _candidates(code, places, plugins) if candidate.path is not None]
+    if not candidates:
         raise refuse(f"{code.name}, which {run} names,", "there", "nothing", "`--plugin FILE` says where it is.")
-    same = [one for one in found if code.digest in (None, one.digest)]
+    same = [candidate for candidate in candidates if code.digest in (None, candidate.digest)]
     if not same:
         advice = "Restore it, or reduce again into another folder."
-        raise refuse(f"{code.name}, which {run} names,", "as it was", f"{found[0].path}, which was changed", advice)
+        raise refuse(
+            f"{code.name}, which {run} names,", "as it was", f"{candidates[0].path}, which was changed", advice
+        )
     named = {str(Path(plugin).resolve()) for plugin in plugins}
     if not (trust or same[0].path in named or is_allowed(same[0])):
         advice = f"Read {same[0].path}; then `--plugin {same[0].path}` or `--trust` runs it."
@@ -251,15 +252,15 @@ def reopen(
 
 
 def is_loaded(code: Code) -> bool:
-    """Whether a module of that name, or a user's file of that content, is loaded."""
+    """Whether the module that the code names, or a user's file with its content, is loaded."""
     return code.name.partition(":")[0] in sys.modules or code.digest in {loaded.digest for loaded in _files.values()}
 
 
 def load_code(code: Code) -> None:
-    """Imports what may be imported, so that the classes in it are known; nothing where it is loaded.
+    """Imports code that may run, so that its classes are known. Code that is loaded already is not imported again.
 
     Raises:
-        InputError: it fails to import.
+        InputError: the code fails to import.
     """
     target = code.name.partition(":")[0]
     if target.endswith(".py"):
@@ -282,8 +283,8 @@ def _module_file(module: str) -> Path | None:
     places: Sequence[str] | None = None
     parts = module.split(".")
     for i in range(len(parts)):
-        found = PathFinder.find_spec(".".join(parts[: i + 1]), places)
-        if found is None:
+        spec = PathFinder.find_spec(".".join(parts[: i + 1]), places)
+        if spec is None:
             return None
-        places = found.submodule_search_locations or []
-    return Path(found.origin) if found and found.origin and found.origin.endswith(".py") else None
+        places = spec.submodule_search_locations or []
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None

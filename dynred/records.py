@@ -1,7 +1,7 @@
 """Records: frozen dataclasses of numbers, strings and other records, and their way to stored JSON and back.
 
-A record is held against its annotations when it is read, entry by entry, so that a file which was changed by hand is
-refused in a sentence that names the entry, and nothing later has to doubt what it was given.
+Reading holds every entry of a record against its annotation. A file that was changed by hand is refused in a sentence
+that names the entry, and later code can rely on the types.
 """
 
 import math
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def plain(record: Any) -> Any:
-    """A record, or a mapping or list of them, as JSON data; numbers that are not finite become None."""
+    """A record, or a mapping or list of records, as JSON data; numbers that are not finite become None."""
     if is_dataclass(record) and not isinstance(record, type):
         return plain(asdict(record))
     if isinstance(record, Mapping):
@@ -31,17 +31,17 @@ def plain(record: Any) -> Any:
 def revive(kind: type[T], data: Any, file: str, entry: str = "") -> T:
     """The inverse of `plain` for an annotated type.
 
-    A missing number is infinite, a missing optional one None. Entries that the type does not have are left aside; they
-    come from later versions of the same schema.
+    A number that is null in the file becomes infinite, an optional one None. Entries that the type does not have are
+    ignored; they come from later versions of the same schema.
 
     Args:
         kind: the record's class, or an annotation such as `list[Record]`.
-        data: what was stored.
-        file: where, for messages.
-        entry: what of it `data` is, for messages; empty for all of it.
+        data: the stored data.
+        file: the name of the file in messages.
+        entry: the name of the entry that `data` is, for messages; empty for the whole content.
 
     Raises:
-        FileFormatError: an entry that is missing or of another type, lists of one record that differ in length.
+        FileFormatError: an entry is missing or of another type, or the lists of one record differ in length.
     """
     try:
         return fitting(entry, data, kind, _leaf)
@@ -67,14 +67,14 @@ def _leaf(entry: str, value: object, kind: Any) -> Any:
 def _record(entry: str, data: object, kind: type[Any]) -> Any:
     if not isinstance(data, Mapping):
         raise refuse(entry or "the content", "a mapping of names to values", f"a {type(data).__name__}")
-    known, found = hints(kind), {}
+    known, values = hints(kind), {}
     for field in fields(kind):
         name = f"{entry}.{field.name}" if entry else field.name
         if field.name in data:
-            found[field.name] = fitting(name, data[field.name], known[field.name], _leaf)
+            values[field.name] = fitting(name, data[field.name], known[field.name], _leaf)
         elif field.default is MISSING is field.default_factory:
             raise InputError(f"incomplete, without {name}.")
-    lengths = {name: len(value) for name, value in found.items() if isinstance(value, list)}
+    lengths = {name: len(value) for name, value in values.items() if isinstance(value, list)}
     if len(set(lengths.values())) > 1:
         raise refuse(f"the lists of {entry or 'the content'}", "of one length", lengths)
-    return kind(**found)
+    return kind(**values)

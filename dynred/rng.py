@@ -1,7 +1,7 @@
 """Independent, named streams of random numbers.
 
-Every draw in dynred takes a `torch.Generator`. Streams are told apart by name, not by the order in which they are
-asked for, so adding a draw to one stage never changes another stage.
+Every draw in dynred takes a `torch.Generator`. A stream depends on its name, not on the order in which streams are
+made, so that a new draw in one stage never changes another stage.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ def generator(seed: int, *label: str | int) -> torch.Generator:
         label: words or numbers that name the stream, e.g. `generator(0, "train", 3)`.
 
     Returns:
-        A CPU generator. The same arguments give the same stream, different arguments independent ones (the state is
-        seeded with 63 bits of SHA-256 of the arguments).
+        A CPU generator. Equal arguments give the same stream, different arguments independent streams (the generator
+        is seeded with 63 bits of SHA-256 of the arguments).
 
     Raises:
-        InputError: a seed of another kind.
+        InputError: the seed is no integer >= 0.
     """
     digest = hashlib.sha256(repr((integer("seed", seed, 0), *label)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -1,4 +1,4 @@
-"""How work runs: device, progress, checkpoints; never what it computes."""
+"""How work runs: device, progress, checkpoints. None of these decides what is computed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from dynred.checks import one_of, refuse
 
 
 class Progress(Protocol):
-    """Receives what long work reports; called a few times a second at most."""
+    """Receives the reports of long work, a few times a second at most."""
 
     def __call__(self, stage: str, done: int, total: int, **figures: float) -> None:
         """`done` of `total` units of `stage` are finished; `figures` are named numbers worth showing."""
@@ -23,15 +23,15 @@ def silent(stage: str, done: int, total: int, **figures: float) -> None:
 
 @dataclass(frozen=True)
 class Runtime:
-    """How work runs, never what it computes.
+    """How work runs; nothing here decides what is computed.
 
     Attributes:
         device: `auto` (CUDA where there is one), `cpu`, `cuda`, or `cuda:1` and so on.
         progress: receives reports of long work.
         checkpoints: folder for checkpoints; None keeps none. Work that finds its checkpoint there goes on from it.
         checkpoint_seconds: time between two checkpoints, in seconds.
-        identity: names everything that decides the result of the work, as a digest; a checkpoint of other work is
-            refused. Empty where nobody says.
+        identity: digest of everything that decides the result of the work; a checkpoint of other work is refused.
+            Empty where the caller names none.
     """
 
     device: str = "auto"
@@ -46,13 +46,13 @@ class Runtime:
             raise refuse("device", "available", repr(self.device), "This machine has no CUDA device; use `auto`.")
 
     def torch_device(self) -> torch.device:
-        """The device that `device` means here."""
+        """The device of torch that `device` means on this machine."""
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
 
 
 def threads() -> int:
-    """Number of threads in which torch computes: sums are in another order for another number, so that results agree
-    bit for bit for the same number alone."""
+    """Number of threads in which torch computes. It decides the order of sums, so results agree bit for bit only where
+    it is the same."""
     return torch.get_num_threads()

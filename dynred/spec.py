@@ -1,6 +1,6 @@
 """Settings: frozen dataclasses that round-trip through JSON.
 
-A spec says *what* is computed; everything that decides a result stands in one, so its digest names the result.
+A spec says *what* is computed. It holds everything that decides a result, so its digest names the result.
 """
 
 import dataclasses
@@ -27,9 +27,9 @@ class Spec:
     tuples of these, mappings from strings to these, or other specs.
 
     Every field is held against its annotation before a subclass's own `__post_init__` runs, whether or not that calls
-    the one it overrides: there, fields are of their types, and only ranges are left to be checked. Integers that stand
-    for floats, NumPy's numbers and lists that stand for tuples are converted, so that equal specs have equal JSON. A
-    field whose annotation cannot be read is left as it is.
+    the inherited one. So a subclass can rely on the types and checks ranges alone. Integers become floats and lists
+    become tuples where the annotation says so, and NumPy's numbers become Python's, so that equal specs have equal
+    JSON. A field whose annotation cannot be read stays as it is.
 
     In JSON a spec is an object with its fields and `kind`, the name of its class. Reading a spec never imports a module
     outside dynred: a class of the user's own must have been imported before.
@@ -39,6 +39,7 @@ class Spec:
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
+        _refuse_overridden(cls)
         Spec._kinds[cls.kind()] = cls
         if "__post_init__" in vars(cls):
             cls.__post_init__ = _after_its_annotations(cls.__post_init__)  # type: ignore[method-assign]
@@ -67,8 +68,8 @@ class Spec:
         """The spec that `data` describes.
 
         Raises:
-            InputError: `data` is no mapping, nested beyond all reason, or names an unknown class, one that is not a
-                `cls`, an unknown or missing field, or a value that its field does not take.
+            InputError: `data` is no mapping or is nested beyond all reason; its class is unknown or no `cls`; a field
+                is unknown or missing, or does not take its value.
         """
         return cls._read(data, 0)
 
@@ -76,17 +77,17 @@ class Spec:
     def _read(cls, data: object, depth: int) -> Self:
         if not isinstance(data, Mapping):
             raise refuse(f"the settings of a {cls.__name__}", "a mapping of names to values", literal(data))
-        found = _find(data.get("kind", cls.kind()))
-        if not issubclass(found, cls) or inspect.isabstract(found) or found is Spec:
+        spec_class = _find(data.get("kind", cls.kind()))
+        if not issubclass(spec_class, cls) or inspect.isabstract(spec_class) or spec_class is Spec:
             raise refuse("kind", f"a {cls.__name__}", literal(data.get("kind")))
-        names = {f.name for f in dataclasses.fields(found)}
+        names = {f.name for f in dataclasses.fields(spec_class)}
         for key in data:
             if key != "kind":
-                one_of(f"setting of {found.__name__}", key, names)
+                one_of(f"setting of {spec_class.__name__}", key, names)
         try:
-            return found(**{key: _revive(value, depth + 1) for key, value in data.items() if key != "kind"})
+            return spec_class(**{key: _revive(value, depth + 1) for key, value in data.items() if key != "kind"})
         except TypeError as error:
-            raise InputError(f"{found.__name__}: {error}.") from error
+            raise InputError(f"{spec_class.__name__}: {error}.") from error
 
     def to_json(self) -> str:
         """This spec as canonical JSON text: keys sorted, no spaces."""
@@ -99,10 +100,10 @@ class Spec:
     def updated(self, path: str, value: object) -> Self:
         """A copy with the setting at a dotted path replaced, e.g. `spec.updated("training.steps", 1000)`.
 
-        A group of settings that is left out (None) begins with its defaults.
+        If the path leads into a group of settings that is None, the copy has that group with its defaults.
 
         Raises:
-            InputError: there is no such setting, or the new value is refused.
+            InputError: there is no such setting, or it refuses the new value.
         """
         return self._updated(path, value, "")
 
@@ -110,10 +111,10 @@ class Spec:
         name, _, rest = path.partition(".")
         one_of(f"setting of {type(self).__name__}", name, {f.name for f in dataclasses.fields(self)})
         allowed = self._classes(name)
-        group = next((one for one in allowed if issubclass(one, Spec)), None)
+        group = next((choice for choice in allowed if issubclass(choice, Spec)), None)
         if rest:
             inner = getattr(self, name)
-            inner = group() if inner is None and group else inner
+            inner = group() if inner is None and group and not inspect.isabstract(group) else inner
             if not isinstance(inner, Spec):
                 what = f"setting {above}{path}"
                 raise refuse(what, "within a group of settings", f"{above}{name}, which is {literal(inner)}")
@@ -126,9 +127,23 @@ class Spec:
 
     @classmethod
     def _classes(cls, name: str) -> tuple[type, ...]:
-        """The classes that a setting is declared to be of; none where its annotation cannot be read."""
+        """The classes in the annotation of a setting; none where the annotation cannot be read."""
         hint = hints(cls).get(name)
-        return tuple(one for one in (hint, *typing.get_args(hint)) if isinstance(one, type) and one is not object)
+        return tuple(
+            choice for choice in (hint, *typing.get_args(hint)) if isinstance(choice, type) and choice is not object
+        )
+
+
+def _refuse_overridden(cls: type[Spec]) -> None:
+    """Refuses a class that overrides a method marked `typing.final`.
+
+    A final method such as `fit` calls the method with an underscore before its name, `_fit`, which classes define.
+    """
+    for base in cls.__mro__:
+        for name, method in vars(base).items():
+            if getattr(method, "__final__", False) and getattr(cls, name) is not method:
+                advice = f"`{name}` checks its arguments and calls `_{name}`; see `{base.__name__}._{name}`."
+                raise InputError(f"{cls.__name__} must define `_{name}`, got `{name}`, which is final. {advice}")
 
 
 def _after_its_annotations(own: Callable[[Spec], None]) -> Callable[[Spec], None]:
@@ -167,8 +182,8 @@ def _revive(value: object, depth: int) -> object:
 
 
 def _find(kind: object) -> type[Spec]:
-    found = Spec._kinds.get(kind) or class_of(kind) if isinstance(kind, str) else None
-    if found is None or not issubclass(found, Spec):
+    spec_class = Spec._kinds.get(kind) or class_of(kind) if isinstance(kind, str) else None
+    if spec_class is None or not issubclass(spec_class, Spec):
         advice = "Import the module that defines it first."
         raise refuse("kind", "the name of a known Spec class", literal(kind), advice)
-    return found
+    return spec_class

@@ -1,8 +1,8 @@
-"""Which code of a user's own a stored run may run: what this user has run before, and nothing else.
+"""Which code from outside dynred a stored run may run: only code that this user has run before.
 
-Settings that come from a command line or a script may name any file. Settings that come from a folder are somebody's
-text, and code that they name runs only if its very content ran before, on this user's own request: its digest is then
-in the user's state folder, as direnv keeps what was allowed.
+Settings that come from a command line or a script may name any file. Settings in a folder may have been written by
+anybody, so code that they name runs only if the user has run code of the same content before. The user's state folder
+then holds its digest, as direnv keeps what it was allowed.
 """
 
 import contextlib
@@ -22,9 +22,10 @@ class Code:
     """Code outside dynred that was asked for by name.
 
     Attributes:
-        name: as it was asked for: `path/to/file.py`, `path/to/file.py:name`, `package.module:name`.
-        path: of its file, absolute; None for a module that has none.
-        digest: SHA-256 of its file; None for a module that has none, or where a run of an earlier version is silent.
+        name: the name that was asked for: `path/to/file.py`, `path/to/file.py:name`, `package.module:name`.
+        path: absolute path of the file; None for a module that has no file.
+        digest: SHA-256 of the file; None for a module that has no file, or where a run of an earlier version recorded
+            no digest.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Code:
     digest: str | None
 
     def to_dict(self) -> dict[str, str | None]:
-        """As plain JSON data; `from_dict` is the inverse."""
+        """This code as plain JSON data; `from_dict` is the inverse."""
         return asdict(self)
 
     @classmethod
@@ -40,7 +41,7 @@ class Code:
         """The code that `data` describe.
 
         Raises:
-            FileFormatError: they describe none.
+            FileFormatError: the data describe no code.
         """
         entries = {name: data.get(name) for name in ("name", "path", "digest")} if isinstance(data, Mapping) else {}
         if not isinstance(entries.get("name"), str) or not all(
@@ -51,24 +52,24 @@ class Code:
 
     @classmethod
     def listed(cls, data: object) -> list["Code"]:
-        """The code that a list of data describes; errors as for `from_dict`."""
+        """The code that each entry of a list describes; errors as for `from_dict`."""
         if not isinstance(data, list):
             raise FileFormatError(f"Stored code must be a list, got {str(data)[:80]}.")
-        return [cls.from_dict(one) for one in data]
+        return [cls.from_dict(entry) for entry in data]
 
     @property
     def attribute(self) -> str:
-        """What is asked of the module, empty where that is left to it."""
+        """The name after the colon; empty where the name has none."""
         return self.name.partition(":")[2]
 
 
 def digest(content: bytes) -> str:
-    """SHA-256, in hexadecimal digits."""
+    """SHA-256 of bytes, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def allow(code: Code) -> None:
-    """Remembers that the user ran this code; where the state folder cannot be written, it is not remembered."""
+    """Remembers that the user ran this code. Nothing is remembered where the state folder cannot be written."""
     if code.digest is None:
         return
     with contextlib.suppress(OSError):
@@ -78,7 +79,7 @@ def allow(code: Code) -> None:
 
 
 def is_allowed(code: Code) -> bool:
-    """Whether the user ran code of the same content, and the same of it, before."""
+    """Whether the user ran code of the same content and the same attribute before."""
     try:
         return code.digest is not None and _entry(code).is_file()
     except OSError:

@@ -1,4 +1,4 @@
-"""Functions and files of the user's own: whatever goes wrong in them is told with the line of theirs where it did."""
+"""Running the user's own functions and files: the message of any error in them names the user's line."""
 
 import contextlib
 import functools
@@ -14,18 +14,18 @@ from dynred.memory import is_memory_error
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PASSING = (DynredError, KeyboardInterrupt, GeneratorExit)  # errors that say what they mean, and interruptions
-# What goes wrong in these was caused by who called them.
+PASSING = (DynredError, KeyboardInterrupt, GeneratorExit)  # errors that already say what they mean, and interruptions
+# An error in these modules was caused by the code that called them.
 LIBRARIES = sys.stdlib_module_names | {"dynred", "numpy", "scipy", "torch", "torchdiffeq"}
-LONGEST = 500  # characters of a reason; those of compilers have thousands
+LONGEST = 500  # characters of a reason; messages of compilers have thousands
 
 
 @contextlib.contextmanager
 def user_code(what: str) -> Iterator[None]:
-    """Runs code of the user's own; `what` is its name in messages, e.g. `sample_initial`.
+    """Runs the user's own code in the block; `what` is its name in messages, e.g. `sample_initial`.
 
     Raises:
-        InputError: it raised anything, or ended the program with `sys.exit`. Errors of dynred and Ctrl-C pass.
+        InputError: the code raised an error or called `sys.exit`. Errors of dynred and Ctrl-C pass unchanged.
     """
     try:
         yield
@@ -36,7 +36,7 @@ def user_code(what: str) -> Iterator[None]:
 
 
 def guarded(what: str, function: Callable[P, T]) -> Callable[P, T]:
-    """A function of the user's own, every call of which is `user_code`."""
+    """The user's own function, made to run as `user_code` at every call."""
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -47,20 +47,20 @@ def guarded(what: str, function: Callable[P, T]) -> Callable[P, T]:
 
 
 def told(what: str, error: BaseException) -> InputError:
-    """The InputError that tells of an error in code of the user's own, where `user_code` costs too much time."""
+    """The InputError that reports an error in the user's own code, for callers to whom `user_code` is too slow."""
     if is_memory_error(error):
         return InputError(f"{what} needs more memory than there is: {place_and_reason(error)}.")
     return InputError(f"{what} failed: {place_and_reason(error)}.")
 
 
 def place_and_reason(error: BaseException) -> str:
-    """`File "my_system.py", line 12, in rhs: ZeroDivisionError: division by zero`: the deepest line that is the user's,
-    where there is one, and the error."""
+    """The deepest line of the user's own, where there is one, and the error, such as
+    `File "my_system.py", line 12, in rhs: ZeroDivisionError: division by zero`."""
     return ": ".join(part for part in (user_line(error), reason(error)) if part)
 
 
 def reason(error: BaseException) -> str:
-    """`ZeroDivisionError: division by zero`, on one line of bounded length, whatever the error prints."""
+    """The error on one line of bounded length, such as `ZeroDivisionError: division by zero`."""
     try:
         words = " ".join(str(error).split())
     except Exception:
@@ -71,15 +71,15 @@ def reason(error: BaseException) -> str:
 
 def user_line(error: BaseException) -> str:
     """The deepest line of the traceback that is neither dynred's nor a library's; empty where there is none."""
-    found = ""
+    deepest = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         if not _of_a_library(frame):
-            found = f'File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}'
-    return found
+            deepest = f'File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}'
+    return deepest
 
 
 def _of_a_library(frame: FrameType) -> bool:
     module = str(frame.f_globals.get("__name__", ""))
-    if module.startswith("dynred.systems."):  # its author wants to know the line
+    if module.startswith("dynred.systems."):  # the author of a system wants to know the line
         return False
     return module.partition(".")[0] in LIBRARIES

@@ -27,7 +27,7 @@ from dynred.simulation.simulate import simulate
 from dynred.training.minimise import TrainingSpec
 
 TURN = 2 * math.pi
-STEPS = 24  # snapshots a turn
+STEPS = 24  # snapshots in a turn
 
 
 # -- part 3 ------------------------------------------------------------------------------------------------------------
@@ -40,9 +40,9 @@ def turns(full: bool) -> Findings:
     known, x = (system.known.sample(n, generator(0, part)) for part, n in (("known", 16), ("starts", 4)))
     times = torch.linspace(0, 7, 71, dtype=torch.float64)
     data = simulate(system, times=times, initial=known, rng=generator(0))
-    # On K, trajectories are periodic: one turn of the truth is all of it.
+    # On K, trajectories are periodic: one turn of the truth determines all others.
     truth = simulate(system, times=TURN / STEPS * torch.arange(STEPS + 1.0).double(), initial=x, rng=generator(0))
-    # Integrating charts one after the other takes a second for some turns, an angle is done in one call.
+    # Integrating one chart after the other takes a second for a few turns; a single call integrates an angle.
     few = count if full else 10
     line = on_a_line(data, steps)
     rows = [
@@ -74,20 +74,20 @@ def on_a_line(data: Trajectories, steps: int) -> ReducedModel:
 
 
 def on_angles(data: Trajectories, steps: int) -> tuple[ReducedModel, ReducedModel]:
-    """One angle for each circle, in which the field is a Fourier series; a state knows its circle."""
+    """A model for each circle, of one angle and a field that is a Fourier series in it."""
     circle, models = circles(data.initial), []
     for i in range(2):
-        mine = data[torch.nonzero(circle == i)[:, 0]]
+        own = data[torch.nonzero(circle == i)[:, 0]]
         reducer = AutoencoderSpec(1, angles=1, width=32, training=_training(steps)).fit(
-            mine[:-2], mine[-2:], rng=generator(i, "angle")
+            own[:-2], own[-2:], rng=generator(i, "angle")
         )
-        models.append(on_reducer(reducer, FourierSpec(), mine[:-2], mine[-2:], rng=generator(i)))
+        models.append(on_reducer(reducer, FourierSpec(), own[:-2], own[-2:], rng=generator(i)))
     return models[0], models[1]
 
 
 def on_an_atlas(data: Trajectories, charts: int, latent_dim: int, degree: int) -> AtlasModel:
-    """In every chart K is a polynomial graph over `latent_dim` coordinates and the field a polynomial in them: both by
-    least squares, without training."""
+    """An atlas: in every chart K is a polynomial graph over `latent_dim` coordinates, and the field is a polynomial in
+    them. Least squares fit both, without training."""
     polynomial = PolynomialSpec(degree=degree, ridge=(1e-10,))
     reducer = PolynomialManifoldSpec(latent_dim, polynomial)
     spec = AtlasSpec(charts, reducer=reducer, dynamics=PolynomialODESpec(polynomial))
@@ -95,9 +95,9 @@ def on_an_atlas(data: Trajectories, charts: int, latent_dim: int, degree: int) -
 
 
 def circles(x: Float[Tensor, "M 50"]) -> Int[Tensor, " M"]:
-    """Of which circle states of the lifted system are, 0 or 1.
+    """The circle on which states of the lifted system are, 0 or 1.
 
-    The lift is an isometry, the same draws give the same points before and after it, so least squares find it exactly.
+    The lift is an isometry, and equal draws give the same points before and after it, so least squares find it exactly.
     """
     flat, lifted = (find_system("linked_circles", dim=dim).known.sample for dim in (3, x.shape[1]))
     assert flat is not None
@@ -107,39 +107,39 @@ def circles(x: Float[Tensor, "M 50"]) -> Int[Tensor, " M"]:
 
 
 def stepwise(model: ReducedModel, truth: Trajectories, count: int) -> dict[str, float | str]:
-    """What becomes of a model that decodes and encodes again at every snapshot, STEPS times a turn."""
+    """The errors of a model that decodes and encodes again at every snapshot, STEPS times a turn."""
     exact, t = truth.stacked(), truth.t[:2] - truth.t[0]
-    found = [exact[:, 0]]
+    states = [exact[:, 0]]
     for _ in range(count * STEPS):
-        found.append(model.predict(found[-1], t).stacked()[:, 1])
+        states.append(model.predict(states[-1], t).stacked()[:, 1])
     at = torch.arange(count * STEPS + 1)
-    return _row("one line, encoded every step", torch.stack(found, 1), exact[:, at % STEPS], at // STEPS)
+    return _row("one line, encoded every step", torch.stack(states, 1), exact[:, at % STEPS], at // STEPS)
 
 
 def once(name: str, models: tuple[Model, ...], truth: Trajectories, count: int) -> dict[str, float | str]:
-    """A model, or one for each circle, that encodes once and is followed for `count` turns.
+    """The errors of a model, or of one for each circle, that encodes once and is followed for `count` turns.
 
-    Up to 50 turns are looked at, at one time each, and the last at STEPS.
+    They are computed at one time in each of at most 50 turns, and at STEPS + 1 times in the last.
     """
     exact, circle = truth.stacked(), circles(truth.initial)
-    seen = torch.linspace(0, count - 2, min(count - 1, 50)).long()
-    at = torch.cat([STEPS * seen + torch.arange(len(seen)) % STEPS, STEPS * (count - 1) + torch.arange(STEPS + 1)])
-    found = torch.empty(len(exact), len(at), exact.shape[-1], dtype=torch.float64)
+    shown = torch.linspace(0, count - 2, min(count - 1, 50)).long()
+    at = torch.cat([STEPS * shown + torch.arange(len(shown)) % STEPS, STEPS * (count - 1) + torch.arange(STEPS + 1)])
+    predicted = torch.empty(len(exact), len(at), exact.shape[-1], dtype=torch.float64)
     for i, model in enumerate(models):
-        mine = (circle == i) | (len(models) == 1)
-        found[mine] = model.predict(exact[mine, 0], TURN / STEPS * at.double()).stacked()
-    return _row(name, found, exact[:, at % STEPS], at // STEPS)
+        own = (circle == i) | (len(models) == 1)
+        predicted[own] = model.predict(exact[own, 0], TURN / STEPS * at.double()).stacked()
+    return _row(name, predicted, exact[:, at % STEPS], at // STEPS)
 
 
 def _row(
-    name: str, found: Float[Tensor, "N T D"], exact: Float[Tensor, "N T D"], turn: Int[Tensor, " T"]
+    name: str, predicted: Float[Tensor, "N T D"], exact: Float[Tensor, "N T D"], turn: Int[Tensor, " T"]
 ) -> dict[str, float | str]:
     """Errors by turn; the last time belongs to the last turn. A prediction that diverged is infinitely wrong."""
     count = int(turn.max())
     turn = turn.clamp_max(count - 1)
-    error = torch.nan_to_num((found - exact).norm(dim=-1), nan=torch.inf)
+    error = torch.nan_to_num((predicted - exact).norm(dim=-1), nan=torch.inf)
     largest = torch.stack([error[:, turn == k].max(1).values for k in turn.unique()], 1)
-    last = found[:, turn == count - 1]
+    last = predicted[:, turn == count - 1]
     distance = find_system("linked_circles", dim=exact.shape[-1]).known.distance
     assert distance is not None
     right = (circles(last[:, -1]) == circles(exact[:, 0])).double().mean()
@@ -159,18 +159,19 @@ def _row(
 
 @dataclass(frozen=True)
 class Case:
-    """A set of CANDyMan's, how it is sampled, and the latent space that carries it here.
+    """One of CANDyMan's sets, how it is sampled, and the latent space that carries it here.
 
     Attributes:
         system, arguments, parameters: see `find_system` and `simulate`.
-        space: how K is carried; see `modelled`.
-        latent_dim, charts: coordinates, and charts of an atlas; of angles there is one chart.
-        published: coordinates and charts there.
-        sampling, duration, transient: of every trajectory, in the system's time units.
-        spread: trajectories start at states of one long run, so many time units apart; 0: at the system's own.
-        off: so far off K, as a fraction of the distance between two of its states, begin other trajectories, from
-            which fields learn what brings states back; 0: none do.
-        aligned: the place of the pattern on a periodic domain is taken out of the states.
+        space: the kind of model; see `modelled`.
+        latent_dim, charts: number of coordinates, and of charts in an atlas; angles need one chart.
+        published: coordinates and charts in the publication.
+        sampling, duration, transient: times of every trajectory, in the system's time units.
+        spread: trajectories start at states of one long run, so many time units apart; 0: at the system's own initial
+            states.
+        off: further trajectories start so far off K, as a fraction of the distance between two of its states; fields
+            learn from them what brings states back. 0: there are none.
+        aligned: whether the position of the pattern on a periodic domain is removed from the states.
     """
 
     system: str
@@ -260,7 +261,7 @@ CASES = {
 
 
 def candyman(name: str, full: bool) -> Findings:
-    """A model of one of the sets, followed for ten times as long as its training trajectories."""
+    """The scores of a model of one of the sets, followed for ten times as long as its training trajectories."""
     case = CASES[name]
     data = recorded(case, 48 if full else 24)
     train, test = data[:-4], data[-4:]
@@ -309,17 +310,17 @@ def recorded(case: Case, count: int) -> Trajectories:
     """Trajectories of a case, all on its attracting set, with velocities."""
     system = find_system(case.system, **case.arguments)
     times = case.sampling * torch.arange(round(case.duration / case.sampling) + 1, dtype=torch.float64)
-    rng, same = generator(0, case.system), case.parameters
+    rng, parameters = generator(0, case.system), case.parameters
     if not case.spread:
-        return simulate(system, count, times, rng=rng, transient=case.transient, parameters=same)
+        return simulate(system, count, times, rng=rng, transient=case.transient, parameters=parameters)
     apart = case.spread * torch.arange(count, dtype=torch.float64)
-    run = simulate(system, 1, apart, rng=rng, transient=case.transient, parameters=same)
-    seen = observe(system, aligned) if case.aligned else system
-    return simulate(seen, times=times, initial=run.states, rng=rng, parameters=same)
+    run = simulate(system, 1, apart, rng=rng, transient=case.transient, parameters=parameters)
+    observed = observe(system, aligned) if case.aligned else system
+    return simulate(observed, times=times, initial=run.states, rng=rng, parameters=parameters)
 
 
 def off_the_set(case: Case, train: Trajectories) -> Trajectories:
-    """Trajectories that begin near K, displaced along the difference of two of its states, for a quarter as long."""
+    """Trajectories a quarter as long that start near K, displaced along the difference of two of its states."""
     a, b, c = train.states[torch.randint(len(train.states), (3, 30), generator=generator(5, "off"))]
     times = case.sampling * torch.arange(round(case.duration / case.sampling / 4), dtype=torch.float64)
     system = find_system(case.system, **case.arguments)
@@ -327,14 +328,14 @@ def off_the_set(case: Case, train: Trajectories) -> Trajectories:
 
 
 def aligned(u: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
-    """A periodic field moved so that its fundamental wave has phase 0: what is left of it but for its place."""
+    """A periodic field moved so that its fundamental wave has phase 0, which removes the field's position."""
     v = torch.fft.rfft(u)
     k = torch.arange(v.shape[-1], dtype=u.dtype)
     return torch.fft.irfft(v * torch.exp(-1j * k * torch.angle(v[..., 1:2])), n=u.shape[-1])
 
 
 def _off(x: Float[Tensor, "M D"], states: Float[Tensor, "S D"]) -> float:
-    """The largest distance of x from the nearest of some states; infinite where predictions diverged."""
+    """The largest distance of a point of x from its nearest state; infinite where predictions diverged."""
     if not torch.isfinite(x).all():
         return math.inf
     return float(torch.as_tensor(KDTree(states.numpy()).query(x.numpy())[0]).max())

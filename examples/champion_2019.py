@@ -4,13 +4,14 @@ training: a linear encoder, a polynomial decoder and a polynomial field, all by 
     python examples/champion_2019.py lorenz --out runs/champion-lorenz
     python examples/champion_2019.py spiral --out runs/champion-spiral
 
-`lorenz`: Lorenz's modes seen in 128 dimensions, with noise of 1e-6, three coordinates. K is a cubic graph over three
-linear coordinates; the search for a projection finds them, and the field is then quadratic: Lorenz's own. Scored on the
-published test, on their test of extrapolation (initial states outside of the training box), and on longer rollouts.
-`spiral`: the lambda-omega spiral in 10,000 dimensions, two coordinates; the last tenth of one trajectory is the test,
-the tenth before for validation.
+`lorenz`: Lorenz's modes seen in 128 dimensions, with noise of 1e-6, and three coordinates. K is a cubic graph over
+three linear coordinates; the search for a projection finds them, and the field is then quadratic: Lorenz's own. The
+model is scored on the published test, on the authors' test of extrapolation (initial states outside of the training
+box), and on longer rollouts.
+`spiral`: the lambda-omega spiral in 10,000 dimensions, and two coordinates. The last tenth of one trajectory is the
+test, the tenth before it is for validation.
 
-Errors of x are theirs, mean((x - x^)^2) / mean(x^2); published are the best of the authors' notebooks.
+The error of x is the authors', mean((x - x^)^2) / mean(x^2); the published errors are the best in their notebooks.
 """
 
 import argparse
@@ -54,19 +55,23 @@ def error_of_x(model: ReducedModel, test: Trajectories) -> float:
 def fitted(
     train: Trajectories, validation: Trajectories, latent_dim: int, starts: int | None, name: str
 ) -> ReducedModel:
-    """Manifold and field, both polynomials."""
+    """A model whose manifold and field are both polynomials."""
     cubic = PolynomialSpec(degree=3)
     reducer = PolynomialManifoldSpec(latent_dim, cubic, starts=starts).fit(train, validation, rng=generator(0, name))
-    latents, held = train.map(reducer.encode), validation.map(reducer.encode)
-    return ReducedModel(reducer, PolynomialODESpec(cubic).fit(latents, held, rng=generator(0)), {"system": name})
+    latents, validation_latents = train.map(reducer.encode), validation.map(reducer.encode)
+    return ReducedModel(
+        reducer, PolynomialODESpec(cubic).fit(latents, validation_latents, rng=generator(0)), {"system": name}
+    )
 
 
 def lorenz(train: int, test: int) -> tuple[ReducedModel, Trajectories, dict[str, float]]:
     """The model, its test, and its scores."""
     inside, outside = (find_system("lorenz_legendre", outside=wide) for wide in (False, True))
     parts = (("train", train), ("validation", max(2, train // 50)), ("test", test))
-    known, held, unseen = (noisy(simulate(inside, n, rng=generator(0, p)), generator(0, p, "noise")) for p, n in parts)
-    model = fitted(known, held, 3, 8, inside.name)
+    known, validation, unseen = (
+        noisy(simulate(inside, n, rng=generator(0, p)), generator(0, p, "noise")) for p, n in parts
+    )
+    model = fitted(known, validation, 3, 8, inside.name)
     far = noisy(simulate(outside, test, rng=generator(0, "outside")), generator(0, "outside", "noise"))
     times = torch.arange(0, 40, inside.sampling, dtype=torch.float64)
     long = simulate(inside, test, times, rng=generator(0, "long"))
@@ -84,22 +89,23 @@ def spiral(points: int, duration: float) -> tuple[ReducedModel, Trajectories, di
     system = find_system("lambda_omega", points=points, masked=True)
     times = torch.arange(0, duration, system.sampling, dtype=torch.float64)
     whole = simulate(system, 1, times, rng=generator(0), transient=0.0)
-    train_end, held_end = (round(part * len(times)) for part in (0.8, 0.9))
-    held, unseen = _between(whole, train_end, held_end), _between(whole, held_end, len(times))
-    # The spiral settles slowly, and two coordinates carry its turning only: of several beginnings of the training data
-    # the one is taken that is best on the validation data.
+    train_end, validation_end = (round(part * len(times)) for part in (0.8, 0.9))
+    validation, unseen = _between(whole, train_end, validation_end), _between(whole, validation_end, len(times))
+    # The spiral settles slowly, and two coordinates can only carry its turning. So the training data begin at one of
+    # several times: the one that gives the best model on the validation data.
     beginnings = [round(part * len(times)) for part in (0.1, 0.4, 0.6, 0.7, 0.75)]
-    models = [fitted(_between(whole, first, train_end), held, 2, None, system.name) for first in beginnings]
-    model = min(models, key=lambda one: error_of_x(one, held))
+    models = [fitted(_between(whole, first, train_end), validation, 2, None, system.name) for first in beginnings]
+    model = min(models, key=lambda candidate: error_of_x(candidate, validation))
     return model, unseen, {"x": error_of_x(model, unseen)}
 
 
-def _between(one: Trajectories, first: int, last: int) -> Trajectories:
+def _between(trajectory: Trajectories, first: int, last: int) -> Trajectories:
     def cut(values: Tensor) -> Tensor:
         return values[first:last]
 
-    assert one.velocities is not None
-    return Trajectories(cut(one.states), cut(one.t), torch.tensor([last - first]), cut(one.velocities))
+    assert trajectory.velocities is not None
+    states, velocities = cut(trajectory.states), cut(trajectory.velocities)
+    return Trajectories(states, cut(trajectory.t), torch.tensor([last - first]), velocities)
 
 
 def main(

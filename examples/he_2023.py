@@ -9,8 +9,8 @@ and scored on all of the published 21 x 21 grid, by the largest relative error o
 enter through the initial state alone, so the model need not see them: it encodes the initial state. With `--parametric`
 decoder and field see a and w; the states of one run are a curve, so that one coordinate can carry them.
 
-The published worst error is 2.08 %, the published mean speed-up 431, over the authors' own full model. Ours is timed
-run by run on the same core as the reduced model, and once more for the whole grid in one batch.
+The published worst error is 2.08 %, the published mean speed-up 431, over the authors' own full model. Here the full
+model is timed run by run on the same core as the reduced model, and once more for the whole grid in one batch.
 """
 
 import argparse
@@ -38,14 +38,15 @@ from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 
-LATENT_DIM = 5  # as published: the states of all runs are a set of three dimensions, bent
+LATENT_DIM = 5  # as published; the states of all runs form a bent set of dimension three
 FIELD = PolynomialODESpec(PolynomialSpec(degree=3))
 AMPLITUDES, WIDTHS = (0.7, 0.9), (0.9, 1.1)
 PUBLISHED = {"worst error, %": 2.08, "mean speed-up": 431.0}
 
 
 def grid(count: int, *, inner: bool = False) -> dict[str, Tensor]:
-    """count x count values of a and w on the published square, its rim included; `inner`: the centres of the cells."""
+    """count x count values of a and w on the published square, its edges included; with `inner`, the centres of the
+    cells."""
     sides = []
     for low, high in (AMPLITUDES, WIDTHS):
         ends = torch.linspace(low, high, count + inner, dtype=torch.float64)
@@ -55,18 +56,18 @@ def grid(count: int, *, inner: bool = False) -> dict[str, Tensor]:
 
 
 def runs(system: System, parameters: dict[str, Tensor], times: Tensor) -> Trajectories:
-    """The full model's runs."""
+    """Runs of the full model."""
     return simulate(system, len(parameters["a"]), times, rng=generator(0), parameters=parameters)
 
 
 def seconds(call: Callable[[], object], repeats: int = 5) -> float:
     """The median time of a call."""
-    found = []
+    times = []
     for _ in range(repeats):
         start = time.perf_counter()
         call()
-        found.append(time.perf_counter() - start)
-    return sorted(found)[repeats // 2]
+        times.append(time.perf_counter() - start)
+    return sorted(times)[repeats // 2]
 
 
 def main(
@@ -78,24 +79,24 @@ def main(
     latent_dim: int = LATENT_DIM,
     parametric: bool = False,
 ) -> dict[str, float]:
-    """Fits, scores and times; the sizes can be cut down for a trial."""
+    """Fits, scores and times the model; the sizes can be cut down for a trial."""
     system = find_system("burgers_inviscid", points=points)
     times = torch.linspace(0, 1, samples, dtype=torch.float64)
-    known, held = runs(system, grid(train), times), runs(system, grid(2, inner=True), times)
+    known, validation = runs(system, grid(train), times), runs(system, grid(2, inner=True), times)
     field = ParametricSpec(member=FIELD) if parametric else FIELD
     reducer = PolynomialManifoldSpec(latent_dim, PolynomialSpec(degree=5), parametric=parametric)
-    fitted = reducer.fit(known, held, rng=generator(0))
-    model = on_reducer(fitted, field, known, held, rng=generator(0), about={"system": system.name})
+    fitted = reducer.fit(known, validation, rng=generator(0))
+    model = on_reducer(fitted, field, known, validation, rng=generator(0), about={"system": system.name})
     start = time.perf_counter()
     unseen = runs(system, grid(test), times)
     full_batch = time.perf_counter() - start
     error = MaxRelativeError()(forecast(model, unseen))
-    one = {name: values[:1] for name, values in grid(test).items()}
+    corner = {name: values[:1] for name, values in grid(test).items()}
     full, reduced = (
-        seconds(lambda: runs(system, one, times), 3),
-        seconds(lambda: model.predict(unseen.initial[:1], times, one)),
+        seconds(lambda: runs(system, corner, times), 3),
+        seconds(lambda: model.at(corner).predict(unseen.initial[:1], times)),
     )
-    reduced_batch = seconds(lambda: model.predict(unseen.initial, times, unseen.parameters), 3)
+    reduced_batch = seconds(lambda: model.at(unseen.parameters).predict(unseen.initial, times), 3)
     scores = {
         "worst error, %": 100 * float(error.max()),
         "mean error, %": 100 * float(error.mean()),

@@ -7,10 +7,11 @@
 is lifted into 12 dimensions, where its plane is bent; two POD coordinates and a sparse polynomial field are fitted to
 trajectories with their exact velocities (S. L. Brunton, J. L. Proctor, J. N. Kutz, PNAS 113, 3932 (2016)).
 
-Latents are a bent picture of z, so coefficients in them are others. What does not depend on coordinates gives all of
-the normal form's: mu + i omega is the eigenvalue at the fixed point; the limit cycle is passed at the rate omega -
-shear mu and attracts at the rate 2 mu, which is twice mu times the coefficient of |z|^2 z where the cycle has radius
-sqrt(mu). Trajectories start off the cycle: on it |z|^2 is constant, and no data could tell cubic terms from linear.
+Latents are a bent picture of z, so the latent equations have other coefficients. Quantities that do not depend on
+coordinates give all coefficients of the normal form: mu + i omega is the eigenvalue at the fixed point; states pass the
+limit cycle at the rate omega - shear mu; the cycle attracts at the rate 2 mu, which is twice mu times the coefficient
+of |z|^2 z where the cycle has radius sqrt(mu). Trajectories start off the cycle: on it |z|^2 is constant, and no data
+could distinguish cubic terms from linear ones.
 """
 
 import argparse
@@ -34,7 +35,7 @@ NOW = torch.zeros((), dtype=torch.float64)
 
 
 def eigenvalue(dynamics: Sindy) -> complex:
-    """The eigenvalue at the fixed point nearest to the origin, that of positive imaginary part, by Newton's method."""
+    """The eigenvalue of positive imaginary part at the fixed point near the origin, which Newton's method finds."""
     z = torch.zeros(2, dtype=torch.float64)
     for _ in range(30):
         z = z - torch.linalg.solve(torch.func.jacfwd(lambda y: dynamics.field(NOW, y))(z), dynamics.field(NOW, z))
@@ -54,7 +55,7 @@ def cycle(dynamics: Sindy, z0: torch.Tensor) -> tuple[float, float]:
 
 
 def main(out: Path = Path("runs/stuart-landau"), trajectories: int = 64) -> dict[str, float]:
-    """Fits, prints the latent equations and the coefficients of the normal form, and returns these."""
+    """Fits a model, prints its latent equations and the coefficients of the normal form, and returns the latter."""
     system = find_system("graph_lift", base=find_system("stuart_landau", mu=MU, omega=OMEGA), dim=12, rate=50.0)
     times = torch.linspace(0, 6, 121, dtype=torch.float64)
     known = {"shear": SHEAR}
@@ -66,7 +67,7 @@ def main(out: Path = Path("runs/stuart-landau"), trajectories: int = 64) -> dict
     assert isinstance(model.dynamics, Sindy)
     fixed = eigenvalue(model.dynamics)
     frequency, attraction = cycle(model.dynamics, model.encode(train.initial[0]).double())
-    found = {
+    recovered = {
         "mu": fixed.real,
         "omega": fixed.imag,
         "shear": (fixed.imag - frequency) / fixed.real,
@@ -74,15 +75,15 @@ def main(out: Path = Path("runs/stuart-landau"), trajectories: int = 64) -> dict
     }
     exact = {"mu": MU, "omega": OMEGA, "shear": SHEAR, "coefficient of |z|^2 z": 1.0}
     table = Table("", "exact", "found", "error, %", title="Stuart-Landau in 12 dimensions, from two latents")
-    for name, value in found.items():
+    for name, value in recovered.items():
         table.add_row(name, f"{exact[name]:g}", f"{value:.5g}", f"{100 * abs(value / exact[name] - 1):.2g}")
     model.save(out / "model.safetensors")
-    write_json(out / "coefficients.json", {"exact": exact, "found": found})
+    write_json(out / "coefficients.json", {"exact": exact, "found": recovered})
     console = Console()
     for line in model.notes():
         console.print(line, markup=False, highlight=False)
     console.print(table)
-    return found
+    return recovered
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@
     python examples/linot_graham_2022.py --length 22 --from-data --out runs/linot22-data    # samples alone, 0.25 apart
     python examples/linot_graham_2022.py --length 22 --members 5 --steps 2000 --out runs/linot22-ensemble
 
-Domain lengths 22, 44 and 66 with 8, 18 and 28 latent coordinates, as there. Their encoders are networks and their
-fields are trained through a solver; ours are a polynomial manifold over as many POD coordinates and a neural ODE that
-starts as a polynomial, regressed on exact velocities (with `--from-data`: on velocities estimated from the samples).
-Prints our scores beside those of their shipped model for length 22, scored again in the same units.
+Domain lengths are 22, 44 and 66, with 8, 18 and 28 latent coordinates, as in the paper. The authors' encoders are
+networks, and their fields are trained through a solver. Here a polynomial manifold over as many POD coordinates is
+fitted, and a neural ODE that starts as a polynomial is regressed on exact velocities (with `--from-data`: on velocities
+estimated from the samples). The script prints its scores beside those of the model that the authors ship for length 22,
+scored again in the same units.
 
-With `--members`, the field is the mean of an ensemble; the spread of its members gives a band of 90 %, whose width is
-calibrated on validation trajectories; the table says how often it holds the truth.
+With `--members`, the field is the mean of an ensemble. The spread of its members gives a band of 90 %, whose width is
+calibrated on validation trajectories; the table says how often the band holds the truth.
 
 `dynred evaluate OUT --long` adds rollouts of 10,000 time units and Lyapunov exponents.
 """
@@ -27,8 +28,8 @@ from dynred.data.storage import save_trajectories
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.evaluation.evaluate import Evaluation
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.run import run
-from dynred.experiments.source import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.ode.find import find_system
@@ -38,7 +39,7 @@ from dynred.simulation.simulate import simulate
 from dynred.training.minimise import TrainingSpec
 
 SYSTEM = "kuramoto_sivashinsky"
-LEADS = (10.0, 20.0, 40.0)  # at which bands are looked at, in time units; as far as they are calibrated
+LEADS = (10.0, 20.0, 40.0)  # lead times at which bands are checked, in time units, as far as they are calibrated
 PUBLISHED = {"reconstruction nmse": 1.12e-6, "valid time, median": 32.5, "valid time, mean": 36.4}
 
 
@@ -48,7 +49,7 @@ class Case:
 
     Attributes:
         latent_dim: R, the authors' choice.
-        points: of the grid, as fine for every length.
+        points: number of grid points; the grid is equally fine for every length.
         manifold, start: polynomials of the decoder and of the field.
     """
 
@@ -70,7 +71,8 @@ def experiment(
 ) -> ExperimentSpec:
     """The settings for a domain length; `terms` bounds the size of both polynomials."""
     case = CASES[length]
-    manifold, start = (replace(one, terms=min(one.terms, terms)) for one in (case.manifold, case.start))
+    both = (case.manifold, case.start)
+    manifold, start = (replace(polynomial, terms=min(polynomial.terms, terms)) for polynomial in both)
     field = NeuralODESpec(start=start, training=TrainingSpec(steps=steps))
     return ExperimentSpec(
         SYSTEM,
@@ -84,7 +86,7 @@ def experiment(
 
 
 def measured(spec: ExperimentSpec, path: Path, trajectories: int, duration: float) -> ExperimentSpec:
-    """The same experiment on samples that a simulation leaves at `path`, without its equation and velocities."""
+    """The same experiment on samples that a simulation writes to `path`, without the equation and its velocities."""
     times = torch.arange(round(duration / 0.25) + 1, dtype=torch.float64) * 0.25
     system = find_system(spec.source, **spec.arguments)
     truth = simulate(system, trajectories, times, rng=generator(spec.seed, "measured"))
@@ -92,11 +94,11 @@ def measured(spec: ExperimentSpec, path: Path, trajectories: int, duration: floa
     return replace(spec, source=str(path), arguments={})
 
 
-def ours(found: Evaluation) -> dict[str, float]:
+def ours(evaluation: Evaluation) -> dict[str, float]:
     """Our scores under the names of `PUBLISHED`."""
-    valid = found.rollout.valid_time
+    valid = evaluation.rollout.valid_time
     return {
-        "reconstruction nmse": found.reconstruction.nmse,
+        "reconstruction nmse": evaluation.reconstruction.nmse,
         "valid time, median": valid.median,
         "valid time, mean": valid.mean,
     }
@@ -122,18 +124,18 @@ def main(
     spec = experiment(length, steps, train, test, terms, seed, members)
     if from_data:
         spec = measured(spec, out.with_name(f"{out.name}.zarr"), train, duration)
-    found = run(spec, out, resume=resume, overwrite=not resume)
+    evaluation = run(spec, out, resume=resume, overwrite=not resume)
     table = Table("", "published", "here", title=f"Kuramoto-Sivashinsky, L = {length}, {spec.latent_dim} coordinates")
-    for name, value in ours(found).items():
+    for name, value in ours(evaluation).items():
         table.add_row(name, f"{PUBLISHED[name]:.3g}" if length == 22 else "", f"{value:.3g}")
-    scaled = found.rollout.valid_time_scaled.median
+    scaled = evaluation.rollout.valid_time_scaled.median
     table.add_row("valid time, median, in time scales", "", f"{scaled:.3g}")
-    if found.band is not None:
-        for t in sorted({min(lead, found.band.t[-1]) for lead in LEADS}):
-            held = found.band.holds[int(torch.tensor(found.band.t).sub(t).abs().argmin())]
-            table.add_row(f"{100 * found.band.level:g} % band holds at t = {t:g}", "", f"{held:.3g}")
+    if evaluation.band is not None:
+        for t in sorted({min(lead, evaluation.band.t[-1]) for lead in LEADS}):
+            fraction = evaluation.band.holds[int(torch.tensor(evaluation.band.t).sub(t).abs().argmin())]
+            table.add_row(f"{100 * evaluation.band.level:g} % band holds at t = {t:g}", "", f"{fraction:.3g}")
     Console().print(table)
-    return found
+    return evaluation
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A ReLU network of width 2 with explicit weights that memorises any samples: no training, no error, no knowledge of K.
 
-That such networks exist is the point of M. Hernandez, E. Zuazua, arXiv 2409.06555 (2024), who reach depth 2 N + 4 M - 1
-for N points in M classes. The construction here is for one real number per point: a string of max and min, each a layer
-of two units (B. Hanin, M. Sellke, arXiv 1710.11278 (2017), from whom the string is taken), 2 N - 2 layers in all.
+M. Hernandez, E. Zuazua, arXiv 2409.06555 (2024), show that such networks exist, with depth 2 N + 4 M - 1 for N points
+in M classes. The construction here is for one real number per point: a string of max and min, each a layer of two
+units, 2 N - 2 layers in all. The string is that of B. Hanin, M. Sellke, arXiv 1710.11278 (2017).
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,8 @@ from torch import Tensor
 from dynred.numerics.latent_space import LatentSpace
 from dynred.reducers.base import Reducer, ReducerSpec
 
-Line = tuple[
-    float, float, float
-]  # sign of the unit, slope and offset: the layer takes max (+1) or min (-1) with a line
+# Sign of the unit, slope and offset: the layer takes the maximum (+1) or minimum (-1) with a line.
+Line = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class MemoriserSpec(ReducerSpec):
 
     latent_dim: int = 1
 
-    def fit(self, train, validation, *, rng, runtime=None):
-        """See `ReducerSpec.fit`."""
+    def _fit(self, train, validation, *, rng, runtime):
+        """See `ReducerSpec._fit`."""
         return Memoriser.of(train.states, rng=rng)
 
     def build(self, samples: int, state_dim: int):  # type: ignore[override] # its sizes by name
@@ -38,7 +37,7 @@ class Memoriser(Reducer):
     """One latent coordinate z along a line; every state coordinate is a network of width 2 of z.
 
     Attributes:
-        direction: of the line [D].
+        direction: direction of the line [D].
         first: the value of every state coordinate before the first layer [D].
         lines: sign, slope and offset of every layer [D, L, 3].
     """
@@ -55,7 +54,7 @@ class Memoriser(Reducer):
 
     @classmethod
     def of(cls, samples: Float[Tensor, "N D"], *, rng: torch.Generator) -> "Memoriser":
-        """The network that returns these samples, which a random line tells apart with probability 1."""
+        """The network that returns these samples; a random line separates them with probability 1."""
         direction = torch.nn.functional.normalize(
             torch.randn(samples.shape[1], generator=rng, dtype=torch.float64), dim=0
         )
@@ -74,7 +73,8 @@ class Memoriser(Reducer):
         return (x.double() @ self.direction)[..., None]
 
     def decode(self, z: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch D"]:
-        """See `Reducer.decode`. Two units a layer: z itself, which is kept positive by an offset, and the other."""
+        """See `Reducer.decode`. Each layer has two units: one for z, which an offset keeps positive, one for the
+        value."""
         value = self.first.expand(*z.shape[:-1], self.state_dim)
         for sign, slope, offset in self.lines.permute(1, 2, 0):
             line = slope * z + offset
@@ -89,14 +89,14 @@ class Memoriser(Reducer):
 def _string(z: list[float], y: list[float]) -> list[Line]:
     """Layers after which f(z_i) = y_i for all i, for increasing z, from f = y_0.
 
-    Point after point: a line through the last one, flat enough to stay below the points before it and steep enough to
-    pass above the new one, raises f there (max); a falling line through the new one brings it down to y (min), and is
-    steep enough to pass above all points before.
+    Every new point takes two layers. The maximum with a rising line through the last point raises f at the new one: the
+    line passes above the new point and below all points before the last. The minimum with a falling line through the
+    new point then lowers f to y there: this line passes above all points before.
     """
     layers: list[Line] = []
     for i in range(len(z) - 1):
-        here, before = _value(layers, y[0], z[i + 1]), range(i)
-        top = max(here, y[i + 1])
+        current, before = _value(layers, y[0], z[i + 1]), range(i)
+        top = max(current, y[i + 1])
         rise = max([(top - y[i]) / (z[i + 1] - z[i]), *((y[i] - y[j]) / (z[i] - z[j]) for j in before), 0.0])
         layers.append((1.0, rise, y[i] - rise * z[i]))
         fall = max([*((y[j] - y[i + 1]) / (z[i + 1] - z[j]) for j in range(i + 1)), 0.0])

@@ -3,9 +3,9 @@
     python examples/own_system.py --out runs/ring
 
 Every oscillator obeys z_i' = (1 + i w_i) z_i - |z_i|^2 z_i + c (z_{i-1} - 2 z_i + z_{i+1}), with slightly different
-frequencies w_i. Coupled strongly enough they move as one: K is a closed curve in 80 dimensions. Two latent coordinates
-carry it. `dynred reduce examples/own_system.py --latent-dim 2 --out runs/ring` does the same from the command line, for
-this file defines `dim` and `rhs`.
+frequencies w_i. If the coupling is strong enough, all move as one: K is a closed curve in 80 dimensions. Two latent
+coordinates carry it. `dynred reduce examples/own_system.py --latent-dim 2 --out runs/ring` does the same from the
+command line, because this file defines `dim` and `rhs`.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from dynred.evaluation.evaluation import Evaluation
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.run import run
-from dynred.experiments.source import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.training.minimise import TrainingSpec
 
@@ -32,7 +32,7 @@ time_scale_name = "periods"
 
 
 def rhs(t, x):
-    """The velocity of (Re z_1, ..., Re z_40, Im z_1, ..., Im z_40): NumPy, in SciPy's form."""
+    """The velocity of (Re z_1, ..., Re z_40, Im z_1, ..., Im z_40), a NumPy function in SciPy's form f(t, x)."""
     z = x[:OSCILLATORS] + 1j * x[OSCILLATORS:]
     w = FREQUENCIES if x.ndim == 1 else FREQUENCIES[:, None]
     v = (1 + 1j * w - np.abs(z) ** 2) * z + COUPLING * (np.roll(z, 1, 0) - 2 * z + np.roll(z, -1, 0))
@@ -48,14 +48,14 @@ def sample_initial(n, rng):
 
 
 def main(out: Path = Path("runs/ring"), train: int = 32, steps: int = 2000) -> Evaluation:
-    """Reduces the ring to two coordinates; checks that they carry it."""
+    """Reduces the ring to two coordinates and checks that they carry it."""
     spec = ExperimentSpec(__file__, 2, data=DataSpec(train=train, validation=4, test=16))
     for part in ("reducer", "dynamics"):
         spec = spec.updated(f"{part}.training", TrainingSpec(steps=steps)).updated(f"{part}.width", 64)
-    found = run(spec, out, overwrite=True)
-    assert found.reconstruction.nmse < 1e-3, "two coordinates do not carry the ring"
-    assert found.rollout.diverged == 0
-    return found
+    evaluation = run(spec, out, overwrite=True)
+    assert evaluation.reconstruction.nmse < 1e-3, "two coordinates do not carry the ring"
+    assert evaluation.rollout.diverged == 0
+    return evaluation
 
 
 if __name__ == "__main__":

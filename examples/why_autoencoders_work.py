@@ -5,8 +5,8 @@ measured and taken further.
     python examples/why_autoencoders_work.py --out runs/why --effort full         # as in the paper and the README
     python examples/why_autoencoders_work.py --out runs/why --parts 1 4
 
-Their theorem: a finite union K of compact manifolds of dimension k can be carried through k coordinates but for a set
-K0 as small as one likes. Its reverse: on a closed manifold K0 is never empty, and the largest error on it is never less
+Their theorem: k coordinates can carry a finite union K of compact manifolds of dimension k, except for a subset K0 that
+is as small as one likes. Its reverse: on a closed manifold K0 is never empty, and the largest error on it is never less
 than the reach.
 
 1. The paper's computation: two interlaced unit circles, one coordinate. How much of K is wrong, where, and how much.
@@ -17,8 +17,8 @@ than the reach.
    training length, and whether rollouts ten times as long stay on K.
 6. Zero training error means nothing: a network of width 2 that returns its samples exactly.
 
-Tables are printed and kept in OUT/results.json, with the figures beside it, after every part; parts that are run later
-are added. A part whose claims do not hold ends the run.
+After every part its table is printed and added to OUT/results.json, with the figures beside it. A part whose claims do
+not hold ends the run.
 """
 
 import argparse
@@ -46,7 +46,7 @@ PARTS: dict[str, Callable[[bool], Findings]] = {
 
 
 def kept(findings: Findings, name: str, out: Path) -> None:
-    """Adds what a part found to the results and figures in `out`."""
+    """Adds the results and figures of a part to those in `out`."""
     path = out / "results.json"
     results = read_json(path) if path.exists() else {}
     results[name] = {"rows": findings.rows, "claims": findings.claims}
@@ -68,18 +68,18 @@ def main(out: Path = Path("runs/why"), parts: Sequence[str] = (), effort: str = 
     """Runs the parts, by default all; `5` stands for all cases of part 5, `5.circle` for one.
 
     Raises:
-        AssertionError: a claim does not hold; what was measured is kept and printed before.
+        AssertionError: a claim does not hold; the measurements were stored and printed before.
     """
     chosen = [name for name in PARTS if not parts or name in parts or name.partition(".")[0] in parts]
-    found, console = {}, Console(width=None if sys.stdout.isatty() else 140)
+    findings, console = {}, Console(width=None if sys.stdout.isatty() else 140)
     for name in chosen:
-        found[name] = PARTS[name](effort == "full")
-        kept(found[name], name, out)
-        console.print(shown(found[name], f"Part {name}"))
-        for claim, holds in found[name].claims.items():
+        findings[name] = PARTS[name](effort == "full")
+        kept(findings[name], name, out)
+        console.print(shown(findings[name], f"Part {name}"))
+        for claim, holds in findings[name].claims.items():
             console.print(f"  {'holds' if holds else 'DOES NOT HOLD'}: {claim}")
-        assert all(found[name].claims.values()), f"part {name}: a claim does not hold"
-    return found
+        assert all(findings[name].claims.values()), f"part {name}: a claim does not hold"
+    return findings
 
 
 if __name__ == "__main__":

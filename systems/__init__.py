@@ -1,1 +1,1 @@
-"""The catalogue: one file per system, its name the system's."""
+"""The catalogue of systems: one file for each, which has the name of the system."""

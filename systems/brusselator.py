@@ -1,4 +1,4 @@
-"""Brusselator with diffusion in one dimension: the reaction scheme that oscillates or makes stripes."""
+"""Brusselator with diffusion in one dimension: a scheme of reactions that oscillates or makes stripes."""
 
 import math
 
@@ -34,13 +34,13 @@ def brusselator(points: int = 64, length: float = 1.0) -> System:
         E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, Springer (1996) (problem BRUSS).
 
     Raises:
-        InputError: a number out of range, or a diffusion too small for the grid; says which grid would do.
+        InputError: a number is out of range, or the diffusion is too small for the grid; the message names a finer one.
     """
     integer("points", points, 16)
     modes = sine_modes(points, positive("length", length))
     spacing = length / (points + 1)
-    one = modes.amplitudes(torch.ones(points, dtype=torch.float64))
-    k2, ends = Constant(modes.wave_numbers**2), Constant(modes.wave_numbers**2 * one)
+    uniform = modes.amplitudes(torch.ones(points, dtype=torch.float64))
+    k2, ends = Constant(modes.wave_numbers**2), Constant(modes.wave_numbers**2 * uniform)
 
     def to_modes(state: Tensor) -> Tensor:
         return modes.amplitudes(state.unflatten(-1, (2, points))).flatten(-2)
@@ -57,10 +57,10 @@ def brusselator(points: int = 64, length: float = 1.0) -> System:
 
     def nonlinear(t: Tensor, w: Tensor, a: Tensor, b: Tensor, diffusion_u: Tensor, diffusion_v: Tensor) -> Tensor:
         u, v = from_modes(w).unflatten(-1, (2, points)).unbind(-2)
-        held = torch.stack(torch.broadcast_tensors(diffusion_u * a, diffusion_v * b / a), -1)[..., None] * ends.on(w)
+        inflow = torch.stack(torch.broadcast_tensors(diffusion_u * a, diffusion_v * b / a), -1)[..., None] * ends.on(w)
         a, b = a[..., None], b[..., None]
         bu, reacted = b * u, u * u * v
-        return to_modes(torch.cat([a - u - bu + reacted, bu - reacted], -1)) + held.flatten(-2)
+        return to_modes(torch.cat([a - u - bu + reacted, bu - reacted], -1)) + inflow.flatten(-2)
 
     def sample_initial(n: int, rng: torch.Generator) -> Tensor:
         # Hairer & Wanner's u = 1 + sin(2 pi x), v = 3, and three modes of each field at random.

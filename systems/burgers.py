@@ -34,7 +34,7 @@ def burgers(length: float = 2 * math.pi, points: int = 128, viscosity: float = 0
         Appl. Math. 3, 201 (1950).
 
     Raises:
-        InputError: a number out of range, or a viscosity too small for the grid; says which grid would do.
+        InputError: a number is out of range, or the viscosity is too small for the grid; the message names a finer one.
     """
     nu = positive("viscosity", viscosity)
     x, k = periodic_points(points, length, 0.0)

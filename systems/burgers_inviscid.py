@@ -16,22 +16,23 @@ HALF = 3.0  # half the length of the domain
 def burgers_inviscid(points: int = 1001) -> System:
     """u_i' = -u_i (u_i - u_{i-1}) / dx, periodic on [-3, 3], u(x, 0) = a exp(-x^2 / (2 w^2)).
 
-    First-order upwind differences of u_t + u u_x = 0 on `points` points with both ends, so that the last repeats the
-    first. Parameters: the initial amplitude `a`, .8, >= 0, and width `w`, 1, > 0; unless given they are drawn for each
-    trajectory from a in [.7, .9] and w in [.9, 1.1], the square of the published studies. All is dimensionless.
+    First-order upwind differences of u_t + u u_x = 0 on `points` points, both ends among them, so that the last point
+    repeats the first. Parameters: the initial amplitude `a`, .8, >= 0, and width `w`, 1, > 0. Unless they are given,
+    each trajectory draws a from [.7, .9] and w from [.9, 1.1], the square of the published studies. All quantities are
+    dimensionless.
 
     As published, time runs from 0 to 1 and the solver is `backward_euler` with 1,000 steps, Newton's method to 1e-8;
-    its damping is part of what the reduced models learned. The published data hold every step, `sampling` every tenth.
-    Any other solver gives the flow of the differences.
+    the reduced models have learned its damping, too. The published data hold every step, `sampling` every tenth. Any
+    other solver gives the flow of the differences.
 
     Known exactly: for u >= 0 states stay within the bounds of the initial state. The mass dx sum_i u_i (over one
     period) falls at the rate sum_i (u_i - u_{i-1})^2 / 2: upwinding this form of the equation does not conserve it; the
     loss vanishes with dx. Until the shock, at t = w sqrt(e) / a >= 1.64 on the published square, the solution for
-    dx -> 0 is u(x + u_0(x) t, t) = u_0(x). Nothing attracts but u = const; all trajectories of one (a, w) are the same,
-    so that the states of a study form a set of dimension three: a, w and t.
+    dx -> 0 is u(x + u_0(x) t, t) = u_0(x). Only u = const attracts. All trajectories of the same (a, w) are equal, so
+    that the states of a study form a set of dimension three: a, w and t.
 
     Args:
-        points: of the grid, >= 11; published: 1001.
+        points: number of grid points, >= 11; published: 1001.
 
     References:
         X. He, Y. Choi, W. D. Fries, J. L. Belof, J.-S. Chen, J. Comput. Phys. 489, 112267 (2023) (gLaSDI);
@@ -42,7 +43,7 @@ def burgers_inviscid(points: int = 1001) -> System:
     spacing = 2 * HALF / (points - 1)
 
     def upstream(u: Tensor) -> Tensor:
-        # The neighbour of the first point is the last but one, since the last is the first again.
+        # The neighbour of the first point is the last but one, because the last point repeats the first.
         return torch.cat([u[..., -2:-1], u[..., :-1]], -1)
 
     def rhs(t: Tensor, u: Tensor, a: Tensor, w: Tensor) -> Tensor:

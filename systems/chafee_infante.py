@@ -28,7 +28,7 @@ def chafee_infante(points: int = 64, reaction: float = 10.0) -> System:
 
     Args:
         points: points inside the interval, >= 16.
-        reaction: default of the parameter; `known` is for it. lambda <= (points + 1)^2 / 16 is resolved.
+        reaction: default of the parameter, to which `known` refers. The grid resolves lambda <= (points + 1)^2 / 16.
 
     References:
         N. Chafee, E. F. Infante, Appl. Anal. 4, 17 (1974); D. Henry, Geometric Theory of Semilinear Parabolic
@@ -36,7 +36,7 @@ def chafee_infante(points: int = 64, reaction: float = 10.0) -> System:
         (1989) (an inertial manifold).
 
     Raises:
-        InputError: a number out of range, or a reaction too fast for the grid; says which grid would do.
+        InputError: a number is out of range, or the reaction is too fast for the grid; the message names a finer one.
     """
     rate = positive("reaction", reaction)
     integer("points", points, 16)
@@ -46,11 +46,11 @@ def chafee_infante(points: int = 64, reaction: float = 10.0) -> System:
     next_decay = (unstable + 1) ** 2 - rate
 
     def linear(reaction: Tensor) -> Tensor:
-        # In units of 1 / lambda the diffusion coefficient is 1 / lambda, and the width of a front its root.
+        # With time in units of 1 / lambda the diffusion coefficient is 1 / lambda, and the width of a front its root.
         resolved("1 / reaction", 1 / reaction, 16 / (points + 1) ** 2, points, 2)
         return reaction[..., None] - k2.on(reaction)
 
-    linear(torch.tensor(rate, dtype=torch.float64))  # refuses a grid too coarse for it
+    linear(torch.tensor(rate, dtype=torch.float64))  # refuses a grid that is too coarse for this rate
 
     def nonlinear(t: Tensor, v: Tensor, reaction: Tensor) -> Tensor:
         return modes.amplitudes(-reaction[..., None] * modes.values(v) ** 3)

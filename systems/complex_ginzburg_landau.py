@@ -31,7 +31,7 @@ def complex_ginzburg_landau(length: float = 50.0, points: int = 128) -> System:
         I. S. Aranson, L. Kramer, Rev. Mod. Phys. 74, 99 (2002), eq. 1.
 
     Raises:
-        InputError: a number out of range, or a grid that is too coarse; says which would do.
+        InputError: a number is out of range, or the grid is too coarse; the message names a finer one.
     """
     x, _ = periodic_points(points, length, FINEST)
     k2 = Constant((2 * torch.pi * torch.fft.fftfreq(points, length / points, dtype=torch.float64)) ** 2)
@@ -51,7 +51,7 @@ def complex_ginzburg_landau(length: float = 50.0, points: int = 128) -> System:
         return -(1 + 1j * beta[..., None]) * torch.fft.fft((a.real**2 + a.imag**2) * a)
 
     def sample_initial(n: int, rng: torch.Generator) -> Tensor:
-        # Five modes of random amplitude: of the order of the attractor, and of no symmetry.
+        # Five modes of random amplitudes, of the order of the attractor's, without any symmetry.
         amplitudes = 0.3 * torch.randn(n, 2, 5, generator=rng, dtype=torch.float64)
         phases = 2 * torch.pi / length * torch.outer(torch.arange(-2.0, 3.0, dtype=torch.float64), x)
         a = torch.complex(amplitudes[:, 0], amplitudes[:, 1]) @ torch.polar(torch.ones_like(phases), phases)

@@ -19,15 +19,15 @@ def davis_skodje(gamma: float = 10.0) -> System:
     is in units of the slow decay.
 
     Known exactly, for every gamma: the curve y2 = h(y1) = y1 / (1 + y1) is invariant, and e = y2 - h(y1) obeys
-    e' = -gamma e, so y1(t) = y1(0) exp(-t) and y2(t) = h(y1(t)) + e(0) exp(-gamma t). In the end everything decays to
-    the origin; K here is the slow manifold on which it does so, the arc of the curve over 0 <= y1 <= 3. Its curvature
+    e' = -gamma e, so y1(t) = y1(0) exp(-t) and y2(t) = h(y1(t)) + e(0) exp(-gamma t). In the end every state decays to
+    the origin, along the slow manifold. K here is that manifold, the arc of the curve over 0 <= y1 <= 3. Its curvature
     is largest at the origin, 1 / sqrt 2, and it turns by less than a right angle, so that its reach is sqrt 2.
 
-    States start so far out that after the transient y1 is uniform in [0, 3]. `graph_lift` takes the model to more
+    States start so far out that after the transient y1 is uniform in [0, 3]. `graph_lift` lifts the model into more
     dimensions.
 
     Args:
-        gamma: default of the parameter, > 1; `transient` is for it.
+        gamma: default of the parameter, > 1, from which `transient` follows.
 
     References:
         M. J. Davis, R. T. Skodje, J. Chem. Phys. 111, 859 (1999).

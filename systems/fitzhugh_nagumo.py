@@ -1,4 +1,4 @@
-"""FitzHugh-Nagumo equations in one dimension: a front that goes to and fro."""
+"""FitzHugh-Nagumo equations in one dimension: a front that moves to and fro."""
 
 import torch
 from torch import Tensor
@@ -18,9 +18,9 @@ def fitzhugh_nagumo(points: int = 101, length: float = 20.0) -> System:
     semilinear: L = -D k^2. Parameters (dimensionless), those of Vlachas et al.: `epsilon` (.006), `a0` (-.03),
     `a1` (2), `diffusion_u` (1), `diffusion_v` (4), both > 0. Length and time are dimensionless.
 
-    Known exactly: uniform states stay uniform and obey the two ordinary equations; the nullclines of those are v = u -
-    u^3 and u = a1 v + a0. Measured at the defaults: trajectories end in one limit cycle of period 185.63; its mirror
-    image is another.
+    Known exactly: uniform states stay uniform and obey the two equations without diffusion, whose nullclines are
+    v = u - u^3 and u = a1 v + a0. Measured at the defaults: trajectories end in one limit cycle of period 185.63; its
+    mirror image is another limit cycle.
 
     Args:
         points: collocation points, >= 16. Vlachas et al. take 101 in a lattice Boltzmann scheme.
@@ -31,7 +31,7 @@ def fitzhugh_nagumo(points: int = 101, length: float = 20.0) -> System:
         I. V. Karlin, S. Ansumali, C. E. Frouzakis, S. S. Chikatamarla, Phys. Rev. Lett. 97, 010201 (2006).
 
     Raises:
-        InputError: a number out of range, or a diffusion too small for the grid; says which grid would do.
+        InputError: a number is out of range, or the diffusion is too small for the grid; the message names a finer one.
     """
     integer("points", points, 16)
     modes = cosine_modes(points, positive("length", length))
@@ -44,7 +44,7 @@ def fitzhugh_nagumo(points: int = 101, length: float = 20.0) -> System:
         return modes.values(v.unflatten(-1, (2, points))).flatten(-2)
 
     def linear(epsilon: Tensor, a0: Tensor, a1: Tensor, diffusion_u: Tensor, diffusion_v: Tensor) -> Tensor:
-        # A front of u is 2 sqrt(2 D_u) wide; v is smoother, being slower.
+        # A front of u is 2 sqrt(2 D_u) wide; v is slower and therefore smoother.
         resolved("diffusion_u", diffusion_u, spacing**2 / 4, points, 2)
         resolved("diffusion_v", diffusion_v, spacing**2 / 4, points, 2)
         both = torch.stack(torch.broadcast_tensors(diffusion_u, diffusion_v), -1)
@@ -58,7 +58,7 @@ def fitzhugh_nagumo(points: int = 101, length: float = 20.0) -> System:
         return to_modes(torch.cat([u - u**3 - v, slow], -1))
 
     def sample_initial(n: int, rng: torch.Generator) -> Tensor:
-        # A front somewhere in the middle, up on its left, over an inhibitor that follows it weakly.
+        # A front somewhere in the middle half, with u = 1 on its left, and an inhibitor that follows it weakly.
         place, level = torch.rand(2, n, 1, generator=rng, dtype=torch.float64)
         u = -torch.tanh((modes.points - length * (0.25 + 0.5 * place)) / 8**0.5)
         return torch.cat([u, 0.1 * u + 0.1 * (level - 0.5)], -1)

@@ -16,12 +16,12 @@ from dynred.rng import generator
 def graph_lift(base: System | str = "stuart_landau", dim: int = 50, rate: float = 5.0, seed: int = 0) -> System:
     """y' = f(y), w' = Dh(y) f(y) - rate (w - h(y)), seen as x = Q [y; w] with Q orthogonal.
 
-    With e = w - h(y) one finds e' = -rate e, so the graph of h is invariant and attracts at exactly that rate, and
-    K = Q graph(h) over the attractor of f. Here h_i(y) = a sin(b_i . y / s + c_i) / sqrt(dim - d), with s the size of
-    the base's states and a = s / 2, so that K bends in every direction but stays about as large as the base's.
+    e = w - h(y) obeys e' = -rate e, so the graph of h is invariant and attracts at exactly that rate, and K is Q times
+    the graph of h over the attractor of f. Here h_i(y) = a sin(b_i . y / s + c_i) / sqrt(dim - d), where s is the size
+    of the base's states and a = s / 2, so that K bends in every direction but stays about as large as that of the base.
 
     Args:
-        base: the system (dimension d) to be lifted, or its name.
+        base: the system to lift, of dimension d, or its name.
         dim: dimension of the lifted state, > d.
         rate: rate of attraction, per time unit of the base, > 0.
         seed: draws Q, b and c.

@@ -17,9 +17,9 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2, reynolds: float = 14
     """w_t + u . grad w = laplace w / Re - n cos(n y) on [0, 2 pi)^2, periodic: the vorticity w, force (sin(n y), 0).
 
     u = (psi_y, -psi_x) with -laplace psi = w. State: w at points x points, [x, y]. Spectral (Fourier), semilinear: L =
-    -k^2 / Re; products are free of aliasing by the 2/3 rule: modes beyond points / 3 decay and do nothing. Parameter:
-    `reynolds` Re (dimensionless, 14.4), > 0. Units are those of Chandler & Kerswell: length (period / 2 pi), and time
-    sqrt(length / force).
+    -k^2 / Re; products are free of aliasing by the 2/3 rule: modes beyond points / 3 decay and act on no others.
+    Parameter: `reynolds` Re (dimensionless, 14.4), > 0. Units are those of Chandler & Kerswell: length (period / 2 pi),
+    and time sqrt(length / force).
 
     Known exactly: the laminar flow w = -(Re / n) cos(n y), of energy (Re / n^2)^2 / 4; the balance of energy dE/dt = I
     - D with E = mean |u|^2 / 2, power input I = mean of u_x sin(n y), dissipation D = mean w^2 / Re. The mean of w is
@@ -37,7 +37,8 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2, reynolds: float = 14
         C. E. Perez De Jesus, M. D. Graham, Phys. Rev. Fluids 8, 044402 (2023).
 
     Raises:
-        InputError: a number out of range, or a Reynolds number too large for the grid; says which grid would do.
+        InputError: a number is out of range, or the Reynolds number is too large for the grid; the message names a
+            finer one.
     """
     integer("points", points, 16)
     if points % 2:
@@ -100,7 +101,7 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2, reynolds: float = 14
 
 
 def _check_reynolds(reynolds: Tensor, points: int, wave_number: int) -> None:
-    # A rule of thumb, thickness of shear layers 1 / (n sqrt(Re)): the published 32 for n = 2, Re = 14.4 keep it.
+    # A rule of thumb: shear layers are 1 / (n sqrt(Re)) thick. The published 32 points for n = 2, Re = 14.4 obey it.
     smallest, largest = float(reynolds.min()), float(reynolds.max())
     if not smallest > 0:
         raise refuse("reynolds", "> 0", f"{smallest:g}")

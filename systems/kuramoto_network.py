@@ -19,21 +19,23 @@ def kuramoto_network(oscillators: int = 1000, coupling: float = 4.0, spread: flo
     The frequencies omega_i = spread tan(pi ((i - 1/2) / N - 1/2)) are the quantiles of a Lorentz distribution around 0
     (a rotating frame). Parameters: `coupling`, 4, and `spread`, .5, > 0, in radians per time unit.
 
-    States are cosines and sines [cos theta_1 .. cos theta_N, sin theta_1 .. sin theta_N], not angles: the angles of
-    oscillators that do not lock grow for ever, so that K would not be compact, and two states that are the same would
-    be far apart. Off the circles z' = i theta' z + (1 - |z|^2) z / 2 leads back to them at the rate 1; on them it
-    changes nothing, and keeps round-off from adding up.
+    States are cosines and sines [cos theta_1 .. cos theta_N, sin theta_1 .. sin theta_N], not angles. The angles of
+    oscillators that do not lock grow for ever, so that K would not be compact, and equal states would be far apart.
+    States off the unit circles return to them at the rate 1, by z' = i theta' z + (1 - |z|^2) z / 2. The second term
+    vanishes on the circles, and keeps round-off from adding up.
 
     Known exactly: the torus of all phases is invariant. For N -> infinity, on the Ott-Antonsen manifold, to which
     initial states belong, the order parameter Z = mean exp(i theta) = r exp(i psi) obeys
     r' = -spread r + coupling r (1 - r^2) / 2, psi' = 0: above the coupling 2 spread, r tends to
-    sqrt(1 - 2 spread / coupling) at the rate coupling - 2 spread. A finite network follows to order 1 / sqrt N. Those
-    with |omega_i| < coupling r lock, the others drift, each at its own rate, so that the dimension of K grows with N.
-    The few fastest (the tail of the distribution) turn at 2 N spread / pi; `sampling` resolves those below 15.
+    sqrt(1 - 2 spread / coupling) at the rate coupling - 2 spread. A finite network follows to order 1 / sqrt N.
+    Oscillators with |omega_i| < coupling r lock, the others drift, each at its own rate, so that the dimension of K
+    grows with N. The few fastest (the tail of the distribution) turn at 2 N spread / pi; `sampling` resolves those
+    below 15.
 
     Args:
         oscillators: N, >= 2; states have 2 N components.
-        coupling, spread: defaults of the parameters, > 0; `transient` and the constants are for them.
+        coupling: default of the parameter, > 0; `transient` and the constants are for it.
+        spread: default of the parameter, > 0; `transient` and the constants are for it.
 
     References:
         Y. Kuramoto, Chemical Oscillations, Waves, and Turbulence, Springer (1984); E. Ott, T. M. Antonsen, Chaos 18,
@@ -55,8 +57,8 @@ def kuramoto_network(oscillators: int = 1000, coupling: float = 4.0, spread: flo
         return torch.cat([back * cos - rate * sin, back * sin + rate * cos], -1)
 
     def sample_initial(n: int, rng: torch.Generator) -> Tensor:
-        # Phases with the density of the Ott-Antonsen manifold, a wrapped Cauchy one, independent of the frequency: its
-        # mean resultant is r.
+        # Phases are independent of the frequency and have the density of the Ott-Antonsen manifold: a wrapped Cauchy
+        # density of mean resultant r.
         r = 0.1 + 0.8 * torch.rand(n, 1, generator=rng, dtype=torch.float64)
         psi = 2 * math.pi * torch.rand(n, 1, generator=rng, dtype=torch.float64)
         u = torch.rand(n, oscillators, generator=rng, dtype=torch.float64)

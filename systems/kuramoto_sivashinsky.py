@@ -23,7 +23,7 @@ def kuramoto_sivashinsky(length: float = 22.0, points: int = 64, viscosity: floa
     Spectral in space (Fourier, `points` collocation points, state = u at the points), semilinear: L = k^2 - nu k^4.
     Parameter: `viscosity` nu (dimensionless, 1), > 0. Length and time are dimensionless. Only length / sqrt(nu)
     matters: x = sqrt(nu) X, t = nu T, u = U / sqrt(nu) turns the equation into that of viscosity 1. All times and the
-    step of this system go with nu.
+    step of this system are proportional to nu.
 
     Known: at length 22, nu = 1: Lyapunov exponents .0454, 0, 0, -.0007, -.190, -.257, -.291, -.311, then -1.96;
     Kaplan-Yorke dimension 4.24. The mean of u is conserved exactly. The form of Floryan & Graham has length 2 pi and nu
@@ -40,7 +40,7 @@ def kuramoto_sivashinsky(length: float = 22.0, points: int = 64, viscosity: floa
         A. J. Linot, M. D. Graham, Chaos 32, 073110 (2022); D. Floryan, M. D. Graham, Nat. Mach. Intell. 4, 1113 (2022).
 
     Raises:
-        InputError: a number out of range, or a viscosity too small for the grid; says which grid would do.
+        InputError: a number is out of range, or the viscosity is too small for the grid; the message names a finer one.
     """
     nu = positive("viscosity", viscosity)
     x, k = periodic_points(points, length, 2 / math.sqrt(nu))
@@ -57,7 +57,7 @@ def kuramoto_sivashinsky(length: float = 22.0, points: int = 64, viscosity: floa
         return advect.on(v) * torch.fft.rfft(u * u)
 
     def sample_initial(n: int, rng: torch.Generator) -> Tensor:
-        # Four lowest modes with random amplitudes of the attractor's order; the mean is zero.
+        # The four lowest modes with random amplitudes of the order of the attractor's; the mean is zero.
         amplitudes = torch.randn(n, 2, 4, generator=rng, dtype=torch.float64)
         phases = torch.outer(torch.arange(1, 5, dtype=torch.float64), k[1] * x)
         return (amplitudes[:, 0] @ torch.sin(phases) + amplitudes[:, 1] @ torch.cos(phases)) / math.sqrt(nu)

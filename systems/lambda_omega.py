@@ -22,7 +22,7 @@ def lambda_omega(
     On [-length / 2, length / 2]^2. State: u at points x points, [x, y], then v. Spectral in space, semilinear: L = -d
     k^2. Parameters (dimensionless): `beta` (1), `d1`, `d2` (.1), > 0. Length and time are dimensionless. Trajectories
     start with a spiral u + i v = g(r, angle) exp(i phase); the first trajectory has the published phase 0, the others
-    random ones. Where d1 = d2 the phase is a symmetry, and trajectories that start so differ by it alone.
+    random ones. Where d1 = d2 the phase is a symmetry, and these trajectories differ by it alone.
 
     Known exactly: without diffusion (and for uniform fields) r = 1 is a limit cycle, passed at the angular velocity
     -beta, to which r returns at the rate 2. Plane waves, for d1 = d2 = d: r^2 = 1 - d q^2, angular velocity -beta r^2.
@@ -30,11 +30,12 @@ def lambda_omega(
     .001 at 500.
 
     Args:
-        points: in each direction, >= 16; default: as published, 100 periodic, 101 with Neumann conditions.
+        points: points in each direction, >= 16; default: as published, 100 periodic, 101 with Neumann conditions.
         length: side of the square, > 0.
         boundary: `periodic`, Fourier modes, as in Champion et al.; or `neumann`, no flux, cosine modes and points on
             the edges, as in Floryan & Graham (who take finite differences).
-        masked: see u times exp(-(x^2 + y^2) / 100) alone, the data of Champion et al.'s autoencoder: 10^4 values.
+        masked: whether only u times exp(-(x^2 + y^2) / 100) is seen, the data of Champion et al.'s autoencoder: 10^4
+            values.
 
     References:
         K. Champion, B. Lusch, J. N. Kutz, S. L. Brunton, Proc. Natl. Acad. Sci. 116, 22445 (2019), supplement.
@@ -42,7 +43,7 @@ def lambda_omega(
         (1973) (plane waves).
 
     Raises:
-        InputError: a number out of range, or a diffusion too small for the grid; says which grid would do.
+        InputError: a number is out of range, or the diffusion is too small for the grid; the message names a finer one.
     """
     one_of("boundary", boundary, ("periodic", "neumann"))
     positive("length", length)
@@ -52,12 +53,13 @@ def lambda_omega(
     spacing, k2 = float(x[1] - x[0]), Constant(square)
 
     def linear(beta: Tensor, d1: Tensor, d2: Tensor) -> Tensor:
-        # The core of a spiral is sqrt(d) wide, and needs a point for each half of it.
+        # The core of a spiral is sqrt(d) wide, and each half of it needs a point.
         resolved("d1", d1, spacing**2 / 4, n, 2)
         resolved("d2", d2, spacing**2 / 4, n, 2)
         both = torch.stack(torch.broadcast_tensors(d1, d2), -1)
-        # Growth stands in the nonlinear part: real fields leave a part of the modes free (that breaks the symmetry of
-        # their conjugates), which no field shows and nothing but this would hold back.
+        # Growth belongs to the nonlinear part. Modes can have a part that breaks the symmetry of their conjugates. No
+        # real field shows that part, so the nonlinear part cannot hold it back, and growth in the linear part would
+        # raise it.
         return (-both[..., None] * k2.on(both)).flatten(-2)
 
     def nonlinear(t: Tensor, v: Tensor, beta: Tensor, d1: Tensor, d2: Tensor) -> Tensor:
@@ -93,8 +95,8 @@ def lambda_omega(
     if not masked:
         return system
     mask = Constant(torch.exp(-0.01 * (x[:, None] ** 2 + x**2)).flatten())
-    seen = Grid(axes, ("u",))
-    return observe(system, lambda s: mask.on(s) * s[..., : n * n], name="lambda_omega_masked", grid=seen)
+    grid = Grid(axes, ("u",))
+    return observe(system, lambda s: mask.on(s) * s[..., : n * n], name="lambda_omega_masked", grid=grid)
 
 
 def _spiral(x: Tensor, periodic: bool) -> tuple[Tensor, Tensor]:

@@ -24,13 +24,14 @@ def linked_circles(dim: int = 3, rate: float = 2.0, seed: int = 0) -> System:
     Known exactly, because grad A x grad B is orthogonal to grad V = 2 A grad A + 2 B grad B:
     - V' = -(rate / 8) |grad V|^2 / (g1 + g2), so V falls along every trajectory but the equilibria, and V = 0 is K.
       The other equilibria, (1/2, 0, 0), ((1 +- sqrt 5) / 2, 0, 0), (0, +-1 / sqrt 3, 0) and (1, 0, +-1 / sqrt 3), are
-      unstable, so that almost every state ends on K. Some must be there: what attracts all of R^n is connected.
+      unstable, so that almost every state ends on K. Some such equilibria must exist: a set that attracts all of R^n is
+      connected.
     - On each circle the field turns uniformly at `omega`; normal to it both exponents are -rate.
     - Any point of one circle is exactly 1 away from the other, so the reach of K is 1/2; that of each circle is 1.
     The field is smooth (rational, g1 + g2 > 0) and grows like |y|^3.
 
     Args:
-        dim: dimension of the state, >= 3. In R^n, K is the same up to an isometry.
+        dim: dimension of the state, >= 3; K is the same in every dimension, up to an isometry.
         rate: rate of attraction, per time unit, > 0.
         seed: draws Q.
 

@@ -20,9 +20,9 @@ def lorenz63() -> System:
 
     In rho, for sigma 10, beta 8/3: the origin attracts all states up to rho = 1; above, two equilibria at
     z = rho - 1, x = y = +-sqrt(beta (rho - 1)), which are stable up to rho = 470/19 = 24.74 (chaos, at first only as a
-    long transient, appears at 13.93, a strange attractor beside them at 24.06); windows of periodic orbits from about
-    99.5 on. Initial states lie around z = rho - 3. Near 1 and 24.74 the approach to K is slow: take a longer
-    `transient`. The other constants are for the defaults.
+    long transient, appears at 13.93, a strange attractor beside them at 24.06); there are windows of periodic orbits
+    from about 99.5 on. Initial states lie around z = rho - 3. Near rho = 1 and 24.74 the approach to K is slow: take a
+    longer `transient`. The constants are for the defaults.
 
     References:
         E. N. Lorenz, J. Atmos. Sci. 20, 130 (1963); C. Sparrow, The Lorenz Equations, Springer (1982) (in rho);

@@ -8,7 +8,7 @@ from dynred.ode.grid import Axis, Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 
-# At 40 sites and forcing 8; other sizes and forcings are not known here.
+# Constants by the number of sites, at forcing 8.
 _KNOWN = {40: {"lyapunov_1": 1.68, "positive_exponents": 13.0, "kaplan_yorke_dimension": 27.16}}
 
 

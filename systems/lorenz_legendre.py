@@ -12,26 +12,26 @@ from dynred.ode.known_set import KnownSet
 from dynred.ode.observe import observe
 from dynred.ode.system import System
 
-SCALE = 1 / 40  # of the three modes before they are seen
+SCALE = 1 / 40  # of the three modes in the observation
 CENTRE, HALF = (0.0, 0.0, 25.0), (36.0, 48.0, 41.0)  # box of initial states
-WIDER = (18.0, 24.0, 20.0)  # by how much more the half-widths are for the test of extrapolation
+WIDER = (18.0, 24.0, 20.0)  # what the test of extrapolation adds to the half-widths
 
 
 def lorenz_legendre(points: int = 128, outside: bool = False) -> System:
     """x(y) = P0 z1 + P1 z2 + P2 z3 + P3 z1^3 + P4 z2^3 + P5 z3^3, P_k(y) Legendre's, z = (Lorenz's x, y, z) / 40.
 
-    y runs over `points` even points on [-1, 1], both ends among them. The ODE, its parameters and their defaults are
-    those of `lorenz63`; as published there is no transient, trajectories are .02 x 250 long and start uniformly in the
-    box of half-widths (36, 48, 41) around (0, 0, 25), of Lorenz's own variables. The authors train on 1,024, validate
-    on 20 and test on 100 trajectories, and add noise of standard deviation 1e-6, which is left to the user.
+    y runs over `points` evenly spaced points on [-1, 1], both ends among them. The ODE, its parameters and their
+    defaults are those of `lorenz63`. As published there is no transient, trajectories are .02 x 250 long and start
+    uniformly in the box of half-widths (36, 48, 41) around (0, 0, 25), in Lorenz's own variables. The authors train on
+    1,024, validate on 20 and test on 100 trajectories, and add noise of standard deviation 1e-6; this system adds none.
 
     Known exactly: the six profiles are linearly independent, so the map is one-to-one with a smooth inverse on its
     image, a three-dimensional manifold that lies in a six-dimensional subspace; the attractor has Lorenz's exponents.
 
     Args:
-        points: dimension of what is seen, >= 6; published: 128.
-        outside: whether to start in the published test of extrapolation: half-widths larger by (18, 24, 20), outside
-            the first box.
+        points: dimension of the observed state, >= 6; published: 128.
+        outside: whether trajectories start as in the published test of extrapolation: in a box with half-widths larger
+            by (18, 24, 20), outside of the first box.
 
     References:
         K. Champion, B. Lusch, J. N. Kutz, S. L. Brunton, PNAS 116, 22445 (2019), supporting
@@ -53,11 +53,11 @@ def lorenz_legendre(points: int = 128, outside: bool = False) -> System:
     def sample_initial(n: int, rng: torch.Generator) -> Tensor:
         if not outside:
             return centre + half * (2 * torch.rand(n, 3, generator=rng, dtype=torch.float64) - 1)
-        found = torch.empty(0, 3, dtype=torch.float64)
-        while len(found) < n:
+        accepted = torch.empty(0, 3, dtype=torch.float64)
+        while len(accepted) < n:
             x = larger * (2 * torch.rand(2 * n, 3, generator=rng, dtype=torch.float64) - 1)
-            found = torch.cat([found, x[(x.abs() > half).any(-1)]])
-        return centre + found[:n]
+            accepted = torch.cat([accepted, x[(x.abs() > half).any(-1)]])
+        return centre + accepted[:n]
 
     inner = find_system("lorenz63")
     constants = {name: inner.known.constants[name] for name in ("lyapunov_1", "kaplan_yorke_dimension")}

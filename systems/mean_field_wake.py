@@ -14,8 +14,8 @@ def mean_field_wake() -> System:
 
     Parameters (dimensionless): `mu` .1, `omega` 1, `A` -.1, `decay` (lambda) 10. Time is dimensionless.
 
-    Known exactly at these values: the limit cycle x^2 + y^2 = 1, z = 1 of period 2 pi; near it states fall first onto
-    the slow manifold z close to x^2 + y^2 (rate about lambda), then onto the cycle.
+    Known exactly at these values: the limit cycle x^2 + y^2 = 1, z = 1 of period 2 pi. States near it fall first onto
+    the slow manifold, where z is close to x^2 + y^2, at a rate of about lambda, then onto the cycle.
 
     References:
         B. R. Noack, K. Afanasiev, M. Morzynski, G. Tadmor, F. Thiele, J. Fluid Mech. 497, 335 (2003), eq. 4.1.

@@ -18,13 +18,16 @@ def michaelis_menten(epsilon: float = 0.1, michaelis: float = 1.0, turnover: flo
     units of 1 / (k1 E0). Parameters (dimensionless): `epsilon` = E0 / S0, .1, > 0; `michaelis` kappa =
     (k_-1 + k2) / (k1 S0), 1, and `turnover` lambda = k2 / (k1 S0), .5, with 0 < lambda <= kappa.
 
-    Known exactly: s >= 0, 0 <= c <= 1 is never left; (s + epsilon c)' = -lambda c, what is converted; the Jacobian at
-    the origin, where all ends, has trace -(1 + kappa / epsilon) and determinant lambda / epsilon. Trajectories fall
-    onto the slow manifold c = h(s), of dimension one, between c = s / (s + kappa) (the quasi-steady state) and
-    c = s / (s + kappa - lambda); `slow_manifold` below gives its expansion in epsilon. It is K here.
+    Known exactly: states never leave s >= 0, 0 <= c <= 1; (s + epsilon c)' = -lambda c, the rate of conversion; the
+    Jacobian at the origin, where all trajectories end, has trace -(1 + kappa / epsilon) and determinant lambda /
+    epsilon. Trajectories fall onto the slow manifold c = h(s), of dimension one, between c = s / (s + kappa) (the
+    quasi-steady state) and c = s / (s + kappa - lambda); `slow_manifold` below gives its expansion in epsilon. K here
+    is this manifold.
 
     Args:
-        epsilon, michaelis, turnover: defaults of the parameters; `transient` and the constants are for them.
+        epsilon: default of the parameter, > 0; `transient` and the constants are for it.
+        michaelis: default of the parameter kappa, > 0; `transient` and the constants are for it.
+        turnover: default of the parameter lambda, in (0, kappa]; `transient` and the constants are for it.
 
     References:
         L. Michaelis, M. Menten, Biochem. Z. 49, 333 (1913); F. G. Heineken, H. M. Tsuchiya, R. Aris, Math. Biosci. 1,
@@ -78,12 +81,14 @@ def michaelis_menten(epsilon: float = 0.1, michaelis: float = 1.0, turnover: flo
 def slow_manifold(s: Tensor, epsilon: float, michaelis: float, turnover: float, order: int = 2) -> Tensor:
     """c = h_0(s) + epsilon h_1(s) + epsilon^2 h_2(s): the slow manifold, to an error of order epsilon^(order + 1).
 
-    From epsilon h'(s) s' = s - (s + kappa) h(s), power by power; h_0 is the quasi-steady state.
+    The terms solve epsilon h'(s) s' = s - (s + kappa) h(s), power by power; h_0 is the quasi-steady state.
 
     Args:
         s: free substrate [...].
-        epsilon, michaelis, turnover: the parameters.
-        order: 0, 1 or 2.
+        epsilon: the parameter epsilon.
+        michaelis: the parameter kappa.
+        turnover: the parameter lambda.
+        order: highest power of epsilon: 0, 1 or 2.
     """
     integer("order", order, 0, 2)
     k, r, total = michaelis, turnover, s + michaelis

@@ -39,7 +39,7 @@ def moehlis_faisst_eckhardt(length_x: float = 4 * math.pi, length_z: float = 2 *
     decay = [b2, 4 * b2 / 3 + g2, bg**2, a2 + 4 * b2 / 3, a2 + b2, a2 + 4 * b2 / 3 + g2, abg**2, abg**2, 9 * b2]
     damping = torch.tensor(decay, dtype=torch.float64)
     laminar = torch.eye(9, dtype=torch.float64)[0]
-    # The constants of eqs. 21-29; names say which wave numbers they hold.
+    # The constants of eqs. 21-29; their names say which wave numbers they contain.
     s6, lift = math.sqrt(6), math.sqrt(1.5) * beta * gamma
     wave, triple = alpha / s6, alpha * beta * gamma / s6
 

@@ -1,4 +1,4 @@
-"""A chain of masses on springs, weakly damped, one of them nonlinear: the standard test of spectral submanifolds."""
+"""A chain of masses on weakly damped springs, one of them nonlinear: the standard test of spectral submanifolds."""
 
 import math
 
@@ -12,7 +12,7 @@ from dynred.ode.system import System
 STIFFNESS = 1.0  # of every spring, N / m
 MASS_DAMPING, STIFFNESS_DAMPING = 0.002, 0.005  # Rayleigh damping C = .002 M + .005 K, in 1 / s and s
 FIRST_MASS = 1.5  # kg; the others are 1 kg
-QUADRATIC, MIXED, CUBIC_DAMPING = 0.33, 0.7, 0.5  # of v1^2, q1^2 v1 and v1^3 in the force on the first mass
+QUADRATIC, MIXED, CUBIC_DAMPING = 0.33, 0.7, 0.5  # coefficients of v1^2, q1^2 v1, v1^3 in the force on the first mass
 
 
 def oscillator_chain(masses: int = 5, modes: int = 2, radius: float = 0.3) -> System:
@@ -30,7 +30,7 @@ def oscillator_chain(masses: int = 5, modes: int = 2, radius: float = 0.3) -> Sy
     The two-dimensional exact test of the same literature, q'' = q - q^3 - .1 q', is `double_well`.
 
     Args:
-        masses: how many, >= 1.
+        masses: number of masses, >= 1.
         modes: pairs of eigenvalues of the slow manifold, in [1, masses]; published: 1 and 2.
         radius: largest norm of an initial state, > 0; published: .3.
 
@@ -47,7 +47,7 @@ def oscillator_chain(masses: int = 5, modes: int = 2, radius: float = 0.3) -> Sy
     chain = STIFFNESS * (chain - torch.diag(torch.ones(masses - 1), -1)).double()
     chain[-1, -1] = STIFFNESS
     damping = MASS_DAMPING * torch.diag(mass) + STIFFNESS_DAMPING * chain
-    # Rows of the linear part's lower half: q'' = q -K/M + q' -C/M.
+    # The rows of the linear part that give q'' = -M^-1 K q - M^-1 C q'.
     pull, drag = -chain / mass[:, None], -damping / mass[:, None]
 
     def rhs(t: Tensor, x: Tensor, cubic: Tensor) -> Tensor:
@@ -57,8 +57,8 @@ def oscillator_chain(masses: int = 5, modes: int = 2, radius: float = 0.3) -> Sy
         acceleration = q @ pull.T.to(x) + v @ drag.T.to(x)
         return torch.cat([v, acceleration[..., :1] - force[..., None], acceleration[..., 1:]], -1)
 
-    zero, one = torch.zeros(masses, masses).double(), torch.eye(masses).double()
-    values, vectors = torch.linalg.eig(torch.cat([torch.cat([zero, one], 1), torch.cat([pull, drag], 1)]))
+    zero, identity = torch.zeros(masses, masses).double(), torch.eye(masses).double()
+    values, vectors = torch.linalg.eig(torch.cat([torch.cat([zero, identity], 1), torch.cat([pull, drag], 1)]))
     order = torch.argsort(-values.real + 1e-9 * (values.imag < 0), stable=True)[0::2][:modes]
     values, vectors = values[order], vectors[:, order]
     slow = torch.linalg.qr(torch.cat([vectors.real, vectors.imag], 1))[0]  # [2 masses, 2 modes], orthonormal

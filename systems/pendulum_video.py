@@ -12,28 +12,28 @@ from dynred.ode.observe import observe
 from dynred.ode.system import System
 
 ENERGY = 0.99  # largest |H| of an initial state, H = z'^2 / 2 - cos z; the pendulum goes over the top at 1
-BLUR = 0.05  # the bob is seen as exp(-d^2 / BLUR)
+BLUR = 0.05  # the image of the bob is exp(-d^2 / BLUR)
 BOX = (math.pi, 2.1)  # largest |z| and |z'| of an initial state
 
 
 def pendulum_video(pixels: int = 51, moving: bool = False) -> System:
     """z'' = -sin z, seen as the image exp(-d^2 / .05), d the distance of a pixel from the bob (sin z, -cos z).
 
-    Pixels lie evenly on [-1.5, 1.5]^2, both ends among them; the state is the image row by row, from the bottom. As
-    published, trajectories start uniformly in |z| < pi, |z'| < 2.1 where |H| <= .99, H = z'^2 / 2 - cos z, so that none
-    goes over the top, and last 10 time units; the authors keep 500 images of each, .02 apart, `sampling` every fifth.
-    100 are for training, 10 for validation and 10 for testing.
+    Pixels are evenly spaced on [-1.5, 1.5]^2, the edges included; the state is the image row by row, from the bottom.
+    As published, trajectories start uniformly in |z| < pi, |z'| < 2.1 where |H| <= .99, H = z'^2 / 2 - cos z, so that
+    none goes over the top, and last 10 time units. The authors keep 500 images of each, .02 apart; `sampling` keeps
+    every fifth. They train on 100 trajectories, validate on 10 and test on 10.
 
-    An image shows the angle and not the speed, so one alone does not determine what follows: the authors learn an
-    equation of second order from images and their derivatives. `moving` makes a state of it: the image and its rate of
-    change, of twice the dimension, from which angle and speed both follow.
+    An image shows the angle but not the speed, so it does not determine the next one: the authors learn an equation of
+    second order from images and their derivatives. With `moving` the state is the image and its rate of change, of
+    twice the dimension, which determine angle and speed.
 
-    Known exactly: H is constant along every trajectory; the long-time states are all of |H| <= .99, an annulus (around
-    the rest position, where H < -.99), and its image: with `moving` the annulus again, without it an arc, that of the
-    angles up to arccos(-.99) either way.
+    Known exactly: H is constant along every trajectory. The long-time states of the pendulum are all those with |H| <=
+    .99, an annulus (around the rest position, where H < -.99). Their image is again an annulus with `moving`; without
+    it, it is an arc, of the angles up to arccos(-.99) on either side.
 
     Args:
-        pixels: along each side, >= 5; published: 51.
+        pixels: pixels along each side, >= 5; published: 51.
         moving: whether the rate of change of the image is seen too.
 
     References:
@@ -54,12 +54,12 @@ def pendulum_video(pixels: int = 51, moving: bool = False) -> System:
         return torch.cat([image, change], -1)
 
     def sample(n: int, rng: torch.Generator) -> Tensor:
-        found = torch.empty(0, 2, dtype=torch.float64)
+        accepted = torch.empty(0, 2, dtype=torch.float64)
         box = torch.tensor(BOX, dtype=torch.float64)
-        while len(found) < n:
+        while len(accepted) < n:
             x = box * (2 * torch.rand(2 * n, 2, generator=rng, dtype=torch.float64) - 1)
-            found = torch.cat([found, x[_energy(x).abs() <= ENERGY]])
-        return found[:n]
+            accepted = torch.cat([accepted, x[_energy(x).abs() <= ENERGY]])
+        return accepted[:n]
 
     pendulum = System(
         name="pendulum",

@@ -1,4 +1,4 @@
-"""Roessler's equations: the simplest strange attractor, one band folded over itself."""
+"""Roessler's equations: the simplest strange attractor, a band that is folded over itself."""
 
 import torch
 from torch import Tensor

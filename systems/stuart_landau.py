@@ -18,11 +18,11 @@ def stuart_landau(mu: float = 1.0, omega: float = 1.0) -> System:
     Known exactly: for mu > 0 the limit cycle is the circle of radius sqrt(mu), passed at the rate omega - shear mu, and
     deviations of the radius decay at the rate 2 mu; for mu <= 0 all states spiral into the origin, at the rate |mu|
     (like 1 / sqrt(2 t) at 0). Initial states scale with sqrt |mu|, and `sample` and `distance` of the known set take
-    `mu`, one value or one per state; a study over several mu takes `transient` = 15 / min |mu|.
+    `mu`, one value or one per state; a study over several values of mu needs `transient` = 15 / min |mu|.
 
     Args:
         mu: default of the parameter, > 0; `transient`, `known` and `time_scale` are for it and for `omega`.
-        omega: default of the parameter.
+        omega: default of the parameter, > 0.
 
     References:
         L. D. Landau, Dokl. Akad. Nauk SSSR 44, 339 (1944); J. T. Stuart, J. Fluid Mech. 9, 353 (1960).

@@ -23,8 +23,8 @@ def swift_hohenberg(length: float = 20 * math.pi, points: int = 128) -> System:
 
     Known exactly: u = 0 is unstable from r = 0 on, first at the wave number 1; r = min over the modes of (1 - k^2)^2 on
     a given length. The functional V = mean of ((1 + d^2/dx^2) u)^2 / 2 - r u^2 / 2 - s u^3 / 3 + u^4 / 4 never grows:
-    dV/dt = -mean of u_t^2, also for this discretisation. So every trajectory ends in equilibria, which shifts in space
-    make circles of. Near the onset rolls have the amplitude sqrt(4 r / 3).
+    dV/dt = -mean of u_t^2, also for this discretisation. So every trajectory ends in equilibria; shifts in space turn
+    each into a circle of equilibria. Near the onset rolls have the amplitude sqrt(4 r / 3).
 
     Args:
         length: domain length, > 0; the default holds ten rolls.
@@ -35,7 +35,7 @@ def swift_hohenberg(length: float = 20 * math.pi, points: int = 128) -> System:
         (1993); J. Burke, E. Knobloch, Phys. Rev. E 73, 056211 (2006).
 
     Raises:
-        InputError: a number out of range, or a grid that is too coarse; says which would do.
+        InputError: a number is out of range, or the grid is too coarse; the message names a finer one.
     """
     x, k = periodic_points(points, length, FINEST)
     damping = Constant((1 - k**2) ** 2)
@@ -48,7 +48,7 @@ def swift_hohenberg(length: float = 20 * math.pi, points: int = 128) -> System:
         return torch.fft.rfft(u * u * (quadratic[..., None] - u))
 
     def sample_initial(n: int, rng: torch.Generator) -> Tensor:
-        # Small, in all modes around the wave number 1.
+        # Small fields with all modes around the wave number 1.
         amplitudes = torch.randn(n, 2, len(k), generator=rng, dtype=torch.float64) * torch.exp(-((1 - k**2) ** 2))
         return 0.1 * torch.fft.irfft(points / 2 * torch.complex(amplitudes[:, 0], amplitudes[:, 1]), n=points)
 

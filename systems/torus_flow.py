@@ -15,8 +15,8 @@ def torus_flow(dim: int = 4, minor: float = 0.5, rate: float = 1.0, seed: int = 
     """z_j' = i omega_j z_j + (rate / 2) (1 - |z_j|^2 / r_j^2) z_j for j = 1, 2, w' = -rate w, x = Q [z_1; z_2; w].
 
     Q is orthogonal (the identity at dim = 4), r_1 = 1, r_2 = `minor`. Parameters: `omega_1` 1, `omega_2` the golden
-    mean (1 + sqrt 5) / 2, in radians per time unit: the ratio that is hardest to approximate by fractions, so that
-    trajectories fill the torus evenly. Rational ratios give closed orbits.
+    mean (1 + sqrt 5) / 2, in radians per time unit. No ratio is harder to approximate by fractions than the golden
+    mean, so trajectories fill the torus evenly. Rational ratios give closed orbits.
 
     Known exactly: K is the torus |z_1| = 1, |z_2| = minor, w = 0, isometric to S^1(1) x S^1(minor), of reach min(1,
     minor) because nearest points are found circle by circle; it attracts at `rate` in every normal direction; the

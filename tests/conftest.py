@@ -1,12 +1,16 @@
 """Small material that several tests share."""
 
+import importlib
+import sys
+
 import pytest
 import shapes  # noqa: F401 # before dynred, whose functions it has checked
 import torch
 
-from dynred import user_code
+from dynred import systems, user_code
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.experiments.source import DataSpec
+from dynred.errors import MissingExtraError
+from dynred.experiments.data_spec import DataSpec
 from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.rng import generator
@@ -56,6 +60,26 @@ def small_dynamics():
     return NeuralODESpec(width=16, depth=2, training=TrainingSpec(steps=60, batch_size=64, validations=3))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """A test of something that needs an extra is skipped where the extra is not installed."""
+    try:
+        return (yield)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+
+
 def pytest_addoption(parser):
     text = "share of the full campaign of faults that is tried, e.g. 1; default: as much as takes less than a minute"
     parser.addoption("--faults", type=float, default=None, help=text)
+
+
+@pytest.fixture
+def catalogue(tmp_path, monkeypatch):
+    """A folder whose files are of the catalogue too."""
+    monkeypatch.setattr(systems, "__path__", [*systems.__path__, str(tmp_path)])
+    importlib.invalidate_caches()
+    yield tmp_path
+    for file in tmp_path.glob("*.py"):
+        if sys.modules.pop(f"dynred.systems.{file.stem}", None):
+            delattr(systems, file.stem)

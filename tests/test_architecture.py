@@ -1,6 +1,7 @@
 """What a file may import: its own folder and lower ones, absolutely, at its top; one home for every foreign library."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,16 @@ FOLDERS = (
     *("", "numerics", "data", "ode", "solvers", "simulation", "training", "geometry", "reducers", "dynamics"),
     *("models", "metrics", "evaluation", "report", "experiments", "testing", "cli"),
 )
-PLUGINS = ("data/derivatives", "solvers", "reducers", "dynamics", "metrics", "report/figures", "cli")
+PLUGINS = (
+    "data/derivatives",
+    "solvers",
+    "reducers",
+    "dynamics",
+    "metrics",
+    "report/figures",
+    "report/inspection",
+    "cli",
+)
 HOMES = {
     "torchdiffeq": "solvers",
     "xarray": "data",
@@ -79,6 +89,11 @@ def imported(module, name):
 
 def test_the_folders_are_those_that_are_listed():
     assert {relative(path).parts[0] for path in FILES if len(relative(path).parts) > 1} == set(FOLDERS) - {""}
+
+
+def test_the_page_on_the_architecture_lists_the_folders_in_their_order():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    assert re.findall(r"^\| `(\w+)/` \|", text, re.MULTILINE) == list(FOLDERS[1:])
 
 
 @each_file

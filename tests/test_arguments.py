@@ -68,7 +68,7 @@ NO_NUMBERS = [
 def test_what_is_no_array_of_real_numbers_is_refused_everywhere(model, value, words):
     calls = [model.encode, model.decode, model.reconstruct, lambda x: model.predict(x, T), lambda x: model.rhs(0.0, x)]
     calls += [lambda x: model.rollout(x, T), lambda t: model.predict(X, t), lambda t: model.rollout(Z, t)]
-    calls += [lambda p: model.predict(X, T, {"a": p}), lambda p: model.encode(X, {"a": p}), lambda t: model.rhs(t, Z)]
+    calls += [lambda p: model.at({"a": p}), lambda t: model.rhs(t, Z)]
     calls += [lambda x: Trajectories(x, T, torch.tensor([5])), lambda x: Trajectories.from_stacked(x, T)]
     if value is not None:
         system = find_system("stuart_landau")
@@ -89,7 +89,7 @@ def test_a_stream_of_random_numbers_is_asked_for_wherever_one_is_taken(model, li
         lambda: dynred.inspect(lifted, rng=rng),
         lambda: certify(model, lifted, rng=rng),
         lambda: lyapunov_spectrum(system, rng=rng),
-        lambda: model.with_dynamics(LinearSpec(), lifted, lifted, rng=rng),
+        lambda: model.spec.updated("dynamics", LinearSpec()).fit_dynamics(model.coordinates, lifted, lifted, rng=rng),
         lambda: JointSpec().refine(model, lifted, lifted, rng=rng),
         lambda: spawn(rng, "x"),
         lambda: dynred.AtlasSpec(charts=2).fit(lifted, lifted, rng=rng),
@@ -129,10 +129,14 @@ def test_a_stream_of_random_numbers_is_asked_for_wherever_one_is_taken(model, li
         (lambda m: m.rollout(Z, [0.0, 0.0]), "t must be strictly increasing"),
         (lambda m: m.rollout(Z[0], T), r"z0 must be latents \[N, 2\], got shape \[2\]"),
         (lambda m: m.rollout(Z[:, :1], T), "z0 must be states of 2 values"),
-        (lambda m: m.predict(X, T, {"a": NAN}), "parameter a must be finite everywhere, got nan"),
-        (lambda m: m.predict(X, T, {"a": [1.0, 2.0]}), r"parameter a must be a number or 3 of them, got shape \[2\]"),
-        (lambda m: m.predict(X, T, [1.0]), "parameters must be of class Mapping, got a list, .*Give them by name"),
-        (lambda m: m.predict(X, T, 3), "parameters must be of class Mapping, got 3"),
+        (lambda m: m.at({"a": NAN}), "parameter a must be finite everywhere, got nan"),
+        (
+            lambda m: m.at({"a": [1.0, 2.0]}).predict(X, T),
+            r"parameter a must be a number or 3 of them, got shape \[2\]",
+        ),
+        (lambda m: m.at([1.0]), "parameters must be of class Mapping, got a list, .*Give them by name"),
+        (lambda m: m.at(3), "parameters must be of class Mapping, got 3"),
+        (lambda m: m.at(None), "parameters must be of class Mapping, got None. Give them by name"),
         (lambda m: m.save(3), "path must be a path, got 3"),
         (lambda m: m.save(None), "path must be a path, got None"),
         (lambda m: m.save(""), "path must be a path, got ''"),
@@ -148,7 +152,6 @@ def test_wrong_arguments_of_a_model_are_refused_in_a_sentence(model, call, words
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        (None, "parameters must be given for a, got none for a"),
         ({}, "parameters must be given for a, got none for a"),
         ({"b": 1.0}, "parameters must be given for a, got none for a"),
         ({"a": NAN}, "parameter a must be finite everywhere"),
@@ -159,9 +162,9 @@ def test_wrong_arguments_of_a_model_are_refused_in_a_sentence(model, call, words
 )
 def test_wrong_parameters_are_refused_by_name(parametric, parameters, words):
     with pytest.raises(InputError, match=words):
-        parametric.predict(X, T, parameters)
+        parametric.at(parameters).predict(X, T)
     with pytest.raises(InputError, match=words):
-        parametric.rollout(Z, T, parameters)
+        parametric.at(parameters).rollout(Z, T)
 
 
 @pytest.mark.parametrize(
@@ -235,3 +238,13 @@ def test_arrays_that_torch_does_not_take_as_they_are_are_copied():
 def test_a_name_of_a_parameter_is_no_path(circle, name):
     with pytest.raises(InputError, match="a parameter's name must be a word without /"):
         dataclasses.replace(circle, parameters={name: circle.lengths.double()})
+
+
+def test_a_keyword_that_a_function_has_not_is_refused_with_the_nearest_or_with_what_the_function_is_for(circle):
+    system = find_system("stuart_landau")
+    with pytest.raises(InputError, match=r"an argument of simulate must be .*, got 'parameter'. Did you mean param"):
+        simulate(system, 2, T, rng=generator(0), parameter={"mu": 2.0})
+    with pytest.raises(InputError, match=r"argument of simulate must be .*, got 'colour'. simulate: Trajectories of a"):
+        simulate(system, 2, T, rng=generator(0), colour="red")
+    with pytest.raises(InputError, match=r"an argument of windows must be one of length, stride, got 'size'"):
+        circle.windows(3, size=2)

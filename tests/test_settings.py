@@ -18,16 +18,18 @@ import dynred.models.joint
 from dynred import plugins
 from dynred.cli.base import pairs
 from dynred.dynamics.ensemble import EnsembleSpec
+from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.dynamics.sindy import SindySpec
 from dynred.errors import InputError
-from dynred.experiments.source import DataSpec
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.kinds import class_of
 from dynred.models.bands import Calibration
 from dynred.models.domain import Domain
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
+from dynred.models.reduced import ReducedSpec
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("data.derivatives", "dynamics", "metrics", "reducers", "solvers")
 NEEDY = {  # what has no defaults
+    ReducedSpec: {"reducer": PODSpec(2), "dynamics": LinearSpec()},
     ExperimentSpec: {"source": "lorenz63", "latent_dim": 2},
     Domain: {"latent": (0.0, 1.0), "spread": 1.0, "extent": 2.0, "residual": 0.1},
     Calibration: {"lead": (0.0, 1.0), "levels": (0.5,), "factors": ((1.0, 2.0),), "floor": (0.1,)},

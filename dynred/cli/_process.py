@@ -1,4 +1,4 @@
-"""What a command does with its process: where it prints, and how signals end it. The home of rich's consoles."""
+"""The process of a command: where the command prints, and how signals end it. The home of rich's consoles."""
 
 import os
 import signal
@@ -14,23 +14,25 @@ from rich.console import Console
 
 
 def visible(text: str) -> str:
-    """Text in which what would move a terminal's cursor, or turn its letters round, is written out: names come from
-    files."""
+    """The text with every character that is not printable written as its escape.
+
+    Names come from files, and such characters could move a terminal's cursor or reverse its letters.
+    """
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 class _Quiet(Console):
     """A console that falls silent when nobody reads it any more, while the work goes on."""
 
-    def print(self, *objects: Any, **others: Any) -> None:
-        super().print(*(visible(one) if isinstance(one, str) else one for one in objects), **others)
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(visible(item) if isinstance(item, str) else item for item in objects), **options)
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
 
 
 class _Plain(Console):
-    """A console whose broken pipe is the caller's concern, and not an exit."""
+    """A console that raises BrokenPipeError, where rich's own would exit."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -41,19 +43,21 @@ _results: list[TextIO] = []
 
 
 def results() -> TextIO:
-    """Where results are written: standard output, also while that of anything else is sent to standard error."""
+    """The stream of results: standard output, also while everything else that is printed goes to standard error."""
     return _results[-1] if _results else sys.stdout
 
 
 def printer() -> Console:
-    """A console for results."""
+    """A console that prints results."""
     return _Plain(file=results())
 
 
 @contextmanager
 def only_results_on_stdout() -> Iterator[None]:
-    """Sends to standard error what user code and libraries print, so that nothing but `results` is on standard output;
-    warnings become one line there."""
+    """Sends to standard error what user code and libraries print, so that only `results` writes to standard output.
+
+    Each warning becomes one line on standard error.
+    """
     with _own_stdout() as stream, redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.showwarning = _Warnings()  # type: ignore[assignment] # mypy wants a function
         _results.append(stream)
@@ -66,9 +70,12 @@ def only_results_on_stdout() -> Iterator[None]:
 
 @contextmanager
 def _own_stdout() -> Iterator[TextIO]:
-    # The descriptor 1 goes to standard error as well, for solvers in Fortran and C; what a terminal or a file cannot
-    # show is escaped.
-    if sys.stdout is None or sys.stderr is None:  # closed by whoever started the program
+    """Standard output as a stream of its own, while file descriptor 1 leads to standard error.
+
+    The descriptor is moved because solvers in Fortran and C print there. The stream escapes characters that its
+    encoding lacks.
+    """
+    if sys.stdout is None or sys.stderr is None:  # the program was started with one of them closed
         with open(os.devnull, "w") as nowhere:
             yield sys.stdout or nowhere
         return
@@ -77,17 +84,17 @@ def _own_stdout() -> Iterator[TextIO]:
         yield ours
         return
     ours.flush()
-    kept = os.dup(1)
-    stream = open(kept, "w", encoding=ours.encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    original = os.dup(1)
+    stream = open(original, "w", encoding=ours.encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115
     try:
         os.dup2(2, 1)
         yield stream
     finally:
-        with suppress(OSError):  # said already where it mattered
+        with suppress(OSError):  # `only_results_on_stdout` flushed it and raised what mattered
             stream.close()
         ours.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(original, 1)
+        os.close(original)
 
 
 class _Warnings:
@@ -107,7 +114,7 @@ class _Warnings:
 
 
 class Stopped(KeyboardInterrupt):
-    """The end that a signal asks for; like Ctrl-C to all that is in between."""
+    """Raised when a signal asks the command to end; all code on the way treats it like Ctrl-C."""
 
     def __init__(self, number: int):
         super().__init__()
@@ -118,12 +125,12 @@ _advice = [""]
 
 
 def going_on(words: str) -> None:
-    """Sets what is said of how the command goes on when it is interrupted from now on."""
+    """Sets the sentence that is printed if the command is interrupted from now on: how to go on."""
     _advice[0] = words
 
 
 def how_it_goes_on() -> str:
-    """What `going_on` was told last."""
+    """The sentence that `going_on` was given last."""
     return _advice[0]
 
 
@@ -145,5 +152,5 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _stop(number: int, _frame: FrameType | None) -> None:
     raise Stopped(number)

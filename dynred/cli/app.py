@@ -1,12 +1,11 @@
-"""The command line: every other module of this folder is a command, the function of its own name. The home of cyclopts.
+"""The command line. Every other public module of this folder is a command: the function of its own name.
 
-What needs torch is imported inside the commands, so that `dynred --help` answers at once.
+Commands import what needs torch inside their functions, so that `dynred --help` answers at once. The home of cyclopts.
 """
 
 import functools
 import importlib
 import os
-import pkgutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,10 +13,10 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from dynred import cli
 from dynred.cli._process import Stopped, going_on, how_it_goes_on, only_results_on_stdout, stderr, stoppable
 from dynred.errors import DynredError
 from dynred.memory import is_memory_error
+from dynred.plugin_names import names
 from dynred.user_code import reason
 
 HELP = (
@@ -30,20 +29,20 @@ AGAIN = "No file was left half written; run the same command again."
 def build() -> App:
     """The application with every command of this folder."""
     app = App(name="dynred", help=HELP, suppress_keyboard_interrupt=False, version_flags=["--version"])
-    for name in sorted({module.name for module in pkgutil.iter_modules(cli.__path__)} - {"app", "base", "_process"}):
+    for name in [name for name in names("dynred.cli") if name != "app"]:
         app.command(_printing(getattr(importlib.import_module(f"dynred.cli.{name}"), name)))
     return app
 
 
 def main(tokens: Sequence[str] | None = None) -> None:
-    """Runs a command; whatever goes wrong ends with one sentence on standard error and exit code 2, a signal with 128
-    and its number."""
+    """Runs a command. An error ends it with one sentence on standard error and exit code 2, a signal with exit code 128
+    plus its number."""
     going_on(AGAIN)
     try:
         with stoppable():
             build()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
             if sys.stdout is not None:
-                sys.stdout.flush()  # of help; a command's results are
+                sys.stdout.flush()  # for help; results were flushed already
     except BaseException as error:
         if os.environ.get("DYNRED_TRACEBACK"):
             traceback.print_exc()
@@ -54,8 +53,8 @@ def main(tokens: Sequence[str] | None = None) -> None:
 
 
 def answer(error: BaseException) -> tuple[int, str]:
-    """The exit code for an error, and what is said of it."""
-    if isinstance(error, BrokenPipeError):  # its reader has seen enough, as in `| head`
+    """The exit code for an error, and the sentence that is printed."""
+    if isinstance(error, BrokenPipeError):  # the reader has seen enough, as in `| head`
         _let_go_of_stdout()
         return 2, "error: standard output was closed before all of the result was written."
     if isinstance(error, KeyboardInterrupt):
@@ -82,7 +81,7 @@ def _printing(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _place(error: BaseException) -> str:
-    """Module and line of the deepest frame of dynred; the outermost is this module's."""
+    """Module and line of the deepest frame of dynred in the traceback."""
     frames = traceback.walk_tb(error.__traceback__)
     names = [(str(frame.f_globals.get("__name__", "")), line) for frame, line in frames]
     ours = [f"{name}:{line}" for name, line in names if name.partition(".")[0] == "dynred"]
@@ -90,8 +89,8 @@ def _place(error: BaseException) -> str:
 
 
 def _let_go_of_stdout() -> None:
-    # Python writes what is left in its buffer at the end, and would say again that nobody reads it.
+    # At its end Python writes what is left in its buffer, and would report once more that nobody reads it.
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):  # no file of the operating system
+    except (OSError, ValueError, AttributeError):  # standard output is no file of the operating system
         return

@@ -1,4 +1,4 @@
-"""What the commands share: options, progress, tables, JSON."""
+"""The parts that commands share: options, progress, tables, JSON."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from dynred.cli._process import printer, results, stderr, visible
+from dynred.plugin_names import names
 
 if TYPE_CHECKING:
     from dynred.evaluation.compare import Comparison
@@ -48,13 +49,21 @@ Trust = Annotated[
 ]
 
 
-def _as_given(kind: object, tokens: Sequence[Token]) -> Path:
-    if not tokens[0].value:  # which Path takes for the current folder
+def listed(package: str, *others: str) -> str:
+    """`others` and the names of the plug-ins of a folder, separated by commas."""
+    return ", ".join([*others, *names(package)])
+
+
+SolverName = Annotated[str, Parameter(help=f"{listed('dynred.solvers', 'auto')}, or a file with a solver of your own.")]
+
+
+def _as_given(_kind: object, tokens: Sequence[Token]) -> Path:
+    if not tokens[0].value:  # Path would take it for the current folder
         raise ValueError("must be a path, got ''.")
     return Path(tokens[0].value)
 
 
-def _whole(kind: object, tokens: Sequence[Token]) -> int:
+def _whole(_kind: object, tokens: Sequence[Token]) -> int:
     try:
         return int(tokens[0].value)
     except ValueError as error:  # cyclopts would round 1.5
@@ -66,25 +75,25 @@ Whole = Annotated[int, Parameter(converter=_whole)]
 
 
 def pairs(texts: list[str]) -> dict[str, Any]:
-    """`name=value` texts as a dict; values are read as JSON where they are, as text where not.
+    """`name=value` texts as a dict. A value that is valid JSON is read as such, any other as text.
 
     Raises:
-        InputError: a text of another form, a name that comes twice, a number that is not finite, half of a list, or
-            nesting beyond all reason.
+        InputError: a text has another form, a name comes twice, a number is not finite, a list or mapping is
+            incomplete, or values are nested beyond all reason.
     """
     from dynred.annotations import plain_data
     from dynred.checks import refuse
 
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for text in texts:
         name, _, value = text.partition("=")
         if not name or not value.strip() or name.split() != [name]:
             raise refuse("a setting", "of the form name=value", repr(text))
-        if name in found:
-            raise refuse(f"setting {name}", "given once", f"{found[name]!r} and {value!r}")
-        found[name] = _value(f"setting {name}", value)
-        plain_data(f"setting {name}", found[name])
-    return found
+        if name in values:
+            raise refuse(f"setting {name}", "given once", f"{values[name]!r} and {value!r}")
+        values[name] = _value(f"setting {name}", value)
+        plain_data(f"setting {name}", values[name])
+    return values
 
 
 def _value(name: str, text: str) -> Any:
@@ -104,7 +113,7 @@ def _value(name: str, text: str) -> Any:
 
 @contextmanager
 def working(device: str = "auto") -> "Iterator[Runtime]":
-    """A `Runtime` whose progress is a bar on standard error."""
+    """A `Runtime` that shows progress as a bar on standard error."""
     from dynred.runtime import Runtime
 
     columns = (
@@ -130,28 +139,30 @@ def working(device: str = "auto") -> "Iterator[Runtime]":
             bar.stop()
 
 
-def show_evaluation(one: "Evaluation", as_json: bool) -> None:
+def show_evaluation(evaluation: "Evaluation", as_json: bool) -> None:
     """Prints the table of one evaluation."""
-    title = f"{one.system}: {one.state_dim} -> {one.latent_dim}, {one.test['trajectories']} test trajectories"
-    show(title, ("", "model", f"POD {one.latent_dim}", "linear dynamics"), one.rows(), one.to_dict(), as_json)
+    trajectories, latent_dim = evaluation.test["trajectories"], evaluation.latent_dim
+    title = f"{evaluation.system}: {evaluation.state_dim} -> {latent_dim}, {trajectories} test trajectories"
+    heads = ("", "model", f"POD {latent_dim}", "linear dynamics")
+    show(title, heads, evaluation.rows(), evaluation.to_dict(), as_json)
 
 
-def show_comparison(comparison: "Comparison | None", found: "list[Evaluation]", as_json: bool) -> None:
-    """Prints models side by side: on one test, with their differences; or, without, each with its own evaluation."""
-    data = {"comparison": comparison and comparison.to_dict(), "evaluations": [one.to_dict() for one in found]}
+def show_comparison(comparison: "Comparison | None", evaluations: "Sequence[Evaluation]", as_json: bool) -> None:
+    """Prints models side by side: the comparison where there is one, else the evaluation of each."""
+    data = {"comparison": comparison and comparison.to_dict(), "evaluations": [each.to_dict() for each in evaluations]}
     if comparison is not None:
-        what = f"{comparison.trajectories} test trajectories; differences from {comparison.models[0]}"
-        show(what, comparison.heads(), comparison.rows(), data, as_json)
+        title = f"{comparison.trajectories} test trajectories; differences from {comparison.models[0]}"
+        show(title, comparison.heads(), comparison.rows(), data, as_json)
         return
-    names = list(dict.fromkeys(row[0] for one in found for row in one.rows()))
-    tables = [{row[0]: row[1] for row in one.rows()} for one in found]
+    names = list(dict.fromkeys(row[0] for evaluation in evaluations for row in evaluation.rows()))
+    tables = [{row[0]: row[1] for row in evaluation.rows()} for evaluation in evaluations]
     rows = [(name, *(table.get(name, "") for table in tables)) for name in names]
-    heads = ("", *(f"{one.system} {one.state_dim} -> {one.latent_dim}" for one in found))
+    heads = ("", *(f"{each.system} {each.state_dim} -> {each.latent_dim}" for each in evaluations))
     show("models side by side", heads, rows, data, as_json)
 
 
 def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], data: object, as_json: bool) -> None:
-    """Prints a table, or `data` as JSON; both on standard output."""
+    """Prints a table, or `data` as JSON, on standard output."""
     if as_json:
         results().write(json.dumps(data, indent=2, allow_nan=False) + "\n")
         return
@@ -164,7 +175,7 @@ def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], data: 
     for row in rows:
         table.add_row(*row)
     console = printer()
-    # A file or a pipe has no width of its own: rows need not be folded to 80 columns.
+    # A file or a pipe has no width: rows need not be folded to 80 columns.
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = max(console.width, WIDTH)
     console.print(table)

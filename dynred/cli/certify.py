@@ -1,4 +1,4 @@
-"""`dynred certify`: what can be promised of a model on K."""
+"""`dynred certify`: the errors that a model makes on K, and those that topology makes unavoidable."""
 
 from pathlib import Path
 
@@ -17,18 +17,18 @@ def certify(
 ) -> None:
     """Certify the model of a run folder on a dense, fresh sample of K, beside what topology makes unavoidable.
 
-    Parameters
-    ----------
-    run: A run folder that `dynred reduce` made; its certificate.json is renewed.
-    samples: Points of K; where the system cannot draw them, snapshots of new simulations.
-    seed: Decides the sample.
+    Args:
+        run: A run folder that `dynred reduce` made; its certificate.json is renewed.
+        samples: Points of K; where the system cannot draw them, snapshots of new simulations.
+        seed: Decides the sample.
     """
     from dynred.experiments.certify_run import certify_run
 
     with working() as runtime:
-        found = certify_run(run, samples=samples, seed=seed, runtime=runtime, plugins=plugin or [], trust=trust)
-    several = len(found.parts) > 1
-    heads = ("", "K", *(f"component {i + 1}" for i in range(len(found.parts)) if several))
-    show(f"{found.system}: errors on K, in state units", heads, found.rows(), found.to_dict(), as_json)
-    for line in found.words():
+        certificate = certify_run(run, samples=samples, seed=seed, runtime=runtime, plugins=plugin or [], trust=trust)
+    several = len(certificate.parts) > 1
+    heads = ("", "K", *(f"component {i + 1}" for i in range(len(certificate.parts)) if several))
+    title = f"{certificate.system}: errors on K, in state units"
+    show(title, heads, certificate.rows(), certificate.to_dict(), as_json)
+    for line in certificate.words():
         stderr.print(line, markup=False, highlight=False, soft_wrap=True)

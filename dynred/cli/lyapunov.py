@@ -1,18 +1,13 @@
 """`dynred lyapunov`: Lyapunov exponents and the Kaplan-Yorke dimension."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dynred.cli.base import Arguments, AsJson, Parameters, Plugins, Trust, Whole, pairs, show, working
-from dynred.errors import InputError
+from dynred.cli.base import Arguments, AsJson, Parameters, Plugins, SolverName, Trust, Whole, pairs, show, working
 
 if TYPE_CHECKING:
-    import torch
-
-    from dynred.models.base import Model
-    from dynred.ode.system import System
+    from dynred.evaluation.lyapunov import LyapunovSpectrum
 
 
 def lyapunov(
@@ -23,7 +18,7 @@ def lyapunov(
     n: Annotated[Whole, Parameter(name=["--n", "-n"])] = 8,
     duration: float | None = None,
     interval: float | None = None,
-    solver: str = "auto",
+    solver: SolverName = "auto",
     seed: Whole = 0,
     time_limit: float | None = None,
     with_: Arguments = None,
@@ -34,52 +29,50 @@ def lyapunov(
 ) -> None:
     """Compute Lyapunov exponents and the Kaplan-Yorke dimension of a system, or of the model of a run.
 
-    Parameters
-    ----------
-    source: Name of a system, path to a .py file that defines one, or a run folder that `dynred reduce` made.
-    k: Number of exponents; default: all, at most 16.
-    n: Number of trajectories; their spread gives the error.
-    duration: Averaging time of each, in time units; default: 200 time scales.
-    interval: Time between orthogonalisations; default: a tenth of the time scale.
-    solver: auto, explicit, stiff, exponential_adams, etdrk4 or backward_euler.
-    seed: Decides initial states and tangents.
-    time_limit: Seconds after which the work stops, and what was averaged until then counts.
+    Args:
+        source: Name of a system, path to a .py file that defines one, or a run folder that `dynred reduce` made.
+        k: Number of exponents; default: all, at most 16.
+        n: Number of trajectories; their spread gives the error.
+        duration: Averaging time of each, in time units; default: 200 time scales.
+        interval: Time between orthogonalisations; default: a tenth of the time scale.
+        seed: Decides initial states and tangents.
+        time_limit: Seconds after which the work stops; the averages until then count.
     """
-    from dynred.evaluation.lyapunov import lyapunov_spectrum
-    from dynred.ode.find import find_system
-    from dynred.rng import generator
+    from dynred.experiments.find_exponents import find_exponents
 
-    rng, parameters = generator(seed, "lyapunov"), pairs(set_ or [])
-    followed: System | Model
-    if Path(source).is_dir():
-        if with_:
-            raise InputError("--with must be left out for a run, which knows its system, got it.")
-        permitted: dict[str, Any] = {"plugins": plugin or [], "trust": trust}
-        name, followed, initial = _run(Path(source), n, rng, parameters, permitted)
-    else:
-        followed, initial = find_system(source, **pairs(with_ or [])), None
-        name = followed.name
     with working() as runtime:
-        spectrum = lyapunov_spectrum(
-            followed,
+        name, spectrum = find_exponents(
+            source,
             k,
-            rng=rng,
             n=n,
-            initial=initial,
             duration=duration,
             interval=interval,
-            parameters=parameters,
             solver=solver,
+            seed=seed,
             time_limit=time_limit,
+            arguments=pairs(with_ or []),
+            parameters=pairs(set_ or []),
+            plugins=plugin or [],
+            trust=trust,
             progress=runtime.progress,
         )
-    facts = {
+    heads = ("", "exponent", "error")
+    show(f"{name}: Lyapunov exponents per time unit", heads, _rows(spectrum), _facts(name, spectrum), as_json)
+
+
+def _facts(name: str, spectrum: "LyapunovSpectrum") -> dict[str, Any]:
+    """The result as JSON data; an error that is NaN, because it is unknown, becomes None."""
+    return {
         "system": name,
         "exponents": spectrum.exponents.tolist(),
         "error": [value if value == value else None for value in spectrum.error.tolist()],
         "kaplan_yorke_dimension": spectrum.kaplan_yorke_dimension,
         "time": spectrum.time,
     }
+
+
+def _rows(spectrum: "LyapunovSpectrum") -> list[tuple[str, str, str]]:
+    """A row of number, exponent and error for every exponent, and one for the dimension."""
     errors = ["" if value != value else f"{value:.2g}" for value in spectrum.error.tolist()]
     rows = [
         (f"{i + 1}", f"{value:.5g}", error)
@@ -87,24 +80,4 @@ def lyapunov(
     ]
     dimension = spectrum.kaplan_yorke_dimension
     words = "more exponents are needed" if dimension is None else f"{dimension:.4g}"
-    rows.append(("Kaplan-Yorke dimension", words, ""))
-    show(f"{name}: Lyapunov exponents per time unit", ("", "exponent", "error"), rows, facts, as_json)
-
-
-def _run(
-    out: Path, n: int, rng: "torch.Generator", parameters: dict[str, Any], permitted: dict[str, Any]
-) -> "tuple[str, Model, torch.Tensor]":
-    """What a run's model is called, the model, and states on K: fresh ones of its system, or some of its data."""
-    import torch
-
-    from dynred.experiments.stored_run import opened
-    from dynred.ode.system import System
-    from dynred.simulation.simulate import simulate
-
-    with opened(out, **permitted) as run:
-        model, source = run.model, run.source
-        if isinstance(source, System):
-            states = simulate(source, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
-        else:
-            states = source.states[torch.randint(len(source.states), (n,), generator=rng)]
-    return f"{model.about.get('system', out.name)}, reduced to {model.latent_space.dim}", model, states
+    return [*rows, ("Kaplan-Yorke dimension", words, "")]

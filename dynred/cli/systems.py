@@ -1,27 +1,29 @@
 """`dynred systems`: the catalogue."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import Parameter
 from rich.padding import Padding
 from rich.text import Text
 
 from dynred.cli._process import printer
-from dynred.cli.base import Arguments, AsJson, pairs, show, words
+from dynred.cli.base import Arguments, AsJson, listed, pairs, show, words
 
 HEADS = ("name", "dim", "solver", "dim K", "parts", "time scale")
 SIDES = "<><>>>"  # words to the left, numbers to the right
+Name = Annotated[
+    str | None,
+    Parameter(help=f"{listed('dynred.systems')}, or a file with one of your own; default: all, in a list."),
+]
 
 
-def systems(name: str | None = None, /, *, with_: Arguments = None, as_json: AsJson = False) -> None:
+def systems(name: Name = None, /, *, with_: Arguments = None, as_json: AsJson = False) -> None:
     """List the catalogue of systems, or show one.
 
     The list gives the dimension of the state, the solver, the dimension of the set K on which long-time states lie and
     how many parts it has (where known), the time scale, and under each system its equation.
 
-    Parameters
-    ----------
-    name: A system's name or file; without it, all are listed.
     """
     from dynred.ode.catalogue import describe, list_systems
 
@@ -38,7 +40,7 @@ def systems(name: str | None = None, /, *, with_: Arguments = None, as_json: AsJ
 
 
 def _listed(entries: list[dict[str, Any]]) -> Iterator[Text | Padding]:
-    """A line of facts for every system, and its equation below, which is too long for a column."""
+    """A line of facts for every system, and below it the equation, which is too long for a column."""
     table = [HEADS, *(_facts(entry) for entry in entries)]
     widths = [max(len(row[i]) for row in table) for i in range(len(HEADS))]
     for i, row in enumerate(table):
@@ -62,7 +64,7 @@ def _facts(entry: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The facts of one system, one for each line; what is unknown is left out."""
+    """The facts of one system as rows of name and value, without those that are unknown."""
     unit = facts["time_unit"]
     for key in ("equation", "dim", "solver"):
         yield key, words(facts[key])

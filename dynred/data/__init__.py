@@ -1,1 +1,1 @@
-"""Trajectories, the files and stores that hold them, and velocities where data have none."""
+"""Trajectories, the files and stores that hold them, and estimates of their velocities."""

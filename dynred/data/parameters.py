@@ -1,4 +1,4 @@
-"""Parameters by name: of each a number for all rows of a batch, or one value per row."""
+"""Parameters by name: each is one number for all rows of a batch, or has one value per row."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,39 +10,47 @@ from dynred.checks import finite, instance_of, real, refuse
 
 
 def as_tensors(parameters: Mapping[str, float | Float[Tensor, "..."]] | None) -> dict[str, Float[Tensor, "..."]]:
-    """The same as tensors, float64."""
+    """The parameters as tensors, in float64."""
     return {name: real(f"parameter {name}", value).double() for name, value in (parameters or {}).items()}
 
 
-def checked(parameters: object, rows: int) -> dict[str, Float[Tensor, "*#N"]]:
-    """Parameters of so many trajectories, as a caller gives them: by name, a finite number or one value for each.
+def by_name(parameters: object) -> dict[str, Float[Tensor, "*batch"]]:
+    """Parameters that a caller gives, as finite numbers or arrays of them; an array [1] is a number like any other.
 
     Raises:
-        InputError: anything else.
+        InputError: a parameter is anything else.
     """
-    if parameters is None:
-        return {}
     given = instance_of("parameters", parameters, Mapping, "Give them by name.")
-    found = {}
-    for name, value in given.items():
-        what = f"parameter {name}"
-        found[name] = finite(what, real(what, value).double())
-        if found[name].shape not in ((), (1,), (rows,)):
-            raise refuse(what, f"a number or {rows} of them", f"shape {list(found[name].shape)}")
-    return found
+    values = {name: real(f"parameter {name}", value).double() for name, value in given.items()}
+    return {
+        name: finite(f"parameter {name}", value.reshape(()) if value.shape == (1,) else value)
+        for name, value in values.items()
+    }
+
+
+def checked(parameters: Mapping[str, Float[Tensor, "*N"]], rows: int) -> Mapping[str, Float[Tensor, "*N"]]:
+    """The same parameters, if each is a number or has one value for each of `rows` trajectories.
+
+    Raises:
+        InputError: a parameter is anything else.
+    """
+    for name, value in parameters.items():
+        if value.shape not in ((), (rows,)):
+            raise refuse(f"parameter {name}", f"a number or {rows} of them", f"shape {list(value.shape)}")
+    return parameters
 
 
 def cut(
     parameters: Mapping[str, Float[Tensor, "*#N"]], index: Int[Tensor, "..."] | Bool[Tensor, " N"] | slice
 ) -> dict[str, Float[Tensor, "*#n"]]:
-    """The parameters of some rows: values that differ between rows are cut down to them."""
+    """The parameters of some rows: values that differ between rows are cut down to those rows."""
     return {name: value[index] if value.ndim else value for name, value in parameters.items()}
 
 
 def along_time(
     parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None,
 ) -> dict[str, Float[Tensor, ""] | Float[Tensor, "#N 1"]]:
-    """Values of N trajectories, ready for N trajectories at T times each [N, 1]; numbers stay as they are."""
+    """Values of N trajectories as columns [N, 1], for states at T times [N, T, D]; numbers stay as they are."""
     return {name: value[:, None] if value.ndim else value for name, value in as_tensors(parameters).items()}
 
 
@@ -52,7 +60,7 @@ def per_row(
     """One value for each of the M rows of a batch, in their order.
 
     Raises:
-        InputError: a parameter whose shape does not fit the batch.
+        InputError: the shape of a parameter does not fit the batch.
     """
     return {name: _fitted(name, value, batch).reshape(-1) for name, value in as_tensors(parameters).items()}
 
@@ -60,7 +68,7 @@ def per_row(
 def stacked(
     parameters: Mapping[str, float | Float[Tensor, "..."]] | None, names: Sequence[str], batch: Sequence[int]
 ) -> Float[Tensor, "*batch P"]:
-    """The named parameters of every row of a batch, in order.
+    """The parameters of every row of a batch, in the order of `names`.
 
     Raises:
         InputError: a parameter is missing, or does not fit the batch.
@@ -68,7 +76,8 @@ def stacked(
     given = parameters or {}
     missing = [name for name in names if name not in given]
     if missing:
-        raise refuse("parameters", f"given for {', '.join(names)}", f"none for {', '.join(missing)}")
+        advice = "A model is given them by `model.at(parameters)`; trajectories carry them."
+        raise refuse("parameters", f"given for {', '.join(names)}", f"none for {', '.join(missing)}", advice)
     values = as_tensors({name: given[name] for name in names})
     columns = [_fitted(name, value, batch) for name, value in values.items()]
     return torch.stack(columns, -1) if columns else torch.zeros(*batch, 0, dtype=torch.float64)

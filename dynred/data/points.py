@@ -13,10 +13,10 @@ from dynred.data.trajectories import Trajectories
 
 
 def load_data(path: str | Path) -> "Trajectories | Tensor":
-    """Trajectories of a .zarr, .npz or .nc file; points [M, D] of an .npz file that holds `states [M, D]` and no times.
+    """Reads trajectories from a file, or points [M, D] from an .npz file that holds `states [M, D]` and no times.
 
     Raises:
-        InputError, FileFormatError, MissingExtraError: as `load_trajectories`.
+        InputError, FileFormatError, MissingExtraError: see `load_trajectories`.
     """
     path = Path(path)
     if path.suffix == ".npz":

@@ -1,8 +1,8 @@
 """Looks at a data file before any library opens it: reading data runs no code, reads no other file, does not hang, and
 does not fill memory.
 
-Refused are links out of the file, objects that would have to be unpickled, codecs that are not known to be harmless,
-pipes and devices; and arrays that are declared much larger than the file or than memory.
+It refuses links out of the file, objects that would have to be unpickled, codecs that are not known to be harmless,
+pipes and devices. It also refuses arrays that are declared much larger than the file or than memory.
 """
 
 import importlib
@@ -23,21 +23,14 @@ from dynred.memory import check_memory
 
 SUFFIXES = (".zarr", ".npz", ".nc")
 LARGEST_METADATA = 2**24  # bytes of one JSON file in a .zarr folder
-ALLOWED_RATIO, FREE = 200, 2**30  # measured numbers compress 5 times at most; below a GB nothing is lost by trying
-COPIES = 2.0  # memory that reading takes, times what is declared
+ALLOWED_RATIO, FREE = 200, 2**30  # measured numbers compress 5 times at most; below a GB one may try
+COPIES = 2.0  # memory that reading takes, in units of the declared size
 ZARR_CODECS = {"bytes", "transpose", "zstd", "gzip", "blosc", "crc32c", "sharding_indexed"}
 ZARR_CODECS |= {f"numcodecs.{name}" for name in ("zlib", "bz2", "lzma", "lz4", "zstd", "blosc", "shuffle", "delta")}
 ZARR_FILTERS = {"zlib", "gzip", "bz2", "lzma", "lz4", "zstd", "blosc", "shuffle", "delta", "fixedscaleoffset"}
 ZARR_FILTERS |= {"crc32", "crc32c", "adler32", "fletcher32", "bitround", "quantize"}
-HDF5_FILTERS = {
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    32000,
-}  # deflate, shuffle, fletcher32, szip, nbit, scaleoffset, lzf: all in h5py
+# Deflate, shuffle, fletcher32, szip, nbit, scaleoffset, lzf: h5py has them all.
+HDF5_FILTERS = {1, 2, 3, 4, 5, 6, 32000}
 
 
 def is_data(name: str | Path) -> bool:
@@ -46,18 +39,18 @@ def is_data(name: str | Path) -> bool:
 
 
 def wanted(name: str) -> bool:
-    """Whether trajectories are made of an array of this name."""
+    """Whether an array of this name is a part of trajectories."""
     return name in ("states", "t", "lengths", "velocities") or name.startswith("parameter_")
 
 
 def screen(path: Path) -> int:
-    """The bytes that the arrays of trajectories in a data file are declared to have.
+    """Checks a data file, and adds up the declared sizes of the arrays of trajectories in it, in bytes.
 
     Args:
         path: a file or folder whose suffix is one of `SUFFIXES`.
 
     Raises:
-        FileFormatError: missing, of another kind, or with something in it that only an attack needs.
+        FileFormatError: the file is missing, of another kind, or holds something that only an attack needs.
         MissingExtraError: .nc without the `netcdf` extra.
     """
     suffix, kind = path.suffix, "folder" if path.suffix == ".zarr" else "file"
@@ -141,7 +134,7 @@ def _zarr(path: Path) -> dict[str, int]:
 
 
 def _files(path: Path, folder: Path) -> Iterator[Path]:
-    """The files of a folder and of those in it, none of them a link, pipe or device."""
+    """The files of a folder and of the folders in it; a link, pipe or device is refused."""
     with os.scandir(folder) as entries:
         for entry in entries:
             mode = entry.stat(follow_symlinks=False).st_mode
@@ -197,7 +190,7 @@ def need_netcdf() -> Any:
     """The module h5py.
 
     Raises:
-        MissingExtraError: it or h5netcdf is not installed.
+        MissingExtraError: h5py or h5netcdf is not installed.
     """
     try:
         importlib.import_module("h5netcdf")
@@ -216,7 +209,10 @@ def _netcdf(path: Path) -> dict[str, int]:
 
 
 def _group(path: Path, h5py: Any, group: Any, declared: dict[str, int], seen: set[Any]) -> None:
-    """Looks at every link before it is followed; a group may hold itself."""
+    """Adds the sizes of a group's arrays to `declared`; looks at every link before it follows it.
+
+    A group may hold itself, so `seen` has all objects that were visited.
+    """
     for name in group:
         link = group.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink):

@@ -1,5 +1,7 @@
-"""A checksum at the end of a file, for formats whose readers do not look there and must not see a damaged one: the
-library that reads HDF5 may loop for ever on a single wrong byte."""
+"""A checksum at the end of a file, for formats whose readers do not look there.
+
+It keeps damaged files from these readers: the library that reads HDF5 may loop for ever on a single wrong byte.
+"""
 
 import hashlib
 import os
@@ -13,12 +15,12 @@ PIECE = 2**20  # bytes that are read at once
 
 
 def seal(content: memoryview) -> bytes:
-    """What to write after the content of a file."""
+    """The bytes to write after the content of a file."""
     return START + hashlib.sha256(content).hexdigest().encode() + END
 
 
 def check_seal(path: Path) -> None:
-    """Refuses a file that was changed after it was sealed; one without a seal passes.
+    """Refuses a file that was changed after it was sealed; a file without a seal passes.
 
     Raises:
         FileFormatError: the content has another checksum than the seal says.
@@ -28,15 +30,15 @@ def check_seal(path: Path) -> None:
         if rest < 0:
             return
         opened.seek(rest)
-        found = opened.read()
-        if not (found.startswith(START) and found.endswith(END)):
+        ending = opened.read()
+        if not (ending.startswith(START) and ending.endswith(END)):
             return
         opened.seek(0)
         content = hashlib.sha256()
         while rest > 0 and (piece := opened.read(min(PIECE, rest))):
             content.update(piece)
             rest -= len(piece)
-    if START + content.hexdigest().encode() + END != found:
+    if START + content.hexdigest().encode() + END != ending:
         raise FileFormatError(
             f"{path} was changed or damaged after dynred wrote it: its checksum is not that of its content."
         )

@@ -2,8 +2,8 @@
 
 The layout of zarr and NetCDF is CF's contiguous ragged array: `states [snapshot, component]`, `t [snapshot]`,
 `lengths [trajectory]`, `velocities` like `states`, `parameter_<name> [trajectory]`, attributes as JSON. An .npz holds
-the same names, or `states [N, T, D]` with a shared `t [T]`. All have a checksum of what is in them; files of other
-programs and of earlier versions have none.
+the same names, or `states [N, T, D]` with a shared `t [T]`. dynred writes a checksum of the
+content into each; files of other programs and of earlier versions have none.
 """
 
 import contextlib
@@ -45,16 +45,16 @@ from dynred.locks import locked
 from dynred.memory import check_memory
 from dynred.numerics.digest import content_digest
 
-LONGEST = 2**53  # of a trajectory, in snapshots: what a float can count
-NETCDF_COPIES = 1.2  # memory that writing NetCDF takes, times the data
+LONGEST = 2**53  # largest number of snapshots in a trajectory: a float counts no further
+NETCDF_COPIES = 1.2  # memory that writing NetCDF takes, in units of the data's size
 
 
 @public
 def save_trajectories(trajectories: Trajectories, path: str | Path) -> None:
-    """Writes trajectories, moved into place; the suffix says how: .zarr, .npz or .nc.
+    """Writes trajectories to a temporary name and moves them into place; the suffix (.zarr, .npz, .nc) says how.
 
     Raises:
-        InputError: another suffix, something is there that dynred did not write, attributes that are no JSON data.
+        InputError: the suffix is another, dynred did not write what is there, or the attributes are no JSON data.
         MissingExtraError: .nc without the `netcdf` extra.
         FileFormatError: writing failed, as on a full disk; what was there before stays.
     """
@@ -66,20 +66,20 @@ def save_trajectories(trajectories: Trajectories, path: str | Path) -> None:
         with moved_into_place(path, is_ours) as temporary:
             write(temporary, arrays, trajectories.attributes, digest)
         if suffix == ".zarr":
-            remove_progress(path)  # of an unfinished store that was there
+            remove_progress(path)  # that of an unfinished store that was there
 
 
 @public
 def load_trajectories(path: str | Path) -> Trajectories:
     """Reads trajectories from .zarr, .npz or .nc, as `save_trajectories` writes them or as the module describes.
 
-    Runs no code and reads no other file, whoever wrote it. Of a store that `simulate` has not finished, what is written
-    so far.
+    It runs no code and reads no other file, whoever wrote the data. From a store that `simulate_to` has not finished
+    it reads what is written so far.
 
     Raises:
-        InputError: arrays that do not fit together, another suffix, or more than memory holds.
-        FileFormatError: missing, empty, truncated, changed since it was written, without states, or with something in
-            it that only an attack needs.
+        InputError: the arrays do not fit together, the suffix is another, or memory does not hold the data.
+        FileFormatError: the file is missing, empty, truncated, changed since it was written, or without states, or it
+            holds something that only an attack needs.
         MissingExtraError: .nc without the `netcdf` extra.
     """
     path = path_given("path", path)
@@ -94,8 +94,8 @@ def load_trajectories(path: str | Path) -> Trajectories:
         raise
     except Exception as error:
         raise FileFormatError(f"{path} is empty, truncated or no {suffix} file: {error}") from error
-    found, attributes = read_header(path, entries)
-    _check_digest(path, arrays, found)
+    header_entries, attributes = read_header(path, entries)
+    _check_digest(path, arrays, header_entries)
     try:
         return _trajectories(arrays, attributes)
     except InputError as error:
@@ -106,7 +106,7 @@ def check_path(path: str | Path) -> str:
     """The suffix that says how a path is stored.
 
     Raises:
-        InputError: it is none of `SUFFIXES`.
+        InputError: the suffix is none of `SUFFIXES`.
     """
     suffix = Path(path).suffix
     if suffix not in SUFFIXES:
@@ -127,8 +127,8 @@ def is_ours(path: Path) -> bool:
         return False
     with zipfile.ZipFile(path) as archive:
         names = {name.removesuffix(".npy") for name in archive.namelist()}
-    least = {"attributes", "states", "t", "lengths"}
-    return least <= names and all(wanted(name) for name in names - {"attributes", "header"})
+    required = {"attributes", "states", "t", "lengths"}
+    return required <= names and all(wanted(name) for name in names - {"attributes", "header"})
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def _told(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Keeps others from a store while it is replaced; files are replaced at once and need no lock."""
+    """Keeps other processes from a store while it is replaced; files are replaced at once and need no lock."""
     check_target("path", path, is_ours)
     if path.suffix != ".zarr":
         yield
@@ -182,7 +182,7 @@ def _write_netcdf(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapp
     variables = {name: (DIMENSIONS.get(name, ("trajectory",)), value) for name, value in arrays.items()}
     dataset = xarray.Dataset(variables, attrs=header(attributes, digest=digest))
     dataset["lengths"].attrs["sample_dimension"] = "snapshot"
-    # Not into a file: on a full disk HDF5 ends the process with a segmentation fault.
+    # HDF5 does not write into the file itself: on a full disk it ends the process with a segmentation fault.
     content = io.BytesIO()
     dataset.to_netcdf(content, engine="h5netcdf")
     with path.open("wb") as opened:
@@ -223,10 +223,10 @@ def _read_dataset(path: Path, suffix: str) -> tuple[dict[str, np.ndarray], dict[
         return arrays, {str(name): value for name, value in opened.attrs.items()}
 
 
-def _check_digest(path: Path, arrays: Mapping[str, np.ndarray], found: Mapping[str, Any]) -> None:
-    if "dynred_digest" in found:
+def _check_digest(path: Path, arrays: Mapping[str, np.ndarray], header_entries: Mapping[str, Any]) -> None:
+    if "dynred_digest" in header_entries:
         tensors = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items() if v.dtype.kind in "fiu"}
-        if content_digest(tensors) != found["dynred_digest"]:
+        if content_digest(tensors) != header_entries["dynred_digest"]:
             raise changed(path, "its checksum is not that of its content")
 
 
@@ -240,20 +240,22 @@ def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, obj
     velocities = _real("velocities", arrays["velocities"]) if "velocities" in arrays else None
     if velocities is not None and velocities.dtype != states.dtype:
         raise refuse("velocities", f"of the dtype of states, {states.dtype}", f"{velocities.dtype}")
-    named = {k.removeprefix("parameter_"): _real(k, v) for k, v in arrays.items() if k.startswith("parameter_")}
-    for name, value in named.items():
+    parameters = {k.removeprefix("parameter_"): _real(k, v) for k, v in arrays.items() if k.startswith("parameter_")}
+    for name, value in parameters.items():
         finite(f"parameter {name}", value)
     if states.numel() == 0:
         raise refuse("states", "not empty", f"shape {list(states.shape)}")
     lengths = _lengths(arrays["lengths"]) if "lengths" in arrays else None
     if states.ndim == 3:
-        found = Trajectories.from_stacked(states, t, velocities, parameters=named, attributes=attributes)
-        if lengths is not None and not torch.equal(lengths, found.lengths):
-            raise refuse("lengths", f"{found.lengths.tolist()[0]} for each of the states [N, T, D]", lengths.tolist())
+        trajectories = Trajectories.from_stacked(states, t, velocities, parameters=parameters, attributes=attributes)
+        if lengths is not None and not torch.equal(lengths, trajectories.lengths):
+            raise refuse(
+                "lengths", f"{trajectories.lengths.tolist()[0]} for each of the states [N, T, D]", lengths.tolist()
+            )
     else:
         lengths = torch.tensor([len(t)]) if lengths is None else lengths
-        found = Trajectories(states, t, lengths, velocities, named, attributes)
-    return found.checked_finite()
+        trajectories = Trajectories(states, t, lengths, velocities, parameters, attributes)
+    return trajectories.checked_finite()
 
 
 def _lengths(array: np.ndarray) -> Tensor:

@@ -1,7 +1,7 @@
 """Trajectories in a .zarr store that need not fit in memory: read part by part.
 
 The layout is that of `dynred.data.storage`, so that xarray, `load_trajectories` and any reader of zarr take a store.
-One that is being written can be read as far as it is.
+A store that is being written can be read as far as it is written.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,21 +18,21 @@ from dynred.data.trajectories import Trajectories
 from dynred.errors import FileFormatError
 from dynred.memory import check_memory
 
-PART_BYTES = 64 * 2**20  # of the states in one part when a store is iterated over
-COPIES = 2.0  # memory that reading takes, times the size of what is read
+PART_BYTES = 64 * 2**20  # size of the states in one part when a store is iterated over
+COPIES = 2.0  # memory that reading takes, in units of the size of what is read
 
 
 class StoredTrajectories:
-    """Trajectories on disk; iterating gives them as `Trajectories`, a bounded part at a time.
+    """Trajectories on disk; iteration gives them as `Trajectories`, a bounded part at a time.
 
     Attributes:
         path: the store.
-        complete: whether all of it is written; if not, this is what can be read of it.
+        complete: whether the store is fully written; if not, this view has the part that can be read.
         lengths: snapshots per trajectory [N].
-        attributes: as of `Trajectories`.
+        attributes: attributes of the trajectories, see `Trajectories`.
 
     Raises:
-        FileFormatError: no store, or one that was changed or damaged; reading a part of it says the same.
+        FileFormatError: the path holds no store, or one that was changed or damaged. Reading a part raises it too.
     """
 
     def __init__(self, path: str | Path):
@@ -63,18 +63,18 @@ class StoredTrajectories:
         return int(array_of(self._group, "states").shape[1])
 
     def __getitem__(self, index: int | slice | Sequence[int] | Int[Tensor, "..."] | Bool[Tensor, " N"]) -> Trajectories:
-        """Some of the trajectories, in memory; indices as of `Trajectories`."""
+        """Some of the trajectories, in memory; `index` is as for `Trajectories`."""
         if not isinstance(index, slice):
             index = torch.as_tensor(index)
         chosen = torch.arange(len(self))[index].reshape(-1)
-        moving = "velocities" in self._group
-        size = 8 * int(self.lengths[chosen].sum()) * (self.dim * (1 + moving) + 1)
+        has_velocities = "velocities" in self._group
+        size = 8 * int(self.lengths[chosen].sum()) * (self.dim * (1 + has_velocities) + 1)
         check_memory(f"Reading {self.path}", int(COPIES * size), "Read it part by part.")
         return Trajectories(
             self._snapshots("states", chosen),
             self._snapshots("t", chosen),
             self.lengths[chosen].clone(),
-            self._snapshots("velocities", chosen) if moving else None,
+            self._snapshots("velocities", chosen) if has_velocities else None,
             {
                 name.removeprefix("parameter_"): torch.from_numpy(rows_of(self.path, self._group, name, 0, len(self)))[
                     chosen
@@ -97,7 +97,7 @@ class StoredTrajectories:
             yield self[start:]
 
     def load(self) -> Trajectories:
-        """All of it, in memory.
+        """All trajectories, in memory.
 
         Raises:
             FileFormatError: nothing can be read yet.
@@ -115,11 +115,11 @@ class StoredTrajectories:
 
 
 def _joined(ranges: Iterator[tuple[int, int]] | zip) -> list[tuple[int, int]]:
-    """(start, length) ranges as (start, end), those that touch as one."""
-    found: list[tuple[int, int]] = []
+    """Turns ranges (start, length) into ranges (start, end), and joins those that touch."""
+    joined: list[tuple[int, int]] = []
     for start, length in ranges:
-        if found and found[-1][1] == start:
-            found[-1] = (found[-1][0], start + length)
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], start + length)
         else:
-            found.append((start, start + length))
-    return found
+            joined.append((start, start + length))
+    return joined

@@ -1,7 +1,8 @@
 """How trajectories lie in a .zarr store: its arrays, the header in its root, and the progress file beside it.
 
-Chunks carry a checksum (crc32c), the header one of its texts and one of what the arrays say of themselves. What is not
-written reads as NaN, a length as 0: neither is ever valid. So a store says by itself what of it is there.
+Each chunk carries a checksum (crc32c). The header carries one of its own entries, and one of the arrays' metadata. A
+value that is not written reads as NaN, a length as 0; neither is ever valid. So a store itself says how far it is
+written.
 """
 
 import json
@@ -23,7 +24,7 @@ from dynred.files import LARGEST_JSON, checksum, parse_json, read_bytes, read_te
 from dynred.kinds import current
 
 SCHEMA = 1
-CHUNK_BYTES = 8 * 2**20  # of one zarr chunk: large enough to stream, small enough to keep several in memory
+CHUNK_BYTES = 8 * 2**20  # size of one zarr chunk: large enough to stream, small enough to keep several in memory
 DIMENSIONS = {"states": ("snapshot", "component"), "velocities": ("snapshot", "component"), "t": ("snapshot",)}
 HEADER_CHECKSUM = "dynred_sha256"
 
@@ -35,11 +36,11 @@ def header(attributes: Mapping[str, Any], **others: Any) -> dict[str, Any]:
     """The entries that dynred puts into the root of a data file, with a checksum of all of them.
 
     Args:
-        attributes: of the trajectories.
+        attributes: attributes of the trajectories.
         others: further entries: numbers or texts.
 
     Raises:
-        InputError: attributes that are no plain JSON data.
+        InputError: the attributes are no plain JSON data.
     """
     try:
         text = json.dumps(dict(attributes))
@@ -54,8 +55,8 @@ def read_header(path: Path, entries: Mapping[str, Any]) -> tuple[dict[str, Any],
     """The header among the entries in a file's root, and the attributes of the trajectories in it.
 
     Raises:
-        InputError: of a newer schema.
-        FileFormatError: changed since dynred wrote it, or attributes that are no JSON object.
+        InputError: the file is of a newer schema.
+        FileFormatError: the header was changed since dynred wrote it, or the attributes are no JSON object.
     """
     ours = {k: v.item() if isinstance(v, np.generic) else v for k, v in entries.items() if k.startswith("dynred_")}
     schema = ours.get("dynred_schema", SCHEMA)
@@ -82,7 +83,7 @@ def changed(path: Path, reason: str) -> FileFormatError:
 
 
 def create_array(group: zarr.Group, name: str, shape: tuple[int, ...], dtype: str) -> zarr.Array:
-    """An array of a store, in which nothing is written yet."""
+    """Makes an array of a store, in which nothing is written yet."""
     dimensions = DIMENSIONS.get(name, ("trajectory",))
     rows = max(1, shape[0])
     if dimensions[0] == "snapshot":
@@ -102,7 +103,7 @@ def create_array(group: zarr.Group, name: str, shape: tuple[int, ...], dtype: st
 
 
 def layout(path: Path) -> str:
-    """Checksum of what the arrays of a store say of themselves, but for their lengths: those change when it is cut."""
+    """A checksum of the metadata of a store's arrays, without their lengths, which change when the store is cut."""
     facts = {}
     for file in sorted(path.glob("*/zarr.json")):
         array = parse_json(read_bytes(file, LARGEST_JSON), str(file))
@@ -111,36 +112,36 @@ def layout(path: Path) -> str:
 
 
 def open_store(path: Path) -> tuple[zarr.Group, dict[str, Any], dict[str, Any]]:
-    """The root of a store for reading, its header, and the attributes of its trajectories.
+    """Opens a store for reading: its root, its header, and the attributes of its trajectories.
 
     Raises:
-        FileFormatError: no store, or one that was changed.
+        FileFormatError: the path holds no store, or one that was changed.
     """
     try:
         group = zarr.open_group(path, mode="r", use_consolidated=False)
         entries = dict(group.attrs)
     except Exception as error:
         raise FileFormatError(f"{path} is missing, empty or no store of trajectories: {error}") from error
-    found, attributes = read_header(path, entries)
-    if not isinstance(found.get("dynred_longest", 0), int):
+    header_entries, attributes = read_header(path, entries)
+    if not isinstance(header_entries.get("dynred_longest", 0), int):
         raise changed(path, "its entry dynred_longest is no integer")
-    if "dynred_layout" in found and found["dynred_layout"] != layout(path):
+    if "dynred_layout" in header_entries and header_entries["dynred_layout"] != layout(path):
         raise changed(path, "its arrays are not those that it was made with")
-    return group, found, attributes
+    return group, header_entries, attributes
 
 
 def array_of(group: zarr.Group, name: str) -> zarr.Array:
     """An array of a store.
 
     Raises:
-        FileFormatError: it has none of that name, or a damaged one.
+        FileFormatError: the store has no array of that name, or a damaged one.
     """
     try:
-        found = group[name]
-        assert isinstance(found, zarr.Array)
+        array = group[name]
+        assert isinstance(array, zarr.Array)
     except Exception as error:
         raise FileFormatError(f"{group.store_path} is no store of trajectories: it has no array {name}.") from error
-    return found
+    return array
 
 
 def rows_of(
@@ -149,17 +150,17 @@ def rows_of(
     """Some rows of an array of a store.
 
     Raises:
-        FileFormatError: they were changed, or are missing.
+        FileFormatError: the rows were changed, or are missing.
     """
     array = array_of(group, name)
     end = array.shape[0] if end is None else end
     try:
-        found = np.asarray(array[start:end])
-    except Exception as error:  # what codecs say of a chunk that was changed
+        rows = np.asarray(array[start:end])
+    except Exception as error:  # codecs raise errors of any kind for a chunk that was changed
         raise changed(path, f"{name} cannot be read, {error}") from error
-    if len(found) != end - start or np.isnan(found.sum()):
+    if len(rows) != end - start or np.isnan(rows.sum()):
         raise changed(path, f"a part of {name} is missing")
-    return found
+    return rows
 
 
 # -- progress ---------------------------------------------------------------------------------------------------------
@@ -170,10 +171,11 @@ class Mark:
     """How far a store is written.
 
     Attributes:
-        done: trajectories that are complete.
-        snapshots: snapshots of those together.
-        rows, columns: of the block of trajectories that comes next, `columns` snapshots each are there already.
-        last: states of the ODE [rows, D] at the last of these, from which the block goes on.
+        done: number of trajectories that are complete.
+        snapshots: number of snapshots of these together.
+        rows: number of trajectories in the next block, if a part of it is written; else 0.
+        columns: number of snapshots that are written of each trajectory of this block.
+        last: states of the ODE [rows, D] at the last of these snapshots, from which the block goes on.
     """
 
     done: int = 0
@@ -189,25 +191,25 @@ def progress_path(path: str | Path) -> Path:
 
 
 def lock_path(path: str | Path) -> Path:
-    """The file beside a store that says that somebody writes it."""
+    """The file beside a store by which a process that writes the store keeps others out."""
     return Path(path).with_name(Path(path).name + ".lock")
 
 
 def write_mark(path: Path, mark: Mark, identity: Mapping[str, Any]) -> None:
-    """Writes the progress file, moved into place."""
+    """Writes the progress file to a temporary name and moves it into place."""
     facts = {"done": mark.done, "snapshots": mark.snapshots, "rows": mark.rows, "columns": mark.columns}
     tensors = {} if mark.last is None else {"last": mark.last}
     write_tensors(progress_path(path), tensors, {**facts, "identity": dict(identity)})
 
 
-def read_mark(path: Path, group: zarr.Group, found: Mapping[str, Any]) -> tuple[Mark, bool]:
-    """How far a store is written, and whether it is complete; `found` is its header.
+def read_mark(path: Path, group: zarr.Group, header_entries: Mapping[str, Any]) -> tuple[Mark, bool]:
+    """How far a store is written, and whether it is complete; `header_entries` is its header.
 
-    A trajectory's length is written after everything else of it, so that the lengths say what is there. The progress
-    file knows more only of a block of which some snapshots are there.
+    The length of a trajectory is written last, so the lengths say which trajectories are complete. The progress file
+    adds how far the next block is, where only a part of it is written.
 
     Raises:
-        FileFormatError: arrays that do not fit each other, or a damaged progress file.
+        FileFormatError: the arrays do not fit each other, or the progress file is damaged.
     """
     lengths = rows_of(path, group, "lengths")
     done = int(np.argmin(lengths > 0)) if (lengths <= 0).any() else len(lengths)
@@ -216,9 +218,9 @@ def read_mark(path: Path, group: zarr.Group, found: Mapping[str, Any]) -> tuple[
     mark = Mark(done, total)
     if done == len(lengths) and sizes == {total}:
         return mark, True
-    identity, reserved = identity_of(found), {len(lengths) * found.get("dynred_longest", 0)}
+    identity, reserved = identity_of(header_entries), {len(lengths) * header_entries.get("dynred_longest", 0)}
     if done == len(lengths):
-        reserved.add(total)  # it is being cut
+        reserved.add(total)  # the store is being cut
     if identity is None or lengths[done:].any() or not sizes <= reserved:
         raise changed(path, f"its lengths are of sum {int(lengths.sum())}, its arrays of lengths {sorted(sizes)}")
     if os.path.lexists(progress_path(path)):
@@ -238,10 +240,10 @@ def _read_progress(path: Path, identity: Mapping[str, Any]) -> Mark:
     return Mark(**facts, last=tensors.get("last"))
 
 
-def identity_of(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a store holds, from its header, with today's names of settings; None where it is not of a simulation."""
+def identity_of(header_entries: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The identity in a store's header, with today's names of settings; None where no simulation wrote the store."""
     try:
-        identity = json.loads(str(found["dynred_identity"]))
+        identity = json.loads(str(header_entries["dynred_identity"]))
     except (KeyError, ValueError, RecursionError):
         return None
     return current(identity) if isinstance(identity, dict) else None

@@ -1,6 +1,6 @@
 """Writes a store of trajectories in order, block after block, and goes on with an unfinished one.
 
-What is there is what the store itself says, see `dynred.data.store_layout`. A complete store is never opened for
+The store itself says how far it is written, see `dynred.data.store_layout`. A complete store is never opened for
 writing.
 """
 
@@ -38,7 +38,8 @@ from dynred.errors import FileFormatError
 from dynred.files import PREFIX, check_target, is_tensors, moved_into_place
 from dynred.locks import locked
 
-STREAMS = "one per trajectory"  # of random numbers: stores of earlier versions, which drew otherwise, say nothing of it
+# How random numbers are drawn. Earlier versions drew otherwise, and their stores have no such entry.
+STREAMS = "one per trajectory"
 ZARR_FILES = re.compile(
     r"([^/]+/)?(zarr\.json|c(/\d+)+)(\.[0-9a-f]{32}\.partial)?|([^/]+/)?zarr\.[0-9a-f]{32}\.partial"
 )
@@ -46,17 +47,20 @@ PARTIAL = re.compile(r".*\.[0-9a-f]{32}\.partial")
 
 
 class StoreWriter:
-    """Writes a store in order; what it is of stands in its `identity`, and another one is refused.
+    """Writes a store in order. Its `identity` says what decides its content; a store of another identity is refused.
 
     Args:
-        path: a new store, or an unfinished one of the same identity; its folder exists, its lock is held.
+        path: where a new store is to be, or an unfinished one of the same identity is. The caller has made the folder
+            and holds the lock.
         identity: everything that decides the content, as plain JSON data.
-        attributes: of the trajectories.
-        count, longest, dim: number of trajectories, snapshots of the longest, dimension D.
+        attributes: attributes of the trajectories.
+        count: number of trajectories.
+        longest: number of snapshots of the longest trajectory.
+        dim: dimension D of the states.
         parameters: names of the parameters.
 
     Raises:
-        InputError: something else is there, or a store of another identity.
+        InputError: the path holds something else, or a store of another identity.
         FileFormatError: the store was changed or damaged.
     """
 
@@ -88,9 +92,9 @@ class StoreWriter:
 
     def _begin(self) -> tuple[Mark, bool]:
         check_same(self.path, self.identity)
-        for left in self.path.rglob("*.partial"):  # of a chunk that was being written when the run was killed
-            if PARTIAL.fullmatch(left.name):
-                left.unlink()
+        for leftover in self.path.rglob("*.partial"):  # of a chunk that a killed run was writing
+            if PARTIAL.fullmatch(leftover.name):
+                leftover.unlink()
         return read_mark(self.path, *open_store(self.path)[:2])
 
     def _create(self, path: Path, attributes: Mapping[str, Any], dim: int, parameters: Sequence[str]) -> None:
@@ -105,7 +109,7 @@ class StoreWriter:
 
     def write(
         self,
-        found: Trajectories,
+        trajectories: Trajectories,
         last: Float[Tensor, "rows D"],
         values: Mapping[str, Float[Tensor, " rows"]],
         *,
@@ -114,23 +118,28 @@ class StoreWriter:
         """Adds the next snapshots of a block of trajectories, and commits them.
 
         Args:
-            found: these snapshots, of every trajectory of the block.
-            last: their last states of the ODE.
+            trajectories: the next snapshots of every trajectory of the block.
+            last: states of the ODE at the last of these snapshots.
             values: parameters by name, one value per trajectory of the block.
-            ends: whether they are the last; if not, there must be equally many of each, and `longest` in the end.
+            ends: whether the block ends with these snapshots. If not, there must be equally many of each trajectory,
+                and `longest` in the end.
         """
-        first, before, rows = self.mark.done, self.mark.columns, len(found)
+        first, before, rows = self.mark.done, self.mark.columns, len(trajectories)
         for name, value in values.items():
             array_of(self._group, f"parameter_{name}")[first : first + rows] = value.numpy()
-        assert found.velocities is not None
+        assert trajectories.velocities is not None
         together = ends and before == 0
-        starts = [0] if together else found.starts.tolist()
-        sizes = [len(found.t)] if together else found.lengths.tolist()
-        for name, value in (("states", found.states), ("velocities", found.velocities), ("t", found.t)):
+        starts = [0] if together else trajectories.starts.tolist()
+        sizes = [len(trajectories.t)] if together else trajectories.lengths.tolist()
+        for name, value in (
+            ("states", trajectories.states),
+            ("velocities", trajectories.velocities),
+            ("t", trajectories.t),
+        ):
             for row, (start, size) in enumerate(zip(starts, sizes, strict=True)):
                 at = self.mark.snapshots + row * self.longest + before
                 array_of(self._group, name)[at : at + size] = value[start : start + size].detach().cpu().numpy()
-        lengths = found.lengths + before
+        lengths = trajectories.lengths + before
         if ends:
             array_of(self._group, "lengths")[first : first + rows] = lengths.numpy()
             self.mark = Mark(first + rows, self.mark.snapshots + int(lengths.sum()))
@@ -139,7 +148,7 @@ class StoreWriter:
         write_mark(self.path, self.mark, self.identity)
 
     def finish(self) -> None:
-        """Cuts what was reserved and not needed, and takes the progress file away: the store is complete."""
+        """Cuts off what was reserved and not needed, and removes the progress file: the store is complete."""
         if not self.complete:
             for name in ("states", "velocities", "t"):
                 array = array_of(self._group, name)
@@ -153,31 +162,31 @@ def is_complete(path: Path) -> bool:
     if not path.is_dir() or os.path.lexists(progress_path(path)) or os.path.lexists(lock_path(path)):
         return False
     screen(path)
-    group, found, _ = open_store(path)
-    return read_mark(path, group, found)[1]
+    group, header_entries, _ = open_store(path)
+    return read_mark(path, group, header_entries)[1]
 
 
 def is_unfinished(path: Path) -> bool:
-    """Whether a path holds a store that `simulate` has begun and not finished."""
+    """Whether a path holds a store that `simulate_to` has begun and not finished."""
     try:
         screen(path)
-        group, found, _ = open_store(path)
-        return identity_of(found) is not None and not read_mark(path, group, found)[1]
+        group, header_entries, _ = open_store(path)
+        return identity_of(header_entries) is not None and not read_mark(path, group, header_entries)[1]
     except FileFormatError:
         return False
 
 
 def check_same(path: Path, identity: Mapping[str, Any]) -> None:
-    """Raises InputError where a path holds no store, or one of another identity."""
+    """Raises InputError where a path holds no store, or a store of another identity."""
     if not path.is_dir():
-        raise refuse("store", "a new path, or a store of the same simulation", f"the file {path}")
+        raise refuse("path", "a new one, or a store of the same simulation", f"the file {path}")
     try:
         screen(path)
         stored = identity_of(open_store(path)[1])
     except FileFormatError as error:
-        raise refuse("store", "a new path, or a store of the same simulation", f"{path}", str(error)) from error
+        raise refuse("path", "a new one, or a store of the same simulation", f"{path}", str(error)) from error
     if stored is None:
-        raise refuse("store", "a new path, or a store of the same simulation", f"{path}")
+        raise refuse("path", "a new one, or a store of the same simulation", f"{path}")
     asked = json.loads(json.dumps({**identity, "streams": STREAMS}))
     differing = sorted(key for key in {*stored, *asked} if stored.get(key) != asked.get(key))
     if differing:
@@ -185,26 +194,26 @@ def check_same(path: Path, identity: Mapping[str, Any]) -> None:
         advice = "Use another path."
         if "streams" not in stored:
             advice = "An earlier version of dynred wrote it, which drew initial states otherwise. " + advice
-        raise refuse("store", "a new path, or a store of the same simulation", actual, advice)
+        raise refuse("path", "a new one, or a store of the same simulation", actual, advice)
 
 
 def is_ours(path: Path) -> bool:
     """Whether a path is a .zarr folder that dynred wrote, with nothing in it that it did not write."""
     try:
         screen(path)
-        found = open_store(path)[1]
+        header_entries = open_store(path)[1]
     except FileFormatError:
         return False
     names = [str(file.relative_to(path).as_posix()) for file in path.rglob("*") if not file.is_dir()]
-    return "dynred_schema" in found and all(ZARR_FILES.fullmatch(name) for name in names)
+    return "dynred_schema" in header_entries and all(ZARR_FILES.fullmatch(name) for name in names)
 
 
 @contextlib.contextmanager
 def set_aside(path: Path) -> Iterator[None]:
-    """Makes way for another store at `path`: removes the one that is there, but puts it back if no other came.
+    """Makes way for another store at `path`: sets the present one aside, and puts it back if no other comes.
 
     Raises:
-        InputError: it is something that dynred did not write, or somebody writes it.
+        InputError: dynred did not write what is there, or another process writes it.
     """
     if not os.path.lexists(path):
         yield
@@ -222,6 +231,6 @@ def set_aside(path: Path) -> Iterator[None]:
 
 
 def remove_progress(path: Path) -> None:
-    """Removes the progress file of a store, if it is one."""
+    """Removes the progress file of a store, if there is one that dynred wrote."""
     if is_tensors(progress_path(path)):
         progress_path(path).unlink()

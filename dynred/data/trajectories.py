@@ -53,14 +53,14 @@ class Trajectories:
         if self.velocities is not None and self.velocities.shape != self.states.shape:
             raise refuse("velocities", f"of shape {list(self.states.shape)}", f"{list(self.velocities.shape)}")
         for name, value in self.parameters.items():
-            if not name or set(name) & set("/\\\0") or name in (".", ".."):  # in files it is the name of an array
+            if not name or set(name) & set("/\\\0") or name in (".", ".."):  # files use it as the name of an array
                 raise refuse("a parameter's name", "a word without / or \\", literal(name))
             if value.shape != self.lengths.shape:
                 raise refuse(f"parameter {name}", f"one value per trajectory [{len(self)}]", f"{list(value.shape)}")
         self._check_times()
 
     def _take_arrays(self) -> None:
-        # NumPy arrays and lists become tensors; those stay the tensors that they are.
+        # NumPy arrays and lists become tensors; tensors stay as they are.
         named = instance_of("parameters", self.parameters, Mapping, "Give them by name.")
         parameters = {name: real(f"parameter {name}", value) for name, value in named.items()}
         instance_of("attributes", self.attributes, Mapping, "Give them by name.")
@@ -99,7 +99,7 @@ class Trajectories:
         velocities: Float[Tensor, "N T D"] | None = None,
         **others: Any,
     ) -> "Trajectories":
-        """Trajectories on a shared time grid; `velocities` like `states`, `others` as for the class."""
+        """Trajectories on a shared time grid; `others` are further arguments of the class."""
         states, t = real("states", states), real("t", t)
         velocities = None if velocities is None else real("velocities", velocities)
         if states.ndim != 3:
@@ -123,13 +123,13 @@ class Trajectories:
         for part in parts:
             if instance_of("parts", part, Trajectories).dim != parts[0].dim:
                 raise refuse("parts", f"of one dimension, {parts[0].dim}", part.dim)
-        moving = all(p.velocities is not None for p in parts)
+        have_velocities = all(p.velocities is not None for p in parts)
         common = [k for k in parts[0].parameters if all(k in p.parameters for p in parts)]
         return cls(
             torch.cat([p.states for p in parts]),
             torch.cat([p.t for p in parts]),
             torch.cat([p.lengths for p in parts]),
-            torch.cat([p.velocities for p in parts]) if moving else None,  # type: ignore[misc]
+            torch.cat([p.velocities for p in parts]) if have_velocities else None,  # type: ignore[misc]
             {k: torch.cat([p.parameters[k] for p in parts]) for k in common},
             parts[0].attributes,
         )
@@ -186,7 +186,7 @@ class Trajectories:
     def __getitem__(
         self, index: int | slice | Sequence[int] | Int[Tensor, "..."] | Bool[Tensor, " N"]
     ) -> "Trajectories":
-        """One trajectory (as Trajectories with N = 1), a slice of them, those of a list of indices or of a mask."""
+        """The trajectories that an integer (then N = 1), a slice, a list of indices or a mask chooses."""
         if not isinstance(index, slice):
             index = as_index(index)
             if index.ndim == 0 and not -len(self) <= int(index) < len(self):
@@ -212,7 +212,7 @@ class Trajectories:
         """States [N, T, D] where all trajectories share one time grid.
 
         Raises:
-            InputError: they do not.
+            InputError: they share none.
         """
         if len(self.shared_grids()) != 1:
             raise refuse(
@@ -259,7 +259,7 @@ class Trajectories:
     def windows(self, length: int, stride: int | None = None) -> "Trajectories":
         """All pieces of `length` consecutive snapshots that start every `stride` (default: `length`) snapshots.
 
-        Trajectories shorter than `length` give none.
+        A trajectory shorter than `length` gives no piece.
 
         Raises:
             InputError: no trajectory is long enough.
@@ -278,7 +278,7 @@ class Trajectories:
         """The chosen snapshots: every run of consecutive ones becomes a trajectory.
 
         Raises:
-            InputError: none is chosen.
+            InputError: no snapshot is chosen.
         """
         if chosen.dtype != torch.bool or chosen.shape != self.t.shape:
             raise refuse("chosen", f"a mask [{len(self.t)}]", f"{chosen.dtype} {list(chosen.shape)}")
@@ -307,7 +307,7 @@ class Trajectories:
     def map_with_parameters(
         self, fn: Callable[[Float[Tensor, "m D"], Mapping[str, Float[Tensor, " m"]]], Float[Tensor, "m R"]]
     ) -> "Trajectories":
-        """The same for a function of states and parameters, of which it is given one value per row."""
+        """Like `map`, for a function of states and parameters by name; it is given one value of each per row."""
         states, out, pushed = pieces(self.states), [], []
         given = [cut(self.parameters, owners) for owners in self.owner.split(len(states[0]))]
         with torch.no_grad():
@@ -315,10 +315,10 @@ class Trajectories:
             if tried is not None and not (isinstance(tried, Tensor) and tried.ndim == 2 and len(tried) == 1):
                 raise refuse("fn", "a function [m, D] -> [m, R] in torch", f"one that returns {kind_of(tried)}")
             if self.velocities is None:
-                out = [fn(x, here) for x, here in zip(states, given, strict=True)]
+                out = [fn(x, values) for x, values in zip(states, given, strict=True)]
             else:
-                for x, v, here in zip(states, pieces(self.velocities), given, strict=True):
-                    value, tangent, *_ = torch.func.jvp(lambda x, here=here: fn(x, here), (x,), (v,))
+                for x, v, values in zip(states, pieces(self.velocities), given, strict=True):
+                    value, tangent, *_ = torch.func.jvp(lambda x, values=values: fn(x, values), (x,), (v,))
                     out.append(value)
                     pushed.append(tangent)
         return replace(self, states=torch.cat(out), velocities=torch.cat(pushed) if pushed else None)
@@ -332,7 +332,7 @@ class Trajectories:
         """These trajectories, if every state and velocity is finite.
 
         Raises:
-            InputError: names the trajectory, time and component of the first value that is not.
+            InputError: a value is not finite; the message names its trajectory, time and component.
         """
         for what, values in ((name, self.states), ("velocities", self.velocities)):
             if values is None or torch.isfinite(values).all():

@@ -13,7 +13,7 @@ from dynred.data.derivatives.base import Estimator
 from dynred.data.trajectories import Trajectories
 
 PACKAGE = "dynred.data.derivatives"
-DEFAULT = "spline"  # where trajectories are too short for a choice
+DEFAULT = "spline"  # the method where trajectories are too short for a choice
 ENOUGH = 24  # snapshots from which methods are compared and errors estimated
 JUDGES = 32  # trajectories, evenly spread, on which methods are compared: a choice among few needs no more
 
@@ -22,8 +22,9 @@ JUDGES = 32  # trajectories, evenly spread, on which methods are compared: a cho
 def estimate_velocities(trajectories: Trajectories, estimator: Estimator | None = None) -> Trajectories:
     """Trajectories with velocities estimated from their samples.
 
-    Without `estimator`, every method in dynred/derivatives is tried with several settings: given every second sample,
-    the one that predicts the others best is taken. Interpolation wins on smooth motion, smoothing where there is noise.
+    Without `estimator`, every method in dynred/data/derivatives is tried with several settings. Each is given every
+    second sample, and the one that predicts the others best is taken. Interpolation wins on smooth motion, smoothing
+    where there is noise.
 
     The error is estimated from the samples alone, as the larger of two parts. Truncation: with d1 the difference
     between velocities from all samples and from every second one, d2 the same between every second and every fourth,
@@ -33,26 +34,27 @@ def estimate_velocities(trajectories: Trajectories, estimator: Estimator | None 
 
     Args:
         trajectories: each of at least two snapshots.
-        estimator: the method; default: chosen as said.
+        estimator: the method; default: the one that predicts best.
 
     Returns:
-        The same with `velocities`. Attributes: `velocities`, the method in words; `velocity_error`, the estimated error
-        as a fraction of the root mean square velocity, and `velocity_check`, by method the error of predicted samples
-        as a fraction of their deviation from the mean: None and empty where no trajectory has 24 snapshots.
+        The same trajectories with `velocities`. Three attributes are added: `velocities`, the method in words;
+        `velocity_error`, the estimated error as a fraction of the root mean square velocity; `velocity_check`, by
+        method the error of predicted samples as a fraction of their deviation from the mean. Where no trajectory has
+        24 snapshots, the error is None and the check is empty.
 
     Raises:
-        InputError: a trajectory of one snapshot, or one that `estimator` cannot take.
+        InputError: a trajectory has one snapshot only, or `estimator` cannot take it.
     """
     if int(trajectories.lengths.min()) < 2:
         i = int(trajectories.lengths.argmin())
         advice = "A velocity needs at least two; give `velocities` or longer trajectories."
         raise refuse("trajectories", "of at least 2 snapshots each", f"1 in trajectory {i}", advice)
-    curves = [(one.t.double().numpy(), one.states.double().numpy()) for one in trajectories]
-    long = [one for one in curves if len(one[0]) >= ENOUGH]
-    some = long[:: math.ceil(len(long) / JUDGES)] if long else []
+    curves = [(part.t.double().numpy(), part.states.double().numpy()) for part in trajectories]
+    long = [curve for curve in curves if len(curve[0]) >= ENOUGH]
+    judges = long[:: math.ceil(len(long) / JUDGES)] if long else []
     check: dict[str, float] = {}
     if estimator is None:
-        estimator, check = _chosen([t for t, _ in curves], some)
+        estimator, check = _chosen([t for t, _ in curves], judges)
     for i, (t, _) in enumerate(curves):
         if not estimator.takes(t):
             raise refuse("trajectories", f"such as a {estimator.describe()} takes", f"{len(t)} samples in {i}")
@@ -60,30 +62,30 @@ def estimate_velocities(trajectories: Trajectories, estimator: Estimator | None 
     attributes = {
         **trajectories.attributes,
         "velocities": estimator.describe(),
-        "velocity_error": _error(estimator, some),
+        "velocity_error": _error(estimator, judges),
         "velocity_check": check,
     }
     return replace(trajectories, velocities=torch.from_numpy(velocities).to(trajectories.states), attributes=attributes)
 
 
 def _chosen(times: list[np.ndarray], judges: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Estimator, dict[str, float]]:
-    """The method of the least error of samples that it was not given, and the errors of all that could be used."""
+    """The method that best predicts samples that it was not given, and the errors of all methods that can be used."""
     fallback = plugins.load_class(PACKAGE, DEFAULT, Estimator)()
     errors: list[tuple[float, Estimator]] = []
     for name in plugins.names(PACKAGE) if judges else []:
-        for one in plugins.load_class(PACKAGE, name, Estimator).candidates():
-            if all(one.takes(t) for t in times) and all(one.takes(t[::2]) for t, _ in judges):
-                errors.append((_held_out_error(one, judges), one))
-    best = min(errors, key=lambda found: found[0], default=(0.0, fallback))[1]
-    return best, {one.describe(): error for error, one in errors}
+        for candidate in plugins.load_class(PACKAGE, name, Estimator).candidates():
+            if all(candidate.takes(t) for t in times) and all(candidate.takes(t[::2]) for t, _ in judges):
+                errors.append((_held_out_error(candidate, judges), candidate))
+    best = min(errors, key=lambda entry: entry[0], default=(0.0, fallback))[1]
+    return best, {candidate.describe(): error for error, candidate in errors}
 
 
 def _held_out_error(estimator: Estimator, judges: list[tuple[np.ndarray, np.ndarray]]) -> float:
     wrong = size = 0.0
     for t, x in judges:
         inner = slice(3, len(t) - 3, 2)  # odd samples, between even ones on both sides
-        found = estimator.curve(t[::2], x[::2])(t[inner], 0)
-        wrong += float(((found - x[inner]) ** 2).sum(1).mean())
+        prediction = estimator.curve(t[::2], x[::2])(t[inner], 0)
+        wrong += float(((prediction - x[inner]) ** 2).sum(1).mean())
         size += float(((x - x.mean(0)) ** 2).sum(1).mean())
     return math.sqrt(wrong / size) if size > 0 else 0.0
 
@@ -99,7 +101,7 @@ def _error(estimator: Estimator, judges: list[tuple[np.ndarray, np.ndarray]]) ->
         size += float((every**2).sum(1).mean())
         first = float(((every[::4] - second[::2])[inner] ** 2).sum(1).mean())
         d1 += first
-        # Too few samples for a third estimate: no rate is seen, and q at its largest.
+        # With too few samples for a third estimate no rate is observed, and q takes its largest value.
         d2 += float(((second[::2] - more[0])[inner] ** 2).sum(1).mean()) if more else 4 * first
         # The variance of an eighth difference of white noise is binomial(16, 8) times the noise's.
         level = float((np.diff(x, 8, axis=0) ** 2).sum(1).mean() / math.comb(16, 8))
@@ -112,7 +114,7 @@ def _error(estimator: Estimator, judges: list[tuple[np.ndarray, np.ndarray]]) ->
 
 
 def _noise_gain(estimator: Estimator, t: np.ndarray) -> float:
-    """Mean square velocity that the method makes of white noise of variance 1."""
+    """The mean square velocity that the method computes from white noise of variance 1."""
     white = np.random.default_rng(0).standard_normal((len(t), 8))
     return float((estimator.curve(t, white)(t, 1)[2:-2] ** 2).mean())
 

@@ -1,17 +1,13 @@
-"""Latent dynamics that are made of others."""
+"""Members of latent dynamics that are made of others: they are fitted and built here."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from dynred import plugins
 from dynred.annotations import fitting_arguments
 from dynred.checks import refuse
-from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
+from dynred.dynamics.base import DynamicsSpec, LatentData, LatentDynamics, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.runtime import Runtime
 
 
 def default_member() -> DynamicsSpec:
@@ -19,27 +15,21 @@ def default_member() -> DynamicsSpec:
     return plugins.load_class("dynred.dynamics", "neural_ode", DynamicsSpec)()
 
 
-def fit_field(
-    spec: DynamicsSpec,
-    latents: Trajectories,
-    validation: Trajectories,
-    *,
-    rng: torch.Generator,
-    latent_space: LatentSpace,
-    runtime: Runtime | None,
-) -> VectorFieldDynamics:
-    """`spec.fit`, refused where what it gives is no vector field."""
-    return _as_field(spec.fit(latents, validation, rng=rng, latent_space=latent_space, runtime=runtime))
+def fit_field(spec: DynamicsSpec, data: LatentData) -> VectorFieldDynamics:
+    """Fits dynamics by `spec.fit`, and refuses those that are no vector field."""
+    return _as_field(
+        spec.fit(data.latents, data.validation, rng=data.rng, latent_space=data.latent_space, runtime=data.runtime)
+    )
 
 
 def build_field(spec: DynamicsSpec, latent_space: LatentSpace, sizes: Mapping[str, Any]) -> VectorFieldDynamics:
-    """`spec.build` with sizes as they are stored within those of another, refused where they are not its own, or where
-    what it gives is no vector field."""
-    found = spec.build(latent_space, **fitting_arguments("member", sizes, spec.build, ["latent_space"]))
-    return _as_field(found)
+    """Builds a member by `spec.build`, with the sizes that the dynamics made of it store; refuses sizes that are not
+    the member's, and dynamics that are no vector field."""
+    dynamics = spec.build(latent_space, **fitting_arguments("member", sizes, spec.build, ["latent_space"]))
+    return _as_field(dynamics)
 
 
-def _as_field(found: LatentDynamics) -> VectorFieldDynamics:
-    if not isinstance(found, VectorFieldDynamics):
-        raise refuse("member", "dynamics given by a vector field", type(found).__name__)
-    return found
+def _as_field(dynamics: LatentDynamics) -> VectorFieldDynamics:
+    if not isinstance(dynamics, VectorFieldDynamics):
+        raise refuse("member", "dynamics given by a vector field", type(dynamics).__name__)
+    return dynamics

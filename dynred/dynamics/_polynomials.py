@@ -19,7 +19,7 @@ class PolynomialDynamics(VectorFieldDynamics):
 
     Attributes:
         factors: the monomials [K, degree], see `dynred.numerics.polynomials.factors`.
-        coefficients: [K, R], in units of the spread and rate of the latents; `latent_coefficients` are in theirs.
+        coefficients: those of the monomials [K, R], in standard units; `latent_coefficients` are in latent units.
     """
 
     factors: Int[Tensor, "K degree"]

@@ -1,4 +1,4 @@
-"""How well rollouts follow trajectories, by which settings are chosen."""
+"""How well rollouts follow trajectories: the score by which settings are chosen."""
 
 import torch
 
@@ -18,8 +18,8 @@ def rollout_score(model: VectorFieldDynamics, validation: Trajectories, horizon:
         part = validation[members]
         truth = part.stacked()[:, : horizon + 1].to(device)
         with torch.no_grad():
-            found = model.rollout(truth[:, 0], grid[: horizon + 1].to(device), part.parameters)
-        error = model.latent_space.difference(found, truth).norm(dim=-1) / size
+            prediction = model.rollout(truth[:, 0], grid[: horizon + 1].to(device), part.parameters)
+        error = model.latent_space.difference(prediction, truth).norm(dim=-1) / size
         total += float(torch.where(error <= 1, error, 1.0).sum())  # NaN counts as 1
         count += error.numel()
     return total / count

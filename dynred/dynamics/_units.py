@@ -1,15 +1,17 @@
 """Units in which latents and their velocities are of order one."""
 
+import math
 import time
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import WrappedField
 from dynred.runtime import Progress, silent
 
 
@@ -17,7 +19,8 @@ class Standardisation(nn.Module):
     """Units in which latents and their velocities are of order one.
 
     Attributes:
-        shift, spread: mean and standard deviation of each latent coordinate [R]; 0 and 1 for angles.
+        shift: mean of each latent coordinate [R]; 0 for angles.
+        spread: standard deviation of each latent coordinate [R]; 1 for angles.
         rate: root mean square velocity of each latent coordinate [R].
     """
 
@@ -32,8 +35,8 @@ class Standardisation(nn.Module):
 
     @classmethod
     def of(cls, latents: Trajectories, space: LatentSpace, *, centred: bool = True) -> "Standardisation":
-        """The units of these latents, which must have velocities; not `centred`, they keep the origin (shift 0), and
-        their spread is measured from there."""
+        """The units of these latents, which must have velocities. Where they are not `centred`, they keep the origin
+        (shift 0) and measure the spread from there."""
         assert latents.velocities is not None
         z, v = latents.states.double(), latents.velocities.double()
         shift = z.mean(0) if centred else torch.zeros_like(z[0])
@@ -44,7 +47,7 @@ class Standardisation(nn.Module):
 
     @classmethod
     def empty(cls, dim: int) -> "Standardisation":
-        """Of the right shapes, for loading."""
+        """Arbitrary units of R coordinates, to be filled from a file."""
         return cls(torch.zeros(dim), torch.ones(dim), torch.ones(dim))
 
     def standard(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
@@ -52,17 +55,8 @@ class Standardisation(nn.Module):
         return (z - self.shift) / self.spread
 
     def latent(self, y: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        """Latents of standard units."""
+        """Latents from standard units."""
         return self.shift + self.spread * y
-
-
-def standard_regression(
-    latents: Trajectories, units: Standardisation, space: LatentSpace
-) -> tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]:
-    """Features of the latents in standard units, and velocities in units of `rate`: what a field learns; float64."""
-    known = with_velocities("latents", latents)
-    assert known.velocities is not None
-    return space.features(units.standard(known.states.double())), known.velocities.double() / units.rate
 
 
 class Report:
@@ -78,25 +72,41 @@ class Report:
             self.progress("rollout", int(100 * (t - self.start) / self.span), 100)
 
 
-class StandardField:
-    """A latent field in standard units that ends: without velocity (NaN) from the time on that a solver has reached
-    when `evaluations` or the time until `deadline` are used up. Before that time it stays as it was."""
+class Budget:
+    """What a rollout may spend: a number of evaluations of its field, and the time until a deadline."""
 
-    differentiable = True
+    def __init__(self, evaluations: int, deadline: float):
+        self.evaluations, self.deadline, self.left, self.end = evaluations, deadline, evaluations, math.inf
 
-    def __init__(self, field: VectorField, units: Standardisation, evaluations: int, deadline: float, report: Report):
-        self.field, self.units, self.evaluations, self.deadline = field, units, evaluations, deadline
-        self.report = report
-        self.dim, self.left, self.end = field.dim, evaluations, float("inf")
+    def spend(self, t: float) -> bool:
+        """Spends an evaluation at time t of the rollout, and says whether there was one left.
+
+        Once the budget is used up at some t, nothing is left there and at later times. At earlier times there still is,
+        so that what a solver has done stays as it was.
+        """
+        if self.end == math.inf and (self.left <= 0 or time.monotonic() > self.deadline):
+            self.end = t
+        self.left -= t < self.end
+        return t < self.end
+
+    def renewed(self) -> "Budget":
+        """A budget of as many evaluations again, until the same deadline."""
+        return Budget(self.evaluations, self.deadline)
+
+
+@dataclass(frozen=True, eq=False)
+class StandardField(WrappedField):
+    """A latent field in standard units; its velocity is NaN where a budget is used up."""
+
+    units: Standardisation
+    budget: Budget
+    report: Report
 
     def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        if self.end == float("inf") and (self.left <= 0 or time.monotonic() > self.deadline):
-            self.end = float(t)
-        if float(t) >= self.end:
+        if not self.budget.spend(float(t)):
             return torch.full_like(x, torch.nan)
-        self.left -= 1
         self.report(float(t))
         return self.field(t, self.units.latent(x)) / self.units.spread
 
-    def rows(self, index: Int[Tensor, " n"] | slice) -> VectorField:
-        return StandardField(self.field.rows(index), self.units, self.evaluations, self.deadline, self.report)
+    def rows(self, index: Int[Tensor, " n"] | slice) -> Self:
+        return replace(super().rows(index), budget=self.budget.renewed())

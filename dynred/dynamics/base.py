@@ -3,24 +3,27 @@
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from dynred.checks import positive
+from dynred.arguments import public
+from dynred.checks import generator_given, positive, refuse
+from dynred.data.parts import check_parts
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics._units import Report, StandardField, Standardisation
+from dynred.data.velocities import with_velocities
+from dynred.dynamics._units import Budget, Report, StandardField, Standardisation
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import Parameters, VectorField
 from dynred.runtime import Progress, Runtime, silent
 from dynred.solvers.base import Solver
 from dynred.solvers.explicit import Explicit
 from dynred.spec import Spec
-from dynred.training.fits import checked_fit
 from dynred.training.minimise import History
 
 
@@ -48,10 +51,10 @@ class LatentDynamics(nn.Module, ABC):
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """Latent states at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges,
-        and where the time limit, in seconds, did not let it go.
+        and at times that it did not reach within the time limit, in seconds.
 
-        Angles go on counting past pi: a rollout is continuous. Dynamics that are always quick may leave out the time
-        limit and the progress: they are given only where they were asked for.
+        Angles go on past pi, so that a rollout is continuous. Dynamics that are always quick may leave out the
+        arguments `time_limit` and `progress`: callers pass them only where a user asked for them.
         """
 
     @abstractmethod
@@ -59,8 +62,24 @@ class LatentDynamics(nn.Module, ABC):
         """What `DynamicsSpec.build` needs beside the settings to make the same module, weights apart: plain JSON data,
         such as numbers of coordinates, or the sizes of a part."""
 
+    def bind(self, parameters: Parameters | None = None) -> VectorField:
+        """The vector field with its parameters filled in, like `System.bind`.
+
+        Args:
+            parameters: by name, a number or one value per row of the batch. Names that the field does not know are
+                ignored: trajectories carry every parameter of their system.
+
+        Raises:
+            InputError: the dynamics are not given by a vector field.
+        """
+        raise refuse("dynamics", "given by a vector field", type(self).__name__)
+
+    def averaged(self) -> Sequence["LatentDynamics"]:
+        """The dynamics whose velocities are averaged: only these themselves, where they are no ensemble."""
+        return (self,)
+
     def notes(self) -> list[str]:
-        """What a user should know of what was fitted, line by line, such as equations that can be read."""
+        """What a user should know of the fitted dynamics, line by line, such as equations that can be read."""
         return []
 
 
@@ -73,7 +92,7 @@ class VectorFieldDynamics(LatentDynamics):
         units: the standard units.
         solver: the solver of rollouts. On Kuramoto-Sivashinsky a tolerance of 1e-6 costs half as much again and gives
             the same valid times to three digits; 1e-4 begins to differ.
-        max_evaluations: of the field in one rollout of a batch, after which its rows are NaN.
+        max_evaluations: evaluations of the field in one rollout of a batch, after which its rows are NaN.
         time_limit: seconds of one rollout, after which its rows are NaN, so that none hangs; only a rollout that
             reaches it depends on the speed of the machine.
     """
@@ -102,13 +121,8 @@ class VectorFieldDynamics(LatentDynamics):
         """The field is the same for every row."""
         return self
 
-    def bind(self, parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None) -> VectorField:
-        """The field with its parameters filled in, like `System.bind`; one that has none is its own.
-
-        Args:
-            parameters: by name, a number or one value per row of the batch. Names that the field does not know are
-                left aside: trajectories carry every parameter of their system.
-        """
+    def bind(self, parameters: Parameters | None = None) -> VectorField:
+        """See `LatentDynamics.bind`: the field itself, which sees no parameters."""
         return self
 
     def rollout(
@@ -123,21 +137,87 @@ class VectorFieldDynamics(LatentDynamics):
         """See `LatentDynamics.rollout`."""
         limit = float("inf") if self.latent_space.angles else self.limit
         deadline = time.monotonic() + min(self.time_limit, math.inf if time_limit is None else time_limit)
-        report = Report(progress, float(t[0]), float(t[-1]))
-        field = StandardField(self.bind(parameters), self.units, self.max_evaluations, deadline, report)
+        budget, report = Budget(self.max_evaluations, deadline), Report(progress, float(t[0]), float(t[-1]))
+        field = StandardField(self.bind(parameters), self.units, budget, report)
         return self.units.latent(self.solver.solve(field, self.units.standard(z0.double()), t.double(), limit))
+
+
+Regression = tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]  # what a field learns: features, and velocities there
+
+
+@dataclass(frozen=True, eq=False)
+class LatentData:
+    """What latent dynamics are fitted to; `DynamicsSpec.fit` makes it of its arguments.
+
+    Attributes:
+        latents: latent trajectories.
+        validation: other latent trajectories, which choose between weights.
+        latent_space: what the R latent coordinates are.
+        rng: stream of initial weights and batches.
+        runtime: device, progress, checkpoints.
+    """
+
+    latents: Trajectories
+    validation: Trajectories
+    latent_space: LatentSpace
+    rng: torch.Generator
+    runtime: Runtime
+
+    def units(self, *, centred: bool = True) -> Standardisation:
+        """Standard units of the latents, a new module for the dynamics to keep; see `Standardisation.of`.
+
+        Raises:
+            InputError: the latents have no velocities.
+        """
+        return Standardisation.of(with_velocities("latents", self.latents), self.latent_space, centred=centred)
+
+    @cached_property
+    def regression(self) -> Regression:
+        """Features of the latents in standard units, and velocities in units of their `rate`; float64.
+
+        Raises:
+            InputError: the latents have no velocities.
+        """
+        return self._regression("latents", self.latents)
+
+    @cached_property
+    def validation_regression(self) -> Regression:
+        """Features and velocities of the validation trajectories, in the units of the latents.
+
+        Raises:
+            InputError: the latents or the validation trajectories have no velocities.
+        """
+        return self._regression("validation", self.validation)
+
+    def _regression(self, name: str, part: Trajectories) -> Regression:
+        units, known = self.units(), with_velocities(name, part)
+        assert known.velocities is not None
+        features = self.latent_space.features(units.standard(known.states.double()))
+        return features, known.velocities.double() / units.rate
+
+    def changed(
+        self, change: Callable[[Trajectories], Trajectories], latent_space: LatentSpace | None = None
+    ) -> "LatentData":
+        """The same data with both parts changed, for dynamics that are made of others.
+
+        Args:
+            change: gives the new trajectories of old ones, which have velocities.
+            latent_space: the space of the new ones; default: the same.
+
+        Raises:
+            InputError: a part has no velocities.
+        """
+        parts = {name: with_velocities(name, getattr(self, name)) for name in ("latents", "validation")}
+        changes: dict[str, Any] = {name: change(part) for name, part in parts.items()}
+        return replace(self, latent_space=latent_space or self.latent_space, **changes)
 
 
 @dataclass(frozen=True)
 class DynamicsSpec(Spec, ABC):
     """Settings of latent dynamics."""
 
-    def __init_subclass__(cls, **kwargs: Any):
-        super().__init_subclass__(**kwargs)
-        if "fit" in vars(cls):
-            cls.fit = checked_fit(cls.fit)  # type: ignore[method-assign]
-
-    @abstractmethod
+    @final
+    @public
     def fit(
         self,
         latents: Trajectories,
@@ -151,24 +231,38 @@ class DynamicsSpec(Spec, ABC):
 
         Args:
             latents: latent states and velocities, as `trajectories.map(reducer.encode)` gives them.
-            validation: the same of other trajectories.
+            validation: latent states and velocities of other trajectories.
             rng: stream of initial weights and batches.
             latent_space: which coordinates are angles; default: none.
             runtime: device, progress, checkpoints.
 
+        Returns:
+            The dynamics, on the CPU, without gradients.
+
         Raises:
-            InputError: the settings do not fit the data.
+            InputError: arguments of another class, values that are not finite, parts of different dimension, or
+                settings that do not fit the data.
         """
+        check_parts("latents", latents, validation)
+        space = latent_space or LatentSpace(lines=latents.dim)
+        data = LatentData(latents, validation, space, generator_given(rng), runtime or Runtime())
+        return self._fit(data).cpu().requires_grad_(False)
+
+    @abstractmethod
+    def _fit(self, data: LatentData) -> LatentDynamics:
+        """What `fit` returns, on any device; `fit` has checked the arguments."""
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
-        """Bytes that `fit` takes beside the latents, about: not less than it does, nor more than a few times that.
+        """About how many bytes `fit` takes beside the latents: not fewer than it does, nor more than a few times as
+        many.
 
-        What would not fit into memory is refused before anything is computed. The default is that of a linear least
-        squares problem: six copies of the latents; dynamics that need more say so.
+        What would not fit into memory is refused before anything is computed. The default is right for a linear least
+        squares problem, six copies of the latents; dynamics that need more override it.
 
         Args:
             latent_space: what the latent coordinates are.
-            train, validation: numbers of snapshots.
+            train: number of training snapshots.
+            validation: number of validation snapshots.
         """
         return 6 * 8 * (train + validation) * (latent_space.feature_dim + latent_space.dim)
 
@@ -176,16 +270,16 @@ class DynamicsSpec(Spec, ABC):
     def build(self, latent_space: LatentSpace, **sizes: Any) -> LatentDynamics:
         """A module with the right shapes and arbitrary weights, for loading.
 
-        Sizes from a file are held against the annotations of this method first. It may be asked to build without memory
-        (on torch's meta device), to see whether the file has tensors of these shapes.
+        Sizes from a file are checked against the annotations of this method first. Loading may build the module without
+        memory (on torch's meta device), to see whether the file has tensors of these shapes.
         """
 
 
 def rollout_limits(time_limit: float | None, progress: Progress) -> dict[str, Any]:
-    """Those of the two that were asked for, by name: dynamics of the user's own may know neither.
+    """The arguments of `rollout` that the user asked for, by name: the user's own dynamics may know neither of the two.
 
     Raises:
         InputError: a time limit that is not positive.
     """
-    found: dict[str, Any] = {} if progress is silent else {"progress": progress}
-    return found if time_limit is None else {**found, "time_limit": positive("time_limit", time_limit)}
+    limits: dict[str, Any] = {} if progress is silent else {"progress": progress}
+    return limits if time_limit is None else {**limits, "time_limit": positive("time_limit", time_limit)}

@@ -1,24 +1,23 @@
 """An ensemble of latent dynamics: several fields fitted to the same latents from different random streams.
 
 The ensemble is itself dynamics: its field is the mean of its members' fields. What each member learned wrongly by
-chance averages out of it; how far the members' rollouts are apart tells how far they can be trusted.
+chance averages out; how far the members' rollouts are apart tells how far they can be trusted.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import count, generator_given, refuse
-from dynred.data.trajectories import Trajectories
+from dynred.checks import count, refuse
 from dynred.dynamics._members import build_field, default_member, fit_field
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
+from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import Parameters, VectorField, WrappedField
 from dynred.rng import spawn
 from dynred.runtime import Runtime
 
@@ -42,40 +41,35 @@ class Ensemble(VectorFieldDynamics):
         """See `VectorFieldDynamics.field`."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None) -> VectorField:
+    def bind(self, parameters: Parameters | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`."""
-        return _Mean([member.bind(parameters) for member in self._members()])
+        first, *others = (member.bind(parameters) for member in self.averaged())
+        return _Mean(first, tuple(others))
 
-    def rollouts(
-        self,
-        z0: Float[Tensor, "N R"],
-        t: Float[Tensor, " T"],
-        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
-    ) -> Float[Tensor, "k N T R"]:
-        """The rollouts of every member; arguments as for `rollout`."""
-        return torch.stack([member.rollout(z0, t, parameters) for member in self._members()])
+    def averaged(self) -> list[VectorFieldDynamics]:
+        """See `LatentDynamics.averaged`: the members."""
+        return list(self.members)  # type: ignore[arg-type] # nn.ModuleList does not know what is in it
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""
-        return {"members": [member.sizes() for member in self._members()]}
-
-    def _members(self) -> list[VectorFieldDynamics]:
-        return list(self.members)  # type: ignore[arg-type] # nn.ModuleList does not know what is in it
+        return {"members": [member.sizes() for member in self.averaged()]}
 
 
-class _Mean:
-    """The mean of several fields."""
+@dataclass(frozen=True, eq=False)
+class _Mean(WrappedField):
+    """The mean of a field and others."""
 
-    differentiable = True
+    others: tuple[VectorField, ...]
 
-    def __init__(self, fields: list[VectorField]):
-        self.fields, self.dim = fields, fields[0].dim
+    @property
+    def differentiable(self) -> bool:
+        return all(field.differentiable for field in (self.field, *self.others))
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
-        return torch.stack([field(t, x) for field in self.fields]).mean(0)
+        return torch.stack([field(t, x) for field in (self.field, *self.others)]).mean(0)
 
-    def rows(self, index: Tensor | slice) -> VectorField:
-        return _Mean([field.rows(index) for field in self.fields])
+    def rows(self, index: Tensor | slice) -> Self:
+        return replace(super().rows(index), others=tuple(field.rows(index) for field in self.others))
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ class EnsembleSpec(DynamicsSpec):
     """Settings of an ensemble.
 
     Attributes:
-        member: the dynamics of which it is made, given by a vector field and drawing from its random stream.
+        member: the dynamics that it is made of, given by a vector field, which must draw from their random stream.
         members: how many, >= 2.
     """
 
@@ -93,27 +87,14 @@ class EnsembleSpec(DynamicsSpec):
     def __post_init__(self):
         count("members", self.members, 2, 10_000)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Ensemble:
-        """The members, one after the other; see `DynamicsSpec.fit`."""
-        generator_given(rng)
-        space, runtime = latent_space or LatentSpace(lines=latents.dim), runtime or Runtime()
-        streams = [spawn(rng, "member", i) for i in range(self.members)]
-        found = [
-            fit_field(self.member, latents, validation, rng=stream, latent_space=space, runtime=_numbered(runtime, i))
-            for i, stream in enumerate(streams)
-        ]
-        return Ensemble(self, found)
+    def _fit(self, data: LatentData) -> Ensemble:
+        """The members, one after the other; see `DynamicsSpec._fit`."""
+        streams = [spawn(data.rng, "member", i) for i in range(self.members)]
+        parts = [replace(data, rng=stream, runtime=_numbered(data.runtime, i)) for i, stream in enumerate(streams)]
+        return Ensemble(self, [fit_field(self.member, part) for part in parts])
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
-        """See `DynamicsSpec.memory`: that of the members, all of which stay."""
+        """See `DynamicsSpec.memory`: that of the members, all of which stay in memory."""
         return self.members * self.member.memory(latent_space, train, validation)
 
     def build(self, latent_space: LatentSpace, members: list[Mapping[str, Any]]) -> Ensemble:  # type: ignore[override] # its sizes by name

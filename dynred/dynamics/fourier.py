@@ -13,14 +13,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, generator_given, refuse
+from dynred.checks import count, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
+from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
-from dynred.runtime import Runtime
 from dynred.solvers.explicit import Explicit
 
 CUT = 1e-10  # eigenvalues of the normal equations below this fraction of the largest are not inverted
@@ -30,11 +29,11 @@ class Fourier(VectorFieldDynamics):
     """z' = rate * series(z), a truncated Fourier series in every angle.
 
     Attributes:
-        coefficients: [B, R] of the B basis functions, cosines then sines, in units of `rate`.
+        coefficients: those of the B basis functions [B, R], cosines then sines, in units of `rate`.
     """
 
     coefficients: Float[Tensor, "B R"]
-    solver = Explicit("dopri8", rtol=1e-9, atol=1e-9)  # as exact as the series, or the phase drifts by the solver
+    solver = Explicit("dopri8", rtol=1e-9, atol=1e-9)  # as exact as the series: else the solver makes the phase drift
 
     def __init__(
         self, spec: "FourierSpec", space: LatentSpace, units: Standardisation, coefficients: Float[Tensor, "B R"]
@@ -60,9 +59,9 @@ class FourierSpec(DynamicsSpec):
     """Settings of the Fourier series; for latent spaces of angles alone.
 
     Attributes:
-        max_order: waves per turn of an angle, at most; the order is the one whose velocities are best on the validation
+        max_order: most waves per turn of an angle; the order is the one whose velocities are best on the validation
             trajectories.
-        max_terms: basis functions at most: with a angles there are (2 order + 1)^a.
+        max_terms: most basis functions; with a angles there are (2 order + 1)^a.
     """
 
     max_order: int = 32
@@ -72,27 +71,17 @@ class FourierSpec(DynamicsSpec):
         count("max_order", self.max_order, 0, 100_000)
         count("max_terms", self.max_terms, 1, 100_000)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Fourier:
-        """The series fitted to latent velocities; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
-        generator_given(rng)
-        space = latent_space or LatentSpace(lines=latents.dim)
+    def _fit(self, data: LatentData) -> Fourier:
+        """The series fitted to latent velocities; see `DynamicsSpec._fit`. Draws nothing from `rng`."""
+        space = data.latent_space
         _check_space(space)
-        units = Standardisation.of(with_velocities("latents", latents), space)
-        with_velocities("validation", validation)
+        units, validation = data.units(), with_velocities("validation", data.validation)
         best, least = None, float("inf")
         for order in self.orders(space.angles):
-            made = Fourier(self, space, units, _least_squares(latents, units, waves(order, space.angles)))
-            error = _error(made, validation)
+            series = Fourier(self, space, units, _least_squares(data.latents, units, waves(order, space.angles)))
+            error = _error(series, validation)
             if error < least:
-                best, least = made, error
+                best, least = series, error
         if best is None:
             raise refuse("validation", "latents with finite velocities", "some that are not")
         return best

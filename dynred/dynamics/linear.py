@@ -7,13 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import generator_given
-from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
+from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.runtime import Progress, Runtime, silent
+from dynred.runtime import Progress, silent
 from dynred.solvers.base import end_at_blow_up
 
 
@@ -43,15 +40,15 @@ class Linear(VectorFieldDynamics):
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
-        """Exact, by matrix exponentials of the affine system, at once."""
+        """See `LatentDynamics.rollout`. Matrix exponentials of the affine system give all states at once, exactly."""
         r = self.dim
         affine = torch.zeros(r + 1, r + 1, dtype=torch.float64, device=self.matrix.device)
         affine[:r] = self.matrix
         flow = torch.matrix_exp((t - t[0]).double()[:, None, None] * affine)
         y = self.units.standard(z0.double())
-        one = torch.ones_like(y[:, :1])
-        out = torch.einsum("tij,nj->nti", flow, torch.cat([y, one], -1))[..., :r]
-        return self.units.latent(end_at_blow_up(out, float("inf") if self.latent_space.angles else self.limit))
+        ones = torch.ones_like(y[:, :1])
+        path = torch.einsum("tij,nj->nti", flow, torch.cat([y, ones], -1))[..., :r]
+        return self.units.latent(end_at_blow_up(path, float("inf") if self.latent_space.angles else self.limit))
 
     def sizes(self) -> Mapping[str, int]:
         """See `LatentDynamics.sizes`."""
@@ -62,23 +59,14 @@ class Linear(VectorFieldDynamics):
 class LinearSpec(DynamicsSpec):
     """Settings of linear dynamics: there are none."""
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Linear:
-        """The least squares fit; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
-        generator_given(rng)
-        space = latent_space or LatentSpace(lines=latents.dim)
-        units = Standardisation.of(with_velocities("latents", latents), space)
+    def _fit(self, data: LatentData) -> Linear:
+        """The least squares fit; see `DynamicsSpec._fit`. Draws nothing from `rng`."""
+        units, latents = data.units(), data.latents
         y = units.standard(latents.states.double())
-        v = latents.velocities.double() / units.spread  # type: ignore[union-attr] # checked by with_velocities
+        v = latents.velocities.double() / units.spread  # type: ignore[union-attr] # `data.units` has checked that they exist
         design = torch.cat([y, torch.ones_like(y[:, :1])], -1)
-        return Linear(self, space, units, torch.linalg.lstsq(design, v, driver="gelsd").solution.T.contiguous())
+        matrix = torch.linalg.lstsq(design, v, driver="gelsd").solution.T.contiguous()
+        return Linear(self, data.latent_space, units, matrix)
 
     def build(self, latent_space: LatentSpace) -> Linear:  # type: ignore[override] # its sizes by name
         """See `DynamicsSpec.build`."""

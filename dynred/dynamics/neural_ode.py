@@ -9,22 +9,20 @@ velocities after the same 6,000 steps is 9.6e-6 from zero and 7.3e-7 from degree
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, generator_given, one_of, refuse
+from dynred.checks import count, one_of, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._rollouts import rollout_score
-from dynred.dynamics._units import Standardisation, standard_regression
-from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
+from dynred.dynamics._units import Standardisation
+from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import PolynomialMap, PolynomialSpec, batches
 from dynred.rng import generator, spawn
-from dynred.runtime import Runtime
 from dynred.spec import Spec
 from dynred.training.minimise import TrainingSpec, minimise
 from dynred.training.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_bytes
@@ -63,18 +61,19 @@ class NeuralODE(VectorFieldDynamics):
         return self.start(features) + self.left * correction
 
     def begin_as(self, start: PolynomialMap, y: Float[Tensor, "M F"], velocities: Float[Tensor, "M R"]) -> None:
-        """Takes `start` as the polynomial; the network then gives what it leaves of velocities at features y."""
+        """Takes `start` as the polynomial; the network has to give what it leaves of velocities at features y."""
         self.start = start
-        left = torch.stack([(v - start(at)).pow(2).sum(0) for at, v in batches(y, velocities)]).sum(0) / len(y)
+        squares = [(v - start(features)).pow(2).sum(0) for features, v in batches(y, velocities)]
+        left = torch.stack(squares).sum(0) / len(y)
         self.left = left.sqrt().clamp_min(1e-12)
 
     def left_to_learn(
         self, y: Float[Tensor, "M F"], velocities: Float[Tensor, "M R"]
     ) -> tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]:
         """Features and what the network should give there, in its dtype, on its device."""
-        here = self.left.device
-        rest = [(v.to(here) - self.start(at.to(here))) / self.left for at, v in batches(y, velocities)]
-        return y.to(here, self.net.dtype), torch.cat(rest).to(self.net.dtype)
+        device = self.left.device
+        rest = [(v.to(device) - self.start(features.to(device))) / self.left for features, v in batches(y, velocities)]
+        return y.to(device, self.net.dtype), torch.cat(rest).to(self.net.dtype)
 
     def sizes(self) -> Mapping[str, int]:
         """See `LatentDynamics.sizes`."""
@@ -89,8 +88,8 @@ class RefinementSpec(Spec):
     states are known.
 
     Attributes:
-        windows: snapshots ahead, each >= 1: one stage of training for each, in order, so that windows may grow. A stage
-            after which rollouts of the validation trajectories are not better is undone, and is the last.
+        windows: numbers of snapshots ahead, each >= 1. Each is a stage of training, in order, so that windows may grow.
+            A stage after which rollouts of the validation trajectories are not better is undone, and is the last.
         substeps: classical Runge-Kutta steps per snapshot, >= 1.
         training: batches, steps, rates.
     """
@@ -136,29 +135,17 @@ class NeuralODESpec(DynamicsSpec):
         count("depth", self.depth, 1, DEEPEST)
         one_of("activation", self.activation, ACTIVATIONS)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> NeuralODE:
-        """The neural ODE fitted to latent velocities; see `DynamicsSpec.fit`.
+    def _fit(self, data: LatentData) -> NeuralODE:
+        """The neural ODE fitted to latent velocities; see `DynamicsSpec._fit`.
 
         The loss is the mean squared error of the velocity, each coordinate in units of the root mean square of what the
         polynomial leaves of it.
         """
-        generator_given(rng)
-        runtime = runtime or Runtime()
-        device = runtime.torch_device()
-        space = latent_space or LatentSpace(lines=latents.dim)
-        units = Standardisation.of(with_velocities("latents", latents), space)
-        model = NeuralODE(self, space, units, spawn(rng, "weights"))
-        known, held = (standard_regression(part, units, space) for part in (latents, validation))
+        device = data.runtime.torch_device()
+        model = NeuralODE(self, data.latent_space, data.units(), spawn(data.rng, "weights"))
+        known, held = data.regression, data.validation_regression
         if self.start is not None:
-            model.begin_as(min(self.start.fits(known, held), key=lambda found: found[0])[1], *known)
+            model.begin_as(min(self.start.fits(known, held), key=lambda fit: fit[0])[1], *known)
         (y, target), (y_held, target_held) = (model.to(device).left_to_learn(*part) for part in (known, held))
 
         def loss(y: Tensor, target: Tensor) -> Tensor:
@@ -170,17 +157,17 @@ class NeuralODESpec(DynamicsSpec):
             len(y),
             lambda: float(loss(y_held, target_held)),
             self.training,
-            rng=spawn(rng, "batches"),
+            rng=spawn(data.rng, "batches"),
             stage="dynamics",
-            runtime=runtime,
+            runtime=data.runtime,
         )
         model.histories = (history,)
         if self.refinement is not None:
-            stream = spawn(rng, "refinement")
+            stream = spawn(data.rng, "refinement")
             for i in range(len(self.refinement.windows)):
-                if not _refine(model, self.refinement, i, latents, validation, spawn(stream, i), runtime):
+                if not _refine(model, self.refinement, i, replace(data, rng=spawn(stream, i))):
                     break
-        return model.cpu().requires_grad_(False)
+        return model
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
         """See `DynamicsSpec.memory`: the latents, the polynomial, the network."""
@@ -196,45 +183,36 @@ class NeuralODESpec(DynamicsSpec):
         return model.requires_grad_(False)
 
 
-def _refine(
-    model: NeuralODE,
-    spec: RefinementSpec,
-    stage: int,
-    latents: Trajectories,
-    validation: Trajectories,
-    rng: torch.Generator,
-    runtime: Runtime,
-) -> bool:
-    """Trains on rollouts of one window; the old weights return, and False, if validation rollouts did not improve."""
+def _refine(model: NeuralODE, spec: RefinementSpec, stage: int, data: LatentData) -> bool:
+    """Trains on rollouts of one window; says whether validation rollouts improved. If not, the old weights return."""
     window = spec.windows[stage]
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    score = rollout_score(model, validation)
-    z, t = _windows(latents, window + 1, model)
-    held = _windows(validation, window + 1, model)
+    score = rollout_score(model, data.validation)
+    z, t = _windows(data.latents, window + 1, model)
+    held = _windows(data.validation, window + 1, model)
     history = minimise(
         model,
         lambda index: _window_loss(model, z[index], t[index], spec.substeps),
         len(z),
         lambda: float(_window_loss(model, *held, spec.substeps)),
         spec.training,
-        rng=rng,
+        rng=data.rng,
         stage="refinement" if len(spec.windows) == 1 else f"refinement-{stage + 1}",
-        runtime=runtime,
+        runtime=data.runtime,
     )
     model.histories = (*model.histories, history)
-    if rollout_score(model, validation) < score:
+    if rollout_score(model, data.validation) < score:
         return True
     model.load_state_dict(before)
     return False
 
 
 def _windows(latents: Trajectories, length: int, model: NeuralODE) -> tuple[Tensor, Tensor]:
-    found, device = overlapping(latents, length), model.units.shift.device
-    return found.states.reshape(len(found), length, -1).double().to(device), found.t.reshape(len(found), length).to(
-        device
-    )
+    windows, device = overlapping(latents, length), model.units.shift.device
+    z = windows.states.reshape(len(windows), length, -1).double().to(device)
+    return z, windows.t.reshape(len(windows), length).to(device)
 
 
 def _window_loss(model: NeuralODE, z: Float[Tensor, "n L R"], t: Float[Tensor, "n L"], substeps: int) -> Tensor:
-    found = shoot(model, z[:, 0], t, substeps)[:, 1:]
-    return (model.latent_space.difference(found, z[:, 1:]) / model.units.spread).pow(2).mean()
+    prediction = shoot(model, z[:, 0], t, substeps)[:, 1:]
+    return (model.latent_space.difference(prediction, z[:, 1:]) / model.units.spread).pow(2).mean()

@@ -8,22 +8,20 @@ reducer sees them too (`dynred.reducers.base.ParametricReducer`), which is a set
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import generator_given, refuse
+from dynred.checks import refuse
 from dynred.data.parameters import as_tensors, stacked
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._members import build_field, default_member, fit_field
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
+from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField
-from dynred.runtime import Runtime
+from dynred.ode.vector_field import Parameters, VectorField, WrappedField
 
 
 class Parametric(VectorFieldDynamics):
@@ -31,8 +29,8 @@ class Parametric(VectorFieldDynamics):
 
     Attributes:
         member: dynamics of latents and parameters together.
-        names: the parameters [P], in the order in which they follow the latents: all that differ between the training
-            trajectories.
+        names: names of the P parameters, in the order in which they follow the latents: all that differ between the
+            training trajectories.
     """
 
     def __init__(self, spec: "ParametricSpec", space: LatentSpace, member: VectorFieldDynamics, names: Sequence[str]):
@@ -43,10 +41,10 @@ class Parametric(VectorFieldDynamics):
         self.units = Standardisation(inner.shift[:r].clone(), inner.spread[:r].clone(), inner.rate[:r].clone())
 
     def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        """See `VectorFieldDynamics.field`; only where there are no parameters. `bind` fills them in."""
+        """See `VectorFieldDynamics.field`; only for dynamics without parameters. `bind` fills them in."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None) -> VectorField:
+    def bind(self, parameters: Parameters | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`.
 
         Raises:
@@ -54,28 +52,30 @@ class Parametric(VectorFieldDynamics):
         """
         known = as_tensors(parameters)
         batch = torch.broadcast_shapes(*(known[name].shape for name in self.names if name in known))
-        return _Bound(self.member.bind(parameters), stacked(parameters, self.names, batch), self.dim)
+        return _Bound(self.member.bind(parameters), stacked(parameters, self.names, batch))
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""
         return {"names": list(self.names), "member": self.member.sizes()}
 
 
-class _Bound:
+@dataclass(frozen=True, eq=False)
+class _Bound(WrappedField):
     """The field of latents and parameters together, with the parameters held."""
 
-    differentiable = True
+    values: Float[Tensor, "*N P"]
 
-    def __init__(self, member: VectorField, values: Float[Tensor, "*N P"], dim: int) -> None:
-        self.member, self.values, self.dim = member, values, dim
+    @property
+    def dim(self) -> int:
+        return self.field.dim - self.values.shape[-1]
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
         held = self.values.to(x).expand(*x.shape[:-1], -1)
-        return self.member(t, torch.cat([x, held], -1))[..., : self.dim]
+        return self.field(t, torch.cat([x, held], -1))[..., : self.dim]
 
-    def rows(self, index: Tensor | slice) -> VectorField:
+    def rows(self, index: Tensor | slice) -> Self:
         values = self.values[index] if self.values.ndim > 1 else self.values
-        return _Bound(self.member.rows(index), values, self.dim)
+        return replace(super().rows(index), values=values)
 
 
 @dataclass(frozen=True)
@@ -83,32 +83,19 @@ class ParametricSpec(DynamicsSpec):
     """Settings of parametric dynamics.
 
     Attributes:
-        member: what is made parametric, given by a vector field.
+        member: the dynamics that are made parametric, given by a vector field.
     """
 
     member: DynamicsSpec = field(default_factory=default_member)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Parametric:
-        """The member fitted to latents and parameters; see `DynamicsSpec.fit`.
+    def _fit(self, data: LatentData) -> Parametric:
+        """The member fitted to latents and parameters; see `DynamicsSpec._fit`.
 
-        Without parameters, or with the same ones for all trajectories, it is the member itself.
+        Without parameters, or with the same ones for all trajectories, the member sees the latents alone.
         """
-        generator_given(rng)
-        space = latent_space or LatentSpace(lines=latents.dim)
-        names = [name for name, value in latents.parameters.items() if (value != value[0]).any()]
-        known = _joined(with_velocities("latents", latents), names)
-        held = _joined(with_velocities("validation", validation), names)
-        joint = _joint_space(space, names)
-        member = fit_field(self.member, known, held, rng=rng, latent_space=joint, runtime=runtime)
-        return Parametric(self, space, member, names)
+        names = [name for name, value in data.latents.parameters.items() if (value != value[0]).any()]
+        joint = data.changed(lambda part: _joined(part, names), _joint_space(data.latent_space, names))
+        return Parametric(self, data.latent_space, fit_field(self.member, joint), names)
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
         """See `DynamicsSpec.memory`: a copy of the latents, and what the member takes."""

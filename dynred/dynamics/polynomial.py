@@ -1,27 +1,23 @@
 """Polynomial latent dynamics of any degree, by least squares on exact velocities: no training, accurate on K.
 
-Exact velocities carry no noise, so each degree more gains a factor until the data are used up. On Kuramoto-Sivashinsky
-(L = 22, 8 POD coordinates, 102,656 snapshots) the mean squared error of held-out velocities, in units of their mean
-square, is 8e-2, 3e-3, 1e-4, 7e-6, 6e-7 at degrees 2 to 6; a network of 3 x 256 has 4e-6 after 24,000 steps.
+Exact velocities carry no noise, so each further degree lowers the error by a factor until the data are used up. On
+Kuramoto-Sivashinsky (L = 22, 8 POD coordinates, 102,656 snapshots) the mean squared error of held-out velocities, in
+units of their mean square, is 8e-2, 3e-3, 1e-4, 7e-6, 6e-7 at degrees 2 to 6; a network of 3 x 256 has 4e-6 after
+24,000 steps.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import generator_given
-from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._polynomials import PolynomialDynamics
 from dynred.dynamics._rollouts import rollout_score
-from dynred.dynamics._units import Standardisation, standard_regression
-from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics._units import Standardisation
+from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import PolynomialSpec, all_monomials, factors
-from dynred.runtime import Runtime
 
 
 class PolynomialODE(PolynomialDynamics):
@@ -50,26 +46,14 @@ class PolynomialODESpec(DynamicsSpec):
 
     polynomial: PolynomialSpec = field(default_factory=lambda: PolynomialSpec(degree=6, terms=3003))
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> PolynomialODE:
-        """The fit whose validation rollouts are best; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
-        generator_given(rng)
-        space = latent_space or LatentSpace(lines=latents.dim)
-        units = Standardisation.of(with_velocities("latents", latents), space)
-        known, held = (standard_regression(part, units, space) for part in (latents, validation))
-        candidates = []
-        for _, fitted in self.polynomial.fits(known, held):
-            model = PolynomialODE(self, space, units, fitted.degree)
+    def _fit(self, data: LatentData) -> PolynomialODE:
+        """The fit whose validation rollouts are best; see `DynamicsSpec._fit`. Draws nothing from `rng`."""
+        candidates, units = [], data.units()
+        for _, fitted in self.polynomial.fits(data.regression, data.validation_regression):
+            model = PolynomialODE(self, data.latent_space, units, fitted.degree)
             model.coefficients = fitted.coefficients
             candidates.append(model)
-        return min(candidates, key=lambda model: rollout_score(model, validation))
+        return min(candidates, key=lambda model: rollout_score(model, data.validation))
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
         """See `DynamicsSpec.memory`: the latents and the fits."""

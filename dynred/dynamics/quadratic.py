@@ -1,7 +1,7 @@
 """Quadratic latent dynamics by operator inference: z' = c + A z + H (z x z), least squares on exact velocities.
 
-B. Peherstorfer, K. Willcox, Comput. Methods Appl. Mech. Eng. 306, 196 (2016); the Tikhonov regularisation, chosen by
-rollouts, follows S. A. McQuarrie, C. Huang, K. E. Willcox, J. R. Soc. N. Z. 51, 194 (2021), here by rollouts of the
+B. Peherstorfer, K. Willcox, Comput. Methods Appl. Mech. Eng. 306, 196 (2016); rollouts choose the Tikhonov
+regularisation, as by S. A. McQuarrie, C. Huang, K. E. Willcox, J. R. Soc. N. Z. 51, 194 (2021), here rollouts of the
 validation trajectories.
 """
 
@@ -14,17 +14,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import generator_given, refuse
+from dynred.checks import refuse
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._polynomials import PolynomialDynamics
 from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import factors
-from dynred.runtime import Runtime
 from dynred.solvers.explicit import Explicit
 
 
@@ -58,25 +56,14 @@ class QuadraticSpec(DynamicsSpec):
         if not self.regularisation or min(self.regularisation) < 0:
             raise refuse("regularisation", "one or more weights >= 0", self.regularisation)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Quadratic:
-        """The fit whose validation rollouts are best; see `DynamicsSpec.fit`. Draws nothing from `rng`."""
-        generator_given(rng)
-        space = latent_space or LatentSpace(lines=latents.dim)
-        units = Standardisation.of(with_velocities("latents", latents), space, centred=False)
-        model = Quadratic(self, space, units)
-        system, best = _compressed(model, latents), float("inf")
+    def _fit(self, data: LatentData) -> Quadratic:
+        """The fit whose validation rollouts are best; see `DynamicsSpec._fit`. Draws nothing from `rng`."""
+        model = Quadratic(self, data.latent_space, data.units(centred=False))
+        system, best = _compressed(model, data.latents), float("inf")
         chosen = model.coefficients, model.regularisation
         for weights in self._pairs():
             model.coefficients = _solution(system, model, weights)
-            score = rollout_score(model, validation)
+            score = rollout_score(model, data.validation)
             if score < best:
                 best, chosen = score, (model.coefficients, weights)
         model.coefficients, model.regularisation = chosen
@@ -102,12 +89,12 @@ def _compressed(model: Quadratic, latents: Trajectories) -> Float[Tensor, "KR KR
     """A small triangular system with the same least squares solutions as all snapshots: R of the QR of
     (monomials, velocities) / sqrt(M), gathered piece by piece, so that memory is bounded."""
     assert latents.velocities is not None
-    found = torch.zeros(0, sum(model.coefficients.shape), dtype=torch.float64)
-    width = found.shape[1]
+    triangle = torch.zeros(0, sum(model.coefficients.shape), dtype=torch.float64)
+    width = triangle.shape[1]
     for z, v in zip(pieces(latents.states, width), pieces(latents.velocities, width), strict=True):
         rows = torch.cat([model.library(z), v.double() / model.units.rate], -1)
-        found = torch.linalg.qr(torch.cat([found, rows]), mode="r").R
-    return found / len(latents.states) ** 0.5
+        triangle = torch.linalg.qr(torch.cat([triangle, rows]), mode="r").R
+    return triangle / len(latents.states) ** 0.5
 
 
 def _solution(system: Float[Tensor, "KR KR"], model: Quadratic, weights: Float[Tensor, " 2"]) -> Float[Tensor, "K R"]:

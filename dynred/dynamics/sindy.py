@@ -1,8 +1,7 @@
 """Sparse polynomial latent dynamics (SINDy): few terms, fitted to exact velocities, that can be read as equations.
 
-S. L. Brunton, J. L. Proctor, J. N. Kutz, PNAS 113, 3932 (2016), by PySINDy's sequentially thresholded least squares
-(B. de Silva et al., J. Open Source Softw. 5, 2104 (2020)). PySINDy (extra `baselines`) is needed
-to fit, not to predict.
+S. L. Brunton, J. L. Proctor, J. N. Kutz, PNAS 113, 3932 (2016), by PySINDy's sequentially thresholded least squares (B.
+de Silva et al., J. Open Source Softw. 5, 2104 (2020)). PySINDy (extra `baselines`) is needed to fit, not to predict.
 """
 
 import importlib
@@ -15,17 +14,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, generator_given, positive, refuse
+from dynred.checks import count, positive, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._polynomials import PolynomialDynamics
 from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.errors import MissingExtraError
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import HIGHEST, exponents, factors
-from dynred.runtime import Runtime
 from dynred.solvers.explicit import Explicit
 
 
@@ -33,7 +30,7 @@ class Sindy(PolynomialDynamics):
     """A sparse polynomial field.
 
     Attributes:
-        threshold: the one that was chosen.
+        threshold: the threshold that was chosen.
     """
 
     threshold: Float[Tensor, ""]
@@ -54,9 +51,9 @@ class SindySpec(DynamicsSpec):
 
     Attributes:
         degree: of the polynomials, >= 1.
-        thresholds: coefficients below are dropped, in units in which latents and velocities are of order one, each > 0.
-            Each is tried; of those whose validation rollouts are about as good as the best, the largest is taken.
-        slack: how much worse than the best is about as good, as a fraction, > 0.
+        thresholds: smaller coefficients are dropped, in units in which latents and velocities are of order one, each >
+            0. Each is tried; of those whose validation rollouts are about as good as the best, the largest is taken.
+        slack: scores that are worse than the best by at most this fraction are about as good, > 0.
         ridge: weight of the squared coefficients in the least squares, > 0.
     """
 
@@ -74,31 +71,22 @@ class SindySpec(DynamicsSpec):
         positive("slack", self.slack)
         positive("ridge", self.ridge)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Sindy:
-        """The sparse fit; see `DynamicsSpec.fit`. Draws nothing from `rng`.
+    def _fit(self, data: LatentData) -> Sindy:
+        """The sparse fit; see `DynamicsSpec._fit`. Draws nothing from `rng`.
 
         Raises:
             MissingExtraError: PySINDy is not installed.
         """
-        generator_given(rng)
         pysindy = _pysindy()
-        space = latent_space or LatentSpace(lines=latents.dim)
-        units = Standardisation.of(with_velocities("latents", latents), space, centred=False)
-        model, tried = Sindy(self, space, units), []
+        model, tried = Sindy(self, data.latent_space, data.units(centred=False)), []
         for threshold in sorted(self.thresholds):
-            model.coefficients = _sparse(pysindy, model, latents, threshold, self)
-            tried.append((rollout_score(model, validation), threshold, model.coefficients))
+            model.coefficients = _sparse(pysindy, model, data.latents, threshold, self)
+            tried.append((rollout_score(model, data.validation), threshold, model.coefficients))
         best = min(score for score, _, _ in tried)
         enough = best * (1 + self.slack) + ROUNDING
-        _, threshold, model.coefficients = max((one for one in tried if one[0] <= enough), key=lambda one: one[1])
+        _, threshold, model.coefficients = max(
+            (trial for trial in tried if trial[0] <= enough), key=lambda trial: trial[1]
+        )
         model.threshold = torch.tensor(threshold, dtype=torch.float64)
         return model
 
@@ -112,27 +100,27 @@ class SindySpec(DynamicsSpec):
         return Sindy(self, latent_space, Standardisation.empty(latent_space.dim))
 
 
-ROUNDING = 1e-5  # the tolerance of rollouts: scores below do not tell models apart
+ROUNDING = 1e-5  # the tolerance of rollouts: smaller differences of scores do not tell models apart
 
 
 def _sparse(pysindy: ModuleType, model: Sindy, latents: Trajectories, threshold: float, spec: SindySpec) -> Tensor:
-    """The thresholded coefficients [K, R], trajectory by trajectory with their velocities given."""
+    """The thresholded coefficients [K, R], fitted to all trajectories with their velocities."""
     features, times, velocities = [], [], []
-    for one in latents:
-        assert one.velocities is not None
-        y = model.latent_space.features(model.units.standard(one.states.double()))
+    for trajectory in latents:
+        assert trajectory.velocities is not None
+        y = model.latent_space.features(model.units.standard(trajectory.states.double()))
         features.append(y.numpy())
-        times.append(one.t.double().numpy())
-        velocities.append((one.velocities.double() / model.units.rate).numpy())
+        times.append(trajectory.t.double().numpy())
+        velocities.append((trajectory.velocities.double() / model.units.rate).numpy())
     library = pysindy.PolynomialLibrary(degree=spec.degree)
     fit = pysindy.SINDy(optimizer=pysindy.STLSQ(threshold=threshold, alpha=spec.ridge), feature_library=library)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of thresholds that leave nothing: rollouts judge them
+        warnings.simplefilter("ignore")  # PySINDy warns of thresholds that leave nothing: rollouts judge them
         fit.fit(features, t=times, x_dot=velocities)
     theirs = {tuple(powers): row for row, powers in enumerate(library.powers_.tolist())}
     ours = exponents(model.factors, model.latent_space.feature_dim).tolist()
-    found = torch.as_tensor(fit.coefficients().T, dtype=torch.float64)
-    return found[[theirs[tuple(powers)] for powers in ours]].contiguous()
+    coefficients = torch.as_tensor(fit.coefficients().T, dtype=torch.float64)
+    return coefficients[[theirs[tuple(powers)] for powers in ours]].contiguous()
 
 
 def _pysindy() -> ModuleType:

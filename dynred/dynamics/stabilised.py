@@ -9,8 +9,8 @@ to what the damping leaves of the velocities. Two settings of `reach` matter:
 - `reach` = 0: the damping acts everywhere and g must make up for it on the data: the form of A. J. Linot, J. W. Burby,
   Q. Tang, P. Balaprakash, M. D. Graham, R. Maulik, J. Comput. Phys. 474, 111838 (2023).
 
-g is asked only at points of the ball in which there are data: beyond, at the nearest point of the ball. So it is
-bounded by some G, and with it every rollout, whatever g does: |y| ends below max(1, reach) r + G / rate.
+g is evaluated only in the ball in which there are data; for states beyond, at the nearest point of the ball. So g is
+bounded by some G, and every rollout is bounded too, whatever g does: |y| ends below max(1, reach) r + G / rate.
 """
 
 from collections.abc import Mapping
@@ -21,15 +21,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import at_least, generator_given, positive
+from dynred.checks import at_least, positive
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import with_velocities
 from dynred.dynamics._members import build_field, default_member, fit_field
 from dynred.dynamics._units import Standardisation
-from dynred.dynamics.base import DynamicsSpec, VectorFieldDynamics
+from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.vector_field import VectorField
-from dynred.runtime import Runtime
+from dynred.ode.vector_field import Parameters, VectorField, WrappedField
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,14 @@ class _Ball:
     angles: int
 
     @classmethod
-    def of(cls, latents: Trajectories, space: LatentSpace) -> "_Ball":
-        """The smallest with all training latents in it."""
-        units = Standardisation.of(latents, space)
-        y = units.standard(latents.states.double())[:, space.angles :]
-        return cls(units, y.norm(dim=-1).amax(), space.angles)
+    def of(cls, data: LatentData) -> "_Ball":
+        """The smallest ball with all training latents in it."""
+        units, angles = data.units(), data.latent_space.angles
+        y = units.standard(data.latents.states.double())[:, angles:]
+        return cls(units, y.norm(dim=-1).amax(), angles)
 
     def nearest(self, z: Float[Tensor, "*batch R"], reach: float) -> Float[Tensor, "*batch R"]:
-        """The nearest point of the ball blown up by `reach`, float64."""
+        """The point nearest to z of the ball blown up by `reach`, float64."""
         y = self.units.standard(z.double())
         lines = y[..., self.angles :]
         norm = lines.pow(2).sum(-1, keepdim=True).clamp_min(1e-300).sqrt()
@@ -82,13 +80,13 @@ class Stabilised(VectorFieldDynamics):
         """See `VectorFieldDynamics.field`."""
         return self.bind()(t, z)
 
-    def bind(self, parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None) -> VectorField:
+    def bind(self, parameters: Parameters | None = None) -> VectorField:
         """See `VectorFieldDynamics.bind`."""
-        return _Damped(self, self.member.bind(parameters))
+        return _Damped(self.member.bind(parameters), self)
 
     @property
     def ball(self) -> "_Ball":
-        """Where there are data."""
+        """The ball in which there are data."""
         return _Ball(self.units, self.radius, self.latent_space.angles)
 
     def sizes(self) -> Mapping[str, Any]:
@@ -96,23 +94,18 @@ class Stabilised(VectorFieldDynamics):
         return {"member": self.member.sizes()}
 
 
-class _Damped:
+@dataclass(frozen=True, eq=False)
+class _Damped(WrappedField):
     """The field of a member with the damping around it."""
 
-    differentiable = True
-
-    def __init__(self, dynamics: Stabilised, member: VectorField):
-        self.dynamics, self.member, self.dim = dynamics, member, dynamics.dim
+    dynamics: Stabilised
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
         spec = self.dynamics.spec
         assert isinstance(spec, StabilisedSpec)
         ball = self.dynamics.ball
-        inner = self.member(t, ball.nearest(x, max(1.0, spec.reach)))
+        inner = self.field(t, ball.nearest(x, max(1.0, spec.reach)))
         return (inner + ball.damping(x, spec)).to(x.dtype)
-
-    def rows(self, index: Tensor | slice) -> VectorField:
-        return _Damped(self.dynamics, self.member.rows(index))
 
 
 @dataclass(frozen=True)
@@ -121,8 +114,8 @@ class StabilisedSpec(DynamicsSpec):
 
     Attributes:
         member: the dynamics that are stabilised, given by a vector field.
-        rate: of the damping, per time unit, > 0.
-        reach: from where on it acts, in units of the norm of the outermost training latent, >= 0.
+        rate: rate of the damping, per time unit, > 0.
+        reach: norm beyond which the damping acts, in units of that of the outermost training latent, >= 0.
     """
 
     member: DynamicsSpec = field(default_factory=default_member)
@@ -133,24 +126,10 @@ class StabilisedSpec(DynamicsSpec):
         positive("rate", self.rate)
         at_least("reach", self.reach, 0)
 
-    def fit(
-        self,
-        latents: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        latent_space: LatentSpace | None = None,
-        runtime: Runtime | None = None,
-    ) -> Stabilised:
-        """The member fitted to what the damping leaves of the velocities; see `DynamicsSpec.fit`."""
-        generator_given(rng)
-        space = latent_space or LatentSpace(lines=latents.dim)
-        ball = _Ball.of(with_velocities("latents", latents), space)
-        known, held = (
-            replace(part, velocities=part.velocities - ball.damping(part.states, self).to(part.velocities))  # type: ignore[union-attr, operator, arg-type] # checked
-            for part in (latents, with_velocities("validation", validation))
-        )
-        member = fit_field(self.member, known, held, rng=rng, latent_space=space, runtime=runtime)
+    def _fit(self, data: LatentData) -> Stabilised:
+        """The member fitted to what the damping leaves of the velocities; see `DynamicsSpec._fit`."""
+        ball = _Ball.of(data)
+        member = fit_field(self.member, data.changed(lambda part: _undamped(part, ball, self)))
         return Stabilised(self, member, ball.units, ball.radius)
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
@@ -161,3 +140,9 @@ class StabilisedSpec(DynamicsSpec):
         """See `DynamicsSpec.build`."""
         inner = build_field(self.member, latent_space, member)
         return Stabilised(self, inner, Standardisation.empty(latent_space.dim), torch.ones((), dtype=torch.float64))
+
+
+def _undamped(part: Trajectories, ball: _Ball, spec: StabilisedSpec) -> Trajectories:
+    """Latents with what the damping leaves of their velocities."""
+    assert part.velocities is not None
+    return replace(part, velocities=part.velocities - ball.damping(part.states, spec).to(part.velocities))

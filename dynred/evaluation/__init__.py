@@ -1,1 +1,1 @@
-"""What happened: scores, certificates, comparisons, long-time statistics and Lyapunov exponents."""
+"""What happened: scores, certificates, comparisons, long-time behaviour."""

@@ -1,4 +1,4 @@
-"""Whether predictions are distributed like the truth, beside what chance would do."""
+"""Whether predictions are distributed like the truth, compared with what chance alone would do."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,16 @@ from dynred.models.forecast import Forecast
 from dynred.ode.grid import Grid
 from dynred.rng import generator
 
-SPLITS = 200  # of the truth in two halves
-RESAMPLES = 200  # for the spread of a distance, which needs fewer than a quantile
+SPLITS = 200  # random splits of the truth into two halves
+RESAMPLES = 200  # a spread of distances needs fewer than a quantile
 
 
-def agreements(found: Forecast, grid: Grid | None = None) -> dict[str, Agreement]:
-    """Every long-time statistic that applies, by name, over the later halves of truth and predictions.
+def agreements(forecast: Forecast, grid: Grid | None = None) -> dict[str, Agreement]:
+    """The agreement in every long-time statistic that applies, by name, over the later halves of truth and predictions.
 
-    By then errors have had time to show; the earlier halves agree because they start from the same states.
+    Errors need time to show: the earlier halves agree because they start from the same states.
     """
-    truth, predicted = later_halves(found.truth), later_halves(found.predicted)
+    truth, predicted = later_halves(forecast.truth), later_halves(forecast.predicted)
     reference = Reference(truth, grid)
     gauges = {statistic.name: statistic.gauge(reference) for statistic in find_statistics(reference)}
     weights = truth.lengths.double().numpy()
@@ -39,35 +39,36 @@ def agreement(
     predicted: Float[np.ndarray, "N ..."],
     weights: Float[np.ndarray, " N"],
 ) -> Agreement:
-    """The distance between two means of contributions, of as many trajectories, with its interval and what chance does.
+    """The distance between the mean contributions of truth and predictions, with its interval and sampling error.
 
     Args:
-        gauge: what measured them.
-        truth, predicted: contributions of every trajectory.
-        weights: of every trajectory [N], in both.
+        gauge: the gauge that measured the contributions.
+        truth: contribution of every true trajectory.
+        predicted: contribution of every predicted trajectory, as many.
+        weights: weight of every trajectory [N], the same for truth and predictions.
     """
     n = len(weights)
     distance = float(gauge.distance(_means(truth, weights), _means(predicted, weights)))
     if n < 2:
         return Agreement(distance)
-    drawn = weights * Resamples.of(n, count=RESAMPLES).counts
-    moved = gauge.distance(_means(truth, drawn), _means(predicted, drawn))
+    resampled_weights = weights * Resamples.of(n, count=RESAMPLES).counts
+    resampled = gauge.distance(_means(truth, resampled_weights), _means(predicted, resampled_weights))
     chance = _sampling_error(gauge, truth, weights)
-    return Agreement(distance, _interval(distance, moved), chance, distance / chance if chance > 0 else None)
+    return Agreement(distance, _interval(distance, resampled), chance, distance / chance if chance > 0 else None)
 
 
 def later_halves(trajectories: Trajectories) -> Trajectories:
     """The second half of every trajectory, at least one snapshot."""
-    kept = (trajectories.lengths + 1) // 2
+    lengths = (trajectories.lengths + 1) // 2
     place = torch.arange(len(trajectories.states)) - trajectories.starts[trajectories.owner]
-    rows = place >= (trajectories.lengths - kept)[trajectories.owner]
-    return Trajectories(trajectories.states[rows], trajectories.t[rows], kept)
+    rows = place >= (trajectories.lengths - lengths)[trajectories.owner]
+    return Trajectories(trajectories.states[rows], trajectories.t[rows], lengths)
 
 
 def _sampling_error(gauge: Gauge, truth: Float[np.ndarray, "N ..."], weights: np.ndarray) -> float:
-    """The mean distance of two sets of n true trajectories, from that of random halves.
+    """The mean distance between two sets of n true trajectories, estimated from random halves of the truth.
 
-    Halves are half as large, so their distance is larger by sqrt 2.
+    A half has n / 2 trajectories, so two halves are farther apart by a factor of sqrt 2.
     """
     n, rng = len(weights), generator(0, "halves")
     order = torch.stack([torch.randperm(n, generator=rng) for _ in range(SPLITS)]).numpy()
@@ -84,10 +85,10 @@ def _means(values: Float[np.ndarray, "N ..."], weights: np.ndarray) -> np.ndarra
     return (share @ values.reshape(len(values), -1)).reshape(*weights.shape[:-1], *values.shape[1:])
 
 
-def _interval(distance: float, moved: Sequence[float] | np.ndarray) -> Interval:
-    """Two standard deviations of the resamples about the distance.
+def _interval(distance: float, resampled: Sequence[float] | np.ndarray) -> Interval:
+    """1.96 standard deviations of the resampled distances on either side of the distance, cut off at 0.
 
-    Not their quantiles: a distance can only grow by noise, so those of resamples all lie above it.
+    Quantiles of the resampled distances would not do: noise makes a distance larger, so they all lie above it.
     """
-    spread = 1.96 * float(np.std(moved))
+    spread = 1.96 * float(np.std(resampled))
     return max(0.0, distance - spread), distance + spread

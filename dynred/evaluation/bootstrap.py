@@ -1,6 +1,6 @@
 """Confidence intervals by resampling trajectories.
 
-Snapshots of one trajectory depend on each other, so trajectories are what is drawn anew, never snapshots. Source of the
+Snapshots of one trajectory depend on each other, so whole trajectories are drawn anew, never snapshots. Source of the
 intervals: A. C. Davison, D. V. Hinkley, Bootstrap Methods and their Application (1997), chapter 5.
 """
 
@@ -17,7 +17,7 @@ from dynred.rng import generator
 
 RESAMPLES = 1000
 LEVEL = 0.95
-CELLS = 4096  # of equal content, into which values of snapshots are sorted before quantiles of resamples are taken
+CELLS = 4096  # cells of equal content: values of snapshots are sorted into them before quantiles are resampled
 
 Interval = tuple[float, float]
 
@@ -26,17 +26,17 @@ Interval = tuple[float, float]
 class Resamples:
     """Which of N trajectories each of B resamples consists of.
 
-    Two sets of values on the same resamples are compared trajectory by trajectory.
+    Two sets of values that use the same resamples are compared trajectory by trajectory.
 
     Attributes:
-        chosen: [B, N], indices of trajectories.
+        chosen: indices of trajectories [B, N].
     """
 
     chosen: Int[np.ndarray, "B N"]
 
     @classmethod
     def of(cls, n: int, *, count: int = RESAMPLES, rng: torch.Generator | None = None) -> "Resamples":
-        """`count` resamples of n trajectories, drawn with replacement; without `rng`, always the same ones."""
+        """`count` resamples of n trajectories, drawn with replacement; without `rng`, always the same resamples."""
         integer("n", n, 1)
         rng = rng or generator(0, "bootstrap")
         return cls(torch.randint(n, (count, n), generator=rng).numpy())
@@ -53,7 +53,7 @@ class Resamples:
         values: Float[np.ndarray, " N"],
         statistic: Callable[[Float[np.ndarray, "*batch N"]], Float[np.ndarray, "*batch"]],
     ) -> Float[np.ndarray, " B"]:
-        """A statistic [..., N] -> [...] of every resample of one value per trajectory."""
+        """The statistic [..., N] -> [...] of every resample of one value per trajectory."""
         return statistic(values[self.chosen])
 
     def interval(
@@ -65,7 +65,10 @@ class Resamples:
         return percentile_interval(self.of_values(values, statistic))
 
     def mean_interval(self, values: Float[np.ndarray, " N"]) -> Interval:
-        """The interval of a mean; of events (values 0 and 1) the exact one, since no resample of none has any."""
+        """The interval of a mean.
+
+        Values 0 and 1 count events, and get the exact interval: where no event was seen, no resample has any either.
+        """
         if np.isin(values, (0.0, 1.0)).all():
             return proportion_interval(int(values.sum()), len(values))
         return self.interval(values, mean)
@@ -78,10 +81,10 @@ class Resamples:
     def curve_interval(
         self, table: Float[np.ndarray, "N T"]
     ) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, " T"]]:
-        """The interval of the median of every column, ends [T] and [T], between two order statistics of the sample.
+        """The interval of the median of every column: its lower ends [T] and upper ends [T].
 
-        This is what the percentile interval of a median tends to with the number of resamples, without any: the
-        number of a resample's values below the median is binomial.
+        The ends are order statistics of the sample. The percentile interval of a median tends to them as the number of
+        resamples grows, because the number of a resample's values below the median is binomial. So none are drawn.
         """
         n = len(table)
         low, high = binom.interval(LEVEL, n, 0.5)
@@ -91,7 +94,7 @@ class Resamples:
     def snapshot_quantile_intervals(
         self, values: Float[np.ndarray, " M"], owner: Int[np.ndarray, " M"], fractions: tuple[float, ...]
     ) -> list[Interval]:
-        """The intervals of quantiles over snapshots, each of which belongs to trajectory `owner`.
+        """The intervals of quantiles over snapshots; `owner` says which trajectory each snapshot belongs to.
 
         Values are sorted into at most 4096 cells of equal content first, so an interval is exact to 1 / 4096 of the
         snapshots; the maximum (fraction 1) is exact.
@@ -105,11 +108,11 @@ class Resamples:
         below = np.cumsum(self.counts @ content, axis=1)
         highest = np.full(n, -np.inf)
         np.maximum.at(highest, owner, values)
-        found = []
+        intervals = []
         for q in fractions:
             index = np.argmax(below >= q * below[:, -1:] - 1e-9, axis=1)
-            found.append(percentile_interval(highest[self.chosen].max(1) if q == 1 else upper[index]))
-        return found
+            intervals.append(percentile_interval(highest[self.chosen].max(1) if q == 1 else upper[index]))
+        return intervals
 
 
 def mean(values: Float[np.ndarray, "*batch N"]) -> Float[np.ndarray, "*batch"]:
@@ -123,7 +126,7 @@ def median(values: Float[np.ndarray, "*batch N"]) -> Float[np.ndarray, "*batch"]
 
 
 def largest(values: Float[np.ndarray, "*batch N"]) -> Float[np.ndarray, "*batch"]:
-    """The maximum over the last axis. Resamples never exceed the sample, so its interval only looks down."""
+    """The maximum over the last axis. No resample exceeds the sample, so the interval only reaches down from it."""
     return values.max(-1)
 
 
@@ -133,14 +136,16 @@ def smallest(values: Float[np.ndarray, "*batch N"]) -> Float[np.ndarray, "*batch
 
 
 def percentile_interval(draws: Float[np.ndarray, " B"], level: float = LEVEL) -> Interval:
-    """The central `level` of the values of resamples."""
+    """The interval that holds the central fraction `level` of the values of resamples."""
     tail = (1 - level) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], method="nearest")  # infinite values do not turn into NaN
+    low, high = np.quantile(draws, [tail, 1 - tail], method="nearest")  # "nearest" turns no infinite value into NaN
     return float(low), float(high)
 
 
 def proportion_interval(k: int, n: int, level: float = LEVEL) -> Interval:
-    """The exact interval of a proportion of which k of n were seen (C. J. Clopper, E. S. Pearson, Biometrika 26, 404
-    (1934))."""
-    found = binomtest(k, n).proportion_ci(level, method="exact")
-    return float(found.low), float(found.high)
+    """The exact interval of a proportion, after k events in n trials.
+
+    Source: C. J. Clopper, E. S. Pearson, Biometrika 26, 404 (1934).
+    """
+    interval = binomtest(k, n).proportion_ci(level, method="exact")
+    return float(interval.low), float(interval.high)

@@ -1,14 +1,14 @@
 """The certificate: how wrong a reduced model is on K itself, and where, beside what is proven to be unavoidable."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.geometry.obstruction import Obstruction
+from dynred.records import plain
 
 SCHEMA = 1
 
@@ -39,7 +39,7 @@ class Exceedance:
 
     Attributes:
         epsilon: errors, in state units, increasing.
-        delta, low, high: fraction and its limits, each pointwise.
+        delta, low, high: the fraction at each epsilon, and its limits, which hold pointwise.
     """
 
     epsilon: list[float]
@@ -53,9 +53,9 @@ class Part:
     """A component of K.
 
     Attributes:
-        samples: points on it.
-        error: quantiles.
-        exceptional: fraction of it in the exceptional set.
+        samples: number of samples on the component.
+        error: quantiles of the error on it.
+        exceptional: fraction of the component in the exceptional set.
     """
 
     samples: int
@@ -65,12 +65,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Tube:
-    """What becomes of states off K: x on K is moved by a random vector d of length `size`, and encoded and decoded.
+    """What the model makes of states off K: it encodes and decodes x + d, with x on K and d a random vector.
 
     Attributes:
-        size: |d|, in state units.
+        size: lengths of d, in state units.
         from_k_median, from_k_max: distance of decode(encode(x + d)) from K, by the system's own measure of it, else
-            from the nearest sample; the best is 0, the error on K the least that can be expected.
+            from the nearest sample. The best value is 0, but expect no less than the error on K.
         moved_median, moved_max: |decode(encode(x + d)) - x|.
     """
 
@@ -83,12 +83,14 @@ class Tube:
 
 @dataclass(frozen=True)
 class OverTime:
-    """Errors along trajectories, in state units: encoded once and followed in latent space, or decoded and encoded
-    again at every snapshot. With m lines on a closed m-manifold the first can be good, and the second must fail.
+    """Errors of two kinds of prediction along trajectories, in state units; infinite where predictions diverged.
+
+    With m lines on a closed m-manifold the first kind can be good, and the second must fail.
 
     Attributes:
-        t: time since the start.
-        once_median, once_max, every_median, every_max: over trajectories; infinite where predictions diverged.
+        t: times since the start.
+        once_median, once_max: median and maximum over trajectories, encoded once and followed in latent space.
+        every_median, every_max: the same for trajectories that are decoded and encoded again at every snapshot.
     """
 
     t: list[float]
@@ -103,20 +105,20 @@ class Certificate:
     """What can be promised of a reduced model on K. Lengths are in state units.
 
     Attributes:
-        system: name.
+        system: name of the system.
         latent_space: {"angles": int, "lines": int}.
         samples: number of points of K.
-        draws: how many of them count as independent, in all confidence limits.
+        draws: number of samples that count as independent, in all confidence limits.
         scale: root mean square distance of the samples from their mean.
-        confidence: of all limits, e.g. 0.95.
-        error: quantiles on all of K.
-        parts: the components, in the order of their labels; one where none are told apart.
-        coverage: delta(epsilon).
-        threshold: error from which a point is exceptional: half the reach, where that is known.
-        threshold_name: what the threshold is.
+        confidence: level of all limits, e.g. 0.95.
+        error: quantiles of the error on all of K.
+        parts: the components, in the order of their labels; a single one where none are told apart.
+        coverage: the curve delta(epsilon).
+        threshold: error above which a point is exceptional: half the reach where it is known, else a tenth of `scale`.
+        threshold_name: the threshold in words.
         exceptional: fraction of K in the exceptional set, an estimate of the measure of K0.
-        obstruction: what is proven.
-        tube: states off K.
+        obstruction: what is proven about the largest error.
+        tube: what the model makes of states off K.
         over_time: errors along trajectories; None without trajectories or dynamics.
         points, errors, labels: the samples, their errors and components, for figures; not in the JSON.
     """
@@ -147,7 +149,7 @@ class Certificate:
 
     @property
     def too_few_samples(self) -> bool:
-        """Whether the measured maximum is below what is proven, so that the sample missed the worst of K."""
+        """Whether the largest error is below the proven bound, so that the sample missed the worst of K."""
         bound = self.obstruction.lower_bound
         if not bound:
             return False
@@ -157,18 +159,14 @@ class Certificate:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, the content of certificate.json; numbers that are not finite become None."""
         names = ("system", "latent_space", "samples", "draws", "scale", "confidence", "threshold", "threshold_name")
-        found = {"schema": SCHEMA, **{name: getattr(self, name) for name in names}}
-        parts = ("error", "coverage", "exceptional", "obstruction", "tube")
-        found |= {name: asdict(getattr(self, name)) for name in parts}
-        found["parts"] = [asdict(part) for part in self.parts]
-        found["over_time"] = None if self.over_time is None else asdict(self.over_time)
-        return _finite({**found, "too_few_samples": self.too_few_samples})
+        parts = ("error", "coverage", "exceptional", "obstruction", "tube", "parts", "over_time", "too_few_samples")
+        return {"schema": SCHEMA, **{name: plain(getattr(self, name)) for name in (*names, *parts)}}
 
     def words(self) -> list[str]:
-        """What it says, in sentences."""
+        """The certificate in sentences."""
         limits = f"between {_percent(self.exceptional.low)} and {_percent(self.exceptional.high)}"
         e = self.error
-        found = [
+        sentences = [
             f"On {self.samples} points of K that training never saw, half of the errors are below {e.median:.2g}, 99 % "
             f"below {e.p99:.2g}, none is above {e.max:.3g} (the size of K is {self.scale:.3g}).",
             f"The error exceeds {self.threshold:.2g} ({self.threshold_name}) on {_percent(self.exceptional.value)} of "
@@ -176,8 +174,10 @@ class Certificate:
             self._proven(),
         ]
         if self.too_few_samples:
-            found.append("The largest error found is below that: the sample is too small and missed the worst of K.")
-        return found
+            sentences.append(
+                "The largest error found is below that: the sample is too small and missed the worst of K."
+            )
+        return sentences
 
     def _proven(self) -> str:
         known, bound = self.obstruction, self.obstruction.lower_bound
@@ -190,7 +190,7 @@ class Certificate:
         return f"The largest error{where} is proven to be {size}: {known.reason}."
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The table (quantity, all of K, and each component where there are several), as text."""
+        """The table as text: quantity, all of K, and each component where there are several."""
         columns = [(self.error, self.exceptional, self.samples)]
         if len(self.parts) > 1:
             columns += [(part.error, part.exceptional, part.samples) for part in self.parts]
@@ -222,11 +222,3 @@ def _percent(value: float) -> str:
 
 def _interval(part: Fraction) -> str:
     return f"{part.value:.3g} ({part.low:.2g} to {part.high:.2g})"
-
-
-def _finite(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -1,4 +1,4 @@
-"""Any models side by side on the same test trajectories, with paired differences."""
+"""Compares any models on the same test trajectories, with paired differences."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from dynred.evaluation.bootstrap import Interval, Resamples, largest, mean, medi
 from dynred.evaluation.evaluate import checked_test
 from dynred.evaluation.words import interval_text
 from dynred.metrics.base import Metric, find_metrics, measured
-from dynred.metrics.valid_time import ValidTime
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.records import plain
@@ -27,9 +26,10 @@ class Entry:
     """One model's value of one quantity.
 
     Attributes:
-        value, interval: over the test trajectories.
-        difference, difference_interval: from the first model's value, on the same resamples of trajectories: what
-            trajectories that are hard for both do to both values drops out. None for the first model itself.
+        value, interval: the value over the test trajectories, and its interval.
+        difference, difference_interval: the difference from the first model's value, on the same resamples of
+            trajectories. A trajectory that is hard for both models changes both values, which the difference cancels.
+            None for the first model itself.
         verdict: `better` or `worse` where the interval of the difference does not hold zero, else empty.
     """
 
@@ -47,9 +47,9 @@ class Quantity:
     Attributes:
         name: e.g. `valid_time`.
         title: e.g. `valid time, median`.
-        unit: what it counts; empty for dimensionless.
-        higher_is_better: which way it points.
-        entries: one for every model.
+        unit: unit of the values; empty where they are dimensionless.
+        higher_is_better: whether a larger value is better.
+        entries: an entry for every model.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Comparison:
     """Models side by side; `str` gives the table.
 
     Attributes:
-        models: their names; the first is what the others are compared with.
+        models: names of the models; the others are compared with the first.
         trajectories: number of test trajectories.
         quantities: the rows.
     """
@@ -82,15 +82,15 @@ class Comparison:
         return ("", *self.models)
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The table as text: `80.5 [74, 88]`, and for all but the first model `, +12.1 [5.3, 19] better`."""
+        """The table as text: `80.5 [74, 88]`, and for all but the first model `; +12.1 [5.3, 19] better`."""
         return [(_title(quantity), *(_cell(entry) for entry in quantity.entries)) for quantity in self.quantities]
 
     def __getitem__(self, title: str) -> Quantity:
-        """The quantity of that name or title."""
-        found = [q for q in self.quantities if title in (q.name, q.title)]
-        if not found:
+        """The quantity with that name or title."""
+        matches = [quantity for quantity in self.quantities if title in (quantity.name, quantity.title)]
+        if not matches:
             raise KeyError(title)
-        return found[0]
+        return matches[0]
 
     def __str__(self) -> str:
         table = [self.heads(), *self.rows()]
@@ -100,35 +100,45 @@ class Comparison:
 
 
 @public
-def compare(models: Mapping[str, Model] | Sequence[Model], test: Trajectories, *, threshold: float = 0.5) -> Comparison:
+def compare(
+    models: Mapping[str, Model] | Sequence[Model],
+    test: Trajectories,
+    *,
+    threshold: float = 0.5,
+    metrics: Sequence[Metric | str] = (),
+) -> Comparison:
     """Scores models on the same test trajectories, and tests their differences from the first.
 
     Args:
-        models: at least one, of the same state dimension, by name; names of a sequence are `model 1`, `model 2` ...
+        models: at least one model by name, all of one state dimension; a sequence is named `model 1`, `model 2` ...
         test: trajectories that no model was trained on.
-        threshold: rollout error that counts as lost.
+        threshold: rollout error above which a prediction is lost.
+        metrics: the user's own metrics, see `evaluate`.
 
     Returns:
-        Every metric of dynred/metrics, of every model, with 95 % bootstrap intervals over trajectories.
+        Every metric, dynred's and the user's, of every model, with 95 % bootstrap intervals over trajectories.
 
     Raises:
-        InputError: no models, or states of another width.
+        InputError: there is no model, the states have another width than a model's, a metric fails, or an entry of
+            `metrics` is no metric.
     """
     named = models if isinstance(models, Mapping) else {f"model {i + 1}": model for i, model in enumerate(models)}
-    return compare_forecasts({k: forecast(m, checked_test(m, test)) for k, m in named.items()}, threshold=threshold)
+    forecasts = {name: forecast(model, checked_test(model, test)) for name, model in named.items()}
+    return compare_forecasts(forecasts, threshold=threshold, metrics=metrics)
 
 
-def compare_forecasts(forecasts: Mapping[str, Forecast], *, threshold: float = 0.5) -> Comparison:
-    """The comparison of forecasts of the same truth that were already made; see `compare`."""
+def compare_forecasts(
+    forecasts: Mapping[str, Forecast], *, threshold: float = 0.5, metrics: Sequence[Metric | str] = ()
+) -> Comparison:
+    """Compares forecasts of the same truth that were already made; see `compare`."""
     if not forecasts:
         raise refuse("models", "at least one model", "none")
     n = len(next(iter(forecasts.values())).truth)
-    resamples, found = Resamples.of(n), []
-    for metric in find_metrics():
-        metric = ValidTime(threshold) if isinstance(metric, ValidTime) else metric
-        values = [measured(metric, one).numpy() for one in forecasts.values()]
-        found += [_quantity(metric, label, fn, values, resamples) for label, fn in _summaries(metric).items()]
-    return Comparison(tuple(forecasts), n, tuple(found))
+    resamples, quantities = Resamples.of(n), []
+    for metric in find_metrics(metrics, threshold):
+        values = [measured(metric, prediction).numpy() for prediction in forecasts.values()]
+        quantities += [_quantity(metric, label, fn, values, resamples) for label, fn in _summaries(metric).items()]
+    return Comparison(tuple(forecasts), n, tuple(quantities))
 
 
 Summary = Callable[[Float[np.ndarray, "*batch N"]], Float[np.ndarray, "*batch"]]
@@ -136,25 +146,25 @@ Summary = Callable[[Float[np.ndarray, "*batch N"]], Float[np.ndarray, "*batch"]]
 
 def _summaries(metric: Metric) -> dict[str, Summary]:
     worst = smallest if metric.higher_is_better else largest
-    known: dict[str, Summary] = {"mean": mean, "median": median, "worst": worst}
-    # A median is robust and a mean sees everything, so where one stands for all the other is shown beside it.
+    statistics: dict[str, Summary] = {"mean": mean, "median": median, "worst": worst}
+    # A median ignores outliers, so the mean stands beside it; a worst value is extreme, so the median stands beside it.
     chosen = {"mean": ("mean",), "median": ("median", "mean"), "worst": ("worst", "median")}[metric.summary]
-    return {name: known[name] for name in chosen}
+    return {name: statistics[name] for name in chosen}
 
 
 def _quantity(
     metric: Metric, label: str, fn: Summary, values: list[Float[np.ndarray, " N"]], resamples: Resamples
 ) -> Quantity:
-    draws = [resamples.of_values(one, fn) for one in values]
-    numbers = [float(fn(one)) for one in values]
+    draws = [resamples.of_values(sample, fn) for sample in values]
+    numbers = [float(fn(sample)) for sample in values]
     intervals = [
         resamples.mean_interval(v) if fn is mean else percentile_interval(d) for v, d in zip(values, draws, strict=True)
     ]
     entries = [Entry(numbers[0], intervals[0])]
     for number, interval, draw in zip(numbers[1:], intervals[1:], draws[1:], strict=True):
         low, high = percentile_interval(draw - draws[0])
-        sure = low > 0 or high < 0
-        verdict = SIGNS[(low > 0) == metric.higher_is_better] if sure else ""
+        significant = low > 0 or high < 0
+        verdict = SIGNS[(low > 0) == metric.higher_is_better] if significant else ""
         entries.append(Entry(number, interval, number - numbers[0], (low, high), verdict))
     title = (metric.title or metric.name) + ("" if label == metric.summary == "mean" else f", {label}")
     return Quantity(metric.name, title, metric.unit, metric.higher_is_better, tuple(entries))

@@ -29,6 +29,8 @@ _BASELINE_PARTS: Mapping[str, Any] = {
     "statistics": Mapping[str, Agreement],
 }
 
+_SHOWN = {"valid_time", "reconstruction_nmse"}  # other rows of the table show these metrics
+
 Row = tuple[str, str, str, str]
 
 
@@ -40,15 +42,15 @@ class Evaluation:
         system: name of the system or data.
         state_dim, latent_dim: D and R.
         latent_space: {"angles": int, "lines": int}.
-        seed: of the experiment; None where unknown.
+        seed: seed of the experiment; None where it is unknown.
         test: {"trajectories": int, "snapshots": int}.
         reconstruction, rollout: errors of the model.
-        baselines: by name, the part of the scores that the baseline is for: `pod` of the same dimension
-            {"reconstruction"}, `linear` dynamics of the same latents {"rollout", "metrics", "statistics"}. Empty
-            without training data.
-        cost, speedup: see there.
-        metrics: by name, every metric over trajectories.
-        statistics: by name, every long-time statistic of the later halves of the test's rollouts.
+        baselines: scores of the baselines, by name. `pod`, of the same dimension, has {"reconstruction"}; `linear`,
+            linear dynamics of the same latents, has {"rollout", "metrics", "statistics"}. Empty without training data.
+        cost: what it took to make the model.
+        speedup: how much faster the reduced model runs than the full model.
+        metrics: every metric over the trajectories, by name.
+        statistics: every long-time statistic of the later halves of the test's rollouts, by name.
         long_time: what very long rollouts show, where they were made.
         band: how often a calibrated band around the predictions held the truth, where one could be calibrated.
     """
@@ -78,25 +80,26 @@ class Evaluation:
         """The inverse of `to_dict`.
 
         Args:
-            data: what was stored.
-            file: where, for messages.
+            data: the stored JSON data.
+            file: name of the file, for messages.
 
         Raises:
-            FileFormatError: not an evaluation, or of a newer schema; says which entry is wrong.
+            FileFormatError: the data are no evaluation, or of a newer schema; the message says which entry is wrong.
         """
         schema = data.get("schema") if isinstance(data, Mapping) else None
         if type(schema) is not int or not 1 <= schema <= SCHEMA:
             raise FileFormatError(f"{file}: an evaluation must be of schema {SCHEMA} or older, got {shown(schema)}.")
         baselines = revive(Mapping[str, Mapping[str, Any]], data.get("baselines"), file, "baselines")
-        found = {
+        scores = {
             name: {key: _baseline_part(name, key, value, file) for key, value in parts.items()}
             for name, parts in baselines.items()
         }
-        return replace(revive(cls, {**data, "baselines": {}}, file), baselines=found)
+        return replace(revive(cls, {**data, "baselines": {}}, file), baselines=scores)
 
     def rows(self) -> list[Row]:
-        """The table (quantity, model, POD, linear dynamics), as text; intervals in square brackets."""
-        rows = [*self._reconstruction_rows(), *self._rollout_rows(), *self._band_rows(), *self._agreement_rows()]
+        """The table as text: quantity, model, POD and linear dynamics, with intervals in square brackets."""
+        rows = [*self._reconstruction_rows(), *self._rollout_rows(), *self._metric_rows()]
+        rows += [*self._band_rows(), *self._agreement_rows()]
         rows += [(name, f"{value:.4g}", "", "") for name, value in vars(self.cost).items() if value is not None]
         if self.speedup.ratio is not None:
             rows.append(("speed-up over the full model", f"{self.speedup.ratio:.3g}", "", ""))
@@ -115,9 +118,21 @@ class Evaluation:
         rows = []
         for unit, part in (("time units", "valid_time"), ("time scales", "valid_time_scaled")):
             for name in ("median", "mean", "p10"):
-                model, other = (with_interval(getattr(one, part) if one else None, name) for one in (own, linear))
+                model, other = (
+                    with_interval(getattr(rollout, part) if rollout else None, name) for rollout in (own, linear)
+                )
                 rows.append((f"valid time ({own.threshold:g}), {name}, {unit}", model, "", other))
         rows.append(("diverged rollouts", with_interval(own, "diverged"), "", with_interval(linear, "diverged")))
+        return rows
+
+    def _metric_rows(self) -> list[Row]:
+        linear = self.baselines.get("linear", {}).get("metrics", {})
+        rows = []
+        for name, own in self.metrics.items():
+            if name not in _SHOWN:
+                unit = f", {own.unit}" if own.unit else ""
+                model, other = with_interval(own, "mean"), with_interval(linear.get(name), "mean")
+                rows.append((f"{name.replace('_', ' ')}, mean{unit}", model, "", other))
         return rows
 
     def _band_rows(self) -> list[Row]:
@@ -154,6 +169,6 @@ def read_evaluation(path: str | Path) -> Evaluation:
     """The evaluation in a file.
 
     Raises:
-        FileFormatError: missing, or not an evaluation; says which entry is wrong.
+        FileFormatError: the file is missing, or is no evaluation; the message says which entry is wrong.
     """
     return Evaluation.from_dict(read_json(path), str(path))

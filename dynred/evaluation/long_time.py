@@ -1,7 +1,7 @@
 """What very long rollouts show: whether they stay, how they are distributed, and their Lyapunov exponents.
 
-This may take half an hour, so it is done on request only; the evaluation's own statistics come from the test's
-rollouts.
+Long rollouts may take half an hour, so they are made on request only; the evaluation's own statistics come from the
+test's rollouts.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,10 +15,8 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import generator_given, integer, positive, refuse
-from dynred.data.parameters import as_tensors
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import VectorFieldDynamics
-from dynred.errors import DivergenceError
+from dynred.errors import DivergenceError, InputError
 from dynred.evaluation.agreement import agreement
 from dynred.evaluation.bootstrap import proportion_interval
 from dynred.evaluation.lyapunov import LyapunovSpectrum, lyapunov_spectrum
@@ -27,16 +25,15 @@ from dynred.metrics.base import Gauge, Reference, find_statistics
 from dynred.metrics.escape import Escape
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
-from dynred.models.reduced import ReducedModel
 from dynred.numerics.batches import pieces
 from dynred.ode.system import System
 from dynred.rng import generator, spawn
 from dynred.runtime import Progress, silent
 from dynred.simulation.simulate import simulate
 
-BLOCK = 512  # snapshots of one piece of a rollout: what is held in memory of a rollout of any length
+BLOCK = 512  # snapshots of one piece of a rollout; memory holds one piece, however long the rollout
 FOLLOWED = 8  # rollouts whose exponents are averaged
-VALUES = 2**24  # numbers of one piece, at most
+VALUES = 2**24  # largest number of values in one piece
 
 
 @public
@@ -50,24 +47,26 @@ def long_time(
     rng: torch.Generator | None = None,
     progress: Progress = silent,
 ) -> LongTime:
-    """Rolls the model out for very long, beside as long a truth from the same states, both in pieces that bound memory.
+    """Compares very long rollouts of the model with equally long truths from the same states.
+
+    Both are made in pieces, which bounds the memory.
 
     Args:
         model: the reduced model.
         system: the full model, at its default parameters.
         n: number of rollouts, >= 2.
-        duration: of each, in time units.
-        exponents: how many Lyapunov exponents of both models are computed; 0 for none; default: as many as the model
-            has latent coordinates, where its dynamics are a vector field and torch can differentiate the full model's.
-            They are averaged over eight trajectories of this duration, at most 200 time scales.
-        rng: draws initial states and tangents; default: always the same.
+        duration: duration of each rollout, in time units.
+        exponents: number of Lyapunov exponents of both models; 0 for none; default: as many as the model has latent
+            coordinates, where its dynamics are a vector field and torch can differentiate the full model's. They are
+            averaged over eight trajectories of this duration, at most 200 time scales.
+        rng: draws initial states and tangents; default: always the same draws.
         progress: receives reports.
 
     Returns:
-        How many rollouts left the attracting set, how all are distributed beside the truth, and the exponents.
+        How many rollouts left the attracting set, how they are distributed compared with the truth, and the exponents.
 
     Raises:
-        InputError: arguments out of range, or a system of another width than the model.
+        InputError: arguments are out of range, or the system has another width than the model.
         DivergenceError: the full system diverged.
     """
     integer("n", n, 2)
@@ -75,30 +74,31 @@ def long_time(
     if system.dim != model.state_dim:
         raise refuse("system", f"of {model.state_dim} dimensions, like the model", system.dim)
     rng = generator(0, "long time") if rng is None else generator_given(rng)
+    model = model.at(system.parameters)
     steps = max(1, round(duration / system.sampling))
     size = max(16, min(BLOCK, steps, VALUES // (n * system.dim)))
     count, tally = -(-steps // size), _Tally(system)
     for i, (truth, predicted) in enumerate(_blocks(model, system, n, size, count, rng)):
         tally.add(truth, predicted)
         progress("long time", i + 1, count)
-    gone = int(tally.left.sum())
-    low, high = proportion_interval(gone, n)
+    left = int(tally.left.sum())
+    low, high = proportion_interval(left, n)
     averaged = min(duration, 200 * system.time_scale)
     full, reduced = _exponents(model, system, exponents, tally.ends(model), averaged, rng, progress)
-    return LongTime(n, count * size * system.sampling, gone, (low * n, high * n), tally.agreements(), full, reduced)
+    return LongTime(n, count * size * system.sampling, left, (low * n, high * n), tally.agreements(), full, reduced)
 
 
 class _Tally:
-    """What pieces of rollouts add up to, without keeping them; bins and units are those of the first piece."""
+    """Sums over pieces of rollouts, which are not stored; the first piece decides on bins and units."""
 
     def __init__(self, system: System):
-        self.grid, self.parameters = system.grid, system.parameters
+        self.grid = system.grid
         self.count, self.left, self.last = 0, torch.zeros(1), torch.zeros(1)
         self.gauges: dict[str, Gauge] = {}
         self.sums: dict[str, list[np.ndarray]] = {}
 
     def add(self, truth: Trajectories, predicted: Trajectories) -> None:
-        """One piece of all rollouts."""
+        """Adds a piece of every rollout."""
         if not self.count:
             reference = Reference(truth, self.grid)
             self.gauges = {statistic.name: statistic.gauge(reference) for statistic in find_statistics(reference)}
@@ -110,36 +110,37 @@ class _Tally:
             self.sums[name] = [s + gauge.measure(p) for s, p in zip(before, (truth, predicted), strict=True)]
 
     def ends(self, model: Model) -> Float[Tensor, "n R"]:
-        """Where rollouts that stayed have come to: latents on the reduced model's own attracting set, at most eight."""
+        """Last latents of at most eight rollouts that stayed: they lie on the reduced model's own attracting set."""
         with torch.no_grad():
-            return model.encode(self.last[self.left == 0][:FOLLOWED], self.parameters).double()
+            return model.encode(self.last[self.left == 0][:FOLLOWED]).double()
 
     def agreements(self) -> dict[str, Agreement]:
         """The distance of every statistic, over all pieces."""
-        found = {}
+        agreements = {}
         for name, gauge in self.gauges.items():
             truth, predicted = (total / self.count for total in self.sums[name])
-            found[name] = agreement(gauge, truth, predicted, np.ones(len(truth)))
-        return found
+            agreements[name] = agreement(gauge, truth, predicted, np.ones(len(truth)))
+        return agreements
 
 
 def _blocks(
     model: Model, system: System, n: int, size: int, count: int, rng: torch.Generator
 ) -> Iterator[tuple[Trajectories, Trajectories]]:
-    """Truth and prediction, `size` snapshots at a time, each going on from where it was."""
+    """Truth and prediction in pieces of `size` snapshots; each piece goes on from the end of the one before."""
     ode, seen = system.underlying, system.observation.map if system.observation else _identity
     parameters = {k: torch.full((n,), float(v), dtype=torch.float64) for k, v in system.parameters.items()}
+    model_of_each = model.at(parameters)
     t = system.sampling * torch.arange(size + 1, dtype=torch.float64)
     x = simulate(ode, n, t[:1], rng=rng, parameters=parameters).states
     with torch.no_grad():
-        z = model.encode(seen(x), parameters).double()
+        z = model_of_each.encode(seen(x)).double()
     for _ in range(count):
         states = simulate(ode, times=t, initial=x, rng=rng, parameters=parameters).stacked()
         with torch.no_grad():
-            latents = model.rollout(z, t, parameters)
+            latents = model_of_each.rollout(z, t)
         x, z = states[:, -1], latents[:, -1]
         truth = _mapped(seen, states[:, 1:])
-        predicted = _mapped(lambda z: model.decode(z, system.parameters), latents[:, 1:])
+        predicted = _mapped(model.decode, latents[:, 1:])
         predicted = torch.where(latents[:, 1:].isfinite().all(-1, keepdim=True), predicted, torch.nan)
         yield Trajectories.from_stacked(truth, t[1:]), Trajectories.from_stacked(predicted, t[1:])
 
@@ -153,24 +154,26 @@ def _exponents(
     rng: torch.Generator,
     progress: Progress,
 ) -> tuple[Exponents | None, Exponents | None]:
-    field = model.dynamics if isinstance(model, ReducedModel) else None
     k = model.latent_space.dim if k is None else integer("exponents", k, 0, model.latent_space.dim)
-    if k == 0 or not isinstance(field, VectorFieldDynamics) or not system.bind().differentiable:
+    if k == 0 or not system.bind().differentiable:
+        return None, None
+    try:
+        field = model.vector_field()
+    except InputError:  # no parameter is missing, for the rollouts had all: the dynamics are no vector field
         return None, None
     k = min(k, system.underlying.dim)
     times: dict[str, Any] = {"interval": 0.1 * system.time_scale, "duration": duration}
     full = lyapunov_spectrum(system, k, rng=spawn(rng, "full"), progress=progress, **times)
     reduced = None
-    if len(initial) == 0:  # every rollout left: there is no attracting set to have exponents
+    if len(initial) == 0:  # every rollout left, so no attracting set is known whose exponents could be computed
         return _record(full), None
     with suppress(DivergenceError):
-        bound = field.bind(as_tensors(system.parameters))
-        reduced = lyapunov_spectrum(bound, k, rng=spawn(rng, "reduced"), initial=initial, progress=progress, **times)
+        reduced = lyapunov_spectrum(field, k, rng=spawn(rng, "reduced"), initial=initial, progress=progress, **times)
     return _record(full), _record(reduced) if reduced else None
 
 
-def _record(found: LyapunovSpectrum) -> Exponents:
-    return Exponents(found.exponents.tolist(), found.error.tolist(), found.kaplan_yorke_dimension)
+def _record(spectrum: LyapunovSpectrum) -> Exponents:
+    return Exponents(spectrum.exponents.tolist(), spectrum.error.tolist(), spectrum.kaplan_yorke_dimension)
 
 
 def _mapped(fn: Callable[[Tensor], Tensor], states: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
 """Lyapunov exponents and the Kaplan-Yorke dimension of any vector field, full or reduced.
 
 Tangent vectors are carried along by exact derivatives and orthogonalised by QR (G. Benettin, L. Galgani, A. Giorgilli,
-J.-M. Strelcyn, Meccanica 15, 9 (1980)); many trajectories are followed at once, which also gives the error.
+J.-M. Strelcyn, Meccanica 15, 9 (1980)). Many trajectories are followed at once; their spread gives the error.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -13,11 +13,8 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import generator_given, integer, kind_of, positive, refuse
-from dynred.data.parameters import as_tensors
-from dynred.dynamics.base import VectorFieldDynamics
 from dynred.errors import DivergenceError, InputError
 from dynred.models.base import Model
-from dynred.models.reduced import ReducedModel
 from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters, VectorField
@@ -26,6 +23,8 @@ from dynred.runtime import Progress, silent
 from dynred.simulation.choose_solver import choose_solver
 from dynred.simulation.simulate import simulate
 from dynred.solvers.base import Deadline, Solver
+
+Projection = Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch D"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +36,47 @@ class LyapunovSpectrum:
         error: standard error of each [k], from the spread between trajectories; NaN for a single trajectory.
         kaplan_yorke_dimension: j + (sum of the first j) / |next|, with j the largest number of leading exponents of sum
             >= 0; None where all k together still have a sum >= 0, so that more exponents are needed.
-        time: time over which was averaged, of all trajectories together, in time units.
+        time: averaging time of all trajectories together, in time units.
     """
 
     exponents: Float[Tensor, " k"]
     error: Float[Tensor, " k"]
     kaplan_yorke_dimension: float | None
     time: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """Arguments of `lyapunov_spectrum`; the source chooses what is None."""
+
+    n: int
+    duration: float | None
+    interval: float | None
+    initial: Float[Tensor, "n D"] | None
+    parameters: Parameters | None
+    solver: str | Solver
+    project: Projection | None
+
+    def __post_init__(self):
+        for name, value in (("duration", self.duration), ("interval", self.interval)):
+            if value is not None:
+                positive(name, value)
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What is followed: a field from states [n, D], for a duration, with tangents made orthonormal every interval."""
+
+    field: VectorField
+    states: Float[Tensor, "n D"]
+    interval: float
+    duration: float
+    solver: str | Solver
+    project: Projection
+
+    def __post_init__(self):
+        if self.interval > self.duration:
+            raise refuse("interval", f"at most the duration, {self.duration:g}", self.interval)
 
 
 @public
@@ -58,7 +91,7 @@ def lyapunov_spectrum(
     initial: Float[Tensor, "n D"] | None = None,
     parameters: Parameters | None = None,
     solver: str | Solver = "auto",
-    project: Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch D"]] | None = None,
+    project: Projection | None = None,
     time_limit: float | None = None,
     progress: Progress = silent,
 ) -> LyapunovSpectrum:
@@ -67,51 +100,51 @@ def lyapunov_spectrum(
     Args:
         source: a system; a reduced model, whose latent dynamics are followed; or any vector field, which needs
             `initial`, `interval` and `duration`.
-        k: how many, 1 <= k <= D; default: all, at most 16.
+        k: number of exponents, 1 <= k <= D; default: all, at most 16.
         rng: draws initial states and tangent vectors.
         n: number of trajectories, each started on K by its own transient.
         duration: averaging time of each, in time units; default: 200 time scales of the system, also of a model's.
-        interval: time between two orthogonalisations; default: a tenth of its time scale. Tangents must not align
-            within it: at most about 10 / (first minus k-th exponent).
+        interval: time between two orthogonalisations; default: a tenth of the system's time scale. Tangents must not
+            align within it: at most about 10 / (first minus k-th exponent).
         initial: states on K, instead of n fresh ones; of a model latents [n, R] or full states [n, D]. Without them a
             model's system must be in the catalogue.
-        parameters: replaces defaults.
-        solver: as for `simulate`; `auto` takes the solver of a model's rollouts.
+        parameters: of a system, they replace its defaults; a model has its own (`model.at`).
+        solver: as for `simulate`; `auto` takes the solver of a model's rollouts where its field has one.
         project: projection of tangents [..., D] onto directions that count; default: the system's `tangent_projection`.
-            Without it round-off keeps re-seeding directions along a conserved quantity, as a spurious zero exponent.
-        time_limit: seconds after which the work stops: what was averaged until then counts, and the result's `time`
-            says over how long that was.
+            Without it round-off re-seeds directions along a conserved quantity, as a spurious zero exponent.
+        time_limit: seconds after which the work stops. The result averages what was done until then; its `time` says
+            how long that is.
         progress: receives reports.
 
     Raises:
-        InputError: arguments out of range, a field that torch cannot differentiate, or a time limit that was reached
+        InputError: arguments are out of range, torch cannot differentiate the field, or the time limit was reached
             before there was anything to average.
         DivergenceError: a trajectory diverged.
     """
     generator_given(rng)
-    for name, value in (("duration", duration), ("interval", interval)):
-        if value is not None:
-            positive(name, value)
+    request = _Request(n, duration, interval, initial, parameters, solver, project)
     deadline = Deadline(None if time_limit is None else positive("time_limit", time_limit))
-    if isinstance(source, Model):
-        field, initial, scale = _latent(source, rng, n, initial, parameters)
-        duration, interval = duration or 200 * scale, interval or 0.1 * scale
-        solver = field.solver if solver == "auto" and isinstance(field, VectorFieldDynamics) else solver
-        source = field
-    field, x, step, total, projection = _prepared(source, rng, n, duration, interval, initial, parameters, deadline)
-    if step > total:
-        raise refuse("interval", f"at most the duration, {total:g}", step)
-    projection = project or projection
-    k = integer("k", min(field.dim, 16) if k is None else k, 1, field.dim)
-    if not field.differentiable:
+    run = _prepared(source, request, rng, deadline)
+    k = integer("k", min(run.field.dim, 16) if k is None else k, 1, run.field.dim)
+    if not run.field.differentiable:
         raise refuse("the right-hand side", "differentiable by torch", "one in NumPy", "Write it in torch.")
-    method = _solver(source, field, x, step, solver)
-    frame = _orthonormal(projection(torch.randn(len(x), k, field.dim, generator=rng, dtype=torch.float64)))[0]
+    growth, intervals = _growth(run, k, rng, deadline, time_limit, progress)
+    return _spectrum(growth, intervals * run.interval)
+
+
+def _growth(
+    run: _Run, k: int, rng: torch.Generator, deadline: Deadline, time_limit: float | None, progress: Progress
+) -> tuple[Float[Tensor, "n k"], int]:
+    """Logarithms of how much k tangents grow along each trajectory, and over how many intervals."""
+    field, x, step = run.field, run.states, run.interval
+    method = _solver(field, x, step, run.solver)
+    tangents = torch.randn(len(x), k, field.dim, generator=rng, dtype=torch.float64)
+    frame = _orthonormal(run.project(tangents))[0]
     # The first tenth is not counted: the frame turns into the Lyapunov directions.
-    steps = max(10, round(total / step))
+    steps = max(10, round(run.duration / step))
     skip = max(1, steps // 10)
     growth, counted = torch.zeros(len(x), k, dtype=torch.float64), 0
-    turning, marks = torch.zeros_like(growth), {}  # growth while it turns, for work that a deadline ends meanwhile
+    turning, marks = torch.zeros_like(growth), {}  # growth while the frame turns; counts where a deadline ends the work
     for i in range(steps + skip):
         if deadline.passed():
             break
@@ -119,28 +152,32 @@ def lyapunov_spectrum(
         if not torch.isfinite(x).all():
             row = int(torch.nonzero(~torch.isfinite(x).all(-1))[0])
             raise DivergenceError(f"Trajectory {row} diverged after t = {i * step:g}.", row, i * step)
-        frame, logs = _orthonormal(projection(pushed))
+        frame, logs = _orthonormal(run.project(pushed))
         if i >= skip:
             growth, counted = growth + logs, counted + 1
         else:
             turning = turning + logs
-            marks[(i + 1).bit_length()] = i + 1, turning  # the last of those below each power of two
+            marks[(i + 1).bit_length()] = i + 1, turning  # the last mark below each power of two stays
         progress("lyapunov", i + 1, steps + skip)
-    if counted == 0:
-        growth, counted = _after_a_tenth(marks, time_limit)
-    rates = torch.sort(growth / (counted * step), dim=1, descending=True).values
-    mean = rates.mean(0)
-    error = rates.std(0) / len(x) ** 0.5 if len(x) > 1 else torch.full_like(mean, torch.nan)
-    return LyapunovSpectrum(mean, error, kaplan_yorke_dimension(mean), counted * step * len(x))
+    return (growth, counted) if counted else _after_a_tenth(marks, time_limit)
 
 
 def _after_a_tenth(marks: Mapping[int, tuple[int, Tensor]], time_limit: float | None) -> tuple[Tensor, int]:
-    """Growth, and over how many intervals, after about the first tenth of those that were done."""
+    """Growth after about the first tenth of the intervals that were done, and over how many intervals."""
     if len(marks) < 2:
         raise refuse("time_limit", "long enough for two intervals between orthogonalisations", f"{time_limit:g} s")
     done, growth = marks[max(marks)]
     first, before = max((mark for mark in marks.values() if mark[0] <= max(1, done // 10)), key=lambda mark: mark[0])
     return growth - before, done - first
+
+
+def _spectrum(growth: Float[Tensor, "n k"], time: float) -> LyapunovSpectrum:
+    """The spectrum of n trajectories whose tangents grew by logarithms [n, k] in a time."""
+    n = len(growth)
+    rates = torch.sort(growth / time, dim=1, descending=True).values
+    mean = rates.mean(0)
+    error = rates.std(0) / n**0.5 if n > 1 else torch.full_like(mean, torch.nan)
+    return LyapunovSpectrum(mean, error, kaplan_yorke_dimension(mean), time * n)
 
 
 def kaplan_yorke_dimension(exponents: Float[Tensor, " k"]) -> float | None:
@@ -156,67 +193,73 @@ def kaplan_yorke_dimension(exponents: Float[Tensor, " k"]) -> float | None:
     return j + before / abs(float(exponents[j])) if j else 0.0
 
 
-def _latent(
-    model: Model, rng: torch.Generator, n: int, initial: Tensor | None, parameters: Parameters | None
-) -> tuple[VectorField, Float[Tensor, "n R"], float]:
-    """The latent field of a model, latents on K, and its system's time scale."""
-    dynamics = model.dynamics if isinstance(model, ReducedModel) else None
-    if not isinstance(dynamics, VectorFieldDynamics):
-        kind = type(model if dynamics is None else dynamics).__name__
-        raise refuse("the model's dynamics", "given by one vector field", kind)
-    values = as_tensors(parameters)
+def _prepared(
+    source: System | Model | VectorField, request: _Request, rng: torch.Generator, deadline: Deadline
+) -> _Run:
+    if isinstance(source, System):
+        return _system_run(source, request, rng, deadline)
+    if isinstance(source, Model):
+        return _field_run(*_latent(source, request, rng))
+    return _field_run(source, request)
+
+
+def _latent(model: Model, request: _Request, rng: torch.Generator) -> tuple[VectorField, _Request]:
+    """The latent field of a model, and the request with latents on K and times in its system's time scale."""
+    if request.parameters:
+        raise refuse("parameters", "those of a system", "some for a model", "Give a model its own by `model.at`.")
+    field, initial = model.vector_field(), request.initial
     if initial is None:
-        initial = _states(model, rng, n, parameters)
+        initial = _states(model, rng, request.n)
     if initial.shape[-1] == model.state_dim:
-        initial = model.encode(initial, values)
-    elif initial.shape[-1] != dynamics.dim:
-        width = f"latents of {dynamics.dim} or states of {model.state_dim} values"
+        initial = model.encode(initial)
+    elif initial.shape[-1] != field.dim:
+        width = f"latents of {field.dim} or states of {model.state_dim} values"
         raise refuse("initial", width, f"shape {list(initial.shape)}")
-    return dynamics.bind(values), initial.double(), float(model.about.get("time_scale", 1.0))
+    scale = float(model.about.get("time_scale", 1.0))
+    duration, interval = request.duration or 200 * scale, request.interval or 0.1 * scale
+    # A field made of others has no solver of its own.
+    solver = getattr(field, "solver", request.solver) if request.solver == "auto" else request.solver
+    return field, replace(request, initial=initial, duration=duration, interval=interval, solver=solver)
 
 
-def _states(model: Model, rng: torch.Generator, n: int, parameters: Parameters | None) -> Float[Tensor, "n D"]:
+def _states(model: Model, rng: torch.Generator, n: int) -> Float[Tensor, "n D"]:
     try:
-        with only(()):  # the name is a file's
+        with only(()):  # the name comes from a file, so it must not load code
             system = find_system(str(model.about.get("system", "")), **model.about.get("arguments", {}))
     except InputError as error:
         advice = f"The catalogue has no system of that name: {error}"
         raise refuse("initial", "states on K", "None", advice) from error
-    return simulate(system, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
+    return simulate(system, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=model.given).states
 
 
-def _prepared(
-    source: System | VectorField,
-    rng: torch.Generator,
-    n: int,
-    duration: float | None,
-    interval: float | None,
-    initial: Tensor | None,
-    parameters: Parameters | None,
-    deadline: Deadline,
-) -> tuple[VectorField, Tensor, float, float, Callable[[Tensor], Tensor]]:
-    if isinstance(source, System):
-        parameters = {**source.parameters, **(parameters or {})}
-        source = source.underlying
-        step = positive("interval", interval if interval is not None else 0.1 * source.time_scale)
-        total = positive("duration", duration if duration is not None else 200 * source.time_scale)
-        if initial is None:
-            start = torch.zeros(1, dtype=torch.float64)
-            left = deadline.left()
-            limit = None if left is None else max(1e-3, left)
-            initial = simulate(source, n, start, rng=rng, parameters=parameters, time_limit=limit).states
-        if initial.ndim != 2 or initial.shape[1] != source.dim:
-            raise refuse("initial", f"states [n, {source.dim}]", f"shape {list(initial.shape)}")
-        return source.bind(parameters), initial.double(), step, total, source.tangent_projection or _identity
-    if not callable(source):
-        raise refuse("source", "a System, a Model or a vector field", kind_of(source))
+def _system_run(system: System, request: _Request, rng: torch.Generator, deadline: Deadline) -> _Run:
+    parameters = {**system.parameters, **(request.parameters or {})}
+    system, initial = system.underlying, request.initial
+    interval = positive("interval", 0.1 * system.time_scale if request.interval is None else request.interval)
+    duration = positive("duration", 200 * system.time_scale if request.duration is None else request.duration)
+    if initial is None:
+        start = torch.zeros(1, dtype=torch.float64)
+        left = deadline.left()
+        limit = None if left is None else max(1e-3, left)
+        initial = simulate(system, request.n, start, rng=rng, parameters=parameters, time_limit=limit).states
+    if initial.ndim != 2 or initial.shape[1] != system.dim:
+        raise refuse("initial", f"states [n, {system.dim}]", f"shape {list(initial.shape)}")
+    project = request.project or system.tangent_projection or _identity
+    return _Run(system.bind(parameters), initial.double(), interval, duration, request.solver, project)
+
+
+def _field_run(field: VectorField, request: _Request) -> _Run:
+    initial, interval, duration = request.initial, request.interval, request.duration
+    if not callable(field):
+        raise refuse("source", "a System, a Model or a vector field", kind_of(field))
     if initial is None or interval is None or duration is None:
-        missing = [k for k, v in (("initial", initial), ("interval", interval), ("duration", duration)) if v is None]
+        missing = [name for name in ("initial", "interval", "duration") if getattr(request, name) is None]
         raise refuse("a vector field that is no System", "given with initial, interval and duration", f"no {missing}")
-    return source, initial.double(), positive("interval", interval), positive("duration", duration), _identity
+    interval, duration = positive("interval", interval), positive("duration", duration)
+    return _Run(field, initial.double(), interval, duration, request.solver, request.project or _identity)
 
 
-def _solver(source: object, field: VectorField, x: Tensor, step: float, solver: str | Solver) -> Solver:
+def _solver(field: VectorField, x: Tensor, step: float, solver: str | Solver) -> Solver:
     times = torch.tensor([0.0, step], dtype=torch.float64)
     return choose_solver(field, x, times, solver)[0]
 

@@ -27,12 +27,12 @@ class Quantiles:
 
     @classmethod
     def of(cls, values: Float[np.ndarray, " M"], owner: Int[np.ndarray, " M"], resamples: Resamples) -> "Quantiles":
-        """The quantiles of values of snapshots, each of trajectory `owner`."""
+        """The quantiles of one value per snapshot; `owner` says which trajectory each snapshot belongs to."""
         fractions = (0.5, 0.95, 0.99, 1.0)
-        found: dict[str, Any] = dict(zip(cls.NAMES, (float(q) for q in np.quantile(values, fractions)), strict=True))
+        numbers: dict[str, Any] = dict(zip(cls.NAMES, (float(q) for q in np.quantile(values, fractions)), strict=True))
         intervals = resamples.snapshot_quantile_intervals(values, owner, fractions)
-        found |= {f"{name}_interval": i for name, i in zip(cls.NAMES, intervals, strict=True)}
-        return cls(**found)
+        numbers |= {f"{name}_interval": i for name, i in zip(cls.NAMES, intervals, strict=True)}
+        return cls(**numbers)
 
     def numbers(self) -> dict[str, float]:
         """The quantiles by name, without their intervals."""
@@ -57,22 +57,22 @@ class Spread:
         v = np.asarray(values, dtype=float)
         resamples = resamples or Resamples.of(len(v))
         statistics = dict(zip(cls.NAMES, (median, mean, _p10), strict=True))
-        found: dict[str, Any] = {name: float(statistic(v)) for name, statistic in statistics.items()}
-        found |= {f"{name}_interval": resamples.interval(v, statistic) for name, statistic in statistics.items()}
-        return cls(**found)
+        numbers: dict[str, Any] = {name: float(statistic(v)) for name, statistic in statistics.items()}
+        numbers |= {f"{name}_interval": resamples.interval(v, statistic) for name, statistic in statistics.items()}
+        return cls(**numbers)
 
     def scaled(self, unit: float) -> "Spread":
-        """The same in another unit."""
-        found: dict[str, Any] = {name: getattr(self, name) / unit for name in self.NAMES}
+        """The spread in a larger unit: every number is divided by `unit`."""
+        numbers: dict[str, Any] = {name: getattr(self, name) / unit for name in self.NAMES}
         for name in (f"{name}_interval" for name in self.NAMES):
             interval = getattr(self, name)
-            found[name] = None if interval is None else (interval[0] / unit, interval[1] / unit)
-        return Spread(**found)
+            numbers[name] = None if interval is None else (interval[0] / unit, interval[1] / unit)
+        return Spread(**numbers)
 
 
 @dataclass(frozen=True)
 class Score:
-    """A metric over trajectories: `worst` is the least favourable of them. Every number has its interval."""
+    """A metric over trajectories, each number with its interval; `worst` is the least favourable value."""
 
     median: float
     mean: float
@@ -96,10 +96,10 @@ class Agreement:
     """How far a long-time statistic of predictions is from that of the truth.
 
     Attributes:
-        distance: between the two.
-        interval: of the distance.
-        sampling_error: the distance that two sets of true trajectories, as many as here, would have by chance.
-        ratio: distance over sampling error: about 1 where nothing tells predictions from truth.
+        distance: distance between the two.
+        interval: interval of the distance.
+        sampling_error: the distance that two sets of as many true trajectories would have by chance.
+        ratio: distance over sampling error; about 1 where nothing tells predictions from truth.
     """
 
     distance: float
@@ -115,7 +115,7 @@ class Reconstruction:
     Attributes:
         nmse: mean |x^ - x|^2 / mean |x - mean x|^2 over test snapshots.
         relative_error: quantiles of |x^ - x| / sqrt(mean |x - mean x|^2) over test snapshots.
-        nmse_interval: of the nmse.
+        nmse_interval: interval of the nmse.
     """
 
     nmse: float
@@ -129,8 +129,8 @@ class ErrorCurve:
 
     Attributes:
         t: times since the start.
-        median, mean, p90: of |predicted - x|.
-        low, high: the interval of the median.
+        median, mean, p90: median, mean and 90 % quantile of |predicted - x|.
+        low, high: ends of the interval of the median.
         reconstruction: median of |decode(encode(x)) - x|, the share of encoder and decoder.
         dynamics: median of |predicted - decode(encode(x))|, the share of the latent dynamics.
     """
@@ -150,12 +150,12 @@ class Rollout:
     """Error of predictions from the first state of every test trajectory.
 
     Attributes:
-        threshold: what counts as lost, in units of sqrt(mean |x - mean x|^2).
-        valid_time: time until it is exceeded, in time units.
-        valid_time_scaled: the same in units of the system's time scale.
+        threshold: error above which a prediction is lost, in units of sqrt(mean |x - mean x|^2).
+        valid_time: time until the error exceeds the threshold, in time units.
+        valid_time_scaled: the same time in units of the system's time scale.
         diverged: number of trajectories whose prediction stopped being finite.
         error: the error over time.
-        diverged_interval: of that number.
+        diverged_interval: interval of the number of diverged trajectories.
     """
 
     threshold: float
@@ -183,11 +183,11 @@ class LongTime:
     """What very long rollouts show.
 
     Attributes:
-        rollouts: how many.
-        duration: of each, in time units.
-        left: how many left the attracting set.
-        left_interval: of that number.
-        statistics: by name, how far predictions are distributed unlike the truth.
+        rollouts: number of rollouts.
+        duration: duration of each rollout, in time units.
+        left: number of rollouts that left the attracting set.
+        left_interval: interval of that number.
+        statistics: how far the distribution of predictions is from that of the truth, by name of the statistic.
         full, reduced: exponents of the full and the reduced model; None where they were not computed.
     """
 
@@ -205,10 +205,10 @@ class Coverage:
     """How often a calibrated band around predictions holds the truth (`dynred.models.bands`).
 
     Attributes:
-        level: how often it should.
-        t: times since the start, as far as it was calibrated.
-        holds: fraction of the components of the test trajectories that it holds at each time.
-        low, high: the interval of that fraction.
+        level: how often the band should hold the truth, as a fraction.
+        t: times since the start, as far as the band was calibrated.
+        holds: fraction of the components of the test trajectories that the band holds at each time.
+        low, high: ends of the interval of that fraction.
     """
 
     level: float
@@ -219,14 +219,14 @@ class Coverage:
 
     @classmethod
     def of(cls, level: float, t: list[float], table: Float[np.ndarray, "N T"]) -> "Coverage":
-        """The coverage of N trajectories, of each the fraction of its components that the band holds at each time."""
+        """The coverage from a table: the fraction of each trajectory's components that the band holds at each time."""
         low, high = np.quantile(Resamples.of(len(table)).counts @ table / len(table), [0.025, 0.975], axis=0)
         return cls(level, t, table.mean(0).tolist(), low.tolist(), high.tolist())
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What making the model took; None where it was not measured.
+    """What it took to make the model; None where it was not measured.
 
     Attributes:
         simulate_s, reducer_s, dynamics_s, evaluate_s: wall-clock seconds.
@@ -244,7 +244,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Speedup:
-    """Seconds per time unit and trajectory, both measured in a batch of the test's size; None without an equation."""
+    """Seconds per time unit and trajectory of both models, in a batch of the test's size; None without an equation."""
 
     full_s_per_time_unit: float | None
     reduced_s_per_time_unit: float

@@ -7,15 +7,15 @@ from dynred.evaluation.records import (
 
 
 def with_interval(record: object | None, name: str) -> str:
-    """A number of a record with its interval, as text: `80.5 [74, 88]`; nothing without a record."""
+    """A number of a record with its interval, as text: `80.5 [74, 88]`; empty without a record."""
     if record is None:
         return ""
     return interval_text(getattr(record, name), getattr(record, f"{name}_interval"))
 
 
-def distance(found: Agreement | None) -> str:
-    """A distance with its interval, as text; nothing where there is none."""
-    return "" if found is None else interval_text(found.distance, found.interval)
+def distance(agreement: Agreement | None) -> str:
+    """A distance with its interval, as text; empty where there is none."""
+    return "" if agreement is None else interval_text(agreement.distance, agreement.interval)
 
 
 def interval_text(value: float, interval: Interval | None) -> str:
@@ -26,7 +26,7 @@ def interval_text(value: float, interval: Interval | None) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits, without an exponent from 1e-3 to 1e5."""
+    """A number with `digits` significant digits, written without an exponent from 1e-3 to 1e5."""
     if 1 <= abs(value) < 1e5:
         return f"{value:.{max(digits, len(str(int(abs(value)))))}g}"
     return f"{value:.{digits}g}"

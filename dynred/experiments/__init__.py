@@ -1,1 +1,1 @@
-"""The main job in one call, and in a run folder."""
+"""The main job in one call, and in run folders."""

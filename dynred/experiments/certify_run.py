@@ -1,19 +1,15 @@
 """The model of a run folder certified on a denser sample."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from dynred.arguments import public
 from dynred.checks import integer
 from dynred.evaluation.certificate import Certificate
-from dynred.evaluation.certify import FOLLOWED
-from dynred.experiments.publish import certificate, known_set_of
-from dynred.experiments.source import simulate_parts
+from dynred.experiments.publish import certificate
 from dynred.experiments.stored_run import opened
 from dynred.files import write_json
 from dynred.memory import check_memory
-from dynred.ode.system import System
 from dynred.rng import generator
 from dynred.runtime import Runtime
 
@@ -34,15 +30,16 @@ def certify_run(
 
     Args:
         out: the run folder.
-        samples: points of K, where its system can draw them; else as many snapshots at least, from fresh simulations
-            of new initial states; data without an equation have no more than their test trajectories.
-        seed: of the sample.
-        runtime: progress.
-        plugins, trust: which code of one's own may run; see `opened`.
+        samples: how many points of K are drawn. A system that cannot draw them is simulated from new initial states
+            until there are as many snapshots; data without an equation have no more than their test trajectories.
+        seed: decides the sample.
+        runtime: reports progress.
+        plugins: files whose code may run; see `opened`.
+        trust: whether all code that the run names may run; see `opened`.
 
     Raises:
-        FileFormatError: no run there, or an unreadable one.
-        InputError: its system or data are gone or changed, or its code may not run.
+        FileFormatError: the folder holds no run, or an unreadable one.
+        InputError: the system or data of the run are gone or changed, or its code may not run.
     """
     runtime = runtime or Runtime()
     integer("samples", samples, 2)
@@ -50,13 +47,7 @@ def certify_run(
     with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
         spec, model, source = stored.spec, stored.model, stored.source
         check_memory(f"a certificate on {samples} samples", COPIES * 8 * samples * source.dim, "Take fewer samples.")
-        if isinstance(source, System):
-            _, _, test = simulate_parts(source, replace(spec.data, train=1, validation=1, test=FOLLOWED), seed, runtime)
-            if known_set_of(source).sample is None:
-                more = -(-samples // int(test.lengths[0]))
-                _, _, test = simulate_parts(source, replace(spec.data, train=1, validation=1, test=more), seed, runtime)
-        else:
-            _, _, test = stored.parts(runtime)
-        found = certificate(model, source, test, generator(seed, "certificate"), samples)
-        write_json(stored.folder / "certificate.json", found.to_dict(), Path.is_file)
-        return found
+        test = source.unseen(spec.data, spec.seed, samples, sample_seed=seed, runtime=runtime)
+        renewed = certificate(model, source, test, generator(seed, "certificate"), samples)
+        write_json(stored.folder / "certificate.json", renewed.to_dict(), Path.is_file)
+        return renewed

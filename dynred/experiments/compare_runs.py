@@ -6,15 +6,15 @@ from pathlib import Path
 
 from dynred.checks import refuse
 from dynred.evaluation.compare import Comparison, compare
-from dynred.experiments.source import changes, fingerprint
 from dynred.experiments.stored_run import StoredRun, opened
-from dynred.ode.system import System
+from dynred.metrics.base import load_metric
 from dynred.runtime import Runtime
 
 
 def compare_runs(
     outs: Sequence[str | Path],
     *,
+    metrics: Sequence[str] = (),
     runtime: Runtime | None = None,
     plugins: Sequence[str | Path] = (),
     trust: bool = False,
@@ -23,13 +23,16 @@ def compare_runs(
 
     Args:
         outs: the run folders.
-        runtime: progress.
-        plugins, trust: which code of one's own may run; see `dynred.experiments.stored_run.opened`.
+        metrics: names of metrics of one's own; they take the threshold of the first run.
+        runtime: reports progress.
+        plugins: files whose code may run; see `dynred.experiments.stored_run.opened`.
+        trust: whether all code that the runs name may run; see `dynred.experiments.stored_run.opened`.
 
     Raises:
         FileFormatError: a folder holds no run.
         InputError: the runs have no test in common; see `why_not`.
     """
+    loaded = [load_metric(name) for name in metrics]
     with ExitStack() as stack:
         runs = [stack.enter_context(opened(out, plugins=plugins, trust=trust)) for out in outs]
         if reason := why_not(runs):
@@ -37,19 +40,21 @@ def compare_runs(
         names = [run.folder.path.name for run in runs]
         names = names if len(set(names)) == len(names) else [str(out) for out in outs]
         models = {name: run.model for name, run in zip(names, runs, strict=True)}
-        return compare(models, runs[0].parts(runtime or Runtime())[2], threshold=runs[0].spec.threshold)
+        threshold = runs[0].spec.threshold
+        own = [metric.at(threshold) for metric in loaded]
+        return compare(models, runs[0].parts(runtime or Runtime())[2], threshold=threshold, metrics=own)
 
 
 def why_not(runs: Sequence[StoredRun]) -> str:
     """Why runs cannot be compared trajectory by trajectory; empty where they can.
 
-    Every test set of one system will do for all models of it: test and training sets come from random streams of their
-    own. Data are split, so what is the test of one run may be what another was trained on.
+    Every test set of a system will do for all models of that system, because test and training sets come from separate
+    random streams. Data are split, so another run may have trained on the test trajectories of the first.
     """
-    first, known = runs[0], fingerprint(runs[0].source)
-    if any(changes(known, fingerprint(run.source)) for run in runs[1:]):
+    first, known = runs[0], runs[0].source.fingerprint()
+    if any(run.source.changes(known) for run in runs[1:]):
         return f"runs of different systems or data: {', '.join(sorted({run.spec.source for run in runs}))}"
-    is_data = not isinstance(first.source, System)
-    if is_data and any((run.spec.seed, run.spec.data) != (first.spec.seed, first.spec.data) for run in runs):
+    splits = [(run.spec.seed, run.spec.data) for run in runs]
+    if not first.source.simulated and any(split != splits[0] for split in splits):
         return "runs that split the same data differently"
     return ""

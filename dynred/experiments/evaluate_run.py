@@ -12,8 +12,8 @@ from dynred.evaluation.records import Cost
 from dynred.experiments.pipeline import calibrated
 from dynred.experiments.publish import publish
 from dynred.experiments.stored_run import opened
+from dynred.metrics.base import load_metric
 from dynred.models.forecast import forecast
-from dynred.ode.system import System
 from dynred.runtime import Runtime
 
 
@@ -22,6 +22,7 @@ def evaluate_run(
     out: str | Path,
     *,
     long: bool = False,
+    metrics: Sequence[str] = (),
     runtime: Runtime | None = None,
     plugins: Sequence[str | Path] = (),
     trust: bool = False,
@@ -31,30 +32,39 @@ def evaluate_run(
     Args:
         out: the run folder.
         long: also roll the model out for very long and compute its Lyapunov exponents
-            (`dynred.evaluation.long_time`), which may take half an hour; without, what was found of these before is
-            kept.
-        runtime: device and progress.
-        plugins, trust: which code of one's own may run; see `opened`.
+            (`dynred.evaluation.long_time`), which may take half an hour; otherwise the long-time results of an earlier
+            evaluation are kept.
+        metrics: names of metrics of one's own, e.g. `path/to/mine.py`, for this evaluation alone; they take the
+            threshold of the run.
+        runtime: names the device and reports progress.
+        plugins: files whose code may run; see `opened`.
+        trust: whether all code that the run names may run; see `opened`.
 
     Raises:
-        FileFormatError: no run there, or an unreadable one.
-        InputError: its system or data are gone or changed, or its code may not run.
+        FileFormatError: the folder holds no run, or an unreadable one.
+        InputError: the system or data of the run are gone or changed, or its code may not run.
     """
     runtime = runtime or Runtime()
+    loaded = [load_metric(name) for name in metrics]  # the caller names them, not the run: they need no permission
     with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
         spec, model, source = stored.spec, stored.model, stored.source
-        system = source if isinstance(source, System) else None
-        if long and system is None:
+        if long and source.system is None:
             raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
         train, validation, test = stored.parts(runtime)
-        found = forecast(model, test)
-        before = stored.folder / "evaluation.json"
-        known = read_evaluation(before) if before.exists() else None
-        extra = known.long_time if known else None
-        if long and system is not None:
-            extra = long_time(model, system, progress=runtime.progress)
-        cost = known.cost if known else Cost()
+        predictions = forecast(model, test)
+        path = stored.folder / "evaluation.json"
+        earlier = read_evaluation(path) if path.exists() else None
+        scores_over_long_times = earlier.long_time if earlier else None
+        if long and source.system is not None:
+            scores_over_long_times = long_time(model, source.system, progress=runtime.progress)
         calibration = calibrated(model, validation)
-        scored = score(found, model, train, system, spec.threshold, cost=cost, long_time=extra, calibration=calibration)
-        publish(stored.folder, model, scored, found, source, calibration)
-        return scored
+        own = [metric.at(spec.threshold) for metric in loaded]
+        evaluation = score(
+            *(predictions, model, train, source.system, spec.threshold),
+            cost=earlier.cost if earlier else Cost(),
+            long_time=scores_over_long_times,
+            calibration=calibration,
+            metrics=own,
+        )
+        publish(stored.folder, model, evaluation, predictions, source, calibration, own)
+        return evaluation

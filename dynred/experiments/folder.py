@@ -1,7 +1,7 @@
 """A run folder: which files in it are dynred's, who may write them now, and when it holds a finished run.
 
-`experiment.json` is the folder's manifest. It is written before any other file and removed after every other one, and
-nothing is replaced or removed that it does not list.
+`experiment.json` is the folder's manifest. It is written before any other file and removed after every other one.
+dynred replaces or removes nothing that the manifest does not list.
 """
 
 import os
@@ -23,13 +23,14 @@ SCHEMA = 1
 MANIFEST = "experiment.json"
 LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
-# In the order in which they are removed: the report is written last, and with it a run is finished.
+# In the order in which they are removed. The report comes first: it is written last, and its presence says that the run
+# is finished.
 FILES = ("report.html", "evaluation.json", "certificate.json", "calibration.json", "model.safetensors")
 
 
 @dataclass(frozen=True)
 class _Manifest:
-    """The types of what stands in experiment.json; earlier versions wrote no more than the first four."""
+    """The entries of experiment.json and their types; earlier versions wrote no more than the first four."""
 
     schema: int
     spec: Mapping[str, Any]
@@ -47,7 +48,7 @@ class RunFolder:
     """The folder of one run.
 
     Args:
-        path: of the folder, which may exist or not.
+        path: where the folder is, or will be.
     """
 
     def __init__(self, path: str | Path):
@@ -68,14 +69,14 @@ class RunFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether something was computed that a run can go on from."""
+        """Whether there are checkpoints from which a run can go on."""
         return (self / CHECKPOINTS).exists()
 
     def manifest(self) -> dict[str, Any]:
         """The content of experiment.json.
 
         Raises:
-            FileFormatError: no run there, an unreadable one, or one of a newer schema.
+            FileFormatError: the folder holds no run, an unreadable one, or one of a newer schema.
         """
         if not self.holds_run:
             raise FileFormatError(f"{self.path} holds no run: it has no {MANIFEST}.")
@@ -89,33 +90,35 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps every other process from writing here while the block runs; makes the folder, and removes it again
-        where the block leaves it empty.
+        """Keeps every other process from writing here while the block runs.
+
+        Makes the folder, and removes it again where the block leaves it empty.
 
         Raises:
             InputError: another process writes here, or nobody can.
         """
         self._check_writable()
-        made = [one for one in (self.path, *self.path.parents) if not one.exists()]
+        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         self.path.mkdir(parents=True, exist_ok=True)
         try:
             with locked("out", self.path, self / LOCK):
                 self._sweep()
                 yield
         finally:
-            for one in made:  # the innermost first
-                if one.is_dir() and not any(one.iterdir()):
-                    one.rmdir()
+            for folder in made:  # the innermost first
+                _remove_if_empty(folder)
 
     def check_free(self, *, resume: bool = False, overwrite: bool = False) -> None:
-        """Refuses what a new run must not be written into; cheap, for before anything is computed.
+        """Refuses a folder into which a new run must not be written. The check is cheap, to be made before any work.
 
         Args:
-            resume, overwrite: what may become of a run that is here.
+            resume: whether a run that is here may be continued.
+            overwrite: whether a run that is here may be replaced.
 
         Raises:
-            InputError: no folder or none that can be written to, one in which another process writes, a run that is to
-                be kept, or files of the names of a run's that no manifest lists.
+            InputError: the path is that of a data file, nobody can write there, another process writes there, a run
+                that is there must be kept, or a file there has the name of one of a run's files and no manifest lists
+                it.
         """
         if is_data(self.path):
             raise refuse("out", "a folder", f"{self.path}, the name of a data file")
@@ -125,8 +128,7 @@ class RunFolder:
         self.check_kept(resume=resume, overwrite=overwrite)
 
     def check_kept(self, *, resume: bool, overwrite: bool) -> None:
-        """The part of `check_free` that is to be asked again while the folder is locked: whether all is kept that is to
-        be kept."""
+        """Refuses to touch a run or files that must be kept: the part of `check_free` to repeat under the lock."""
         if resume and overwrite:
             raise refuse("resume and overwrite", "one or the other", "both")
         if self.holds_run:
@@ -145,7 +147,7 @@ class RunFolder:
         """Removes the run that is here: every file that dynred wrote, the manifest last."""
         if not self.holds_run:
             return
-        # First what says that the run is finished, then what another run could go on from.
+        # First the file that says that the run is finished, then those from which another run could go on.
         (self / FILES[0]).unlink(missing_ok=True)
         self.clear_checkpoints()
         for name in FILES[1:]:
@@ -155,7 +157,7 @@ class RunFolder:
     def clear_checkpoints(self) -> None:
         """Removes the checkpoints, and their folder where nothing else is in it."""
         root = self / CHECKPOINTS
-        for path in sorted(root.rglob("*"), reverse=True):  # what lies in a folder comes before the folder
+        for path in sorted(root.rglob("*"), reverse=True):  # the content of a folder comes before the folder
             if path.is_dir() and not path.is_symlink():
                 _remove_if_empty(path)
             elif is_tensors(path) or path.name.startswith(PREFIX):
@@ -169,9 +171,9 @@ class RunFolder:
             check_writable("out", self.path)
 
     def _sweep(self) -> None:
-        # What a killed process was writing: nobody else writes here now.
-        for left in self.path.rglob(f"{PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        """Removes temporary folders that killed processes left; the lock holds, so nobody else writes here now."""
+        for leftover in self.path.rglob(f"{PREFIX}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _remove_if_empty(folder: Path) -> None:

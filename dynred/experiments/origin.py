@@ -1,4 +1,4 @@
-"""What experiment.json says of where a run comes from."""
+"""Where a run comes from: what experiment.json says of the run, and what its user should know."""
 
 import importlib.metadata
 import platform
@@ -10,8 +10,9 @@ from typing import Any
 from dynred.checks import refuse
 from dynred.data.screening import is_data
 from dynred.errors import DynredWarning, InputError
+from dynred.experiments.fingerprint import differences
 from dynred.experiments.folder import RunFolder
-from dynred.experiments.source import Source, changes, fingerprint
+from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec
 from dynred.files import checksum
 from dynred.kinds import current
@@ -22,17 +23,17 @@ PACKAGES = ("dynred", "torch", "torchdiffeq", "numpy", "scipy")
 
 
 def origin(spec: ExperimentSpec, source: Source, asked: Sequence[str], folder: RunFolder) -> dict[str, Any]:
-    """What experiment.json says of a run: its settings, and by which source, code and versions it was made.
+    """What experiment.json says of a run: its settings, and the source, code and versions that made it.
 
     Args:
         spec: the settings.
-        source: what they name.
-        asked: names of code outside dynred that was loaded for it.
-        folder: of the run.
+        source: the source that they name.
+        asked: names of code outside dynred that was loaded for the source.
+        folder: the run folder.
     """
     settings = spec.to_dict()
     names = [*asked, spec.data.solver] if is_foreign(spec.data.solver) else asked
-    code = {one.name: one for one in (*map(code_of, names), *code_in(settings))}
+    codes = {code.name: code for code in (*map(code_of, names), *code_in(settings))}
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     path = str(Path(spec.source).resolve()) if is_data(spec.source) else None
     return {
@@ -41,14 +42,14 @@ def origin(spec: ExperimentSpec, source: Source, asked: Sequence[str], folder: R
         "threads": threads(),
         "versions": {**versions, "python": platform.python_version()},
         "folder": str(folder.path.resolve()),
-        "source": {"path": path, **fingerprint(source)},
-        "code": [one.to_dict() for one in code.values()],
+        "source": {"path": path, **source.fingerprint()},
+        "code": [code.to_dict() for code in codes.values()],
         "spec": settings,
     }
 
 
 def identity_of(stored: Mapping[str, Any]) -> str:
-    """What a checkpoint and a model carry of the run that they belong to."""
+    """The digest by which a checkpoint or a model says to which run it belongs."""
     digests = sorted(str(code["digest"]) for code in stored.get("code", []))
     return checksum({"spec": stored["spec"], "source": stored.get("source"), "code": digests})
 
@@ -59,13 +60,13 @@ def check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunF
     Args:
         begun: what experiment.json would say now.
         stored: what it says.
-        folder: of the run.
+        folder: the run folder.
 
     Raises:
-        InputError: they differ; says in what.
+        InputError: the settings or the source differ; the message names the differences.
 
     Warns:
-        DynredWarning: another number of threads.
+        DynredWarning: the number of threads differs.
     """
     spec, before = begun["spec"], current(stored["spec"])
     differing = [key for key, value in spec.items() if before.get(key) != value]
@@ -78,10 +79,26 @@ def check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunF
         )
     digests = {code["name"]: code["digest"] for code in stored.get("code", [])}
     changed = [code["name"] for code in begun["code"] if digests.get(code["name"], code["digest"]) != code["digest"]]
-    changed += [f"its {name}" for name in changes(stored.get("source") or {}, begun["source"]) if name != "path"]
+    changed += [f"its {name}" for name in differences(stored.get("source") or {}, begun["source"]) if name != "path"]
     if changed:
         advice = f"Changed: {', '.join(changed)}. Restore it, use another folder, or --overwrite."
         raise InputError(f"--resume must be given the source of the run in {folder.path}, got a changed one. {advice}")
     if stored.get("threads", begun["threads"]) != begun["threads"]:
         threads = f"{begun['threads']} threads instead of {stored['threads']}"
         warnings.warn(f"Resumed with {threads}: the result may differ in its last digits.", DynredWarning, stacklevel=3)
+
+
+def data_notes(about: Mapping[str, Any]) -> list[str]:
+    """Sentences on how the data came about: which solver was chosen and why, or how velocities were estimated.
+
+    Args:
+        about: what a model remembers of its source, see `Source.about`.
+    """
+    lines = []
+    if "solver" in about:
+        lines.append(f"Solver: {about['solver']['kind'].rpartition(':')[2]} ({about['solver_reason']}).")
+    if "velocities" in about:
+        error = about["velocity_error"]
+        size = "of unknown error (trajectories too short)" if error is None else f"error about {100 * error:.2g} %"
+        lines.append(f"Velocities estimated by {about['velocities']}, {size} of their root mean square.")
+    return lines

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dynred.arguments import public
 from dynred.checks import integer, positive, refuse
@@ -14,17 +14,18 @@ from dynred.errors import InputError
 from dynred.evaluation.evaluate import score
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Cost
-from dynred.experiments.requirements import Sizes, check_reduction
-from dynred.experiments.source import DataSpec, simulate_parts, split_data, steps_of
+from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.requirements import check_reduction
+from dynred.experiments.source import Source
 from dynred.memory import peak_memory_mb
-from dynred.models.atlas import AtlasSpec, on_atlas
+from dynred.models.atlas import AtlasSpec
 from dynred.models.bands import Calibration, calibrate
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
-from dynred.models.joint import JointSpec, check_trainable
+from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
-from dynred.models.reduced import ReducedModel, on_reducer
-from dynred.ode.find import find_system
+from dynred.models.reduced import ReducedSpec
+from dynred.models.spec import ModelSpec
 from dynred.ode.system import System
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
@@ -40,8 +41,9 @@ class Reduction:
         model: the reduced model.
         evaluation: its scores.
         forecast: the predictions that were scored.
-        train, validation: the trajectories it was made from.
-        calibration: of bands around the model's predictions, on the validation trajectories, where these allow one.
+        train, validation: the trajectories that it was fitted to.
+        calibration: calibration of bands around the model's predictions on the validation trajectories; None where
+            these do not allow one.
     """
 
     model: Model
@@ -54,7 +56,7 @@ class Reduction:
 
 @public
 def reduce(
-    source: System | str | Trajectories,
+    source: Source | System | Trajectories | str,
     latent_dim: int,
     *,
     seed: int = 0,
@@ -69,70 +71,111 @@ def reduce(
     """From an equation or data to a scored reduced model.
 
     Args:
-        source: a System, its name or file, or trajectories without an equation.
+        source: a System, its name or file; trajectories without an equation, or a file of them (.npz, .zarr, .nc).
         latent_dim: number R of latent coordinates, 1 <= R < D.
         seed: decides every draw.
         data: which trajectories; default `DataSpec()`.
         reducer: default `AutoencoderSpec(latent_dim)`. Its own `latent_dim` must agree.
         dynamics: default `NeuralODESpec()`.
         partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
-        joint: refine reducer and dynamics together at the end; default: not. Not with several charts.
+        joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
         threshold: rollout error that counts as lost.
         runtime: device, progress, checkpoints.
 
     Returns:
-        The model, its scores, and what they rest on.
+        The model, its scores, and the trajectories and predictions behind them.
 
     Raises:
-        InputError: unusable source or settings.
+        InputError: the source or the settings are unusable.
         DivergenceError: the full system diverged.
     """
-    runtime, data = runtime or Runtime(), data or DataSpec()
     positive("threshold", threshold)
-    system = None if isinstance(source, Trajectories) else find_system(source)
-    dim = source.dim if isinstance(source, Trajectories) else system.dim  # type: ignore[union-attr]
-    integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
+    source, data = Source.of(source), data or DataSpec()
+    advice = f"The state has {source.dim} dimensions; a reduction has fewer."
+    integer("latent_dim", latent_dim, 1, source.dim - 1, advice)
     reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
-    atlas = AtlasSpec.of(partition, reducer, dynamics) if partition and partition.charts > 1 else None
-    if atlas and joint:
-        raise refuse("joint", "None where there are several charts", f"{atlas.charts} charts")
-    check_reduction(_sizes(source if system is None else system, data), reducer, dynamics, simulated=system is not None)  # type: ignore[arg-type]
-    seconds: dict[str, float] = {}
-    with _timed(seconds, "simulate_s"):
-        if isinstance(source, Trajectories):
-            train, validation, test = split_data(source, data, generator(seed, "split"))
-        else:
-            assert system is not None
-            train, validation, test = simulate_parts(system, data, seed, runtime)
-    with _timed(seconds, "reducer_s"):
-        fit = atlas.fit_atlas if atlas else reducer.fit
-        fitted = fit(train, validation, rng=generator(seed, "reducer"), runtime=runtime)
-    if joint:  # before the dynamics are trained for nothing
-        check_trainable("reducer", fitted)
-    with _timed(seconds, "dynamics_s"):
-        on_it = on_atlas if atlas else on_reducer
-        model = on_it(
-            fitted,  # type: ignore[arg-type] # what `fit` gave is what `on_it` takes
-            dynamics,
-            train,
-            validation,
-            rng=generator(seed, "dynamics"),
-            runtime=runtime,
-            about=about(system, train, seed),
-        )
-        if joint:
-            assert isinstance(model, ReducedModel)
-            model = joint.refine(model, train, validation, rng=generator(seed, "joint"), runtime=runtime)
-    with _timed(seconds, "evaluate_s"):
-        runtime.progress("evaluate", 0, 1)
-        found = forecast(model, test)
-        calibration = calibrated(model, validation)
-        scored = score(found, model, train, system, threshold, calibration=calibration)
-        runtime.progress("evaluate", 1, 1)
-    cost = Cost(**seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
-    return Reduction(model, replace(scored, cost=cost), found, train, validation, calibration)
+    spec = model_spec(reducer, dynamics, partition, joint)
+    check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
+    stages = _Stages(source, spec, seed, runtime or Runtime())
+    train, validation, test = stages.simulate(data)
+    model = stages.fit(train, validation)
+    return stages.evaluate(model, train, validation, test, threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class _Stages:
+    """The stages of `reduce`, which are timed.
+
+    Attributes:
+        source: what the reduction starts from.
+        spec: the settings of the model.
+        seed: decides every draw.
+        runtime: device, progress, checkpoints.
+        seconds: time that every stage took, by the name of its entry in `Cost`.
+    """
+
+    source: Source
+    spec: ModelSpec
+    seed: int
+    runtime: Runtime
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def simulate(self, data: DataSpec) -> tuple[Trajectories, Trajectories, Trajectories]:
+        """Training, validation and test trajectories."""
+        with self._timed("simulate_s"):
+            return self.source.parts(data, self.seed, self.runtime)
+
+    def fit(self, train: Trajectories, validation: Trajectories) -> Model:
+        """The model: coordinates, then dynamics in them, then both refined together where the settings say so."""
+        spec, runtime = self.spec, self.runtime
+        with self._timed("reducer_s"):
+            coordinates = spec.fit_coordinates(train, validation, rng=generator(self.seed, "reducer"), runtime=runtime)
+        with self._timed("dynamics_s"):
+            model = spec.fit_dynamics(
+                coordinates,
+                train,
+                validation,
+                rng=generator(self.seed, "dynamics"),
+                runtime=runtime,
+                about=self.source.about(train, self.seed),
+            )
+            return spec.refine(model, train, validation, rng=generator(self.seed, "joint"), runtime=runtime)
+
+    def evaluate(
+        self, model: Model, train: Trajectories, validation: Trajectories, test: Trajectories, threshold: float
+    ) -> Reduction:
+        """The model with its scores, predictions and calibration, and with the cost of all stages."""
+        with self._timed("evaluate_s"):
+            self.runtime.progress("evaluate", 0, 1)
+            predictions = forecast(model, test)
+            calibration = calibrated(model, validation)
+            evaluation = score(predictions, model, train, self.source.system, threshold, calibration=calibration)
+            self.runtime.progress("evaluate", 1, 1)
+        cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
+        return Reduction(model, replace(evaluation, cost=cost), predictions, train, validation, calibration)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
+def model_spec(
+    reducer: ReducerSpec, dynamics: DynamicsSpec, partition: PartitionSpec | None, joint: JointSpec | None
+) -> ModelSpec:
+    """The settings of the model: an atlas where there are several charts.
+
+    Raises:
+        InputError: `joint` asks for refinement where there are several charts.
+    """
+    if partition is None or partition.charts == 1:
+        return ReducedSpec(reducer, dynamics, joint)
+    if joint is not None:
+        raise refuse("joint", "None where there are several charts", f"{partition.charts} charts")
+    return AtlasSpec.of(partition, reducer, dynamics)
 
 
 def calibrated(model: Model, validation: Trajectories) -> Calibration | None:
@@ -141,38 +184,3 @@ def calibrated(model: Model, validation: Trajectories) -> Calibration | None:
         return calibrate(model, validation)
     except InputError:
         return None
-
-
-def _sizes(source: System | Trajectories, data: DataSpec) -> Sizes:
-    """What `simulate_parts` or `split_data` will give."""
-    if isinstance(source, Trajectories):
-        tenth = len(source.states) // 10 + 1
-        return Sizes(source.dim, 8 * tenth, tenth, tenth, max(10, len(source)))
-    counts = {part: getattr(data, part) for part in ("train", "validation", "test")}
-    snapshots = {part: counts[part] * (steps + 1) for part, steps in steps_of(source, data).items()}
-    return Sizes(dim=max(source.dim, source.underlying.dim), **snapshots, trajectories=max(counts.values()))
-
-
-def about(system: System | None, train: Trajectories, seed: int) -> dict[str, object]:
-    """What a model remembers of where it comes from."""
-    if system is None:
-        known = {"system": str(train.attributes.get("system", "data")), "time_scale": 1.0, "time_unit": "time units"}
-    else:
-        known = {
-            "system": system.name,
-            "arguments": dict(system.arguments),
-            "time_scale": system.time_scale,
-            "time_scale_name": system.time_scale_name,
-            "time_unit": system.time_unit,
-        }
-    for key in ("solver", "solver_reason", "velocities", "velocity_error"):
-        if key in train.attributes:
-            known[key] = train.attributes[key]
-    return {**known, "seed": seed}
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[name] = time.perf_counter() - start

@@ -1,5 +1,6 @@
-"""What a run leaves in its folder beside its model: scores, certificate, report."""
+"""The files that a run leaves in its folder beside its model: scores, certificate, report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,12 +13,11 @@ from dynred.evaluation.evaluation import Evaluation
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.source import Source
 from dynred.files import write_json
+from dynred.metrics.base import Metric
 from dynred.models.bands import Calibration
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
-from dynred.ode.known_set import KnownSet
-from dynred.ode.system import System
-from dynred.report.page import write_report
+from dynred.report.model_page import write_report
 from dynred.rng import generator
 from dynred.user_code import user_code
 
@@ -26,26 +26,27 @@ def publish(
     folder: RunFolder,
     model: Model,
     evaluation: Evaluation,
-    found: Forecast,
+    forecast: Forecast,
     source: Source,
     calibration: Calibration | None,
+    metrics: Sequence[Metric] = (),
 ) -> None:
     """Writes scores, calibration, certificate and report into a run folder."""
-    # The names are the run's own: what has them may be replaced.
+    # A run folder reserves these names: whatever file has one may be replaced.
     write_json(folder / "evaluation.json", evaluation.to_dict(), Path.is_file)
     if calibration is not None:
         write_json(folder / "calibration.json", calibration.to_dict(), Path.is_file)
     stored = folder.manifest()
-    promised = certificate(model, source, found.truth, generator(stored["seed"], "certificate"))
-    write_json(folder / "certificate.json", promised.to_dict(), Path.is_file)
-    grid = source.grid if isinstance(source, System) else None
+    certified = certificate(model, source, forecast.truth, generator(stored["seed"], "certificate"))
+    write_json(folder / "certificate.json", certified.to_dict(), Path.is_file)
     write_report(
         folder / "report.html",
         model,
         evaluation,
-        found,
-        grid=grid,
-        certificate=promised,
+        forecast,
+        grid=source.grid,
+        certificate=certified,
+        metrics=metrics,
         settings=stored,
         ours=Path.is_file,
     )
@@ -54,15 +55,10 @@ def publish(
 def certificate(
     model: Model, source: Source, test: Trajectories, rng: torch.Generator, samples: int = 10_000
 ) -> Certificate:
-    """The certificate on points of K: drawn where the system can draw them, else the test trajectories."""
-    known = known_set_of(source)
+    """The certificate on points of K. A sampler of K draws them where the system has one; else they are the snapshots
+    of the test trajectories."""
     points: Tensor | Trajectories = test
-    if known.sample:
+    if source.known.sample:
         with user_code("the sampler of K"):
-            points = known.sample(samples, rng)
-    return certify(model, points, rng=rng, known=known, truth=test)
-
-
-def known_set_of(source: Source) -> KnownSet:
-    """What is known of K: that holds at the default parameters, so nothing where the system draws others."""
-    return source.known if isinstance(source, System) and source.sample_parameters is None else KnownSet()
+            points = source.known.sample(samples, rng)
+    return certify(model, points, rng=rng, known=source.known, truth=test)

@@ -1,8 +1,8 @@
-"""What a reduction will need, before anything of it is computed.
+"""The memory that a reduction will need, estimated before anything of it is computed.
 
-The estimate is a sum of few terms, and meant as a bound that is not more than a few times too large. Measured on the
-six runs of `tests/experiments/test_requirements.py`, in each of which another term is the largest, estimate and memory
-taken are (MB): states 530 and 450, test 2960 and 2250, reducer 700 and 450, network 560 and 450, polynomial 620 and 450,
+The estimate is a sum of few terms. It is meant as an upper bound, at most a few times too large. In each of the six
+runs of `tests/experiments/test_requirements.py` another term is the largest. Estimated and measured memory of these
+runs are (MB): states 530 and 450, test 2960 and 2250, reducer 700 and 450, network 560 and 450, polynomial 620 and 450,
 quadratic 300 and 115.
 """
 
@@ -23,9 +23,10 @@ class Sizes:
     """How many numbers the data of a reduction have.
 
     Attributes:
-        dim: of a state, D; of the ODE where it is larger than that of what is seen of it.
-        train, validation, test: snapshots of each set.
-        trajectories: in the largest set.
+        dim: dimension D of a state; where the states are seen through an observation, the larger of the dimensions of
+            the ODE and of its observed states.
+        train, validation, test: number of snapshots in each set.
+        trajectories: number of trajectories in the largest set.
     """
 
     dim: int
@@ -36,20 +37,20 @@ class Sizes:
 
     @property
     def data(self) -> int:
-        """Bytes of all states and velocities, and the base."""
+        """Bytes of all states and velocities, and `BASE`."""
         return BASE + 2 * NUMBER * self.dim * (self.train + self.validation + self.test)
 
     @property
     def simulation(self) -> int:
-        """Bytes that are needed while the largest set is simulated, beside the data: states and velocities once more,
-        in the order in which a solver gives them."""
+        """Bytes that simulating the largest set needs beside the data: states and velocities once more, in the order in
+        which a solver gives them."""
         return 2 * NUMBER * self.dim * max(self.train, self.validation, self.test)
 
     @property
     def evaluation(self) -> int:
-        """Bytes for scoring, beside the data: modes of the baselines; twelve sets of test states, which are
-        reconstructed and predicted by three models, with differences; six of validation states, for the bands; two
-        tables of which trajectories are in which resample."""
+        """Bytes that scoring needs beside the data: the modes of the baselines; twelve sets of test states, which three
+        models reconstruct and predict, with the differences; six sets of validation states for the bands; two tables of
+        which trajectories are in which resample."""
         sets = NUMBER * self.dim * (12 * self.test + 6 * self.validation)
         return Modes.memory(self.dim, self.train) + sets + 2 * NUMBER * RESAMPLES * self.trajectories
 
@@ -58,12 +59,13 @@ def check_reduction(sizes: Sizes, reducer: ReducerSpec, dynamics: DynamicsSpec, 
     """Refuses a reduction that would not fit into memory.
 
     Args:
-        sizes: of the data.
-        reducer, dynamics: the settings.
-        simulated: whether the data are still to be computed.
+        sizes: how many numbers the data have.
+        reducer: settings of the reducer.
+        dynamics: settings of the latent dynamics.
+        simulated: whether the data must still be simulated.
 
     Raises:
-        InputError: names the stage that needs more than there is, and both numbers.
+        InputError: a stage needs more memory than there is; the message names the stage and both numbers.
     """
     train, validation = sizes.train, sizes.validation
     fewer = "Ask for fewer trajectories (`data.train`) or a longer time between snapshots (`data.sampling`)"

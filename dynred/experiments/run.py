@@ -23,7 +23,7 @@ from dynred.trust import Code, allow
 @public
 def run(
     spec: ExperimentSpec,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     resume: bool = False,
     overwrite: bool = False,
@@ -33,20 +33,20 @@ def run(
 
     Args:
         spec: the settings.
-        out: the run folder; new or without a run, unless `resume` or `overwrite`.
-        resume: go on from the last checkpoint of the same settings and source; the result is the same, bit for bit at
-            the same number of threads, as that of an uninterrupted run. A finished run is returned as it is.
+        out: the run folder; it must not hold a run, unless `resume` or `overwrite` is set. Default: `spec.default_out`.
+        resume: go on from the last checkpoint of the same settings and source. The result is that of an uninterrupted
+            run, bit for bit at the same number of threads. The scores of a finished run are returned as they are.
         overwrite: replace a run that is there.
-        runtime: device and progress; checkpoints go into `out`.
+        runtime: names the device and reports progress; checkpoints go into `out`.
 
     Returns:
         The scores; everything else is in the folder.
 
     Raises:
-        InputError: unusable settings, a folder that is in use, or a run of other settings or of a source that was
-            changed. Nothing is written then.
+        InputError: the settings are unusable, the folder is in use, or it holds a run of other settings or of a source
+            that was changed. Nothing is written then.
     """
-    folder = RunFolder(out)
+    folder = RunFolder(spec.default_out if out is None else out)
     folder.check_free(resume=resume, overwrite=overwrite)
     with recorded() as asked:
         source = spec.open()
@@ -56,10 +56,10 @@ def run(
             stored = folder.manifest()
             check_same(begun, stored, folder)
             if folder.finished:
-                folder.clear_checkpoints()  # of a process that was killed right at its end
+                folder.clear_checkpoints()  # a process that was killed right at its end may have left some
                 return read_evaluation(folder / "evaluation.json")
             begun = stored
-        folder.check_kept(resume=resume, overwrite=overwrite)  # somebody may have been here meanwhile
+        folder.check_kept(resume=resume, overwrite=overwrite)  # another process may have been here meanwhile
         if not (resume and folder.begun):
             folder.clear()
             folder.begin(begun)
@@ -76,7 +76,7 @@ def run(
 
 
 def _compute(spec: ExperimentSpec, source: Source, folder: RunFolder, runtime: Runtime) -> Evaluation:
-    made = reduce(
+    reduction = reduce(
         source,
         spec.latent_dim,
         seed=spec.seed,
@@ -88,21 +88,18 @@ def _compute(spec: ExperimentSpec, source: Source, folder: RunFolder, runtime: R
         threshold=spec.threshold,
         runtime=runtime,
     )
-    model = made.model.described(experiment=runtime.identity)
+    model = reduction.model.described(experiment=runtime.identity)
     model.save(folder / "model.safetensors")
-    publish(folder, model, made.evaluation, made.forecast, source, made.calibration)
+    publish(folder, model, reduction.evaluation, reduction.forecast, source, reduction.calibration)
     folder.clear_checkpoints()
-    return made.evaluation
+    return reduction.evaluation
 
 
 def stored_spec(out: str | Path) -> ExperimentSpec:
-    """The settings of a run folder, without what they name.
+    """The settings of a run folder; the source that they name is not opened.
 
     Raises:
-        FileFormatError: no run there, or one of a newer schema.
-        InputError: settings of a class that is not imported.
+        FileFormatError: the folder holds no run, or one of a newer schema.
+        InputError: some settings are of a class that is not imported.
     """
     return ExperimentSpec.from_dict(RunFolder(out).manifest()["spec"])
-
-
-# -- where a run comes from ------------------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from dynred.checks import integer, positive, refuse
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
-from dynred.experiments.source import DataSpec, Source, open_source
+from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.source import Source, open_source
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
@@ -21,14 +23,15 @@ class ExperimentSpec(Spec):
 
     Attributes:
         source: name or file of a system, or a data file (.npz, .zarr, .nc).
-        latent_dim: number R of latent coordinates, that of the reducer's settings; `updated` moves both.
+        latent_dim: number R of latent coordinates, equal to that of the reducer's settings; `updated` changes both.
         arguments: structural choices of the system, e.g. {"length": 44.0}.
         seed: decides every draw.
         threshold: rollout error that counts as lost.
         data: which trajectories.
-        reducer, dynamics: the model; a reducer that is left out (None) is an autoencoder.
-        partition: with more than one chart, an atlas with a reducer and dynamics in each.
-        joint: refine both together at the end; None leaves it out.
+        reducer: settings of the reducer; None takes an autoencoder.
+        dynamics: settings of the latent dynamics.
+        partition: with more than one chart, the model is an atlas with a reducer and dynamics in each.
+        joint: refines reducer and dynamics together at the end; None leaves this out.
     """
 
     source: str
@@ -55,18 +58,23 @@ class ExperimentSpec(Spec):
             raise refuse("reducer.latent_dim", f"latent_dim, {self.latent_dim}", self.reducer.latent_dim, advice)
 
     def updated(self, path: str, value: object) -> "ExperimentSpec":
-        """See `Spec.updated`. The reducer's `latent_dim` moves with that of the experiment."""
+        """See `Spec.updated`. The reducer's `latent_dim` changes with that of the experiment."""
         if path != "latent_dim" or self.reducer is None:
             return super().updated(path, value)
         return replace(self, latent_dim=value, reducer=self.reducer.updated(path, value))  # type: ignore[arg-type] # checked
 
+    @property
+    def default_out(self) -> Path:
+        """The run folder where the caller names none: runs/ and a name made of the source and the settings."""
+        return Path("runs") / f"{Path(self.source).stem}-{self.digest()}"
+
     def open(self) -> Source:
-        """The system, checked, or the data.
+        """Opens the source of the experiment: the system, checked, or the data.
 
         Raises:
-            InputError: unknown, unusable, or of no more than `latent_dim` dimensions.
+            InputError: the source is unknown or unusable, or has no more than `latent_dim` dimensions.
         """
-        found = open_source(self.source, self.arguments)
-        advice = f"The state has {found.dim} dimensions; a reduction has fewer."
-        integer("latent_dim", self.latent_dim, 1, found.dim - 1, advice)
-        return found
+        source = open_source(self.source, self.arguments)
+        advice = f"The state has {source.dim} dimensions; a reduction has fewer."
+        integer("latent_dim", self.latent_dim, 1, source.dim - 1, advice)
+        return source

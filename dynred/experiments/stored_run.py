@@ -1,4 +1,4 @@
-"""Run folders read again: which code may run, and where the source is now."""
+"""Reading run folders again: which code may run, and where the source is now."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +13,11 @@ from dynred.data.trajectories import Trajectories
 from dynred.errors import FileFormatError
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.origin import identity_of
-from dynred.experiments.source import Source, changes, fingerprint, simulate_parts, split_data
+from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec
 from dynred.models.base import Model
 from dynred.models.load import load_model
-from dynred.ode.system import System
 from dynred.plugins import code_of, is_foreign, load_code, only, reopen
-from dynred.rng import generator
 from dynred.runtime import Runtime
 from dynred.trust import Code
 
@@ -29,10 +27,10 @@ class StoredRun:
     """A run folder that was read.
 
     Attributes:
-        folder: where it is.
-        spec: its settings.
-        source: the system or data that it was made from, found again and unchanged.
-        model: its model.
+        folder: the folder.
+        spec: the settings of the run.
+        source: the system or data that the run was made from, opened again and unchanged.
+        model: the model of the run.
     """
 
     folder: RunFolder
@@ -40,49 +38,47 @@ class StoredRun:
     source: Source
     model: Model
 
-    def parts(self, runtime: Runtime) -> tuple[Trajectories, ...]:
-        """Training, validation and test trajectories, as they were."""
-        if isinstance(self.source, System):
-            return simulate_parts(self.source, self.spec.data, self.spec.seed, runtime)
-        return split_data(self.source, self.spec.data, generator(self.spec.seed, "split"))
+    def parts(self, runtime: Runtime) -> tuple[Trajectories, Trajectories, Trajectories]:
+        """Training, validation and test trajectories, the same as in the run."""
+        return self.source.parts(self.spec.data, self.spec.seed, runtime)
 
 
 @contextmanager
 def opened(
     out: str | Path, *, plugins: Sequence[str | Path] = (), trust: bool = False, to_write: bool = False
 ) -> Iterator[StoredRun]:
-    """A run folder, read for the block that follows. In the block, no code outside dynred runs but what is permitted.
+    """Reads a run folder for the block that follows. In the block, only permitted code from outside dynred runs.
 
-    Settings in a folder are somebody's text. Systems of the catalogue and data files that they name are opened; code
-    that they name (a system's file, a module, a plug-in) only if the user ran the same code before, or says so here.
+    Anybody may have written the settings in a folder. Systems of the catalogue and data files that they name are
+    opened. Code that they name (a system's file, a module, a plug-in) runs only if the user ran the same code before,
+    or permits it here.
 
     Args:
         out: the run folder.
         plugins: files whose code may run: systems or plug-ins that the run names.
-        trust: whether whatever code the run names may run.
-        to_write: whether the block writes into the folder, which is locked then, from before it is read.
+        trust: whether all code that the run names may run.
+        to_write: whether the block writes into the folder; the folder is locked then, before it is read.
 
     Raises:
-        FileFormatError: no run there, or an unreadable one.
-        InputError: its source is gone or changed, its code may not run, or another process writes there.
+        FileFormatError: the folder holds no run, or an unreadable one.
+        InputError: the source is gone or changed, its code may not run, or another process writes into the folder.
     """
     folder = RunFolder(out)
-    folder.manifest()  # so that nothing is locked where there is no run
+    folder.manifest()  # fails before the folder is locked where there is no run
     with folder.locked() if to_write else nullcontext():
         yield from _opened(folder, plugins, trust)
 
 
 def _opened(folder: RunFolder, plugins: Sequence[str | Path], trust: bool) -> Iterator[StoredRun]:
     stored = folder.manifest()
-    allowed = _Permission(folder, stored, plugins, trust)
-    # Before the settings are read, which may be of classes in it:
-    for code in [*map(code_of, map(str, plugins)), *map(allowed, Code.listed(stored.get("code", [])))]:
+    permission = _Permission(folder, stored, plugins, trust)
+    # The settings may be of classes that this code defines, so it is loaded before the settings are read.
+    for code in [*map(code_of, map(str, plugins)), *map(permission, Code.listed(stored.get("code", [])))]:
         load_code(code)
     spec = ExperimentSpec.from_dict(stored["spec"])
-    spec = replace(
-        spec, source=allowed.name(spec.source), data=replace(spec.data, solver=allowed.name(spec.data.solver))
-    )
-    with only(allowed.code):
+    data = replace(spec.data, solver=permission.name(spec.data.solver))
+    spec = replace(spec, source=permission.name(spec.source), data=data)
+    with only(permission.code):
         model = load_model(folder / "model.safetensors")
         if model.about.get("experiment", identity_of(stored)) != identity_of(stored):
             raise FileFormatError(f"{folder.path} holds the model of one run beside the settings of another.")
@@ -93,7 +89,7 @@ def _opened(folder: RunFolder, plugins: Sequence[str | Path], trust: bool) -> It
 
 
 class _Permission:
-    """Which code a stored run may run: that which was asked for with success, each with the place where it is now."""
+    """Gives a stored run permission to run code, and remembers what it permitted and where that code is now."""
 
     def __init__(self, folder: RunFolder, stored: Mapping[str, Any], plugins: Sequence[str | Path], trust: bool):
         self.folder, self.stored, self.plugins, self.trust = folder, stored, plugins, trust
@@ -101,7 +97,7 @@ class _Permission:
 
     @property
     def code(self) -> list[Code]:
-        """All of it."""
+        """All code that was permitted so far."""
         return list(self._now.values())
 
     def __call__(self, code: Code) -> Code:
@@ -111,39 +107,40 @@ class _Permission:
         return self._now[code.name]
 
     def name(self, name: str) -> str:
-        """The name to use now for what a setting names."""
+        """The name under which the code that a setting names is loaded now."""
         if is_data(name) or not is_foreign(name):
             return name
         return (self._now.get(name) or self(Code(name, None, None))).name
 
 
 def _reopened(folder: RunFolder, spec: ExperimentSpec, stored: Mapping[str, Any]) -> Source:
-    """The source of a stored run, as it was.
+    """The source of a stored run, unchanged.
 
     Raises:
-        InputError: it is gone or changed.
+        InputError: the source is gone or changed.
     """
     before = stored.get("source") or {}
     if not is_data(spec.source):
         source = spec.open()
-        if differing := changes(before, fingerprint(source)):
+        if differing := source.changes(before):
             advice = "Restore it, or reduce again into another folder."
             actual = f"another one: they differ in {', '.join(differing)}"
             raise refuse(f"{spec.source}, the system of the run in {folder.path},", "as it was", actual, advice)
         return source
     paths = [Path(str(before["path"]))] if before.get("path") else []
     paths += [*_moved(folder, stored, before.get("path")), Path(spec.source)]
-    there = [path for path in dict.fromkeys(paths) if path.exists()]
-    for path in there:
+    existing = [path for path in dict.fromkeys(paths) if path.exists()]
+    for path in existing:
         source = spec.updated("source", str(path)).open()
-        if not changes(before, fingerprint(source)):
+        if not source.changes(before):
             return source
-    actual = f"{there[0]}, whose content is another" if there else f"no such file ({', '.join(map(str, paths))})"
+    missing = f"no such file ({', '.join(map(str, paths))})"
+    actual = f"{existing[0]}, whose content is another" if existing else missing
     raise refuse(f"the data of the run in {folder.path}", "as they were", actual, "Restore them, or reduce again.")
 
 
 def _moved(folder: RunFolder, stored: Mapping[str, Any], path: str | None) -> list[Path]:
-    """Where a file is now if it moved together with the run folder."""
+    """The path at which a file is now if it moved together with the run folder, in a list; empty if unknown."""
     try:
         return [folder.path / os.path.relpath(str(path), stored["folder"])] if path else []
     except (KeyError, TypeError, ValueError):  # an earlier version's run; another drive

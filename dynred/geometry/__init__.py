@@ -1,1 +1,1 @@
-"""Can k coordinates carry K? Dimension, topology and reach of a sample, and the verdict that follows from them."""
+"""Before training: can k coordinates carry K? Dimension, homology, reach and the verdict."""

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from dynred.geometry.sample import farthest_points, neighbours
+from dynred.geometry.sample import neighbours
+from dynred.numerics.farthest_points import farthest_points
 
 DISCARDED = 0.02  # fraction of points left out: the most isolated ones
-MOST = 4000  # points that are covered
+MOST = 4000  # about how many points are covered at most
 COUNTS = (4, 8, 16, 32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
 class Covering:
-    """The dimension between two numbers of balls.
+    """The dimension as covers by n1 and by n2 balls, of radius r1 and r2, show it.
 
     Attributes:
-        scale: geometric mean of the two radii, in state units.
+        scale: geometric mean of r1 and r2, in state units.
         dimension: log(n2 / n1) / log(r1 / r2).
     """
 
@@ -28,7 +29,7 @@ class Covering:
 def covering_dimensions(points: Float[np.ndarray, "n Q"]) -> list[Covering]:
     """The effective Minkowski dimension as a function of scale, coarsest first; empty for fewer than 64 points.
 
-    Covers are those of farthest-point nets, at most twice as large in radius as the best.
+    The balls lie around the points of farthest-point nets. Their radius is at most twice that of the best cover.
 
     Source:
         Z. Zhang, M. Chen, M. Wang, W. Liao, T. Zhao, "Effective Minkowski dimension of deep nonparametric regression",

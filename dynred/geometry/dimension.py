@@ -9,10 +9,10 @@ from torch import Tensor
 
 from dynred.geometry.extra import load
 
-MOST = 3000  # points whose neighbours are looked at
+MOST = 3000  # most points whose neighbours are looked at
 LEVELS = (1, 2, 4, 8, 16)  # decimations: the sample itself, every second point ...
 ENOUGH = 300  # points that must remain when one is kept of every stretch of a trajectory
-FEWEST = 120  # points below which a level is not asked
+FEWEST = 120  # a coarser level with fewer points is left out
 K = 20  # neighbours; MOM, whose bias is about d / k, takes five times as many
 
 
@@ -30,12 +30,12 @@ class Dimension:
 
     @property
     def value(self) -> float:
-        """The median of the estimators: one that is off does not count."""
+        """The median of the estimates, which a single wrong one hardly moves."""
         return float(np.median(list(self.estimates.values())))
 
     @property
     def spread(self) -> tuple[float, float]:
-        """The smallest and the largest."""
+        """The smallest and the largest estimate."""
         return min(self.estimates.values()), max(self.estimates.values())
 
 
@@ -51,14 +51,15 @@ def dimensions(
 
     Args:
         points: distinct points.
-        rng: decides the halves.
-        owner, time: trajectory and time of every point.
+        rng: chooses the halves.
+        owner: trajectory of every point; None for bare points.
+        time: time of every point; None for bare points.
         window: neighbours on the same trajectory within this time show the curve, not the set (J. Theiler, Phys. Rev. A
-            34, 2427 (1986)): one point is kept of every such stretch where enough remain, and those left do not count
-            as neighbours of each other.
+            34, 2427 (1986)), and do not count as neighbours. Where enough points remain, a single one is kept of every
+            such stretch.
 
     Returns:
-        Finest scale first; at least one.
+        The dimension at every scale, finest first; at least one.
 
     Sources:
         TwoNN: E. Facco, M. d'Errico, A. Rodriguez, A. Laio, Sci. Rep. 7, 12140 (2017). MLE: E. Levina, P. J. Bickel,
@@ -68,14 +69,14 @@ def dimensions(
     if owner is not None and time is not None and window > 0:
         order = _apart(order, owner, time, window)
     order = order[:MOST]
-    found: list[Dimension] = []
+    levels: list[Dimension] = []
     for level in LEVELS:
         rows = order[: len(order) // level]
-        if found and len(rows) < FEWEST:
+        if levels and len(rows) < FEWEST:
             break
-        later = None if owner is None or time is None else (owner[rows], time[rows])
-        found.append(_estimate(points[rows], later, window))
-    return found
+        moments = None if owner is None or time is None else (owner[rows], time[rows])
+        levels.append(_estimate(points[rows], moments, window))
+    return levels
 
 
 def _apart(order: Int[np.ndarray, " n"], owner: np.ndarray, time: np.ndarray, window: float) -> np.ndarray:
@@ -84,13 +85,13 @@ def _apart(order: Int[np.ndarray, " n"], owner: np.ndarray, time: np.ndarray, wi
     return order[first] if len(first) >= ENOUGH else order
 
 
-def _estimate(x: Float[np.ndarray, "n Q"], when: tuple[np.ndarray, np.ndarray] | None, window: float) -> Dimension:
+def _estimate(x: Float[np.ndarray, "n Q"], moments: tuple[np.ndarray, np.ndarray] | None, window: float) -> Dimension:
     estimators = load("skdim").id
-    wide = min(5 * K, len(x) // 3)
-    table = _distances(x, when, window)
-    near, rows = (part.numpy() for part in torch.topk(torch.from_numpy(table), wide, largest=False))
+    most = min(5 * K, len(x) // 3)
+    table = _distances(x, moments, window)
+    near, rows = (part.numpy() for part in torch.topk(torch.from_numpy(table), most, largest=False))
     fine = near[:, 0] > 0
-    near, rows, k = near[fine], rows[fine], min(K, wide)
+    near, rows, k = near[fine], rows[fine], min(K, most)
     return Dimension(
         float(np.median(near[:, k - 1])),
         {
@@ -108,12 +109,12 @@ def _local(estimator: object, x: np.ndarray, near: np.ndarray, rows: np.ndarray)
     return estimator.fit(x, precomputed_knn_arrays=(near, rows), n_neighbors=near.shape[1]).dimension_  # type: ignore[attr-defined]
 
 
-def _distances(x: np.ndarray, when: tuple[np.ndarray, np.ndarray] | None, window: float) -> np.ndarray:
+def _distances(x: np.ndarray, moments: tuple[np.ndarray, np.ndarray] | None, window: float) -> np.ndarray:
     rows: Tensor = torch.from_numpy(x)
     table = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").numpy()
     np.fill_diagonal(table, np.inf)
-    if when is not None and window > 0:
-        owner, time = when
+    if moments is not None and window > 0:
+        owner, time = moments
         table[(owner[:, None] == owner) & (np.abs(time[:, None] - time) < window)] = np.inf
     return table
 

@@ -9,10 +9,10 @@ from jaxtyping import Float
 from dynred.data.trajectories import Trajectories
 from dynred.geometry.sample import Sample, neighbours
 
-MOST = 1000  # points of every quarter
-STEP = 0.1  # of the diameter: states that far apart in one trajectory are no neighbours in time
+MOST = 1000  # most points of every quarter
+STEP = 0.1  # fraction of the diameter: states that far apart in one trajectory are no neighbours in time
 FACTOR = 3.0  # how much farther the first quarter must be from the last than the third is
-LEAST = 0.02  # of the diameter: a drift smaller than this is none
+LEAST = 0.02  # fraction of the diameter: a smaller drift counts as none
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Drift:
 
     Attributes:
         early: 90 % of the states of the first quarter (in time) are this close to the last quarter, in diameters.
-        late: the same for the third quarter.
+        late: the same distance for the third quarter.
     """
 
     early: float
@@ -34,7 +34,7 @@ class Drift:
 
 
 def drift(sample: Sample, rng: torch.Generator) -> Drift:
-    """Compares the quarters of every trajectory's time: on K, the first returns to the last like the third does."""
+    """Compares the quarters of every trajectory's time: on K, the first is as close to the last as the third."""
     assert sample.owner is not None
     assert sample.time is not None
     count = int(sample.owner.max()) + 1

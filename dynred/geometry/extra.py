@@ -10,7 +10,7 @@ def load(name: str) -> ModuleType:
     """The module `skdim` or `ripser`.
 
     Raises:
-        MissingExtraError: it is not installed; names the command that brings it.
+        MissingExtraError: the module is not installed; the message names the command that installs it.
     """
     try:
         return importlib.import_module(name)

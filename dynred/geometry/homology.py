@@ -8,23 +8,25 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial.distance import cdist
 
 from dynred.geometry.extra import load
-from dynred.geometry.sample import farthest_points, neighbours
+from dynred.geometry.sample import neighbours
+from dynred.numerics.farthest_points import farthest_points
 
 PARTS = 500  # points of the net for components
 NET = 800  # for H1
 NET_LINE = 300  # for H1 of a curve: as good, and without the many triangles of the large circle
 NET_H2 = 400  # for H2, whose cost grows with the fourth power
 MOST = 6000  # points that nets are chosen from
-SHARE = 5  # points of the sample to one of a net: else the net shows the sample's gaps
+SHARE = 5  # sample points for each point of a net: with fewer the net shows the gaps of the sample
 ISOLATED = 0.02  # fraction of points left out of nets: the outermost of an uneven sample, which make the net coarse
-GAP = 3.0  # ratio of successive edges of the spanning tree that parts components; a random sample of one has up to 1.8
+GAP = 3.0  # ratio of successive edges of the spanning tree that parts components; within one component it reaches 1.8
 UNCLEAR_GAP = 1.8
-FAR = 0.02  # of the diameter: a gap smaller than this parts nothing
-# Death / birth that parts holes from noise: within these, where the gap is largest. Measured on samples of discs,
-# spheres, tori, Klein bottles and the Lorenz attractor: noise up to 2.5 (H1) and 1.4 (H2), holes from 3.5 and 1.6.
+FAR = 0.02  # fraction of the diameter: a gap smaller than this parts nothing
+# Bounds of the threshold on death / birth that parts holes from noise; it lies in the widest gap between them. Measured
+# on samples of discs, spheres, tori, Klein bottles and the Lorenz attractor: noise reaches 2.5 (H1) and 1.4 (H2), holes
+# begin at 3.5 and 1.6.
 RATIO = {1: (2.2, 3.4), 2: (1.35, 1.75)}
-# Connection scales: a class born later comes from gaps between parts of the set, as between the layers of a roll. The
-# spanning tree of a closed curve leaves out its largest gap, which random samples make up to three times as long.
+# In connection scales: a class born later comes from gaps between parts of the set, as between the layers of a roll.
+# The spanning tree of a closed curve leaves out its largest gap, which is up to three times as long in random samples.
 LATE, LATE_CURVE = 2.0, 3.0
 THRESHOLD = {2: 7.0, 3: 5.0}  # covering radii up to which H2 of surfaces and 3-manifolds is followed: enough, and cheap
 
@@ -36,9 +38,10 @@ class Diagram:
     Attributes:
         degree: 1 or 2.
         coefficients: the field Z/p.
-        bars: birth and death [b, 2], in state units (distances, Vietoris and Rips); infinite where still alive.
-        holes: which of them are holes of the set [b].
-        margin: how far apart the two kinds are: least death / birth of a hole over largest of the noise.
+        bars: birth and death of each class [b, 2], as distances in state units (Vietoris and Rips); death is infinite
+            where the class is still alive at the limit.
+        holes: which bars are holes of the set [b].
+        margin: how far holes and noise are apart: the least death / birth of a hole over the largest of the noise.
         radius: covering radius of the net.
         limit: largest distance that was looked at.
     """
@@ -58,25 +61,25 @@ class Diagram:
 
     @property
     def size(self) -> float:
-        """Up to which radius of a neighbourhood of the set its largest hole stays open, cautiously; 0 without holes.
+        """A radius up to which the largest hole of the set stays open in its neighbourhoods; 0 without holes.
 
-        Half the death, less the covering radius: by H. Jung's theorem the class is alive in the union of balls until
-        then.
+        This cautious estimate is half the death less the covering radius: by H. Jung's theorem the class is alive in
+        the union of balls until then.
         """
         deaths = np.minimum(self.bars[self.holes, 1], self.limit)
         return max(0.0, float(deaths.max(initial=0.0)) / 2 - self.radius)
 
 
 def components(points: Float[np.ndarray, "n Q"], diameter: float) -> tuple[Int[np.ndarray, " n"], float]:
-    """The component of every point, by single linkage of a net, and how clear they are.
+    """The component of every point, by single linkage of a net, and how clear the components are.
 
     Args:
         points: the sample.
-        diameter: of the set.
+        diameter: of the whole set, in state units.
 
     Returns:
-        Labels from 0, largest component first; and the clarity: how far the ratio of successive edges of the spanning
-        tree is from ambiguous, above 1 where it is clear.
+        Labels from 0, largest component first; and the clarity: how far the ratios of successive edges of the spanning
+        tree are from ambiguous, above 1 where the components are clear.
     """
     rows, _ = farthest_points(points, PARTS)
     table = cdist(points[rows], points[rows])
@@ -86,11 +89,11 @@ def components(points: Float[np.ndarray, "n Q"], diameter: float) -> tuple[Int[n
     ratios = edges[:-1] / edges[1:]
     parting = np.nonzero((ratios >= GAP) & (edges[:-1] >= floor))[0]
     last = int(parting[-1]) if len(parting) else -1
-    others = np.delete(ratios, parting)[edges[:-1][np.delete(np.arange(len(ratios)), parting)] >= floor]
-    clarity = UNCLEAR_GAP / float(others.max(initial=1.0))
+    other_ratios = np.delete(ratios, parting)[edges[:-1][np.delete(np.arange(len(ratios)), parting)] >= floor]
+    clarity = UNCLEAR_GAP / float(other_ratios.max(initial=1.0))
     tree[tree >= (edges[last] if last >= 0 else np.inf)] = 0
-    _, of_net = connected_components(tree, directed=False)
-    labels = of_net[neighbours(points, points[rows], 1)[1][:, 0]]
+    _, net_labels = connected_components(tree, directed=False)
+    labels = net_labels[neighbours(points, points[rows], 1)[1][:, 0]]
     order = np.argsort(-np.bincount(labels), kind="stable")
     return np.argsort(order)[labels], clarity
 
@@ -109,24 +112,24 @@ def diagrams(points: Float[np.ndarray, "n Q"], dimension: float) -> list[Diagram
         return _bars(points, NET_LINE, 2, late=LATE_CURVE)
     isolation = neighbours(points, points, min(6, len(points)))[0][:, -1]
     points = points[np.argsort(isolation)[: len(points) - int(ISOLATED * len(points))]]
-    found = _bars(points, NET, 2)
+    persistence = _bars(points, NET, 2)
     if dimension < 3.5:
         limit = THRESHOLD[round(dimension)]
-        found += _bars(points, NET_H2, 2, limit)[1:] + _bars(points, NET_H2, 3, limit)
-    return found
+        persistence += _bars(points, NET_H2, 2, limit)[1:] + _bars(points, NET_H2, 3, limit)
+    return persistence
 
 
 def _bars(
     points: Float[np.ndarray, "n Q"], count: int, coefficients: int, radii: float | None = None, late: float = LATE
 ) -> list[Diagram]:
-    """H1 of a net; H2 too where `radii` says up to how many covering radii to follow both."""
+    """H1 of a net, and H2 where `radii` is given: then both are followed up to so many covering radii."""
     rows, radius = farthest_points(points, max(30, min(count, len(points) // SHARE)))
     table = cdist(points[rows], points[rows])
     latest = late * max(2 * radius, float(minimum_spanning_tree(table).data.max()))
     enclosing = float(table.max(1).min())  # the complex is a cone from here on
     limit, top = (enclosing, 1) if radii is None else (min(enclosing, radii * radius), 2)
-    found = load("ripser").ripser(table, maxdim=top, distance_matrix=True, coeff=coefficients, thresh=limit)["dgms"]
-    return [_judged(q, coefficients, found[q], latest, limit, radius) for q in range(1, top + 1)]
+    barcodes = load("ripser").ripser(table, maxdim=top, distance_matrix=True, coeff=coefficients, thresh=limit)["dgms"]
+    return [_judged(q, coefficients, barcodes[q], latest, limit, radius) for q in range(1, top + 1)]
 
 
 def _judged(degree: int, coefficients: int, bars: np.ndarray, latest: float, limit: float, radius: float) -> Diagram:
@@ -139,7 +142,7 @@ def _judged(degree: int, coefficients: int, bars: np.ndarray, latest: float, lim
 
 
 def _parting(ratios: Float[np.ndarray, " b"], low: float, high: float) -> tuple[float, float]:
-    """What within [low, high] parts holes from noise, in the widest gap between bars; and that gap, a factor."""
+    """The threshold in [low, high] between holes and noise, in the widest gap between bars; and that gap, a factor."""
     inner = np.sort(ratios[(ratios > low) & (ratios < high)])
     below = ratios[ratios <= low].max(initial=1.0)
     above = ratios[ratios >= high].min(initial=np.inf)

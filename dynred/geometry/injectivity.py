@@ -4,20 +4,20 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from dynred.geometry.sample import farthest_points
+from dynred.numerics.farthest_points import farthest_points
 
 NET = 800
-SHARE = 5  # points of the sample to one of the net: else the balls around the net do not cover the sample's own gaps
-FINE = 0.25  # of the diameter: far must begin nearer than this for the net to tell anything
-NEAR = 6.0  # covering radii: closer pairs tell whether a tangent is lost, farther ones whether two parts meet
+SHARE = 5  # sample points for each point of the net: with fewer its balls do not cover the sample's own gaps
+FINE = 0.25  # fraction of the diameter: the net tells something only if far pairs begin nearer than this
+NEAR = 6.0  # in covering radii: closer pairs tell whether a tangent is lost, farther ones whether two parts meet
 SHRUNK = 0.3  # least factor by which the projection may shorten close pairs
 
 
 def injective_from(points: Float[np.ndarray, "n Q"]) -> int:
     """The least k such that the projection to the first k POD coordinates is one-to-one at the sample's resolution.
 
-    Far pairs must stay farther apart than the balls around them that the net leaves unseen, close pairs must keep a
-    third of their distance. Q, the rank, always is, and nothing less where the net is coarse.
+    Far pairs must stay farther apart than the balls around them, whose insides the net does not show. Close pairs must
+    keep `SHRUNK` of their distance. All Q coordinates are always enough, and no fewer where the net is coarse.
 
     Args:
         points: POD coordinates, by decreasing energy.

@@ -17,13 +17,14 @@ from dynred.geometry.extra import load
 from dynred.geometry.homology import PARTS, components
 from dynred.geometry.injectivity import injective_from
 from dynred.geometry.piece import Doubt, Piece
-from dynred.geometry.sample import SAME, Sample, farthest_points, take_sample
+from dynred.geometry.sample import SAME, Sample, take_sample
 from dynred.geometry.verdict import Verdict
+from dynred.numerics.farthest_points import farthest_points
 from dynred.runtime import Progress, silent
 
 FEW = 500  # snapshots below which a verdict is never sure
-MOST = 8  # components that are judged
-REPEATED = 3.0  # snapshots per distinct point from which the points are taken for isolated ones
+MOST = 8  # most components that are judged
+REPEATED = 3.0  # with so many snapshots per distinct point, the points are taken for isolated ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class Findings:
         sample: the points.
         pieces: what each component was judged by.
         coverings: effective Minkowski dimension at shrinking scales.
-        drift: of trajectories; None for bare points.
+        drift: the drift of trajectories; None for bare points.
     """
 
     sample: Sample
@@ -54,9 +55,9 @@ def inspect(
     """Can k latent coordinates carry the set K that the states lie on?
 
     Args:
-        data: trajectories on K, or bare points of it [M, D], M >= 50. Beyond 20,000 a random part is looked at.
-        rng: decides sub-samples.
-        latent_dim: a k to answer for in any case, >= 1.
+        data: trajectories on K, or bare points of it [M, D], M >= 50. Of more than 20,000 a random part is looked at.
+        rng: chooses sub-samples.
+        latent_dim: a k that the verdict covers in any case, >= 1.
         progress: receives reports.
 
     Returns:
@@ -73,20 +74,23 @@ def inspect(
     for name in ("skdim", "ripser"):
         load(name)
     sample = take_sample(data, rng)
-    moved = drift(sample, rng) if isinstance(data, Trajectories) else None
+    measured_drift = drift(sample, rng) if isinstance(data, Trajectories) else None
     window = time_window(data, sample.diameter) if isinstance(data, Trajectories) else 0.0
     progress("inspect", 0, 1)
     isolated = _isolated(sample, window)
     if isolated is not None:
         pieces = tuple(Piece(1, 0.0, (0.0, 0.0), 0, True, reach=np.inf) for _ in isolated)
-        found = Findings(sample, (), [], moved)
+        findings = Findings(sample, (), [], measured_drift)
         total, clarity = len(pieces), np.inf
     else:
         labels, clarity = components(sample.points, sample.diameter)
         total = int(labels.max()) + 1
         pieces, evidence = _examined(sample, labels, window, rng, progress)
-        found = Findings(sample, evidence, covering_dimensions(sample.points), moved)
-    doubts = [*_doubts(sample, moved, clarity, total - len(pieces)), *(d for piece in pieces for d in piece.doubts)]
+        findings = Findings(sample, evidence, covering_dimensions(sample.points), measured_drift)
+    doubts = [
+        *_doubts(sample, measured_drift, clarity, total - len(pieces)),
+        *(d for piece in pieces for d in piece.doubts),
+    ]
     verdict = Verdict(
         pieces,
         total,
@@ -96,14 +100,14 @@ def inspect(
         1 if sample.diameter == 0 or isolated is not None else injective_from(sample.points),
         latent_dim,
         tuple(dict.fromkeys(doubts)),
-        found,
+        findings,
     )
     progress("inspect", 1, 1)
     return _consistent(verdict)
 
 
 def _isolated(sample: Sample, window: float) -> Float[np.ndarray, "p Q"] | None:
-    """The distinct points where the snapshots are visits of a few; None where they are not, or where states move."""
+    """The distinct points, where the snapshots visit only a few; None where they visit many, or where states move."""
     rows, radius = farthest_points(sample.points, PARTS, apart=SAME * sample.diameter)
     still = window == 0 or not np.isfinite(window)
     if sample.diameter == 0 or (radius <= SAME * sample.diameter and still):
@@ -121,40 +125,42 @@ def _examined(
     pieces, evidence = [], []
     for label in range(judged):
         progress("inspect", label, judged)
-        own = labels == label
-        when = None
+        in_component = labels == label
+        moments = None
         if sample.owner is not None and sample.time is not None and sample.visits < REPEATED:
-            when = Moments(sample.owner[own], sample.time[own], window)
-        piece, seen = examine(sample.points[own], rng, diameter=sample.diameter, noise=scatter, when=when)
+            moments = Moments(sample.owner[in_component], sample.time[in_component], window)
+        piece, piece_evidence = examine(
+            sample.points[in_component], rng, diameter=sample.diameter, noise=scatter, when=moments
+        )
         pieces.append(piece)
-        evidence.append(seen)
+        evidence.append(piece_evidence)
     return tuple(pieces), tuple(evidence)
 
 
-def _doubts(sample: Sample, moved: Drift | None, clarity: float, unjudged: int) -> list[Doubt]:
-    found = []
-    if moved is not None and moved.seen:
-        says = (
-            f"the trajectories drift: early states lie up to {moved.early:.2g} diameters from the late ones, so that "
-            "they have not reached K, or not yet returned"
+def _doubts(sample: Sample, measured_drift: Drift | None, clarity: float, unjudged: int) -> list[Doubt]:
+    doubts = []
+    if measured_drift is not None and measured_drift.seen:
+        reason = (
+            f"the trajectories drift: early states lie up to {measured_drift.early:.2g} diameters from the late ones, "
+            "so that they have not reached K, or not yet returned"
         )
-        found.append(Doubt(says, grave=True))
+        doubts.append(Doubt(reason, grave=True))
     if sample.noise > 0:
         size = sample.noise / sample.diameter
-        found.append(Doubt(f"noise of {size:.2g} diameters per coordinate was found; reach and bounds are rough"))
+        doubts.append(Doubt(f"noise of {size:.2g} diameters per coordinate was found; reach and bounds are rough"))
     if sample.snapshots < FEW:
-        found.append(Doubt(f"fewer than {FEW} snapshots"))
+        doubts.append(Doubt(f"fewer than {FEW} snapshots"))
     if clarity < 1:
-        found.append(Doubt("whether some parts are connected is not clear"))
+        doubts.append(Doubt("whether some parts are connected is not clear"))
     if unjudged:
-        found.append(Doubt(f"{unjudged} components were not judged"))
-    return found
+        doubts.append(Doubt(f"{unjudged} components were not judged"))
+    return doubts
 
 
 def _consistent(verdict: Verdict) -> Verdict:
-    """With a grave doubt where topology forbids what a projection of the sample does."""
+    """The verdict, with a grave doubt where topology forbids what a projection of the sample does."""
     for k in verdict.ks:
         if k >= verdict.projects_from and any(piece.obstructed(k) for piece in verdict.pieces):
-            says = f"{k} POD coordinates tell all points apart, which the topology found forbids"
-            return replace(verdict, doubts=(*verdict.doubts, Doubt(says, grave=True)))
+            reason = f"{k} POD coordinates tell all points apart, which the topology found forbids"
+            return replace(verdict, doubts=(*verdict.doubts, Doubt(reason, grave=True)))
     return verdict

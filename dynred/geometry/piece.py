@@ -25,16 +25,17 @@ class Piece:
     """A connected component of K.
 
     Attributes:
-        points: distinct points it was judged by.
-        dimension: intrinsic dimension, and the range of the estimators.
+        points: number of distinct points that it was judged by.
+        dimension: intrinsic dimension.
+        spread: smallest and largest estimate of the dimension.
         manifold: its dimension m where it looks like a smooth manifold (0 for a point), else None.
         closed: whether it has no boundary; None where that is not known.
-        orientable: of a closed surface; None where that is not known.
+        orientable: whether a closed surface is orientable; None where that is not known.
         betti: (b0, b1, b2) over Z/2, None where not computed.
         reach: estimate, in state units; infinite for points and flat sets, None where not estimated.
         depth: distance of its innermost point from the boundary, in state units; 0 without boundary.
         open_until: for degree j = 1, 2, the radius of a neighbourhood in which a hole of that degree is still open.
-        doubts: reasons not to trust this.
+        doubts: reasons not to trust what is said here.
     """
 
     points: int
@@ -51,7 +52,7 @@ class Piece:
 
     @property
     def kind(self) -> Kind:
-        """What it is, as far as dimension, boundary and Betti numbers tell."""
+        """The name of its shape, as far as dimension, boundary and Betti numbers tell."""
         m, b = self.manifold, self.betti
         if m == 0:
             return "point"
@@ -71,8 +72,8 @@ class Piece:
         - A closed m-manifold does not embed in R^m (invariance of domain), a non-orientable one not in R^(m + 1): its
           top cohomology has torsion, that of a compact subset of R^(m + 1) has none (Alexander duality).
         - An m-manifold with boundary contains balls of R^m, which do not embed in R^k, k < m.
-        - A hole of degree j >= k that stays open in a neighbourhood: a compact subset of R^k has no cohomology of
-          degree k and above.
+        - A hole of degree j >= k stays open in a neighbourhood, but a compact subset of R^k has no cohomology of degree
+          k and above.
         """
         if max(self.open_until[k - 1 :], default=0.0) > 0:
             return True
@@ -109,10 +110,10 @@ class Piece:
     def possible(self, k: int) -> bool | None:
         """Whether k Euclidean coordinates can carry this component; None where that is not known.
 
-        True for a point; an arc; a circle from 2, an orientable surface from 3, any surface from 4, a closed 3-manifold
-        from 5 (C. T. C. Wall, Bull. Amer. Math. Soc. 71, 564 (1965)), any m-manifold from 2 m (H. Whitney, Ann. Math.
-        45, 220 (1944)), a disc from m, a surface with boundary from 3; and for any set of box dimension d, k > 2 d (T.
-        Sauer, J. A. Yorke, M. Casdagli, J. Stat. Phys. 65, 579 (1991)).
+        True for a point and an arc; for a circle from k = 2 on, an orientable surface from 3, any surface from 4, a
+        closed 3-manifold from 5 (C. T. C. Wall, Bull. Amer. Math. Soc. 71, 564 (1965)), any m-manifold from 2 m (H.
+        Whitney, Ann. Math. 45, 220 (1944)), a disc from m, a surface with boundary from 3; and for any set of box
+        dimension d, k > 2 d (T. Sauer, J. A. Yorke, M. Casdagli, J. Stat. Phys. 65, 579 (1991)).
         """
         if self.obstructed(k):
             return False

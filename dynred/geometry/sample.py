@@ -14,16 +14,16 @@ from dynred.data.trajectories import Trajectories
 from dynred.numerics.modes import Modes
 
 FEWEST = 50  # snapshots below which nothing can be said
-DENSE = 20000  # snapshots that are looked at; more cost time and change no answer
-ENTRIES = 4 * 10**7  # numbers that they may have together
-SAME = 1e-6  # of the diameter: snapshots closer than this are visits of one point
-CLOSE = (
-    1e-4  # of the diameter: of snapshots closer than this one is kept, so that near-repetitions do not look like points
-)
+DENSE = 20000  # most snapshots that are looked at; more cost time and change no answer
+ENTRIES = 4 * 10**7  # most numbers in these snapshots together
+SAME = 1e-6  # fraction of the diameter: snapshots closer than this are visits to one point
+# Fraction of the diameter: a single snapshot stays of those closer than this, so that near-repetitions do not look like
+# isolated points.
+CLOSE = 1e-4
 TREE = 16  # dimensions up to which a tree finds neighbours faster than a table of all distances
-RANK = 1e-6  # of the largest singular value: what is smaller is round-off
-TAIL = 5  # singular values of equal size that make a noise floor
-FAINT = 0.01  # of the largest energy: a tail above this is no noise floor but an evenly spread set
+RANK = 1e-6  # fraction of the largest singular value: smaller ones are round-off
+TAIL = 5  # fewest singular values of equal size that make a noise floor
+FAINT = 0.01  # fraction of the largest energy: a tail above this is no noise floor but an evenly spread set
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Sample:
         energy: fraction of the mean squared deviation in every POD mode, decreasing.
         rank: number of modes that are more than round-off and noise.
         noise: standard deviation per coordinate of a white noise floor, in state units; 0 where none is seen.
-        diameter: largest distance between points, up to a factor of at most 2 above.
+        diameter: largest distance from a point at the rim; the true diameter is at most twice as large.
         visits: mean number of snapshots per point: more than 1 where snapshots repeat.
     """
 
@@ -58,11 +58,11 @@ class Sample:
 
 
 def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator) -> Sample:
-    """Snapshots as a sample.
+    """Makes a sample of snapshots.
 
     Args:
         data: trajectories, or bare points [M, D] with M >= 50.
-        rng: decides which snapshots are looked at where there are more than 20,000.
+        rng: chooses the snapshots that are looked at where there are more than 20,000.
 
     Raises:
         InputError: too few points, a wrong shape, values that are not finite.
@@ -86,11 +86,11 @@ def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator
     rank = rank if quiet is None else quiet
     points = np.ascontiguousarray(points[:, :rank])
     size = extent(points)
-    kept = _distinct(points, CLOSE * size) if size > 0 else np.array([0])
+    distinct = _distinct(points, CLOSE * size) if size > 0 else np.array([0])
     return Sample(
-        points[kept],
-        None if owner is None else owner[chosen].numpy()[kept],
-        None if time is None else time[chosen].double().numpy()[kept],
+        points[distinct],
+        None if owner is None else owner[chosen].numpy()[distinct],
+        None if time is None else time[chosen].double().numpy()[distinct],
         len(states),
         states.shape[1],
         int((~moving).sum()),
@@ -98,7 +98,7 @@ def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator
         rank,
         noise,
         size,
-        len(points) / len(kept),
+        len(points) / len(distinct),
     )
 
 
@@ -108,48 +108,20 @@ def extent(points: Float[np.ndarray, "n Q"]) -> float:
     return float(np.linalg.norm(points - rim, axis=1).max())
 
 
-def farthest_points(
-    points: Float[np.ndarray, "n Q"], count: int, *, apart: float = 0.0
-) -> tuple[Int[np.ndarray, " c"], float]:
-    """A net: points chosen one after the other, each as far as possible from those before.
-
-    Args:
-        points: to choose from.
-        count: at most so many.
-        apart: stop where no point is farther than this from those chosen.
-
-    Returns:
-        Their rows, and the covering radius: the largest distance of any point from the net.
-
-    Source:
-        T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985).
-    """
-    squares = np.einsum("ij,ij->i", points, points)
-    chosen = [int(np.argmax(squares))]
-    nearest = np.full(len(points), np.inf)
-    while True:
-        last = chosen[-1]
-        np.minimum(nearest, squares - 2 * (points @ points[last]) + squares[last], out=nearest)
-        nearest[last] = 0.0
-        farthest = int(np.argmax(nearest))
-        radius = math.sqrt(max(float(nearest[farthest]), 0.0))
-        if len(chosen) >= min(count, len(points)) or radius <= apart:
-            return np.array(chosen), radius
-        chosen.append(farthest)
-
-
 def neighbours(
     queries: Float[np.ndarray, "q Q"], points: Float[np.ndarray, "n Q"], k: int
 ) -> tuple[Float[np.ndarray, "q k"], Int[np.ndarray, "q k"]]:
-    """Distances and rows of the k nearest points of every query, nearest first; a point finds itself."""
+    """Distances and rows of the k nearest points of every query, nearest first; a query that is a point has itself."""
     if points.shape[1] <= TREE:
         distance, rows = cKDTree(points).query(queries, min(k, len(points)))
         return distance.reshape(len(queries), -1), rows.reshape(len(queries), -1)
-    found = []
+    results = []
     for part in torch.from_numpy(queries).split(1024):
         table = torch.cdist(part, torch.from_numpy(points), compute_mode="donot_use_mm_for_euclid_dist")
-        found.append(torch.topk(table, min(k, len(points)), largest=False))
-    return torch.cat([f.values for f in found]).numpy(), torch.cat([f.indices for f in found]).numpy()
+        results.append(torch.topk(table, min(k, len(points)), largest=False))
+    return torch.cat([result.values for result in results]).numpy(), torch.cat(
+        [result.indices for result in results]
+    ).numpy()
 
 
 def _arrays(data: "Trajectories | Tensor | np.ndarray") -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -168,9 +140,9 @@ def _distinct(points: Float[np.ndarray, "n Q"], cell: float) -> Int[np.ndarray, 
 def _noise_floor(energy: Float[np.ndarray, " r"], points: Float[np.ndarray, "n r"]) -> int | None:
     """The number of modes above a floor of white noise; None where there is no floor.
 
-    A floor is a tail of the spectrum that is faint, as flat as the Marchenko-Pastur law allows (V. A. Marchenko, L. A.
-    Pastur, Math. USSR Sb. 1, 457 (1967)), and whose coefficients are normal by their kurtosis: the modes of a curved
-    set are neither.
+    A floor is a faint tail of the spectrum that is as flat as the Marchenko-Pastur law allows (V. A. Marchenko, L. A.
+    Pastur, Math. USSR Sb. 1, 457 (1967)) and whose coefficients are normally distributed, by their kurtosis. The modes
+    of a curved set are neither flat nor normal.
     """
     spread = math.sqrt(len(energy) / len(points))
     flat = 1.3 * ((1 + spread) / max(1 - spread, 0.1)) ** 2

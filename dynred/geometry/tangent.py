@@ -18,7 +18,7 @@ class Tangents:
         base: the points [q, Q].
         frame: orthonormal bases [q, Q, m].
         radius: median radius of the neighbourhoods they were fitted to, in state units.
-        spacing: the same before neighbourhoods were enlarged because of noise.
+        spacing: that radius before neighbourhoods were enlarged because of noise.
         roughness: per point [q], root mean square distance of the neighbours from the fitted quadratic graph, in units
             of the neighbourhood's radius: small on a smooth manifold.
     """
@@ -33,14 +33,16 @@ class Tangents:
 def tangents(
     base: Float[np.ndarray, "q Q"], points: Float[np.ndarray, "n Q"], m: int, *, noise: float = 0.0
 ) -> Tangents:
-    """Tangent spaces by a quadratic fit: principal directions of the neighbours, then tilted by the linear part of a
-    regression of the normal coordinates on 1, u and u u, so that curvature does not turn them.
+    """Tangent spaces by a quadratic fit.
+
+    They begin as the principal directions of the neighbours, with coordinates u. The linear part of a regression of the
+    normal coordinates on 1, u and u u then tilts them, so that curvature does not turn them.
 
     Args:
-        base: where.
+        base: the points at which tangent spaces are wanted.
         points: dense sample of the set.
         m: its dimension, 1 <= m <= Q.
-        noise: length of the scatter around the set, in state units: neighbourhoods are then taken larger.
+        noise: length of the scatter around the set, in state units; it makes neighbourhoods larger.
     """
     unknowns = 1 + m + m * (m + 1) // 2
     k = min(len(points), max(12, 3 * unknowns))
@@ -88,5 +90,5 @@ def one_sidedness(net: Float[np.ndarray, "q Q"], frame: Float[np.ndarray, "q Q m
 
 
 def depth(net: Float[np.ndarray, "q Q"], rim: Bool[np.ndarray, " q"]) -> float:
-    """Distance of the point of a net that is farthest from the rim (a mask of the net's points)."""
+    """Distance from the rim (a mask of the net's points) to the point of the net that is farthest from it."""
     return float(cdist(net, net[rim]).min(1).max())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynred.geometry.piece import Doubt, Piece
+from dynred.records import plain
 
 NAMES = {
     "point": "point",
@@ -22,11 +23,12 @@ CHARTS_OF_SURFACE = 3  # discs that cover any closed surface (its Lusternik-Schn
 
 @dataclass(frozen=True)
 class Recommended:
-    """A latent space that works: T^angles x R^lines, or an atlas of so many charts of it.
+    """A latent space that works: T^angles x R^lines, or an atlas of several charts of it.
 
     Attributes:
-        angles, lines: coordinates of each kind.
-        charts: 1 where a single chart does.
+        angles: number of angles.
+        lines: number of lines.
+        charts: number of charts; 1 where a single chart is enough.
     """
 
     angles: int
@@ -45,13 +47,13 @@ class Verdict:
 
     Attributes:
         pieces: the connected components, most points first.
-        components: how many there are; more than pieces where some were too many or too small to be judged.
+        components: number of connected components; more than pieces where not all were judged.
         snapshots: number M of snapshots given.
         looked_at: number of distinct points that were looked at.
         diameter: of the sample.
         projects_from: the least k whose leading POD coordinates already tell all states apart.
-        latent_dim: the k that one asks about, if any.
-        doubts: reasons not to trust it, those of the pieces included.
+        latent_dim: the k that was asked about, if any.
+        doubts: reasons not to trust the verdict, those of the pieces included.
         evidence: what the figures are drawn from.
     """
 
@@ -105,11 +107,11 @@ class Verdict:
 
     def lower_bound(self, k: int) -> float:
         """A worst-case error below which no autoencoder with k Euclidean latent coordinates comes; 0 where none is
-        known. Estimated with the reach, see `Piece.lower_bound`."""
+        known. It rests on the estimated reach, see `Piece.lower_bound`."""
         return max((piece.lower_bound(k) for piece in self.pieces), default=0.0)
 
     def possible(self, k: int) -> bool | None:
-        """Whether k Euclidean coordinates can carry K: every component can be carried, apart from each other.
+        """Whether k Euclidean coordinates can carry all components of K, apart from each other.
 
         None where that is not known, and where the topology found forbids what a projection of the sample does.
         """
@@ -137,8 +139,8 @@ class Verdict:
     def recommended(self) -> Recommended:
         """A latent space with fewest coordinates among those known to work.
 
-        Where none is known, as many lines as the embedding theorem asks for, more than twice the dimension. Components
-        are set apart by a line. A surface that needs four lines gets an atlas of discs instead.
+        Where none is known, it has as many lines as the embedding theorem asks for, more than twice the dimension. A
+        line sets components apart. A surface that needs four lines gets an atlas of discs instead.
         """
         kinds = [piece.kind for piece in self.pieces]
         first = self._first()
@@ -152,14 +154,14 @@ class Verdict:
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict as JSON values; None where it cannot know, and for a reach that is infinite."""
+        """The verdict as JSON values. None stands for what cannot be known, and for an infinite reach."""
         return {
             "dimension": self.dimension,
             "dimension_range": list(self.dimension_range),
             "components": self.components,
             "betti": list(self.betti),
             "closed": self.closed,
-            "reach": [None if p.reach is None or not math.isfinite(p.reach) else p.reach for p in self.pieces],
+            "reach": plain([piece.reach for piece in self.pieces]),
             "verdict": {str(k): {"possible": self.possible(k), "lower_bound": self._stated_bound(k)} for k in self.ks},
             "recommended": {
                 "angles": self.recommended.angles,

@@ -1,1 +1,1 @@
-"""Metrics of a forecast and long-time statistics of sets of trajectories, one file each."""
+"""Metrics of forecasts and long-time statistics, one file each."""

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from dynred.data.trajectories import Trajectories
 from dynred.metrics.base import Gauge, Reference, Statistic, segments
 
-SHORTEST = 16  # snapshots below which a correlation over time says nothing
-LONGEST = 512  # snapshots between which a correlation is measured, at most
+SHORTEST = 16  # number of snapshots below which a correlation over time says nothing
+LONGEST = 512  # bound on the lags, in snapshots
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class Autocorrelation(Statistic):
     """Distance between autocorrelations: the largest |C(s) - C'(s)| over all lags s.
 
     C(s) = <a(t) . a(t + s)> / <|a|^2 of the truth>, with a the leading POD coordinates (from the true mean), averaged
-    over time and trajectories: 1 at s = 0 for the truth. Lags reach to half of the shortest trajectory. Needs a
-    constant time between snapshots.
+    over time and trajectories: 1 at s = 0 for the truth. Lags reach to half of the shortest trajectory. The time
+    between snapshots must be constant.
     """
 
     title: ClassVar[str] = "autocorrelation distance"
 
     def applies(self, reference: Reference) -> bool:
-        """Trajectories of at least 16 snapshots, evenly spaced in time."""
+        """Whether all trajectories have at least 16 snapshots, evenly spaced in time."""
         return reference.step is not None and int(reference.truth.lengths.min()) >= SHORTEST
 
     def gauge(self, reference: Reference) -> "AutocorrelationGauge":
@@ -46,8 +46,8 @@ class AutocorrelationGauge(Gauge):
     def measure(self, trajectories: Trajectories) -> Float[np.ndarray, "N S"]:
         """The autocorrelation of every trajectory; a diverged prediction rests at the mean state from then on."""
         values = np.nan_to_num(self.reference.coordinates(trajectories), nan=0.0, posinf=0.0, neginf=0.0)
-        whole = [self._correlation(part) for part in segments(values, trajectories.lengths, self.length)]
-        return np.stack(whole) / self.size
+        correlations = [self._correlation(pieces) for pieces in segments(values, trajectories.lengths, self.length)]
+        return np.stack(correlations) / self.size
 
     def _correlation(self, pieces: Float[np.ndarray, "S L Q"]) -> np.ndarray:
         # Zeros of the same length keep the sum from wrapping around; lag s has L - s terms.

@@ -1,9 +1,10 @@
-"""What every metric of a forecast and every long-time statistic offers."""
+"""The base classes of metrics of a forecast and of long-time statistics."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -11,15 +12,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred import plugins
-from dynred.checks import refuse
+from dynred.checks import kind_of, refuse
 from dynred.data.trajectories import Trajectories
+from dynred.kinds import snake_case
 from dynred.models.forecast import Forecast
 from dynred.numerics.modes import Modes
 from dynred.ode.grid import Grid
 from dynred.spec import Spec
 from dynred.user_code import user_code
 
-COORDINATES = 8  # leading POD coordinates that stand for a state where a statistic cannot look at all of it
+FOLDER = "dynred.metrics"
+COORDINATES = 8  # leading POD coordinates: they stand for a state where a statistic cannot look at the whole state
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,10 @@ class Metric(Spec, ABC):
     """A number for every trajectory of a forecast, finite also where the prediction diverged.
 
     Attributes:
-        title: what it is, a few words; without, its name stands for it.
-        higher_is_better: which way it points.
-        unit: what it counts; empty for dimensionless.
-        summary: which value over trajectories stands for all in a table.
+        title: what the metric measures, in a few words; tables show the name of a metric without a title.
+        higher_is_better: whether a larger value is better.
+        unit: unit of the values; empty where they are dimensionless.
+        summary: which value over the trajectories a table shows.
     """
 
     title: ClassVar[str] = ""
@@ -40,8 +43,12 @@ class Metric(Spec, ABC):
 
     @property
     def name(self) -> str:
-        """The name under which its values are stored: that of its file."""
-        return type(self).__module__.rpartition(".")[2]
+        """The name under which values are stored: the class name in snake case, e.g. `valid_time` of `ValidTime`."""
+        return snake_case(type(self).__name__)
+
+    def at(self, threshold: float) -> Self:
+        """This metric, with errors above `threshold` counted as lost; a metric without a threshold returns itself."""
+        return self
 
     @abstractmethod
     def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
@@ -50,7 +57,7 @@ class Metric(Spec, ABC):
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The true long-time states, from which statistics take their bins and units.
+    """The true long-time states; statistics take their bins and units from them.
 
     Attributes:
         truth: trajectories on the attracting set.
@@ -67,7 +74,7 @@ class Reference:
 
     @cached_property
     def step(self) -> float | None:
-        """The time between snapshots, where it is the same throughout (to 1e-6); None where not."""
+        """The time between snapshots; None where it varies by more than 1e-6 of itself, or where there is none."""
         steps = torch.diff(self.truth.t)[torch.diff(self.truth.owner) == 0]
         if len(steps) == 0 or float(steps.max() - steps.min()) > 1e-6 * float(steps.max()):
             return None
@@ -79,15 +86,15 @@ class Reference:
 
 
 class Gauge(ABC):
-    """A statistic whose bins and units are fixed: what it measures of each trajectory, and when two means agree.
+    """A statistic whose bins and units are fixed: it measures trajectories, and tells how far two means are apart.
 
-    A long-time statistic of a set is the mean of what its trajectories contribute, weighted by their lengths. So its
-    sampling error can be had by drawing trajectories anew, without measuring again.
+    A long-time statistic of a set is the mean of what its trajectories contribute, weighted by their lengths. So the
+    sampling error follows from drawing trajectories anew, without measuring them again.
 
     Attributes:
-        axes: the values at which it is measured, one array for every axis of a contribution: edges of bins,
+        axes: the values at which the statistic is measured, one array for every axis of a contribution: edges of bins,
             frequencies, lags.
-        labels: what these are, with units.
+        labels: name of each axis, with its unit.
     """
 
     axes: tuple[Float[np.ndarray, " _"], ...]
@@ -95,14 +102,14 @@ class Gauge(ABC):
 
     @abstractmethod
     def measure(self, trajectories: Trajectories) -> Float[np.ndarray, "N ..."]:
-        """What every trajectory contributes; finite also where a prediction diverged."""
+        """The contribution of every trajectory; finite also where a prediction diverged."""
 
     @abstractmethod
     def distance(self, a: Float[np.ndarray, "..."], b: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
         """How far two means, or two batches of means (further leading axes), are apart.
 
-        0 where they are equal, of the order of 1 where they have nothing in common. `a` is the truth's where that
-        matters.
+        The distance is 0 where they are equal, and of the order of 1 where they have nothing in common. Where the two
+        play different parts, `a` is the truth's.
         """
 
 
@@ -110,22 +117,22 @@ class Gauge(ABC):
 class Statistic(Spec, ABC):
     """A long-time property of a set of trajectories.
 
-    Unlike a metric, it asks not whether a prediction is near its truth but whether predictions are distributed like
+    A metric asks whether a prediction is near its truth. A statistic asks whether predictions are distributed like
     true trajectories.
 
     Attributes:
-        title: what the distance is, a few words.
+        title: what the distance compares, in a few words.
     """
 
     title: ClassVar[str]
 
     @property
     def name(self) -> str:
-        """The name under which its distance is stored: that of its file."""
-        return type(self).__module__.rpartition(".")[2]
+        """The name under which distances are stored: the class name in snake case, e.g. `marginals` of `Marginals`."""
+        return snake_case(type(self).__name__)
 
     def applies(self, reference: Reference) -> bool:
-        """Whether it means anything for such states and times."""
+        """Whether the statistic means anything for such states and times."""
         return True
 
     @abstractmethod
@@ -134,28 +141,63 @@ class Statistic(Spec, ABC):
 
 
 def measured(metric: Metric, forecast: Forecast) -> Float[Tensor, " N"]:
-    """The values of a metric, float64, checked: it may be the user's own.
+    """The values of a metric in float64, checked because the metric may be the user's own.
 
     Raises:
-        InputError: it failed, or did not give one number per trajectory.
+        InputError: the metric failed, or did not give one number per trajectory.
     """
     with user_code(f"metric {type(metric).__name__}"):
-        found = torch.as_tensor(metric(forecast))
-    if found.shape != (len(forecast.truth),) or found.is_complex():
+        values = torch.as_tensor(metric(forecast))
+    if values.shape != (len(forecast.truth),) or values.is_complex():
         expected = f"one real number per trajectory [{len(forecast.truth)}]"
-        raise refuse(f"metric {type(metric).__name__}", expected, f"{found.dtype} of shape {list(found.shape)}")
-    return found.double()
+        raise refuse(f"metric {type(metric).__name__}", expected, f"{values.dtype} of shape {list(values.shape)}")
+    return values.double()
 
 
-def find_metrics() -> list[Metric]:
-    """Every metric of this folder, with its default settings."""
-    return [found() for found in plugins.classes("dynred.metrics", Metric)]
+def find_metrics(own: Sequence[Metric | str] = (), threshold: float = 0.5) -> list[Metric]:
+    """Every metric of this folder with its default settings, and the user's own metrics.
+
+    Args:
+        own: the user's own metrics. `path/to/mine.py`, or another name of a plug-in, stands for the metric in it, with
+            its default settings. A metric of this folder gives way to one of the user's with the same name.
+        threshold: rollout error above which a prediction is lost, see `Metric.at`.
+
+    Raises:
+        InputError: an entry is no metric, two have the same name, or one was made for another threshold.
+    """
+    if isinstance(own, str):
+        raise refuse("metrics", "a list of metrics or their names", repr(own))
+    defaults = {metric.name: metric for metric in (cls().at(threshold) for cls in plugins.classes(FOLDER, Metric))}
+    given = [_at(threshold, metric) for metric in own]
+    names = [metric.name for metric in given]
+    if len(set(names)) < len(names):
+        raise refuse("metrics", "of different names", ", ".join(names), "The name of its class is that of a metric.")
+    return list({**defaults, **dict(zip(names, given, strict=True))}.values())
+
+
+def load_metric(metric: Metric | str) -> Metric:
+    """The metric that a name stands for, with its default settings; a metric stands for itself."""
+    if isinstance(metric, str):
+        cls = plugins.load_class(FOLDER, metric, Metric)  # type: ignore[type-abstract] # the class that a name gives is concrete
+        with user_code(f"metric {cls.__name__}"):
+            return cls()
+    if not isinstance(metric, Metric):
+        raise refuse("metrics", "metrics or their names", kind_of(metric))
+    return metric
+
+
+def _at(threshold: float, metric: Metric | str) -> Metric:
+    loaded = load_metric(metric)
+    if loaded is metric and loaded.at(threshold) != loaded:
+        advice = "Give the evaluation the same threshold."
+        raise refuse(f"metric {loaded.name}", f"for the evaluation's threshold, {threshold:g}", repr(loaded), advice)
+    return loaded.at(threshold)
 
 
 def find_statistics(reference: Reference) -> list[Statistic]:
     """Every statistic of this folder that applies, with its default settings."""
-    found = [found() for found in plugins.classes("dynred.metrics", Statistic)]
-    return [statistic for statistic in found if statistic.applies(reference)]
+    statistics = [cls() for cls in plugins.classes(FOLDER, Statistic)]
+    return [statistic for statistic in statistics if statistic.applies(reference)]
 
 
 def mean_by_trajectory(values: Float[Tensor, " M"], forecast: Forecast) -> Float[Tensor, " N"]:
@@ -165,13 +207,13 @@ def mean_by_trajectory(values: Float[Tensor, " M"], forecast: Forecast) -> Float
 
 
 def largest_by_trajectory(values: Float[Tensor, " M"], forecast: Forecast) -> Float[Tensor, " N"]:
-    """The largest value of a snapshot of each trajectory."""
+    """The largest of a value per snapshot over each trajectory."""
     lowest = torch.full((len(forecast.truth),), -torch.inf, dtype=values.dtype)
     return lowest.scatter_reduce(0, forecast.truth.owner, values, "amax")
 
 
 def first_time(happens: Bool[Tensor, " M"], forecast: Forecast) -> Float[Tensor, " N"]:
-    """Time since the start at which `happens` [M] is first true; the length of the trajectory where it never is."""
+    """Time since the start at which `happens` [M] is first true; the trajectory's duration where it never is."""
     elapsed, owner = forecast.elapsed, forecast.truth.owner
     last = elapsed[forecast.truth.starts + forecast.truth.lengths - 1]
     when = torch.where(happens, elapsed, last[owner])
@@ -181,10 +223,10 @@ def first_time(happens: Bool[Tensor, " M"], forecast: Forecast) -> Float[Tensor,
 def segments(
     values: Float[np.ndarray, "M Q"], lengths: Int[Tensor, " N"], length: int
 ) -> list[Float[np.ndarray, "S L Q"]]:
-    """For every trajectory, its pieces of `length` snapshots: as many as fit side by side, spread evenly."""
-    found, start = [], 0
+    """The pieces of `length` snapshots of every trajectory: as many as fit side by side, spread evenly."""
+    pieces, start = [], 0
     for n in lengths.tolist():
         begins = np.unique(np.linspace(0, n - length, max(1, n // length)).round().astype(int))
-        found.append(np.stack([values[start + b : start + b + length] for b in begins]))
+        pieces.append(np.stack([values[start + b : start + b + length] for b in begins]))
         start += n
-    return found
+    return pieces

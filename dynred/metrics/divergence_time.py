@@ -13,7 +13,7 @@ from dynred.models.forecast import Forecast
 
 @dataclass(frozen=True)
 class DivergenceTime(Metric):
-    """First time at which the prediction is no longer finite; the whole length where it always is."""
+    """First time at which the prediction is no longer finite; the whole duration where it always is."""
 
     title: ClassVar[str] = "time of divergence"
     higher_is_better: ClassVar[bool] = True

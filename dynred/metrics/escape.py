@@ -13,11 +13,11 @@ from dynred.models.forecast import Forecast
 
 @dataclass(frozen=True)
 class Escape(Metric):
-    """1 where a prediction is anywhere farther from the mean true state than `factor` times the farthest true state, or
-    not finite; 0 where it never is. Its mean is the fraction of rollouts that leave.
+    """1 where a prediction ever leaves a ball around the mean true state, or is not finite; 0 where it stays within.
 
-    This is a coarse box around the attracting set: what stays within it may still be distributed wrongly, which is what
-    the long-time statistics ask.
+    The ball's radius is `factor` times the distance of the farthest true state. The mean over trajectories is the
+    fraction of rollouts that leave. The ball is a coarse bound on the attracting set: a prediction within it may still
+    be distributed wrongly, and the long-time statistics test that.
 
     Attributes:
         factor: > 0; 1.5 lies beyond what a longer truth would reach.
@@ -35,5 +35,5 @@ class Escape(Metric):
         states = forecast.truth.states.double()
         centre = states.mean(0)
         limit = self.factor * (states - centre).norm(dim=1).max()
-        far = ~((forecast.predicted.states.double() - centre).norm(dim=1) <= limit)  # also where it is NaN
+        far = ~((forecast.predicted.states.double() - centre).norm(dim=1) <= limit)  # a NaN counts as far
         return largest_by_trajectory(far.double(), forecast)

@@ -17,18 +17,18 @@ from dynred.ode.grid import Grid
 class JointDensity(Statistic):
     """Distance between joint densities p(a, b): the integral of |p - q|, from 0 (equal) to 2 (disjoint).
 
-    The pair is (u_x, u_xx) at every point of a field u (its first component) that is periodic in one direction of
-    space, by spectral derivatives: the pair that studies of Kuramoto-Sivashinsky show. Otherwise it is that of the two
-    leading POD coordinates (the state itself where that has one dimension: then a histogram of it).
+    A field u (its first component) that is periodic in one direction of space gives the pair (u_x, u_xx) at every
+    point, by spectral derivatives; studies of Kuramoto-Sivashinsky show this pair. Other states give their two leading
+    POD coordinates. A state of one dimension is paired with itself, which makes the density its histogram.
 
-    Densities are histograms of `bins` x `bins` equal cells over the range of the truth, with one cell more on each side
-    for what lies beyond; from few values n (below 390,000), 2 n^(1/4) x 2 n^(1/4) cells, so that chance does not hide
-    everything else. The distance is the L1 histogram distance (L1-NHD) of P. R. Vlachas, G. Arampatzis, C. Uhler, P.
-    Koumoutsakos, Nat. Mach. Intell. 4, 359 (2022). It grows with the number of cells and falls with that of values, so
-    compare it with the sampling error, or with a number for as many of both.
+    Densities are histograms of `bins` x `bins` equal cells over the range of the truth, with one more cell on each side
+    for values beyond it. Fewer than 390,000 values n are sorted into 2 n^(1/4) x 2 n^(1/4) cells, so that chance does
+    not hide everything else. The distance is the L1 histogram distance (L1-NHD) of P. R. Vlachas, G. Arampatzis, C.
+    Uhler, P. Koumoutsakos, Nat. Mach. Intell. 4, 359 (2022). It grows with the number of cells and falls with the
+    number of values. So compare it with the sampling error, or with a distance from as many cells and values.
 
     Attributes:
-        bins: cells in each direction, at most, >= 2.
+        bins: largest number of cells in each direction, >= 2.
     """
 
     bins: int = 50
@@ -43,7 +43,7 @@ class JointDensity(Statistic):
 
 
 class JointDensityGauge(Gauge):
-    """A joint density on fixed cells; contributions [N, bins + 2, bins + 2] are probabilities, their sum is 1."""
+    """A joint density on fixed cells; contributions [N, bins + 2, bins + 2] are probabilities that sum to 1."""
 
     def __init__(self, reference: Reference, bins: int):
         self.reference = reference
@@ -103,10 +103,10 @@ def _edges(values: np.ndarray, bins: int) -> np.ndarray:
 
 
 def _cell(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    # 0 and bins + 1 are the cells beyond; a diverged prediction has left upwards.
+    # Cells 0 and bins + 1 hold what lies beyond the range; a diverged prediction counts as above it.
     bins = len(edges) - 1
     scaled = (values - edges[0]) / (edges[-1] - edges[0]) * bins
     scaled = np.nan_to_num(scaled, nan=np.inf)
     inside = np.clip(np.floor(np.clip(scaled, -1, bins + 1)), -1, bins).astype(np.int64)
-    inside[(scaled >= bins) & (scaled <= bins * (1 + 1e-12))] = bins - 1  # the largest true value itself
+    inside[(scaled >= bins) & (scaled <= bins * (1 + 1e-12))] = bins - 1  # the largest true value lies in the last cell
     return inside + 1

@@ -10,7 +10,7 @@ from dynred.checks import count
 from dynred.data.trajectories import Trajectories
 from dynred.metrics.base import Gauge, Reference, Statistic
 
-MARGIN = 1.0  # how far beyond the truth a prediction is told apart, in units of the truth's range
+MARGIN = 1.0  # how far the cells reach beyond the truth's range, in units of that range
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class Marginals(Statistic):
     """Wasserstein distance (of order 1) between the distributions of each leading POD coordinate, in units of its
     standard deviation, averaged over the coordinates.
 
-    W = integral of |F - G| of two distribution functions (S. S. Vallender, Theory Probab. Appl. 18, 784 (1974)), here
-    on `cells` equal cells; a value counts as its cell's centre. What a prediction has beyond the truth's range counts
-    up to one range more on each side, a diverged one as there.
+    W is the integral of |F - G| for distribution functions F and G (S. S. Vallender, Theory Probab. Appl. 18, 784
+    (1974)), here on `cells` equal cells; a value counts as its cell's centre. The cells cover the truth's range and one
+    more range on each side. A value beyond them counts in the outermost cell, and a NaN in the highest.
 
     Attributes:
-        cells: over the three ranges, >= 10.
+        cells: number of cells over the three ranges, >= 10.
     """
 
     cells: int = 600
@@ -44,7 +44,7 @@ class MarginalsGauge(Gauge):
         self.reference, self.cells = reference, cells
         a = reference.coordinates(reference.truth)
         spread = a.std(0)
-        # Coordinates that do not vary are round-off.
+        # A coordinate that does not vary is round-off.
         self.kept = np.flatnonzero(spread > 1e-9 * max(float(spread.max()), 1e-300))
         a, self.spread = a[:, self.kept], spread[self.kept]
         width = a.max(0) - a.min(0)
@@ -68,5 +68,5 @@ class MarginalsGauge(Gauge):
         """The mean over coordinates of the Wasserstein distance in standard deviations; 0 where nothing varies."""
         if not len(self.kept):
             return np.zeros(np.broadcast_shapes(a.shape, b.shape)[:-2])
-        apart = np.abs(np.cumsum(a - b, -1)).sum(-1) * self.width / self.cells
-        return (apart / self.spread).mean(-1)
+        distance = np.abs(np.cumsum(a - b, -1)).sum(-1) * self.width / self.cells
+        return (distance / self.spread).mean(-1)

@@ -13,13 +13,14 @@ from dynred.models.forecast import Forecast
 
 @dataclass(frozen=True)
 class MaxRelativeError(Metric):
-    """max_t |predicted - x| / |x| of every trajectory, each time with its own |x|; the LaSDI studies report the worst.
+    """max_t |predicted - x| / |x| of every trajectory, with |x| at the same t; LaSDI studies report the worst.
 
-    States are taken as they are, not from their mean. Source: W. D. Fries, X. He, Y. Choi, Comput. Methods Appl. Mech.
-    Eng. 399, 115436 (2022); X. He, Y. Choi, W. D. Fries, J. L. Belof, J.-S. Chen, J. Comput. Phys. 489, 112267 (2023).
+    States are measured from the origin, not from their mean. Source: W. D. Fries, X. He, Y. Choi, Comput. Methods
+    Appl. Mech. Eng. 399, 115436 (2022); X. He, Y. Choi, W. D. Fries, J. L. Belof, J.-S. Chen, J. Comput. Phys. 489,
+    112267 (2023).
 
     Attributes:
-        ceiling: largest value that counts; a diverged prediction counts so much.
+        ceiling: largest error that counts; a diverged prediction counts as this much.
     """
 
     ceiling: float = 10.0

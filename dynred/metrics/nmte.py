@@ -15,11 +15,11 @@ from dynred.models.forecast import Forecast
 class NMTE(Metric):
     """mean_t |predicted - x| / max_t |x| of every trajectory; SSMLearn reports the mean over trajectories.
 
-    States are taken as they are, not from their mean: in SSMLearn a fixed point lies at the origin. Source: M.
-    Cenedese, J. Axas, B. Baeuerlein, K. Avila, G. Haller, Nat. Commun. 13, 872 (2022), and their code SSMLearn.
+    States are measured from the origin, not from their mean: in SSMLearn a fixed point lies there. Source: M. Cenedese,
+    J. Axas, B. Baeuerlein, K. Avila, G. Haller, Nat. Commun. 13, 872 (2022), and their code SSMLearn.
 
     Attributes:
-        ceiling: largest error of a snapshot that counts, in units of max_t |x|; a diverged one counts so much.
+        ceiling: largest error of a snapshot that counts, in units of max_t |x|; a diverged one counts as this much.
     """
 
     ceiling: float = 10.0

@@ -11,19 +11,19 @@ from dynred.checks import count
 from dynred.data.trajectories import Trajectories
 from dynred.metrics.base import Gauge, Reference, Statistic, segments
 
-SHORTEST = 16  # snapshots below which a spectrum says nothing
+SHORTEST = 16  # number of snapshots below which a spectrum says nothing
 
 
 @dataclass(frozen=True)
 class PowerSpectrum(Statistic):
-    """Distance between power spectra over time: sum |P - Q| / sum P over all frequencies, P that of the truth.
+    """Distance between power spectra over time: sum |P - Q| / sum P over all frequencies, with P the truth's.
 
-    The power at a frequency is that of all leading POD coordinates together, so of the whole state but for what little
-    these leave out. Spectra are Welch's (P. D. Welch, IEEE Trans. Audio Electroacoust. 15, 70 (1967)): Hann windows of
-    `segment` snapshots, half overlapping. Needs a constant time between snapshots.
+    The power at a frequency is the sum over all leading POD coordinates, which leave out little of the state. Spectra
+    are Welch's (P. D. Welch, IEEE Trans. Audio Electroacoust. 15, 70 (1967)): Hann windows of `segment` snapshots, half
+    overlapping. The time between snapshots must be constant.
 
     Attributes:
-        segment: snapshots of a window, at most; that of the shortest trajectory where this is shorter.
+        segment: snapshots of a window; fewer where the shortest trajectory is shorter.
     """
 
     segment: int = 256
@@ -33,7 +33,7 @@ class PowerSpectrum(Statistic):
         count("segment", self.segment, SHORTEST, 10**9)
 
     def applies(self, reference: Reference) -> bool:
-        """Trajectories of at least 16 snapshots, evenly spaced in time."""
+        """Whether all trajectories have at least 16 snapshots, evenly spaced in time."""
         return reference.step is not None and int(reference.truth.lengths.min()) >= SHORTEST
 
     def gauge(self, reference: Reference) -> "PowerSpectrumGauge":
@@ -53,8 +53,8 @@ class PowerSpectrumGauge(Gauge):
     def measure(self, trajectories: Trajectories) -> Float[np.ndarray, "N F"]:
         """The spectrum of every trajectory; a diverged prediction rests at the mean state from then on."""
         values = np.nan_to_num(self.reference.coordinates(trajectories), nan=0.0, posinf=0.0, neginf=0.0)
-        whole = [self._spectrum(part) for part in segments(values, trajectories.lengths, self.segment)]
-        return np.stack(whole)
+        spectra = [self._spectrum(pieces) for pieces in segments(values, trajectories.lengths, self.segment)]
+        return np.stack(spectra)
 
     def _spectrum(self, pieces: Float[np.ndarray, "S L Q"]) -> Float[np.ndarray, " F"]:
         power = welch(pieces, 1 / self.step, nperseg=self.segment, detrend=False, axis=1)[1]

@@ -12,7 +12,7 @@ from dynred.models.forecast import Forecast
 
 @dataclass(frozen=True)
 class ReconstructionNMSE(Metric):
-    """mean |decode(encode(x)) - x|^2 over a trajectory, over mean |x - mean x|^2 of all true snapshots.
+    """mean |decode(encode(x)) - x|^2 over a trajectory, divided by mean |x - mean x|^2 of all true snapshots.
 
     The mean over all snapshots is the nmse that studies of Kuramoto-Sivashinsky report (A. J. Linot, M. D. Graham,
     Chaos 32, 073110 (2022)).

@@ -13,14 +13,14 @@ from dynred.models.forecast import Forecast
 
 @dataclass(frozen=True)
 class RelativeMSE(Metric):
-    """mean |decode(encode(x)) - x|^2 over a trajectory, over mean |x|^2 of all true snapshots.
+    """mean |decode(encode(x)) - x|^2 over a trajectory, divided by mean |x|^2 of all true snapshots.
 
     The mean over trajectories of one length is what K. Champion, B. Lusch, J. N. Kutz, S. L. Brunton, PNAS 116, 22445
-    (2019) report as the relative error of x: mean((x - x^)^2) / mean(x^2) over all entries. Unlike the nmse it does not
-    take the mean state off.
+    (2019) report as the relative error of x: mean((x - x^)^2) / mean(x^2) over all entries. Unlike the nmse, it does
+    not subtract the mean state.
 
     Attributes:
-        ceiling: largest error of a snapshot that counts; a reconstruction that is not finite counts so much.
+        ceiling: largest error of a snapshot that counts; a reconstruction that is not finite counts as this much.
     """
 
     ceiling: float = 10.0

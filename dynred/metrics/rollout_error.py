@@ -18,7 +18,8 @@ class RolloutError(Metric):
     The error is |predicted - x| divided by the root mean square distance from the mean.
 
     Attributes:
-        ceiling: what a lost or diverged prediction counts; two unrelated states of one attractor are 1.4 apart.
+        ceiling: largest error that counts; a diverged prediction counts as this much. Two unrelated states of one
+            attractor are 1.4 apart.
     """
 
     ceiling: float = 2.0

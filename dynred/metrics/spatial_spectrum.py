@@ -13,16 +13,17 @@ from dynred.metrics.base import Gauge, Reference, Statistic
 
 @dataclass(frozen=True)
 class SpatialSpectrum(Statistic):
-    """Distance between power spectra over space: sum |E - F| / sum E over all wavenumbers, E that of the truth.
+    """Distance between power spectra over space: sum |E - F| / sum E over all wavenumbers, with E the truth's.
 
-    The power at a wavenumber of the first direction of space is the mean square of the field in it, over time and the
-    other directions, of all components together. Needs a field that is periodic in its first direction.
+    Wavenumbers are those of the first direction of space, in which the field must be periodic. The power at a
+    wavenumber is the mean square of the field's part with it: the mean is over time and the other directions, and the
+    powers of all components are added.
     """
 
     title: ClassVar[str] = "power spectrum distance, over space"
 
     def applies(self, reference: Reference) -> bool:
-        """Fields that are periodic in their first direction."""
+        """Whether states are fields that are periodic in their first direction."""
         return reference.grid is not None and reference.grid.axes[0].period is not None
 
     def gauge(self, reference: Reference) -> "SpatialSpectrumGauge":
@@ -31,7 +32,7 @@ class SpatialSpectrum(Statistic):
 
 
 class SpatialSpectrumGauge(Gauge):
-    """Spectra [N, wavenumbers], in squared units of the field: they sum to its mean square."""
+    """Spectra [N, wavenumbers] in squared units of the field; each sums to the field's mean square."""
 
     def __init__(self, reference: Reference):
         assert reference.grid is not None
@@ -52,7 +53,7 @@ class SpatialSpectrumGauge(Gauge):
             power = modes.mean(0).reshape(self.grid.shape[0], self.count, -1).mean(2).sum(0)
             sums[i] = power.numpy()
             start += n
-        sums[:, 1 : (points + 1) // 2] *= 2  # the negative wavenumbers
+        sums[:, 1 : (points + 1) // 2] *= 2  # adds the negative wavenumbers, which have as much
         return sums
 
     def distance(

@@ -1,7 +1,7 @@
 """Valid prediction time."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
 from jaxtyping import Float
 from torch import Tensor
@@ -13,13 +13,13 @@ from dynred.models.forecast import Forecast
 
 @dataclass(frozen=True)
 class ValidTime(Metric):
-    """First time at which the rollout's error exceeds a threshold; the whole length where it never does.
+    """First time at which the rollout's error exceeds a threshold; the whole duration where it never does.
 
     The error is |predicted - x| divided by the root mean square distance from the mean (P. R. Vlachas et al., Neural
     Networks 126, 191 (2020), define it so up to the normalisation by component).
 
     Attributes:
-        threshold: in units of the root mean square distance from the mean, > 0.
+        threshold: largest valid error, in units of the root mean square distance from the mean, > 0.
     """
 
     threshold: float = 0.5
@@ -30,6 +30,10 @@ class ValidTime(Metric):
 
     def __post_init__(self):
         positive("threshold", self.threshold)
+
+    def at(self, threshold: float) -> Self:
+        """See `Metric`."""
+        return replace(self, threshold=threshold)
 
     def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
         """See `Metric`."""

@@ -1,1 +1,1 @@
-"""A reducer and latent dynamics, or several in charts, as one object and one file."""
+"""A reducer and latent dynamics as one object and one file; atlases, bands."""

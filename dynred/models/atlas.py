@@ -20,16 +20,18 @@ from torch import Tensor
 
 from dynred.annotations import fitting_arguments
 from dynred.checks import generator_given, real, refuse
-from dynred.data.parameters import along_time, as_tensors, cut
+from dynred.data.parameters import along_time, cut
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
+from dynred.dynamics.base import DynamicsSpec, LatentDynamics, rollout_limits
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.models.base import Model
 from dynred.models.charts import Atlas, by_chart, of_charts
 from dynred.models.partition import Partition, PartitionSpec
+from dynred.models.spec import ModelSpec
 from dynred.models.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.time_grids import cuts, refined
 from dynred.records import revive
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
@@ -40,7 +42,7 @@ from dynred.training.minimise import History
 from dynred.training.nets import parameter_count
 
 AHEAD = 8  # steps of the partition that are integrated at once; those after an edge are done again
-LEAST = 20  # snapshots in a chart from which anything can be learnt
+LEAST = 20  # fewest snapshots in a chart from which anything can be learnt
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +51,16 @@ class AtlasModel(Model):
 
     Attributes:
         atlas: the charts.
-        dynamics: of each chart, in its local coordinates.
+        dynamics: dynamics of each chart, in its local coordinates.
         about: see `Model`.
+        given: see `Model`.
     """
 
     atlas: Atlas
     dynamics: tuple[LatentDynamics, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Float[Tensor, "*#batch"]] = field(default_factory=dict, repr=False, kw_only=True)
+    is_continuous = False
 
     @property
     def state_dim(self) -> int:
@@ -66,6 +71,17 @@ class AtlasModel(Model):
     def latent_space(self) -> LatentSpace:
         """See `Model.latent_space`: R lines, on which the charts lie side by side."""
         return self.atlas.latent_space
+
+    @property
+    def spec(self) -> "AtlasSpec":
+        """See `Model.spec`."""
+        first = self.atlas.reducers[0].spec, self.dynamics[0].spec
+        return AtlasSpec.of(self.atlas.partition.spec, *first)
+
+    @property
+    def coordinates(self) -> Atlas:
+        """See `Model.coordinates`: the charts."""
+        return self.atlas
 
     @property
     def histories(self) -> tuple[History, ...]:
@@ -91,32 +107,21 @@ class AtlasModel(Model):
         """The connected component of the training set that is nearest to a state."""
         return self.atlas.partition.components[self.chart(x)]
 
-    def encode(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
-    ) -> Float[Tensor, "*batch R"]:
+    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`. It jumps where states change from one chart's core to the next."""
-        return self.atlas.encode(self._states("x", x), as_tensors(parameters))
+        return self.atlas.encode(self._states("x", x), self.given)
 
-    def decode(
-        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
-    ) -> Float[Tensor, "*batch D"]:
+    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.atlas.decode(self._latents(z), as_tensors(parameters))
+        return self.atlas.decode(self._latents(z), self.given)
 
-    def rhs(
-        self,
-        t: float | Float[Tensor, "*#batch"],
-        z: Float[Tensor, "*batch R"],
-        parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None,
-    ) -> Float[Tensor, "*batch R"]:
+    def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`. Between hand-overs latents move with this velocity."""
         time = real("t", t).double()
         chart, local = self.atlas.placed(self._latents(z))
         fields = []
-        for part, here in zip(self.dynamics, of_charts(as_tensors(parameters), chart, len(self.dynamics)), strict=True):
-            if not isinstance(part, VectorFieldDynamics):
-                raise refuse("dynamics", "given by a vector field", type(part).__name__)
-            bound = part.bind(here)
+        for part, parameters in zip(self.dynamics, of_charts(self.given, chart, len(self.dynamics)), strict=True):
+            bound = part.bind(parameters)
             fields.append(lambda y, bound=bound: bound(time, y))
         return by_chart(fields, chart, local)
 
@@ -124,27 +129,26 @@ class AtlasModel(Model):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Whether to hand over is asked after steps in which states move by one layer at most."""
         step = float(self.atlas.partition.step)
-        z0, t, given = self._start(z0, t, parameters)
-        (times, at), deadline = refined(t, step), Deadline(time_limit)
+        z0, t, given = self._start(z0, t)
+        (times, indices), deadline = refined(t, step), Deadline(time_limit)
         z = z0.double()
-        out = torch.full((len(z), len(t), self.latent_space.dim), torch.nan, dtype=torch.float64)
-        out[:, 0] = z
-        for first, last in pairwise(_cuts(times, AHEAD * step)):
+        latents = torch.full((len(z), len(t), self.latent_space.dim), torch.nan, dtype=torch.float64)
+        latents[:, 0] = z
+        for first, last in pairwise(cuts(times, AHEAD * step)):
             if deadline.passed():
                 break
             path = self._followed(z, times[first : last + 1], given, deadline)
             progress("rollout", last, len(times) - 1)
-            within = (at > first) & (at <= last)
-            out[:, within] = path[:, at[within] - first]
+            within = (indices > first) & (indices <= last)
+            latents[:, within] = path[:, indices[within] - first]
             z = path[:, -1]
-        return out
+        return latents
 
     def _followed(
         self, z: Tensor, times: Tensor, parameters: Mapping[str, Tensor], deadline: Deadline
@@ -158,43 +162,32 @@ class AtlasModel(Model):
             start = int(begin.min())
             c = int(chart[begin == start][0])
             rows = torch.nonzero((begin == start) & (chart == c))[:, 0]
-            here = cut(parameters, rows)
-            left = deadline.left()
-            limits = rollout_limits(None if left is None else max(1e-3, left), silent)
-            local = self.dynamics[c].rollout(self.atlas.placed(path[rows, start])[1], times[start:], here, **limits)
+            given = cut(parameters, rows)
+            remaining = deadline.left()
+            limits = rollout_limits(None if remaining is None else max(1e-3, remaining), silent)
+            local = self.dynamics[c].rollout(self.atlas.placed(path[rows, start])[1], times[start:], given, **limits)
             latent = self.atlas.latent(local, chart[rows, None].expand(local.shape[:2]))
             path[rows, start:] = end_at_blow_up(latent, math.inf)
-            leaving, when, following, arrived = self._at_the_edge(path[rows, start:], chart[rows], here)
+            leaving, step, following, arrived = self._at_the_edge(path[rows, start:], chart[rows], given)
             begin[rows] = len(times) - 1
-            begin[rows[leaving]], chart[rows[leaving]] = start + when, following
-            path[rows[leaving], start + when] = arrived
+            begin[rows[leaving]], chart[rows[leaving]] = start + step, following
+            path[rows[leaving], start + step] = arrived
         return path
 
     def _at_the_edge(
         self, path: Float[Tensor, "n S R"], chart: Int[Tensor, " n"], parameters: Mapping[str, Tensor]
     ) -> tuple[Int[Tensor, " m"], Int[Tensor, " m"], Int[Tensor, " m"], Float[Tensor, "m R"]]:
-        # Rows that come to the edge of their chart, when, the chart in whose core they are then, their latents there.
+        # Rows that come to the edge of their chart, the step at which each does, the chart in whose core it then is,
+        # and its latent there.
         x = self.atlas.decode(path, along_time(parameters))
         following = self.atlas.partition.next_chart(x, chart[:, None].expand(x.shape[:2]))
-        out = (following != chart[:, None]) & torch.isfinite(path).all(-1)
-        out[:, 0] = False
-        leaving = torch.nonzero(out.any(1))[:, 0]
-        when = out[leaving].int().argmax(1)
-        to, states = following[leaving, when], x[leaving, when]
+        outside = (following != chart[:, None]) & torch.isfinite(path).all(-1)
+        outside[:, 0] = False
+        leaving = torch.nonzero(outside.any(1))[:, 0]
+        step = outside[leaving].int().argmax(1)
+        to, states = following[leaving, step], x[leaving, step]
         local = self.atlas.local(states, to, cut(parameters, leaving))
-        return leaving, when, to, self.atlas.latent(local, to)
-
-    def with_dynamics(
-        self,
-        spec: DynamicsSpec,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
-    ) -> "AtlasModel":
-        """See `Model.with_dynamics`."""
-        return on_atlas(self.atlas, spec, train, validation, rng=rng, runtime=runtime, about=self.about)
+        return leaving, step, to, self.atlas.latent(local, to)
 
     def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
         """See `Model.parts`."""
@@ -243,7 +236,7 @@ class _Stored:
         return Atlas(partition, [part.build() for part in self.reducers], zeros, zeros[1:].clone())
 
     def histories(self) -> list[list[History]]:
-        """Of the reducers, then of the dynamics."""
+        """The histories of the reducers, then of the dynamics."""
         return [part.histories for parts in (self.reducers, self.dynamics) for part in parts]
 
 
@@ -251,33 +244,20 @@ def _described(part: Reducer | LatentDynamics) -> dict[str, Any]:
     return {**described(part), "histories": histories(part)}
 
 
-def refined(t: Float[Tensor, " T"], step: float) -> tuple[Float[Tensor, " S"], Int[Tensor, " T"]]:
-    """Times with every gap cut evenly into pieces of at most `step`, and the places of t among them."""
-    gaps = torch.diff(t)
-    counts = torch.ceil(gaps / step - 1e-9).clamp_min(1).long()
-    ends = torch.cumsum(counts, 0)
-    owner = torch.repeat_interleave(torch.arange(len(gaps)), counts)
-    fraction = (torch.arange(len(owner)) - (ends - counts)[owner]) / counts[owner]
-    return torch.cat([t[owner] + gaps[owner] * fraction, t[-1:]]), torch.cat([ends.new_zeros(1), ends])
-
-
-def _cuts(times: Float[Tensor, " S"], length: float) -> list[int]:
-    # Places at which to begin a piece of about `length`, and the last.
-    piece = torch.floor((times[:-1] - times[0]) / length)
-    first = torch.cat([torch.ones(1, dtype=torch.bool), torch.diff(piece) > 0])[: len(piece)]
-    return [*torch.nonzero(first)[:, 0].tolist(), len(times) - 1]
-
-
 @dataclass(frozen=True)
-class AtlasSpec(PartitionSpec):
+class AtlasSpec(PartitionSpec, ModelSpec):
     """Settings of an atlas and the dynamics on it.
 
     Attributes:
-        charts, overlap, neighbours: see `PartitionSpec`.
-        reducer: of every chart, with lines only: a chart has an edge, so that none of its coordinates is an angle.
-        dynamics: of every chart.
+        charts: see `PartitionSpec`.
+        overlap: see `PartitionSpec`.
+        neighbours: see `PartitionSpec`.
+        reducer: settings of the reducer of every chart, with lines only: a chart has an edge, so that none of its
+            coordinates is an angle.
+        dynamics: settings of the dynamics of every chart.
     """
 
+    stream = "atlas"
     reducer: ReducerSpec = field(default_factory=AutoencoderSpec)
     dynamics: DynamicsSpec = field(default_factory=NeuralODESpec)
 
@@ -289,11 +269,31 @@ class AtlasSpec(PartitionSpec):
 
     @classmethod
     def of(cls, partition: PartitionSpec, reducer: ReducerSpec, dynamics: DynamicsSpec) -> "AtlasSpec":
-        """These settings together."""
+        """The settings of an atlas, from those of its parts."""
         return cls(partition.charts, partition.overlap, partition.neighbours, reducer, dynamics)
 
-    def fit(
+    def fit_coordinates(
+        self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
+    ) -> Atlas:
+        """See `ModelSpec.fit_coordinates`: the partition and a reducer in each chart. A chart that validation
+        trajectories do not visit uses its training snapshots. Every chart keeps its checkpoints in its own folder.
+
+        Raises:
+            InputError: settings that do not fit the data, such as fewer charts than connected components.
+        """
+        generator_given(rng)
+        partition = self.divide(with_velocities("train", train), rng=spawn(rng, "partition"))
+        parts = _learnable(partition.parts(train))
+        held = partition.parts(validation)
+        reducers = []
+        for i, (part, other) in enumerate(zip(parts, held, strict=True)):
+            chart_runtime, stream = _of_chart(runtime or Runtime(), i, len(parts)), spawn(rng, "chart", i)
+            reducers.append(self.reducer.fit(part, other or part, rng=stream, runtime=chart_runtime))
+        return Atlas.of(partition, reducers, parts).requires_grad_(False)
+
+    def fit_dynamics(
         self,
+        coordinates: Atlas,
         train: Trajectories,
         validation: Trajectories,
         *,
@@ -301,54 +301,18 @@ class AtlasSpec(PartitionSpec):
         runtime: Runtime | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> AtlasModel:
-        """The model fitted to the snapshots of `train` and their velocities; `validation` chooses between weights.
-
-        Args:
-            train: states with velocities, on the attracting set.
-            validation: the same of other trajectories; a chart that they do not visit uses its training snapshots.
-            rng: stream of the partition, initial weights and batches.
-            runtime: device, progress, checkpoints, which lie in a folder of their own for each chart.
-            about: where the model comes from.
-
-        Raises:
-            InputError: settings that do not fit the data: fewer charts than connected components, say.
-        """
-        atlas = self.fit_atlas(train, validation, rng=spawn(rng, "atlas"), runtime=runtime)
-        streams, about = spawn(rng, "dynamics"), about or {}
-        return on_atlas(atlas, self.dynamics, train, validation, rng=streams, runtime=runtime, about=about)
-
-    def fit_atlas(
-        self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
-    ) -> Atlas:
-        """The partition and the reducers alone; arguments as for `fit`."""
-        generator_given(rng)
-        partition = self.divide(with_velocities("train", train), rng=spawn(rng, "partition"))
-        parts = _learnable(partition.parts(train))
-        held = partition.parts(validation)
-        reducers = []
-        for i, (part, other) in enumerate(zip(parts, held, strict=True)):
-            here, stream = _of_chart(runtime or Runtime(), i, len(parts)), spawn(rng, "chart", i)
-            reducers.append(self.reducer.fit(part, other or part, rng=stream, runtime=here))
-        return Atlas.of(partition, reducers, parts).requires_grad_(False)
-
-
-def on_atlas(
-    atlas: Atlas,
-    spec: DynamicsSpec,
-    train: Trajectories,
-    validation: Trajectories,
-    *,
-    rng: torch.Generator,
-    runtime: Runtime | None = None,
-    about: Mapping[str, Any] | None = None,
-) -> AtlasModel:
-    """The model of an atlas with dynamics fitted in every chart, to the velocities of the snapshots in it."""
-    parts, held, found = _learnable(atlas.partition.parts(train)), atlas.partition.parts(validation), []
-    for i, (reducer, part, other) in enumerate(zip(atlas.reducers, parts, held, strict=True)):
-        latents, unseen = reducer.latents(part), reducer.latents(other or part)
-        space, here = reducer.latent_space, _of_chart(runtime or Runtime(), i, len(parts))
-        found.append(spec.fit(latents, unseen, rng=spawn(rng, "chart", i), latent_space=space, runtime=here))
-    return AtlasModel(atlas, tuple(found), about or {}).remembering(train)
+        """See `ModelSpec.fit_dynamics`: dynamics in every chart, fitted to the velocities of the snapshots in it."""
+        parts, held = _learnable(coordinates.partition.parts(train)), coordinates.partition.parts(validation)
+        dynamics = []
+        for i, (reducer, part, other) in enumerate(zip(coordinates.reducers, parts, held, strict=True)):
+            latents, unseen = reducer.latents(part), reducer.latents(other or part)
+            space, chart_runtime, stream = (
+                reducer.latent_space,
+                _of_chart(runtime or Runtime(), i, len(parts)),
+                spawn(rng, "chart", i),
+            )
+            dynamics.append(self.dynamics.fit(latents, unseen, rng=stream, latent_space=space, runtime=chart_runtime))
+        return AtlasModel(coordinates, tuple(dynamics), about or {}).remembering(train)
 
 
 def _learnable(parts: Sequence[Trajectories | None]) -> list[Trajectories]:

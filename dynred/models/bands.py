@@ -11,7 +11,6 @@ What holds: at each lead time, over starts like those of the validation trajecto
 state together, a band of level p contains p of the values. It says nothing of all components or all times at once.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,11 +21,8 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import integer, is_number, refuse, rows_of
-from dynred.data.parameters import along_time
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.ensemble import Ensemble
 from dynred.models.base import Model
-from dynred.models.reduced import ReducedModel
 from dynred.spec import Spec
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -39,9 +35,9 @@ class Calibration(Spec):
     """What bands need beside the model; plain numbers, so that `to_json` keeps it.
 
     Attributes:
-        lead: times since the start [J], from 0.
-        levels: increasing, in (0, 1) [Q].
-        factors: [Q, J].
+        lead: lead times, counted from the start [J], from 0.
+        levels: levels of the bands, increasing, in (0, 1) [Q].
+        factors: factor of each level at each lead time [Q, J].
         floor: smallest scale of each component [D]: the root mean square reconstruction error.
     """
 
@@ -79,8 +75,9 @@ class Band:
 
     Attributes:
         centre: the model's prediction.
-        lower, upper: the ends of the band of every component, NaN where the prediction is.
-        level: how often the truth should be in it.
+        lower: the lower end of the band of every component, NaN where the prediction is.
+        upper: the upper end of the band of every component, NaN where the prediction is.
+        level: how often the truth should be in the band.
     """
 
     centre: Trajectories
@@ -101,12 +98,12 @@ def calibrate(
     """Factors for bands of a model's predictions.
 
     Args:
-        model: its dynamics may be an ensemble or not.
+        model: the model; its dynamics may be an ensemble or not.
         validation: trajectories that it was not trained on, sampled alike; cut into pieces of `horizon` steps, each of
             which is one start.
         horizon: snapshots ahead, >= 1; default: the most, up to half a trajectory, that leave 200 starts; 1 where
             none do.
-        levels: of the bands, in (0, 1).
+        levels: levels of the bands, in (0, 1).
 
     Raises:
         InputError: trajectories of different sampling, or shorter than the horizon; too few starts for the levels.
@@ -124,10 +121,10 @@ def calibrate(
     if len(starts) + 1 < needed:
         raise refuse("validation", f"at least {int(needed)} starts of {horizon} snapshots", len(starts), "Shorten it.")
     truth = starts.states.double().reshape(len(starts), horizon + 1, -1)
-    reconstructed = model.reconstruct(validation.states, validation.row_parameters).double()
+    reconstructed = model.at(validation.row_parameters).reconstruct(validation.states).double()
     floor = (reconstructed - validation.states.double()).pow(2).mean(0).sqrt()
     floor = floor.clamp_min(1e-12 * (1 + float(truth.abs().max())))
-    centre, scale = _centre_and_scale(model, starts.initial, t, starts.parameters, floor)
+    centre, scale = _centre_and_scale(model.at(starts.parameters), starts.initial, t, floor)
     score = ((truth - centre).abs() / scale).nan_to_num(nan=FAR, posinf=FAR).transpose(0, 1).reshape(len(t), -1)
     # Components of one start go together: the correction for a finite sample counts starts.
     ranks = [min(1.0, q * (len(starts) + 1) / len(starts)) for q in levels]
@@ -137,10 +134,10 @@ def calibrate(
 
 def _horizon(validation: Trajectories) -> int:
     steps = validation.lengths - 1
-    found = max(1, int(steps.min()) // 2)
-    while found > 1 and int((steps // found).sum()) < STARTS:
-        found -= 1
-    return found
+    horizon = max(1, int(steps.min()) // 2)
+    while horizon > 1 and int((steps // horizon).sum()) < STARTS:
+        horizon -= 1
+    return horizon
 
 
 def predict_band(
@@ -149,18 +146,21 @@ def predict_band(
     x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
     t: Float[Tensor, " T"],
     level: float = 0.9,
-    parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
 ) -> Band:
-    """The model's prediction and a band around it; arguments as for `ReducedModel.predict`.
+    """The model's prediction and a band around it.
 
     Args:
-        level: one of the calibrated.
+        model: the model.
+        calibration: the factors, as `calibrate` gives them for this model.
+        x0: states at t[0], as for `Model.predict`.
+        t: increasing times, as for `Model.predict`.
+        level: a level that was calibrated.
     """
-    centre = model.predict(x0, t, parameters)
+    centre = model.predict(x0, t)
     times = torch.as_tensor(t, dtype=torch.float64)
     start = torch.as_tensor(x0).reshape(-1, model.state_dim)
     floor = torch.tensor(calibration.floor, dtype=torch.float64)
-    middle, scale = _centre_and_scale(model, start, times, parameters, floor)
+    middle, scale = _centre_and_scale(model, start, times, floor)
     width = calibration.factor(level, times - times[0])[:, None] * scale
     lower, upper = (Trajectories.from_stacked(middle + end, times) for end in (-width, width))
     return Band(centre, lower, upper, level)
@@ -170,16 +170,16 @@ def _centre_and_scale(
     model: Model,
     x0: Float[Tensor, "N D"],
     t: Float[Tensor, " T"],
-    parameters: Mapping[str, Tensor] | None,
     floor: Float[Tensor, " D"],
 ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T D"]]:
     """The prediction, and how far the members' are from it, with `floor` added; without members, `floor` alone."""
-    centre = model.predict(x0, t, parameters).stacked()
-    if not (isinstance(model, ReducedModel) and isinstance(model.dynamics, Ensemble)):
+    centre = model.predict(x0, t).stacked()
+    members = model.members()
+    if len(members) == 1:
         return centre, floor.expand_as(centre)
     with torch.no_grad():
-        rollouts = model.dynamics.rollouts(model.encode(x0, parameters), t, parameters)
-        apart = torch.stack([model.decode(z, along_time(parameters)).double() - centre for z in rollouts])
+        z0, decoder = model.encode(x0), model.along_time()
+        apart = torch.stack([decoder.decode(member.rollout(z0, t)).double() - centre for member in members])
     # A member that diverged tells nothing about the width; the others do.
     spread = apart.pow(2).nanmean(0).nan_to_num(0.0).sqrt()
     return centre, torch.hypot(spread, floor)

@@ -4,20 +4,20 @@ import io
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from dynred.checks import finite, increasing, refuse, rows_of
-from dynred.data.parameters import along_time, checked, cut, per_row
+from dynred.data.parameters import along_time, by_name, checked, cut, per_row
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
+from dynred.dynamics.base import LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.errors import DynredWarning
 from dynred.files import (
     check_target,
@@ -32,38 +32,52 @@ from dynred.kinds import kind_of
 from dynred.models.domain import Domain
 from dynred.models.export import as_numpy, exported
 from dynred.models.numpy_model import NumpyModel
+from dynred.models.spec import ModelSpec
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.vector_field import Parameters, VectorField
 from dynred.plugins import code_in
-from dynred.runtime import Progress, Runtime, silent
+from dynred.runtime import Progress, silent
 from dynred.training.minimise import History
 
 SCHEMA = 1
-EXPORTED = "manifest.json"  # of a folder of exported programs
+EXPORTED = "manifest.json"  # lists the files in a folder of exported programs
 
 
 class Model(ABC):
     """encode -> rollout -> decode, between states [..., D] and latents [..., R]; fitted and immutable.
 
-    Where reducer or dynamics see parameters of the system, every call takes them by name: a number, or one value per
-    trajectory (`predict`, `rollout`) or values that fit the batch shape of the argument (the others). Names that the
-    model does not know are left aside.
+    Where reducer or dynamics see parameters of the system, `model.at(parameters)` is the model for them.
 
     Attributes:
         about: where the model comes from: plain JSON values by name (`system`, `seed` ...).
+        given: the parameters that were filled in, by name; the model's file does not hold them.
+        is_continuous: whether `encode` is continuous.
     """
 
     about: Mapping[str, Any]
+    given: Mapping[str, Float[Tensor, "*#batch"]]
+    is_continuous = True
 
     @property
     @abstractmethod
     def state_dim(self) -> int:
-        """D."""
+        """The state dimension D."""
 
     @property
     @abstractmethod
     def latent_space(self) -> LatentSpace:
         """What the latent coordinates are."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> ModelSpec:
+        """The settings by which such a model is fitted."""
+
+    @property
+    @abstractmethod
+    def coordinates(self) -> nn.Module:
+        """The module between states and latents, which `spec.fit_dynamics` takes."""
 
     @property
     @abstractmethod
@@ -75,25 +89,54 @@ class Model(ABC):
     def parameter_count(self) -> int:
         """Number of trainable numbers."""
 
+    # -- what it can do ------------------------------------------------------------------------------------------------
+
+    def at(self, parameters: Parameters) -> Self:
+        """The same model with parameters of the system filled in.
+
+        Args:
+            parameters: by name, a finite number, or one value for each row of what the model is then given: for each
+                trajectory (`predict`, `rollout`), or values that fit the batch shape of the argument (the others).
+                Names that the model does not know are ignored: trajectories carry every parameter of their system.
+                Parameters that were filled in before stay, where they are not named again.
+
+        Raises:
+            InputError: values that are no finite numbers; when the model is used, a parameter that is missing, or does
+                not fit.
+        """
+        return self._with_given({**self.given, **by_name(parameters)})
+
+    def rows(self, index: Int[Tensor, "..."] | Bool[Tensor, " N"] | slice) -> Self:
+        """The model for some rows: parameters that differ between rows are cut down to them."""
+        return self._with_given(cut(self.given, index))
+
+    def along_time(self) -> Self:
+        """The model for states or latents [N, T, ...] of N trajectories at T times each, where its parameters have a
+        value for each trajectory."""
+        return self._with_given(along_time(self.given))
+
+    def members(self) -> Sequence["Model"]:
+        """The models whose latent velocities are averaged: only this one, where its dynamics are no ensemble."""
+        return (self,)
+
+    def vector_field(self) -> VectorField:
+        """The latent vector field, with the parameters that were filled in.
+
+        Raises:
+            InputError: the dynamics are not given by one vector field.
+        """
+        raise refuse("the model's dynamics", "given by one vector field", type(self).__name__)
+
     @abstractmethod
-    def encode(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
-    ) -> Float[Tensor, "*batch R"]:
+    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """Latents of states."""
 
     @abstractmethod
-    def decode(
-        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
-    ) -> Float[Tensor, "*batch D"]:
+    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """States of latents, float64."""
 
     @abstractmethod
-    def rhs(
-        self,
-        t: float | Float[Tensor, "*#batch"],
-        z: Float[Tensor, "*batch R"],
-        parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None,
-    ) -> Float[Tensor, "*batch R"]:
+    def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """The latent velocity, per time unit.
 
         Raises:
@@ -105,44 +148,24 @@ class Model(ABC):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """Latents at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges, and
-        where the time limit, in seconds, did not let it go."""
+        at times that it did not reach within the time limit, in seconds."""
 
-    @abstractmethod
-    def with_dynamics(
-        self,
-        spec: DynamicsSpec,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
-    ) -> Self:
-        """The same coordinates with other dynamics, fitted to trajectories of states with velocities."""
-
-    def reconstruct(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
-    ) -> Float[Tensor, "*batch D"]:
+    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """decode(encode(x)), in pieces that bound memory."""
         x = self._states("x", x)
-        given = per_row(parameters, x.shape[:-1])
         with torch.no_grad():
-            parts = [
-                self.decode(self.encode(part, here), here)
-                for part, here in _with_parameters(x.reshape(-1, self.state_dim), given)
-            ]
+            parts = [model.decode(model.encode(part)) for part, model in self._pieces(x)]
             return torch.cat(parts).reshape(x.shape)
 
     def predict(
         self,
         x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -152,7 +175,6 @@ class Model(ABC):
         Args:
             x0: states at t[0]; one [D] or many [N, D], torch or NumPy.
             t: increasing times, in the system's time units.
-            parameters: by name, a number or one value per trajectory.
             time_limit: seconds after which the integration stops; what it did not reach is NaN.
             progress: receives reports of the integration.
 
@@ -168,25 +190,25 @@ class Model(ABC):
         """
         t = increasing("t", t)
         x0 = finite("x0", rows_of("x0", x0, self.state_dim, most=2)).reshape(-1, self.state_dim)
-        parameters, limits = checked(parameters, len(x0)), rollout_limits(time_limit, progress)
-        start_of_work = time.monotonic()
+        checked(self.given, len(x0))
+        limits, start_of_work = rollout_limits(time_limit, progress), time.monotonic()
         with torch.no_grad():
-            z = self.rollout(self.encode(x0, parameters), t, parameters, **limits)
+            z = self.rollout(self.encode(x0), t, **limits)
             late = time_limit is not None and time.monotonic() - start_of_work > time_limit
-            rows, given = z.flatten(0, 1), per_row(along_time(parameters), z.shape[:-1])
-            states, start = torch.empty(len(rows), self.state_dim, dtype=torch.float64), 0
-            for part, here in _with_parameters(rows, given, self.state_dim):
-                states[start : start + len(part)] = self.decode(part, here)
+            states, start = torch.empty(*z.shape[:-1], self.state_dim, dtype=torch.float64), 0
+            for part, model in self.along_time()._pieces(z, self.state_dim):
+                states.view(-1, self.state_dim)[start : start + len(part)] = model.decode(part)
                 start += len(part)
-        states[~torch.isfinite(rows).all(-1)] = torch.nan
-        states = states.reshape(len(x0), len(t), -1)
-        self._warn(x0, states, t, parameters, time_limit if late else None)
+        states[~torch.isfinite(z).all(-1)] = torch.nan
+        self._warn(x0, states, t, time_limit if late else None)
         known = {name: value for name, value in self.about.items() if name != "domain"}
         return Trajectories.from_stacked(states, t, attributes=known)
 
     def remembering(self, train: Trajectories) -> Self:
-        """The same model, which knows where its training states lie, and warns of predictions from elsewhere."""
-        domain = Domain.of(self.encode, self.decode, train)
+        """The same model, which now knows where its training states lie and warns of predictions from elsewhere."""
+        rows = Domain.sample(train)
+        model = self.at(cut(train.row_parameters, rows))
+        domain = Domain.of(model.encode, model.decode, train.states[rows].double())
         others = {name: value for name, value in self.about.items() if name != "domain"}
         about = others if domain is None else {**others, "domain": domain.to_dict()}
         return replace(self, about=about)  # type: ignore[type-var] # every concrete model is a dataclass
@@ -196,21 +218,22 @@ class Model(ABC):
         x0: Float[Tensor, "N D"],
         states: Float[Tensor, "N T D"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Tensor] | None,
         late: float | None,
     ) -> None:
         if "domain" in self.about and len(x0):
             domain = Domain.from_dict(self.about["domain"])
             middle = torch.tensor(domain.latent, dtype=torch.float64).expand(len(x0), -1)
             with torch.no_grad():
-                reference = self.decode(middle, parameters)
-            if told := domain.foreign(x0, reference, states[:, 0]):
-                warnings.warn(told, DynredWarning, stacklevel=3)
+                reference = self.decode(middle)
+            if message := domain.foreign(x0, reference, states[:, 0]):
+                warnings.warn(message, DynredWarning, stacklevel=3)
         missing = states.isnan().any(-1)
         if late is not None and missing.any():
             reached = t[int(missing.any(0).int().argmax())]
-            told = f"The prediction stopped at its time limit of {late:g} s; from t = {reached:g} on some of it is NaN."
-            warnings.warn(told, DynredWarning, stacklevel=3)
+            message = (
+                f"The prediction stopped at its time limit of {late:g} s; from t = {reached:g} on some of it is NaN."
+            )
+            warnings.warn(message, DynredWarning, stacklevel=3)
 
     def _states(self, name: str, x: object) -> Tensor:
         return rows_of(name, x, self.state_dim)
@@ -218,41 +241,47 @@ class Model(ABC):
     def _latents(self, z: object) -> Tensor:
         return rows_of("z", z, self.latent_space.dim)
 
-    def _start(
-        self, z0: object, t: object, parameters: object
-    ) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], dict[str, Tensor]]:
-        # What a rollout is asked for, checked.
+    def _start(self, z0: object, t: object) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], Mapping[str, Tensor]]:
+        # The arguments of a rollout, checked, and the parameters that were filled in.
         z0 = rows_of("z0", z0, self.latent_space.dim)
         if z0.ndim != 2:
             raise refuse("z0", f"latents [N, {self.latent_space.dim}]", f"shape {list(z0.shape)}")
-        return z0, increasing("t", t), checked(parameters, len(z0))
+        return z0, increasing("t", t), checked(self.given, len(z0))
+
+    def _with_given(self, parameters: Mapping[str, Tensor]) -> Self:
+        return replace(self, given=parameters)  # type: ignore[type-var] # every model is a dataclass
+
+    def _pieces(self, batch: Float[Tensor, "*batch A"], width: int = 1) -> Iterator[tuple[Float[Tensor, "m A"], Self]]:
+        """Yields pieces of the rows of a batch, and the model for each; `width` as for `pieces`."""
+        model, start = self._with_given(per_row(self.given, batch.shape[:-1])), 0
+        for part in pieces(batch.reshape(-1, batch.shape[-1]), width):
+            yield part, model.rows(slice(start, start + len(part)))
+            start += len(part)
 
     def notes(self) -> list[str]:
-        """What a user should know of what was fitted, line by line, such as equations that can be read."""
+        """What a user should know of the fitted model, line by line, such as equations that can be read."""
         return []
 
-    # -- leaving -----------------------------------------------------------------------------------------------------
+    # -- export ------------------------------------------------------------------------------------------------------
 
-    def to_numpy(self, parameters: Mapping[str, float] | None = None) -> NumpyModel:
-        """encode, decode and rhs as functions of NumPy arrays, without torch when they are called.
-
-        Args:
-            parameters: fixed values by name, where the model sees any.
+    def to_numpy(self) -> NumpyModel:
+        """encode, decode and rhs as functions of NumPy arrays, without torch when they are called, at the numbers that
+        were filled in for its parameters.
 
         Raises:
-            InputError: a reducer or dynamics with operations that cannot be traced, or are not known in NumPy.
+            InputError: the model has operations that torch cannot trace, or that `dynred.models.numpy_model` lacks.
         """
-        return NumpyModel({name: as_numpy(program) for name, program in self._programs(parameters).items()})
+        return NumpyModel({name: as_numpy(program) for name, program in self._programs().items()})
 
-    def export(self, path: str | Path, parameters: Mapping[str, float] | None = None) -> None:
+    def export(self, path: str | Path) -> None:
         """Writes a folder of `torch.export` programs: encode.pt2 (x [N, D]), decode.pt2 (z [N, R]) and, where the
         dynamics are a vector field, rhs.pt2 (t, z [N, R]); all arguments float64. `torch.export.load` reads them, here
-        or without dynred. manifest.json lists them: a folder that holds anything else is not replaced. Arguments and
-        errors as for `to_numpy`."""
+        or without dynred. manifest.json lists them: a folder that holds anything else is not replaced. Parameters
+        and errors are as for `to_numpy`."""
         check_target("path", path, _is_export)
-        programs = self._programs(parameters)
+        programs = self._programs()
         with moved_into_place(path, _is_export) as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch about its own parts
+            warnings.simplefilter("ignore")  # torch warns about its own parts
             folder.mkdir()
             for name, program in programs.items():
                 # Not into a file: on a full disk torch's writer ends the process.
@@ -261,16 +290,16 @@ class Model(ABC):
                 (folder / f"{name}.pt2").write_bytes(content.getbuffer())
             write_json(folder / EXPORTED, {"schema": SCHEMA, "files": [f"{name}.pt2" for name in programs]})
 
-    def _programs(self, parameters: Mapping[str, float] | None) -> dict[str, ExportedProgram]:
+    def _programs(self) -> dict[str, ExportedProgram]:
         parts = [part if isinstance(part, list | tuple) else [part] for part in vars(self).values()]
-        modules = [one for part in parts for one in part if isinstance(one, nn.Module)]
+        modules = [module for part in parts for module in part if isinstance(module, nn.Module)]
         x, z = (torch.zeros(3, n, dtype=torch.float64) for n in (self.state_dim, self.latent_space.dim))
         calls: dict[str, tuple[Callable[..., Tensor], dict[str, Tensor]]] = {
-            "encode": (lambda x: self.encode(x, parameters), {"x": x}),
-            "decode": (lambda z: self.decode(z, parameters), {"z": z}),
+            "encode": (self.encode, {"x": x}),
+            "decode": (self.decode, {"z": z}),
         }
-        if all(isinstance(one, VectorFieldDynamics) for one in modules if isinstance(one, LatentDynamics)):
-            calls["rhs"] = (lambda t, z: self.rhs(t, z, parameters), {"t": z[0, 0].clone(), "z": z})
+        if all(isinstance(module, VectorFieldDynamics) for module in modules if isinstance(module, LatentDynamics)):
+            calls["rhs"] = (self.rhs, {"t": z[0, 0].clone(), "z": z})
         return {name: exported(name, call, modules, given) for name, (call, given) in calls.items()}
 
     # -- files -------------------------------------------------------------------------------------------------------
@@ -279,19 +308,19 @@ class Model(ABC):
         """Writes the whole model as one safetensors file: weights, and all settings as JSON in its metadata."""
         check_target("path", path, is_tensors)
         tensors, metadata = self.parts()
-        code = [one.to_dict() for one in code_in(metadata)]
+        code = [entry.to_dict() for entry in code_in(metadata)]
         about = dict(self.about)
         write_tensors(
             path, tensors, {**metadata, "kind": kind_of(type(self)), "schema": SCHEMA, "about": about, "code": code}
         )
 
     def described(self, **facts: Any) -> Self:
-        """The same model, which knows more of where it comes from: `facts` are added to `about`."""
+        """The same model with `facts` added to `about`, which says where it comes from."""
         return replace(self, about={**self.about, **facts})  # type: ignore[type-var] # every model is a dataclass
 
     @abstractmethod
     def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
-        """The tensors by name, and in plain JSON what `from_parts` needs besides them."""
+        """The tensors by name, and as plain JSON what `from_parts` needs besides them."""
 
     @classmethod
     @abstractmethod
@@ -300,24 +329,14 @@ class Model(ABC):
     ) -> Self:
         """The inverse of `parts`; an error of any kind means that the parts describe no model.
 
-        Nothing is taken on trust: what `metadata` claims must be held against its types and against the tensors, see
+        Nothing is taken on trust: what `metadata` claims must be checked against its types and the tensors, see
         `dynred.models.stored_parts`.
         """
 
 
-def _with_parameters(
-    rows: Float[Tensor, "M R"], given: Mapping[str, Float[Tensor, " M"]], width: int = 1
-) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Pieces of rows, and the parameters of each."""
-    start = 0
-    for part in pieces(rows, width):
-        yield part, cut(given, slice(start, start + len(part)))
-        start += len(part)
-
-
 def _is_export(path: Path) -> bool:
-    """Whether all that a folder holds was exported there, or it is empty."""
+    """Whether a folder is empty, or holds only what was exported there."""
     if not path.is_dir():
         return False
-    there = {one.name for one in path.iterdir()}
-    return not there or (is_json(path / EXPORTED) and there <= {EXPORTED, *read_json(path / EXPORTED)["files"]})
+    names = {entry.name for entry in path.iterdir()}
+    return not names or (is_json(path / EXPORTED) and names <= {EXPORTED, *read_json(path / EXPORTED)["files"]})

@@ -15,16 +15,16 @@ from dynred.reducers.base import Coder, Reducer
 
 
 class Atlas(nn.Module):
-    """A set in R coordinates by charts.
+    """Charts that together give every state of a set R coordinates.
 
-    The charts are put side by side in R^R, as in the proof that R coordinates work but for a small set (M. Kvalheim,
+    The charts are put side by side in R^R, as in the proof that R coordinates work except on a small set (M. Kvalheim,
     E. D. Sontag, Transactions on Machine Learning Research (2024)): chart i takes the slab of z_1 from edges[i] to
     edges[i + 1], so a latent state tells its chart, and the latents of different charts are different.
 
     Attributes:
         partition: which chart a state is in.
         reducers: one for each chart; their own coordinates are called local.
-        edges: of the slabs [charts + 1].
+        edges: edges of the slabs [charts + 1].
         shift: what is added to the first local coordinate [charts].
     """
 
@@ -49,14 +49,14 @@ class Atlas(nn.Module):
         """This atlas, where its charts fit together.
 
         Raises:
-            InputError: they do not: another number of reducers than charts, or reducers between other spaces.
+            InputError: the partition is not in order, or the reducers are between different spaces.
         """
         self.partition.check()
         dim, state_dim = self.latent_space.dim, len(self.partition.modes.mean)
         for reducer in self.reducers:
             if reducer.state_dim != state_dim or reducer.latent_space != LatentSpace(lines=dim):
-                found = f"one from {reducer.state_dim} to {reducer.latent_space}"
-                raise refuse("reducers", f"each from {state_dim} dimensions to {dim} lines", found)
+                spaces = f"one from {reducer.state_dim} to {reducer.latent_space}"
+                raise refuse("reducers", f"each from {state_dim} dimensions to {dim} lines", spaces)
         return self
 
     @classmethod
@@ -95,7 +95,7 @@ class Atlas(nn.Module):
 
     def _coders(self, chart: Int[Tensor, "*batch"], parameters: Mapping[str, Tensor] | None) -> list[Coder]:
         given = of_charts(parameters, chart, len(self.reducers))
-        return [reducer.bind(here) for reducer, here in zip(self.reducers, given, strict=True)]
+        return [reducer.at(values) for reducer, values in zip(self.reducers, given, strict=True)]
 
     def latent(self, local: Float[Tensor, "*batch R"], chart: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch R"]:
         """Latents of local coordinates; NaN beyond the slab of their chart."""
@@ -124,10 +124,10 @@ def by_chart(
     chart: Int[Tensor, "*batch"],
     rows: Float[Tensor, "*batch A"],
 ) -> Float[Tensor, "*batch B"]:
-    """functions[chart] of every row. Without writing into tensors, so that torch can differentiate it."""
+    """functions[chart] of every row. It writes into no tensor, so that torch can differentiate it."""
     flat = chart.reshape(-1)
     order = torch.argsort(flat, stable=True)
     counts = torch.bincount(flat, minlength=len(functions)).tolist()
     parts = rows.reshape(-1, rows.shape[-1])[order].split(counts)
-    found = torch.cat([fn(part) for fn, part in zip(functions, parts, strict=True)])
-    return found[torch.argsort(order)].reshape(*chart.shape, found.shape[-1])
+    values = torch.cat([fn(part) for fn, part in zip(functions, parts, strict=True)])
+    return values[torch.argsort(order)].reshape(*chart.shape, values.shape[-1])

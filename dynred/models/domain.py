@@ -1,24 +1,23 @@
-"""Where the training states of a model lie, in so few numbers that its file keeps them; and what lies elsewhere."""
+"""Where the training states of a model lie, in few enough numbers for its file; and which states lie elsewhere."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from dynred.data.parameters import cut
 from dynred.data.trajectories import Trajectories
 from dynred.spec import Spec
 
-SAMPLE = 1000  # training snapshots that are looked at, evenly spread
-# Foreign are states so many times farther away than any training state, or reconstructed so many times worse, and by
-# more than LEAST spreads. Test states of 17 systems of the catalogue, reduced by POD (2 and 8 modes) and polynomials (4
-# coordinates, 32 training trajectories), are at most 1.08 times farther and 4.6 times worse: none is foreign. Ten times
-# those states all are, but for those that come near the training states on the way.
+SAMPLE = 1000  # most training snapshots that are looked at, evenly spread
+# A state is foreign if it is so many times farther away than any training state, or reconstructed so many times worse,
+# and wrong by more than LEAST spreads. Test states of 17 systems of the catalogue, reduced by POD (2 and 8 modes) and
+# polynomials (4 coordinates, 32 training trajectories), are at most 1.08 times farther and 4.6 times worse: none is
+# foreign. Ten times those states are all foreign, but for those that come near the training states on the way.
 FARTHER, WORSE, LEAST = 1.5, 10.0, 0.5
 
-Coding = Callable[[Float[Tensor, "M D"], Mapping[str, Float[Tensor, "*#M"]]], Float[Tensor, "M R"]]
+Coding = Callable[[Float[Tensor, "*batch A"]], Float[Tensor, "*batch B"]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Domain(Spec):
     """Where training states lie, as a model sees them.
 
     Attributes:
-        latent: of the training state in the middle, the reference.
+        latent: latent of the training state in the middle, the reference.
         spread: root mean square distance of training states from the reference, in state units.
         extent: the largest such distance, in units of `spread`.
         residual: the largest reconstruction error of a training state, in units of `spread`.
@@ -37,17 +36,20 @@ class Domain(Spec):
     extent: float
     residual: float
 
+    @staticmethod
+    def sample(train: Trajectories) -> Int[Tensor, " M"]:
+        """The rows of the training snapshots that are looked at."""
+        return torch.linspace(0, len(train.states) - 1, min(SAMPLE, len(train.states))).long()
+
     @classmethod
-    def of(cls, encode: Coding, decode: Coding, train: Trajectories) -> "Domain | None":
-        """The domain of an encoder and a decoder, functions of states or latents and parameters; None where they give
-        values that are not finite, or all states are one."""
-        rows = torch.linspace(0, len(train.states) - 1, min(SAMPLE, len(train.states))).long()
-        x, given = train.states[rows].double(), cut(train.row_parameters, rows)
+    def of(cls, encode: Coding, decode: Coding, x: Float[Tensor, "M D"]) -> "Domain | None":
+        """The domain of an encoder and a decoder, functions of the M states and of their latents; None where they give
+        values that are not finite, or all states are the same."""
         with torch.no_grad():
-            z = encode(x, given)
+            z = encode(x)
             middle = z[int((x - x.mean(0)).norm(dim=1).argmin())]
-            away = (x - decode(middle.expand_as(z), given).double()).norm(dim=1)
-            error = (x - decode(z, given).double()).norm(dim=1)
+            away = (x - decode(middle.expand_as(z)).double()).norm(dim=1)
+            error = (x - decode(z).double()).norm(dim=1)
         spread = float(away.pow(2).mean().sqrt())
         numbers = [*middle.tolist(), spread, float(away.max()), float(error.max())]
         if not spread > 0 or not torch.isfinite(torch.tensor(numbers)).all():
@@ -55,11 +57,11 @@ class Domain(Spec):
         return cls(tuple(middle.tolist()), spread, float(away.max()) / spread, float(error.max()) / spread)
 
     def foreign(self, x: Float[Tensor, "N D"], reference: Float[Tensor, "*N D"], back: Float[Tensor, "N D"]) -> str:
-        """What is wrong with initial states, in a sentence; nothing where they are like the training states.
+        """What is wrong with initial states, in a sentence; empty where they are like the training states.
 
         Args:
             x: the states.
-            reference: the decoded reference, one or one per state.
+            reference: the decoded reference, once or for each state.
             back: their reconstructions.
         """
         away = (x.double() - reference).norm(dim=1) / self.spread
@@ -69,14 +71,14 @@ class Domain(Spec):
             return ""
         worst = int(torch.where(far, away, 0.0).argmax()) if far.any() else int(error.argmax())
         size = float(error[worst])
-        says = (
+        clause = (
             "it has no reconstruction" if size == torch.inf else f"its reconstruction is wrong by {size:.2g} times that"
         )
         where = (
             f"lies {float(away[worst]):.3g} times the spread of the training data away from them (theirs are at most "
-            f"{self.extent:.3g}; {says})"
+            f"{self.extent:.3g}; {clause})"
             if far.any()
-            else f"is not like the training data, whose spread is {self.spread:.3g}: {says} (theirs by at most "
+            else f"is not like the training data, whose spread is {self.spread:.3g}: {clause} (theirs by at most "
             f"{self.residual:.2g})"
         )
         count = int((far | wrong).sum())

@@ -1,4 +1,4 @@
-"""Fitted models leave the toolkit: as programs of `torch.export`, and from those as plain NumPy functions."""
+"""Fitted models as programs of `torch.export`, and those as plain NumPy functions."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +19,13 @@ def exported(
     modules: Sequence[nn.Module],
     arguments: Mapping[str, Float[Tensor, "..."]],
 ) -> ExportedProgram:
-    """The program of a function for any number of rows.
+    """The `torch.export` program of a function, for any number of rows.
 
     Args:
-        name: of the function, for messages.
-        call: the function of `arguments`.
-        modules: those whose weights it uses.
-        arguments: example values by name; the first axis of those that have one is that of the rows.
+        name: name of the function, for messages.
+        call: the function, of `arguments`.
+        modules: the modules whose weights the function uses.
+        arguments: example values by name; the first axis of a value, if it has one, is that of the rows.
 
     Raises:
         InputError: torch cannot trace the function.
@@ -34,7 +34,7 @@ def exported(
     shapes = tuple({0: rows} if value.ndim else {} for value in arguments.values())
     values = tuple(value.clone() for value in arguments.values())
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # of torch about its own parts
+        warnings.simplefilter("ignore")  # torch warns about its own parts
         try:
             wrapped = _Function(call, modules)
             return torch.export.export(wrapped, values, dynamic_shapes=(shapes,), strict=False)
@@ -46,7 +46,7 @@ def as_numpy(program: ExportedProgram) -> NumpyFunction:
     """The NumPy function of a program.
 
     Raises:
-        InputError: an operation that NumPy does not have here.
+        InputError: the program has an operation that `numpy_model` lacks.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -76,7 +76,7 @@ class _Function(nn.Module):
         self.call, self.parts = call, nn.ModuleList(modules)
 
     def forward(self, *arguments: Tensor) -> Tensor:
-        """The value."""
+        """The value of the function."""
         return self.call(*arguments)
 
 

@@ -57,8 +57,8 @@ class Forecast:
 
     def distance(self, a: Trajectories, b: Trajectories) -> Float[Tensor, " M"]:
         """|a - b| of every snapshot of two of the three sets, infinite where it is not finite."""
-        found = (a.states.double() - b.states.double()).norm(dim=1)
-        return torch.where(torch.isfinite(found), found, torch.inf)
+        distance = (a.states.double() - b.states.double()).norm(dim=1)
+        return torch.where(torch.isfinite(distance), distance, torch.inf)
 
     def _error(self, a: Trajectories, b: Trajectories) -> Tensor:
         error = self.distance(a, b) / self.variance.sqrt()
@@ -67,11 +67,12 @@ class Forecast:
 
 def forecast(model: Model, truth: Trajectories) -> Forecast:
     """Reconstruction and rollout of every trajectory of `truth`, each at its own times."""
-    reconstructed = Trajectories(model.reconstruct(truth.states, truth.row_parameters).double(), truth.t, truth.lengths)
+    states = model.at(truth.row_parameters).reconstruct(truth.states).double()
+    reconstructed = Trajectories(states, truth.t, truth.lengths)
     parts, order = [], []
     for grid, members in truth.shared_grids():
         chosen = truth[members]
-        parts.append(model.predict(chosen.initial, grid, chosen.parameters))
+        parts.append(model.at(chosen.parameters).predict(chosen.initial, grid))
         order.append(members)
     predicted = Trajectories.concatenate(parts)[torch.argsort(torch.cat(order))]
     return Forecast(truth, reconstructed, Trajectories(predicted.states, truth.t, truth.lengths))

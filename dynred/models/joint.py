@@ -1,4 +1,4 @@
-"""Joint refinement: encoder, decoder and field of a fitted model trained on together, to be consistent.
+"""Joint refinement: encoder, decoder and field of a fitted model are trained further, together, to be consistent.
 
 Fitted one after the other, the coordinates know nothing of the field that has to move them. Together, with x on K,
 z = E(x) and g the latent field, all of these should hold:
@@ -9,8 +9,8 @@ The second and third are losses of K. Champion, B. Lusch, J. N. Kutz, S. L. Brun
 multiple shooting whose nodes, the encoded snapshots, move with the encoder.
 
 On Kuramoto-Sivashinsky (L = 22, 8 coordinates, default model: nmse 5.2e-7, median and mean valid time 121 and 123.5)
-it gives 4.3e-7, 122, 123.6 in 1,500 steps and 3.0e-7, 125, 124.4 in 6,000, which take eight minutes; decoded velocities
-and rollouts besides give no more. So pipelines leave it out unless asked.
+joint refinement gives 4.3e-7, 122, 123.6 in 1,500 steps and 3.0e-7, 125, 124.4 in 6,000, which take eight minutes; the
+losses of decoded velocities and rollouts gain nothing more. So pipelines leave it out unless asked.
 """
 
 import copy
@@ -27,9 +27,9 @@ from dynred.data.velocities import with_velocities
 from dynred.dynamics.base import VectorFieldDynamics
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedModel
+from dynred.models.spec import JointRefinement
 from dynred.rng import spawn
 from dynred.runtime import Runtime
-from dynred.spec import Spec
 from dynred.training.minimise import History, TrainingSpec, minimise
 from dynred.training.shooting import overlapping, shoot
 
@@ -38,7 +38,7 @@ VALIDATED = 4096  # windows of the validation trajectories on which weights are 
 
 
 @dataclass(frozen=True)
-class JointSpec(Spec):
+class JointSpec(JointRefinement):
     """Settings of joint refinement. Every loss is relative to the mean square of what it is about, and the weight of
     reconstruction is 1.
 
@@ -64,6 +64,10 @@ class JointSpec(Spec):
         count("window", self.window, 1, 10**6)
         count("substeps", self.substeps, 1, 10**6)
 
+    def check(self, coordinates: nn.Module) -> None:
+        """See `JointRefinement.check`."""
+        check_trainable("reducer", coordinates)
+
     def refine(
         self,
         model: ReducedModel,
@@ -73,21 +77,22 @@ class JointSpec(Spec):
         rng: torch.Generator,
         runtime: Runtime | None = None,
     ) -> ReducedModel:
-        """The model trained on; its old weights return where predictions of validation trajectories are not better.
+        """The model trained further; its old weights return where validation trajectories are not predicted better.
 
         Args:
-            model: of a reducer and a vector field with weights to train.
-            train, validation: states with velocities.
+            model: model of a reducer and a vector field, both with weights to train.
+            train: states with velocities.
+            validation: states with velocities of other trajectories.
             rng: stream of batches.
             runtime: device, progress, checkpoints.
 
         Raises:
             InputError: a model without such weights, trajectories without velocities or shorter than the window.
         """
-        found = self.trained(model, train, validation, rng=rng, runtime=runtime)
-        if prediction_error(found, validation) < prediction_error(model, validation):
-            return found
-        return _Both(model).requires_grad_(False).model(model, found.histories[-1])
+        refined = self.trained(model, train, validation, rng=rng, runtime=runtime)
+        if prediction_error(refined, validation) < prediction_error(model, validation):
+            return refined
+        return _Both(model).requires_grad_(False).model(model, refined.histories[-1])
 
     def trained(
         self,
@@ -98,7 +103,7 @@ class JointSpec(Spec):
         rng: torch.Generator,
         runtime: Runtime | None = None,
     ) -> ReducedModel:
-        """The model trained on, better or not; arguments as for `refine`."""
+        """The model trained further, whether it is better or not; arguments are as for `refine`."""
         generator_given(rng)
         runtime = runtime or Runtime()
         both, device = _Both(model), runtime.torch_device()
@@ -149,7 +154,7 @@ class _Loss:
     """The losses on trajectories, for batches of windows; without rollouts a window is one snapshot.
 
     Attributes:
-        rows: of the snapshots in each window [n, L].
+        rows: rows of the snapshots in each window [n, L].
     """
 
     def __init__(self, spec: JointSpec, both: _Both, data: Trajectories, device: torch.device):
@@ -170,29 +175,29 @@ class _Loss:
         return loss + self.spec.rollout * self.rollout(index) if self.spec.rollout else loss
 
     def residuals(self, index: Int[Tensor, " n"]) -> tuple[Tensor, Tensor, Tensor]:
-        """Of reconstruction, velocity and decoded velocity at the first snapshot of each window."""
+        """The losses of reconstruction, velocity and decoded velocity at the first snapshot of each window."""
         rows, dynamics = self.rows[index][:, 0], self.both.dynamics
         x, v, given = self.x[rows], self.v[rows], cut(self.given, rows)
-        coder = self.both.reducer.bind(given)
-        z, moving, *_ = torch.func.jvp(coder.encode, (x,), (v,))
+        coder = self.both.reducer.at(given)
+        z, latent_velocity, *_ = torch.func.jvp(coder.encode, (x,), (v,))
         g = dynamics.bind(given)(self.t[rows], z)
-        back, moved, *_ = torch.func.jvp(coder.decode, (z,), (g,))
+        reconstructed, decoded_velocity, *_ = torch.func.jvp(coder.decode, (z,), (g,))
         return (
-            (back - x).pow(2).sum(-1).mean() / self.energy,
-            ((g - moving) / dynamics.units.rate).pow(2).mean(),
-            (moved - v).pow(2).sum(-1).mean() / self.speed,
+            (reconstructed - x).pow(2).sum(-1).mean() / self.energy,
+            ((g - latent_velocity) / dynamics.units.rate).pow(2).mean(),
+            (decoded_velocity - v).pow(2).sum(-1).mean() / self.speed,
         )
 
     def rollout(self, index: Int[Tensor, " n"]) -> Tensor:
-        """Of rollouts from the first snapshot of each window, at the others."""
+        """The loss of rollouts from the first snapshot of each window, at its other snapshots."""
         rows, dynamics = self.rows[index], self.both.dynamics
-        nodes = self.both.reducer.bind(cut(self.given, rows)).encode(self.x[rows]).double()
+        nodes = self.both.reducer.at(cut(self.given, rows)).encode(self.x[rows]).double()
         flow = dynamics.bind(cut(self.given, rows[:, 0]))
-        found = shoot(flow, nodes[:, 0], self.t[rows], self.spec.substeps)
-        return (dynamics.latent_space.difference(found, nodes)[:, 1:] / dynamics.units.spread).pow(2).mean()
+        prediction = shoot(flow, nodes[:, 0], self.t[rows], self.spec.substeps)
+        return (dynamics.latent_space.difference(prediction, nodes)[:, 1:] / dynamics.units.spread).pow(2).mean()
 
     def of_all(self) -> float:
-        """The mean over windows evenly spread over the trajectories."""
+        """The mean loss over windows that are evenly spread over the trajectories."""
         every = torch.arange(0, len(self.rows), max(1, len(self.rows) // VALIDATED), device=self.rows.device)
         parts = every.split(self.spec.training.batch_size)
         return sum(float(self(part)) * len(part) for part in parts) / len(every)

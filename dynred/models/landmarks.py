@@ -10,25 +10,21 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from dynred.numerics.batches import pieces
+from dynred.numerics.farthest_points import farthest_points
 
-FAR = 3.0  # an edge so many times longer than is usual joins what is apart: an isolated point has neighbours too
+FAR = 3.0  # an edge so many times longer than usual joins separate parts: an isolated point has neighbours too
+SAME = 1e-10  # fraction of the largest distance from the origin: points closer than this are one
 STARTS, ROUNDS = 8, 100  # of k-means
 
 
 def spread_out(points: Float[Tensor, "M Q"], count: int) -> Float[Tensor, "L Q"]:
-    """`count` of the points, or as many as differ, such that every next one is the farthest from all before.
+    """`count` of the points, or as many as differ, each as far as possible from those before, the first from the mean.
 
-    This covers the points within a radius at most twice the best possible (T. F. Gonzalez, Theor. Comput. Sci. 38, 293
-    (1985)), whatever their density.
+    This covers the points within a radius at most twice the best possible, whatever their density.
     """
-    size = float(points.pow(2).sum(1).max())
-    gap = (points - points.mean(0)).pow(2).sum(1)
-    chosen: list[int] = []
-    while len(chosen) < count and (not chosen or float(gap.max()) > 1e-20 * size):
-        chosen.append(int(gap.argmax()))
-        here = (points - points[chosen[-1]]).pow(2).sum(1)
-        gap = here if len(chosen) == 1 else torch.minimum(gap, here)
-    return points[chosen]
+    rim = int((points - points.mean(0)).pow(2).sum(1).argmax())
+    size = float(points.pow(2).sum(1).max().sqrt())
+    return points[farthest_points(points.numpy(), count, first=rim, apart=SAME * size)[0]]
 
 
 def nearest(
@@ -38,14 +34,14 @@ def nearest(
     rows = a.reshape(-1, a.shape[-1])
     hidden = None if excluded is None else excluded.reshape(-1, len(landmarks))
     length = landmarks.pow(2).sum(-1)
-    found, start = [], 0
+    indices, start = [], 0
     for part in pieces(rows, len(landmarks)):
         gap = length - 2 * part @ landmarks.T  # |a - l|^2 but for |a|^2
         if hidden is not None:
             gap = gap.masked_fill(hidden[start : start + len(part)], torch.inf)
-        found.append(gap.argmin(-1))
+        indices.append(gap.argmin(-1))
         start += len(part)
-    return torch.cat(found).reshape(a.shape[:-1])
+    return torch.cat(indices).reshape(a.shape[:-1])
 
 
 def neighbour_graph(points: Float[np.ndarray, "L Q"], neighbours: int) -> csr_array:
@@ -58,8 +54,8 @@ def neighbour_graph(points: Float[np.ndarray, "L Q"], neighbours: int) -> csr_ar
         return csr_array((1, 1))
     length, other = (a[:, 1:] for a in cKDTree(points).query(points, count + 1))
     kept = length <= FAR * np.median(length[:, -1])
-    one = np.repeat(np.arange(len(points)), count).reshape(other.shape)
-    return symmetric(one[kept], other[kept], length[kept], len(points))
+    point = np.repeat(np.arange(len(points)), count).reshape(other.shape)
+    return symmetric(point[kept], other[kept], length[kept], len(points))
 
 
 def symmetric(i: Int[np.ndarray, " E"], j: Int[np.ndarray, " E"], length: Float[np.ndarray, " E"], n: int) -> csr_array:
@@ -73,7 +69,7 @@ class Division(NamedTuple):
 
     Attributes:
         owner: the part of each point.
-        parts: how many.
+        parts: number of parts.
         cost: sum of squared distances to the centres.
         radius: largest distance to a centre.
     """
@@ -88,10 +84,10 @@ def geodesic_means(distance: Float[np.ndarray, "n n"], count: int, rng: torch.Ge
     """k-means with given distances: parts 0..count-1 such that points are near their part's centre.
 
     Centres are points themselves: the one with the least sum of squared distances to its part. With distances along a
-    graph every part is connected. The best of several random starts.
+    graph every part is connected. Of several random starts the best division is returned.
     """
     first = torch.randint(len(distance), (STARTS,), generator=rng).tolist()
-    return min((_divide(distance, count, start) for start in first), key=lambda found: found.cost)
+    return min((_divide(distance, count, start) for start in first), key=lambda division: division.cost)
 
 
 def _divide(distance: np.ndarray, count: int, first: int) -> Division:

@@ -8,9 +8,7 @@ from typing import Any
 from dynred.arguments import public
 from dynred.checks import path_given, positive, shown
 from dynred.errors import DynredError, FileFormatError
-from dynred.files import (
-    read_tensors,
-)
+from dynred.files import read_tensors
 from dynred.kinds import class_of
 from dynred.models.base import SCHEMA, Model
 from dynred.plugins import code_of, is_loaded, load_code, reopen
@@ -24,7 +22,7 @@ def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:
     """The model that `Model.save` wrote, of the class that wrote it; a run folder stands for its `model.safetensors`.
 
     Reading never imports a module outside dynred in silence: reducers and dynamics of the user's own must have been
-    imported before, used in a run before, or be named here. What a file claims is held against what is in it before
+    imported before, used in a run before, or be named here. What a file claims is checked against its content before
     anything is made of it.
 
     Args:
@@ -70,12 +68,12 @@ class _About:
     about: Mapping[str, Any]
 
     def checked(self) -> Mapping[str, Any]:
-        """The same, where what is computed with is a number."""
+        """What the file says; an entry that is computed with must be a number."""
         if "time_scale" in self.about:
             positive("about.time_scale", self.about["time_scale"])
         return self.about
 
 
 def _class(kind: object) -> type[Model] | None:
-    found = class_of(kind) if isinstance(kind, str) else None
-    return found if found is not None and issubclass(found, Model) else None
+    model_class = class_of(kind) if isinstance(kind, str) else None
+    return model_class if model_class is not None and issubclass(model_class, Model) else None

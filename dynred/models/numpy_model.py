@@ -101,11 +101,16 @@ class NumpyModel:
         """Writes one .npz file, moved into place: arrays, and the operations as JSON; nothing is pickled.
 
         Raises:
-            InputError: something is there that is no such file.
+            InputError: the path holds something that is no such file.
             FileFormatError: writing failed, as on a full disk; what was there before is unchanged.
         """
-        arrays = {f"{name}.{key}": a for name, f in self.functions.items() for key, a in f.constants.items()}
-        graphs = {n: {"inputs": f.inputs, "steps": f.steps, "output": f.output} for n, f in self.functions.items()}
+        arrays = {
+            f"{name}.{key}": a for name, function in self.functions.items() for key, a in function.constants.items()
+        }
+        graphs = {
+            n: {"inputs": function.inputs, "steps": function.steps, "output": function.output}
+            for n, function in self.functions.items()
+        }
         arrays["graphs"] = np.array(json.dumps({"schema": SCHEMA, "functions": graphs}))
         path = Path(path)
         if os.path.lexists(path) and not _is_ours(path):
@@ -143,14 +148,14 @@ def load_numpy_model(path: str | Path) -> NumpyModel:
         stored = json.loads(str(arrays.pop("graphs")))
         if type(stored["schema"]) is not int or not 1 <= stored["schema"] <= SCHEMA:
             raise FileFormatError(f"{path} must be of schema {SCHEMA} or older, got {str(stored['schema'])[:80]}.")
-        found = {}
+        functions = {}
         for name, graph in stored["functions"].items():
             start = f"{name}."
             constants = {k.removeprefix(start): a for k, a in arrays.items() if k.startswith(start)}
-            found[name] = NumpyFunction(**graph, constants=constants)
-        if not {"encode", "decode"} <= set(found) <= set(FUNCTIONS):
-            raise ValueError(f"its functions are {', '.join(found)}")
-        return NumpyModel(found)
+            functions[name] = NumpyFunction(**graph, constants=constants)
+        if not {"encode", "decode"} <= set(functions) <= set(FUNCTIONS):
+            raise ValueError(f"its functions are {', '.join(functions)}")
+        return NumpyModel(functions)
     except FileFormatError:
         raise
     except Exception as error:
@@ -162,27 +167,27 @@ def _exists(path: object) -> bool:
 
 
 def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    # `save` compresses nothing: what a file claims to hold is then no more than the file, and is read only if it is so.
+    # `save` compresses nothing, so a file holds no more than its size. A file that claims to hold more is not read.
     with zipfile.ZipFile(path) as file:
-        for one in file.infolist():
-            if one.compress_type != zipfile.ZIP_STORED or one.file_size > os.path.getsize(path):
-                raise ValueError(f"{one.filename} is compressed")
-            with file.open(one) as member:
+        for entry in file.infolist():
+            if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > os.path.getsize(path):
+                raise ValueError(f"{entry.filename} is compressed")
+            with file.open(entry) as member:
                 version = np.lib.format.read_magic(member)
                 read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[
                     version
                 ]
                 shape, _, dtype = read(member)
-                if math.prod(shape) * dtype.itemsize > one.file_size:
-                    raise ValueError(f"{one.filename} is shorter than it says")
+                if math.prod(shape) * dtype.itemsize > entry.file_size:
+                    raise ValueError(f"{entry.filename} is shorter than it says")
     with np.load(path, allow_pickle=False) as loaded:
         return {name: loaded[name] for name in loaded.files}
 
 
 def _batched(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     rows = np.asarray(x, dtype=np.float64)
-    out = function(rows.reshape(-1, rows.shape[-1]))
-    return out.reshape(*rows.shape[:-1], out.shape[-1])
+    result = function(rows.reshape(-1, rows.shape[-1]))
+    return result.reshape(*rows.shape[:-1], result.shape[-1])
 
 
 def _references(argument: Any) -> set[str]:
@@ -224,18 +229,18 @@ def _index(x: Any, indices: Sequence[Any]) -> Any:
     return x[tuple(slice(None) if i is None else i for i in indices)]
 
 
-def _norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+def _norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:  # noqa: A002 # torch's name
     power = np.abs(x) if ord == 1 else np.square(x)
     total = power.sum(_axes(dim), keepdims=keepdim)
     return total if ord == 1 else np.sqrt(total)
 
 
-def _expand(x: Any, size: Sequence[int], implicit: bool = False) -> Any:
+def _expand(x: Any, size: Sequence[int], **_: Any) -> Any:
     lead = len(size) - x.ndim
     return np.broadcast_to(x, [x.shape[i - lead] if n == -1 else n for i, n in enumerate(size)])
 
 
-def _converted(x: Any, dtype: str | None = None, **ignored: Any) -> Any:
+def _converted(x: Any, dtype: str | None = None, **_: Any) -> Any:
     return np.array(x, dtype=dtype)
 
 

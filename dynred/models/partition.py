@@ -1,9 +1,9 @@
 """Partitions: a set of snapshots divided into overlapping charts, each simple enough for a few coordinates of its own.
 
-Landmarks, spread evenly over the set, are joined to their neighbours; on this graph connected components are seen, each
-is divided by k-means with geodesic distances, and the pieces grow by some layers of neighbours so that they overlap
-(D. Floryan, M. D. Graham, Nature Machine Intelligence 4, 1113 (2022), with landmarks instead of all snapshots: those
-are even where trajectories linger, so that charts are of equal size and not of equal time).
+Landmarks, spread evenly over the set, are joined to their neighbours. This graph shows the connected components of the
+set; k-means with geodesic distances divides each, and the pieces grow by some layers of neighbours so that they overlap
+(D. Floryan, M. D. Graham, Nature Machine Intelligence 4, 1113 (2022), there with all snapshots instead of landmarks:
+landmarks are even where trajectories linger, so that charts are of equal size and not of equal time).
 """
 
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ from dynred.numerics.modes import Modes
 from dynred.rng import spawn
 from dynred.spec import Spec
 
-TOLERANCE, MODES = 1e-8, 64  # energy that the distances may leave out, and the modes in which they are taken at most
-SAMPLE = 20_000  # snapshots among which landmarks are chosen
-LANDMARKS, LIMIT = 100, 2400  # for each chart and in all: all pairs of them have a distance
-SHARE = 4  # snapshots for each landmark at least, so that landmarks are spread more evenly than snapshots
+TOLERANCE, MODES = 1e-8, 64  # energy that distances may leave out; most modes that they are taken in
+SAMPLE = 20_000  # most snapshots among which landmarks are chosen
+LANDMARKS, LIMIT = 100, 2400  # most for each chart, and most in all: all pairs of them have a distance
+SHARE = 4  # fewest snapshots for each landmark, so that landmarks are spread more evenly than snapshots
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class PartitionSpec(Spec):
     """How snapshots are divided into charts.
 
     Attributes:
-        charts: how many, >= 1; at least one for each connected component.
+        charts: number of charts, >= 1; at least one for each connected component.
         overlap: layers of neighbours by which a chart is larger than its core, >= 1. A state stays in its chart until
             it is in the outermost layer.
-        neighbours: each landmark is joined to so many others, >= 2.
+        neighbours: number of others that each landmark is joined to, >= 2.
     """
 
     charts: int = 1
@@ -73,14 +73,14 @@ class PartitionSpec(Spec):
         layers = _layers(graph, core, self.charts, self.overlap)
         step = _step(graph, landmarks, home, train.velocities, modes)
         own, joined, grown = (torch.from_numpy(a).long() for a in (core, component, layers))
-        return Partition(self.overlap, modes, landmarks, own, joined, grown, torch.tensor(step, dtype=torch.float64))
+        return Partition(self, modes, landmarks, own, joined, grown, torch.tensor(step, dtype=torch.float64))
 
 
 class Partition(nn.Module):
     """Overlapping charts, as a rule that names the chart of a state.
 
     Attributes:
-        overlap: layers of neighbours around each core.
+        spec: the settings that it was made with.
         modes: the POD coordinates in which distances are taken.
         landmarks: [L, Q], in these coordinates.
         core: the chart [L] in whose core each landmark lies.
@@ -98,7 +98,7 @@ class Partition(nn.Module):
 
     def __init__(
         self,
-        overlap: int,
+        spec: PartitionSpec,
         modes: Modes,
         landmarks: Float[Tensor, "L Q"],
         core: Int[Tensor, " L"],
@@ -107,25 +107,29 @@ class Partition(nn.Module):
         step: Float[Tensor, ""],
     ) -> None:
         super().__init__()
-        self.overlap, self.modes = overlap, modes
+        self.spec, self.modes = spec, modes
         buffers = {"landmarks": landmarks, "core": core, "component": component, "layers": layers, "step": step}
         for name, value in buffers.items():
             self.register_buffer(name, value)
 
     @classmethod
-    def empty(cls, overlap: int, charts: int, state_dim: int, modes: int, landmarks: int) -> "Partition":
-        """Of the right shapes, for loading."""
+    def empty(
+        cls, overlap: int, charts: int, state_dim: int, modes: int, landmarks: int, neighbours: int = 10
+    ) -> "Partition":
+        """A partition of these sizes without content, to be filled from a file."""
+        spec = PartitionSpec(charts, overlap, neighbours)
         numbers, layers = torch.zeros(landmarks, dtype=torch.long), torch.zeros(charts, landmarks, dtype=torch.long)
         points, step = torch.zeros(landmarks, modes, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
-        return cls(overlap, Modes.empty(state_dim, modes), points, numbers, numbers.clone(), layers, step)
+        return cls(spec, Modes.empty(state_dim, modes), points, numbers, numbers.clone(), layers, step)
 
     def sizes(self) -> dict[str, int]:
         """The arguments of `empty`."""
-        sizes = {"overlap": self.overlap, "charts": self.charts, "state_dim": len(self.modes.mean)}
-        return {**sizes, "modes": self.modes.count, "landmarks": len(self.landmarks)}
+        settings = {"overlap": self.overlap, "charts": self.charts, "neighbours": self.spec.neighbours}
+        counts = {"state_dim": len(self.modes.mean), "modes": self.modes.count, "landmarks": len(self.landmarks)}
+        return {**settings, **counts}
 
     def check(self) -> None:
-        """Refuses numbers of charts, components and layers that there are not, and a step that leads nowhere."""
+        """Refuses numbers of charts, components and layers that do not exist, and a step that is not positive."""
         if not len(self.landmarks) or not self.charts or not self.step > 0:
             raise refuse("partition", "of landmarks and charts, with a step > 0", f"one of step {self.step:g}")
         ranges = {"core": self.charts - 1, "component": len(self.landmarks) - 1, "layers": self.overlap + 1}
@@ -133,6 +137,11 @@ class Partition(nn.Module):
             low, high = (int(end) for end in getattr(self, name).aminmax())
             if low < 0 or high > most:
                 raise refuse(f"{name} of the partition", f"in [0, {most}]", f"numbers in [{low}, {high}]")
+
+    @property
+    def overlap(self) -> int:
+        """Layers of neighbours around each core."""
+        return self.spec.overlap
 
     @property
     def charts(self) -> int:
@@ -149,7 +158,7 @@ class Partition(nn.Module):
         return self.core[nearest(self.landmarks, self.modes.coefficients(x))]
 
     def next_chart(self, x: Float[Tensor, "*batch D"], chart: Int[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
-        """The chart of a state that was in `chart` before: the same unless the state came to its outermost layer.
+        """The chart of a state that was in `chart` before: the same, unless the state came to its outermost layer.
 
         A state stays in its component, because on K everything does.
         """
@@ -169,7 +178,7 @@ class Partition(nn.Module):
 
 
 def _bridges(graph: csr_array, points: np.ndarray, home: np.ndarray, train: Trajectories) -> csr_array:
-    # Edges between landmarks of different components from one to the other of which a trajectory steps.
+    # Edges between landmarks of different components, where a trajectory steps from one to the other.
     component = connected_components(graph, directed=False)[1]
     i, j = home[:-1], home[1:]
     across = (component[i] != component[j]) & (np.diff(train.owner.numpy()) == 0)
@@ -179,19 +188,19 @@ def _bridges(graph: csr_array, points: np.ndarray, home: np.ndarray, train: Traj
 
 
 def _cores(graph: csr_array, component: np.ndarray, charts: int, rng: torch.Generator) -> Int[np.ndarray, " L"]:
-    own = [np.flatnonzero(component == c) for c in range(component.max() + 1)]
-    if charts < len(own):
-        advice = f"The training snapshots lie on {len(own)} connected components, and no chart can be on two."
-        raise refuse("charts", f"at least {len(own)}", charts, advice)
-    distances = [shortest_path(graph[rows][:, rows], directed=False) for rows in own]
-    streams = [spawn(rng, c) for c in range(len(own))]
-    found = [geodesic_means(distance, 1, stream) for distance, stream in zip(distances, streams, strict=True)]
-    for _ in range(charts - len(own)):  # the component with the widest chart gets one more
-        c = max(range(len(own)), key=lambda c: found[c].radius)
-        found[c] = geodesic_means(distances[c], found[c].parts + 1, streams[c])
+    members = [np.flatnonzero(component == c) for c in range(component.max() + 1)]
+    if charts < len(members):
+        advice = f"The training snapshots lie on {len(members)} connected components, and no chart can be on two."
+        raise refuse("charts", f"at least {len(members)}", charts, advice)
+    distances = [shortest_path(graph[rows][:, rows], directed=False) for rows in members]
+    streams = [spawn(rng, c) for c in range(len(members))]
+    divisions = [geodesic_means(distance, 1, stream) for distance, stream in zip(distances, streams, strict=True)]
+    for _ in range(charts - len(members)):  # the component with the widest chart gets one more
+        c = max(range(len(members)), key=lambda c: divisions[c].radius)
+        divisions[c] = geodesic_means(distances[c], divisions[c].parts + 1, streams[c])
     core = np.zeros(len(component), dtype=np.int64)
     before = 0
-    for rows, division in zip(own, found, strict=True):
+    for rows, division in zip(members, divisions, strict=True):
         core[rows] = before + division.owner
         before += division.parts
     return core
@@ -209,7 +218,7 @@ def _layers(graph: csr_array, core: np.ndarray, charts: int, overlap: int) -> In
 
 
 def _step(graph: csr_array, landmarks: Tensor, home: Tensor, velocities: Tensor, modes: Modes) -> float:
-    # Time to cross the longest edge of a landmark at the mean speed near it, of the fastest tenth of landmarks.
+    # Time to cross the longest edge of a landmark at the mean speed near it: a tenth of the landmarks take less.
     speed = torch.cat([(part.double() @ modes.basis / modes.scale).norm(dim=1) for part in pieces(velocities)])
     zeros = torch.zeros(len(landmarks), dtype=torch.float64)
     mean = zeros.index_add(0, home, speed) / torch.bincount(home, minlength=len(landmarks)).clamp_min(1)

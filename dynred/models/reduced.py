@@ -1,7 +1,7 @@
 """The plain reduced model: one reducer and latent dynamics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -10,14 +10,15 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import instance_of, real, refuse
-from dynred.data.parameters import as_tensors
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
+from dynred.dynamics.base import DynamicsSpec, LatentDynamics, rollout_limits
 from dynred.models.base import Model
+from dynred.models.spec import JointRefinement, ModelSpec
 from dynred.models.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.vector_field import VectorField
 from dynred.records import revive
-from dynred.reducers.base import Reducer
+from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.runtime import Progress, Runtime, silent
 from dynred.training.minimise import History
 from dynred.training.nets import parameter_count
@@ -31,11 +32,13 @@ class ReducedModel(Model):
         reducer: between states [..., D] and latents [..., R].
         dynamics: between latents at different times.
         about: see `Model`.
+        given: see `Model`.
     """
 
     reducer: Reducer
     dynamics: LatentDynamics
     about: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Float[Tensor, "*#batch"]] = field(default_factory=dict, repr=False, kw_only=True)
 
     def __post_init__(self):
         instance_of("reducer", self.reducer, Reducer)
@@ -55,6 +58,16 @@ class ReducedModel(Model):
         return self.reducer.latent_space
 
     @property
+    def spec(self) -> "ReducedSpec":
+        """See `Model.spec`. It does not say whether reducer and dynamics were refined together."""
+        return ReducedSpec(self.reducer.spec, self.dynamics.spec)
+
+    @property
+    def coordinates(self) -> Reducer:
+        """See `Model.coordinates`: the reducer."""
+        return self.reducer
+
+    @property
     def histories(self) -> tuple[History, ...]:
         """See `Model.histories`."""
         return (*self.reducer.histories, *self.dynamics.histories)
@@ -64,56 +77,41 @@ class ReducedModel(Model):
         """See `Model.parameter_count`."""
         return parameter_count(self.reducer) + parameter_count(self.dynamics)
 
-    def encode(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
-    ) -> Float[Tensor, "*batch R"]:
+    def members(self) -> tuple["ReducedModel", ...]:
+        """See `Model.members`."""
+        averaged = self.dynamics.averaged()
+        return tuple(self if part is self.dynamics else replace(self, dynamics=part) for part in averaged)
+
+    def vector_field(self) -> VectorField:
+        """See `Model.vector_field`."""
+        return self.dynamics.bind(self.given)
+
+    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`."""
-        return self.reducer.bind(as_tensors(parameters)).encode(self._states("x", x))
+        return self.reducer.at(self.given).encode(self._states("x", x))
 
-    def decode(
-        self, z: Float[Tensor, "*batch R"], parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None
-    ) -> Float[Tensor, "*batch D"]:
+    def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.reducer.bind(as_tensors(parameters)).decode(self._latents(z))
+        return self.reducer.at(self.given).decode(self._latents(z))
 
-    def rhs(
-        self,
-        t: float | Float[Tensor, "*#batch"],
-        z: Float[Tensor, "*batch R"],
-        parameters: Mapping[str, float | Float[Tensor, "*#batch"]] | None = None,
-    ) -> Float[Tensor, "*batch R"]:
+    def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`."""
-        if not isinstance(self.dynamics, VectorFieldDynamics):
-            raise refuse("dynamics", "given by a vector field", type(self.dynamics).__name__)
-        return self.dynamics.bind(as_tensors(parameters))(real("t", t).double(), self._latents(z))
+        return self.vector_field()(real("t", t).double(), self._latents(z))
 
     def rollout(
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, float | Float[Tensor, "*#N"]] | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
-        """See `Model.rollout`. Angles go on counting past pi."""
-        return self.dynamics.rollout(*self._start(z0, t, parameters), **rollout_limits(time_limit, progress))
+        """See `Model.rollout`. Angles go on past pi."""
+        return self.dynamics.rollout(*self._start(z0, t), **rollout_limits(time_limit, progress))
 
     def notes(self) -> list[str]:
         """See `Model.notes`: those of the dynamics."""
         return self.dynamics.notes()
-
-    def with_dynamics(
-        self,
-        spec: DynamicsSpec,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
-    ) -> "ReducedModel":
-        """See `Model.with_dynamics`."""
-        return on_reducer(self.reducer, spec, train, validation, rng=rng, runtime=runtime, about=self.about)
 
     def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
         """See `Model.parts`."""
@@ -165,3 +163,55 @@ def on_reducer(
     latents, held = (reducer.latents(part) for part in (train, validation))
     fitted = spec.fit(latents, held, rng=rng, latent_space=reducer.latent_space, runtime=runtime)
     return ReducedModel(reducer, fitted, about or {}).remembering(train)
+
+
+@dataclass(frozen=True)
+class ReducedSpec(ModelSpec):
+    """Settings of a reduced model.
+
+    Attributes:
+        reducer: settings of the coordinates.
+        dynamics: settings of the dynamics in them.
+        joint: settings of a refinement of both together at the end; None leaves it out.
+    """
+
+    stream = "reducer"
+    reducer: ReducerSpec
+    dynamics: DynamicsSpec
+    joint: JointRefinement | None = None
+
+    def fit_coordinates(
+        self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
+    ) -> Reducer:
+        """See `ModelSpec.fit_coordinates`."""
+        reducer = self.reducer.fit(train, validation, rng=rng, runtime=runtime)
+        if self.joint is not None:
+            self.joint.check(reducer)
+        return reducer
+
+    def fit_dynamics(
+        self,
+        coordinates: Reducer,
+        train: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        runtime: Runtime | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> ReducedModel:
+        """See `ModelSpec.fit_dynamics`."""
+        return on_reducer(coordinates, self.dynamics, train, validation, rng=rng, runtime=runtime, about=about)
+
+    def refine(
+        self,
+        model: ReducedModel,
+        train: Trajectories,
+        validation: Trajectories,
+        *,
+        rng: torch.Generator,
+        runtime: Runtime | None = None,
+    ) -> ReducedModel:
+        """See `ModelSpec.refine`."""
+        if self.joint is None:
+            return model
+        return self.joint.refine(model, train, validation, rng=rng, runtime=runtime)

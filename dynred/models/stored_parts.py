@@ -41,7 +41,7 @@ class StoredReducer:
 
 @dataclass(frozen=True)
 class StoredDynamics:
-    """What a file says of latent dynamics beside their tensors; attributes as of `StoredReducer`."""
+    """What a file says of latent dynamics beside their tensors; its attributes are those of `StoredReducer`."""
 
     spec: DynamicsSpec
     sizes: Mapping[str, Any]
@@ -68,17 +68,17 @@ def filled(
 ) -> Built:
     """The module that `build` makes, with the tensors named `prefix.something` as its state, without gradients.
 
-    It is built without memory first (on torch's meta device) and held against the tensors, so that sizes for which
-    there are no weights cost nothing.
+    The module is built without memory first (on torch's meta device) and checked against the tensors, so that sizes for
+    which there are no weights cost nothing.
 
     Args:
         build: makes the module, always the same.
-        tensors: all of a file.
-        prefix: of those that are meant.
+        tensors: all tensors of a file.
+        prefix: prefix of the names of those that are meant.
         infinite: names, after the prefix, of tensors that may be infinite.
 
     Raises:
-        InputError: tensors that are missing, or of another shape or dtype, or not finite, or too many.
+        InputError: tensors are missing, of another shape or dtype, not finite, or too many.
     """
     given = {k.removeprefix(f"{prefix}."): v for k, v in tensors.items() if k.startswith(f"{prefix}.")}
     check_weights(_without_memory(build).state_dict(), given, f"{prefix}.")

@@ -1,4 +1,4 @@
-"""Rows in batches: large enough to cost no time, small enough to bound memory."""
+"""Cuts rows into batches: small enough to bound memory, large enough to cost no time."""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -8,9 +8,9 @@ from dynred.checks import kind_of, refuse
 
 
 def pieces(rows: Float[Tensor, "M R"], width: int = 1) -> tuple[Float[Tensor, "_ R"], ...]:
-    """`rows` cut along the first axis: pieces small enough to bound memory, large enough to cost no time.
+    """Cuts `rows` along the first axis into pieces: small enough to bound memory, large enough to cost no time.
 
-    `width` is the number of values that are made of each row, where that is more than the row itself has.
+    `width` is the number of values that are computed from each row, where that is more than the row itself has.
     """
     return rows.split(max(16, min(1024, 2**20 // max(rows.shape[1], width, 1))))
 
@@ -19,19 +19,19 @@ def as_index(index: object) -> Int[Tensor, "..."] | Bool[Tensor, "..."]:
     """An index of rows as a tensor: an integer, a list of integers, or a mask.
 
     Raises:
-        InputError: something else.
+        InputError: `index` is none of these.
     """
     try:
-        found = torch.as_tensor(index)
+        rows = torch.as_tensor(index)
     except (TypeError, ValueError, RuntimeError) as error:
         raise refuse("index", "an integer, a slice, a list of integers or a mask", kind_of(index)) from error
-    if found.numel() and (found.is_floating_point() or found.is_complex()):
-        raise refuse("index", "of integers or a mask", f"{found.dtype}")
-    return found if found.numel() else found.long()
+    if rows.numel() and (rows.is_floating_point() or rows.is_complex()):
+        raise refuse("index", "of integers or a mask", f"{rows.dtype}")
+    return rows if rows.numel() else rows.long()
 
 
 def ranges(starts: Int[Tensor, " N"], lengths: Int[Tensor, " N"]) -> Int[Tensor, " M"]:
-    """Rows starts[i], starts[i] + 1, ..., lengths[i] of them, one range after the other."""
+    """The rows of N ranges, one range after the other: range i has `lengths[i]` rows from `starts[i]` on."""
     if len(starts) == 0:
         return torch.zeros(0, dtype=torch.long)
     offsets = torch.cumsum(lengths, 0) - lengths

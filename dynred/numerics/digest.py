@@ -1,4 +1,4 @@
-"""Digests of arrays: the same for the same content."""
+"""Digests of arrays: equal content has equal digests."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def content_digest(arrays: Mapping[str, Shaped[Tensor, "..."]]) -> str:
-    """SHA-256, as hexadecimal digits, of names, dtypes, shapes and values; bounded memory."""
+    """The SHA-256 of names, dtypes, shapes and values, as hexadecimal digits; it takes bounded memory."""
     content = hashlib.sha256()
     for name in sorted(arrays):
         array = arrays[name].detach()

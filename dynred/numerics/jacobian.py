@@ -1,8 +1,8 @@
-"""Jacobians of large systems: which entries can be non-zero, and their values by a few directional derivatives.
+"""Finds which entries of a large Jacobian can be non-zero, and computes them by a few directional derivatives.
 
 Columns that share no row can be perturbed at once, so that a Jacobian costs as many directional derivatives as it has
 colours, three for a tridiagonal one of any size (A. R. Curtis, M. J. D. Powell, J. K. Reid, IMA J. Appl. Math. 13, 117
-(1974)). Derivatives are exact where torch differentiates the velocity, else forward differences.
+(1974)). Derivatives are exact where torch differentiates the velocity, and forward differences elsewhere.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,10 @@ from dynred.rng import generator
 
 Velocity = Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch D"]]
 
-DENSEST = 0.25  # colours in units of D from which a pattern saves nothing worth its search
-COLOURS = 200  # and in all: beyond, its factors fill up as well
-STEP = 1.5e-8  # of forward differences, in units of a component: the root of float64's precision
-PROBE_STEP = 1e-4  # the same where only zero or not is asked
+DENSEST = 0.25  # a pattern with more colours than this, in units of D, is not worth its search
+COLOURS = 200  # nor is one with more colours than this: the factors of its matrices fill up as well
+STEP = 1.5e-8  # step of forward differences, in units of a component: the square root of float64's precision
+PROBE_STEP = 1e-4  # step of the differences that only tell whether an entry is zero
 CHUNK = 2**22  # numbers in one batch of derivatives
 
 
@@ -32,8 +32,9 @@ class Pattern:
 
     Attributes:
         dim: dimension D.
-        rows, columns: indices [E] of the entries: the component of the velocity, the component of the state.
-        colours: of each column [D], so that columns of one colour share no row.
+        rows: component of the velocity to which each entry belongs [E].
+        columns: component of the state to which each entry belongs [E].
+        colours: colour of each column [D]; columns of one colour share no row.
     """
 
     dim: int
@@ -46,7 +47,7 @@ class Pattern:
         """The pattern of the entries (row, column), in any order.
 
         Raises:
-            InputError: no integers [2, E] within the matrix.
+            InputError: the entries are no integers [2, E], or lie outside the matrix.
         """
         if entries.ndim != 2 or len(entries) != 2 or entries.is_floating_point() or entries.is_complex():
             actual = f"{entries.dtype} {list(entries.shape)}"
@@ -56,9 +57,9 @@ class Pattern:
             raise refuse("jacobian_sparsity", f"indices in [0, {dim - 1}]", actual)
         columns, rows = torch.unique(entries.flip(0).long().cpu(), dim=1)
         matrix = _matrix(rows.numpy(), columns.numpy(), np.ones(len(rows)), (dim, dim))
-        # Greedy: bands want their natural order, which may be the worst one of other patterns.
-        tried = [_coloured(matrix, order) for order in (np.arange(dim), _shuffled(dim))]
-        colours = min(tried, key=lambda found: found.max())
+        # The colouring is greedy. The natural order of columns is the best for bands and may be the worst for others.
+        colourings = [_coloured(matrix, order) for order in (np.arange(dim), _shuffled(dim))]
+        colours = min(colourings, key=lambda colouring: colouring.max())
         return cls(dim, rows, columns, torch.from_numpy(colours).long())
 
     @property
@@ -68,7 +69,7 @@ class Pattern:
 
     @property
     def colour_count(self) -> int:
-        """Directional derivatives that a Jacobian costs."""
+        """Number of directional derivatives that a Jacobian costs."""
         return int(self.colours.max()) + 1
 
     @property
@@ -81,9 +82,9 @@ class Pattern:
         """The entries of the Jacobian of `velocity` at x, in the order of `rows` and `columns`.
 
         Args:
-            velocity: acts on [..., D]; with leading axes before those of x where `exact` is False.
-            x: one state or any batch.
-            exact: by torch's Jacobian-vector products; else by forward differences.
+            velocity: a function of states [..., D]. Where `exact` is False, it is given one more leading axis than x.
+            x: one state [D] or any batch of states.
+            exact: whether to use torch's Jacobian-vector products; else forward differences are taken.
         """
         seeds = torch.zeros(self.colour_count, self.dim, dtype=x.dtype, device=x.device)
         seeds[self.colours, torch.arange(self.dim)] = 1
@@ -91,7 +92,7 @@ class Pattern:
             moved = _derivatives(velocity, x, seeds)
             return moved.movedim(0, -2)[..., self.colours[self.columns], self.rows]
         largest = x.abs().amax(-1, keepdim=True).clamp_min(1e-8)
-        shift = (x + STEP * torch.maximum(x.abs(), 1e-2 * largest)) - x  # as float64 has it
+        shift = (x + STEP * torch.maximum(x.abs(), 1e-2 * largest)) - x  # the step that float64 really takes
         wide = seeds.reshape(len(seeds), *[1] * (x.ndim - 1), self.dim) * shift
         base = velocity(x)
         parts = wide.split(max(1, CHUNK // x.numel()))
@@ -99,29 +100,30 @@ class Pattern:
         return moved.movedim(0, -2)[..., self.colours[self.columns], self.rows] / shift[..., self.columns]
 
     def matrix(self, values: Float[Tensor, " E"]) -> csc_array:
-        """Entries as a SciPy matrix [D, D]."""
+        """The Jacobian with these entries, as a SciPy matrix [D, D]."""
         rows, columns = self.rows.numpy(), self.columns.numpy()
         return _matrix(rows, columns, values.detach().cpu().numpy(), (self.dim, self.dim))
 
 
 def find_pattern(velocity: Velocity, states: Float[Tensor, "n D"], exact: bool) -> Pattern | None:
-    """The pattern of a Jacobian, by probing; None where it has too many colours to be worth it.
+    """Finds the pattern of a Jacobian by probing; None where it has too many colours to save work.
 
     All columns are first perturbed together, then halves of them, quarters and so on; groups of columns whose rows do
     not meet are perturbed at once. A banded Jacobian of D = 10,000 takes less than a hundred directional derivatives.
 
     Args:
-        velocity: acts on [..., D].
-        states: where it is probed; an entry counts if it is non-zero at any of them, so take them in general position.
+        velocity: a function of states [..., D].
+        states: where the Jacobian is probed. An entry counts if it is non-zero at any of these states, so take states
+            in general position.
         exact: whether torch can differentiate `velocity`; else differences are taken.
     """
     states = states[velocity(states).isfinite().all(-1)]
     d = states.shape[-1]
     if len(states) == 0:
         return None
-    group = np.zeros(d, dtype=np.int64)  # of each column; groups are consecutive
+    group = np.zeros(d, dtype=np.int64)  # the group of each column: a group is a run of neighbouring columns
     touched = csc_array(np.ones((d, 1)))  # [rows, groups]
-    weights = direction(d)  # so that no two columns cancel
+    weights = direction(d)  # general weights, so that no two columns cancel
     while touched.shape[1] < d:
         parent, group = _halved(group)
         candidates = csc_array(touched[:, parent])
@@ -132,15 +134,15 @@ def find_pattern(velocity: Velocity, states: Float[Tensor, "n D"], exact: bool) 
         seeds[torch.from_numpy(colours[group]), torch.arange(d)] = weights
         answers = _nonzero(velocity, states, seeds, exact).numpy()  # [colours, rows]
         rows, groups = candidates.nonzero()
-        kept = answers[colours[groups], rows]
-        touched = _matrix(rows[kept], groups[kept], np.ones(int(kept.sum())), (d, len(parent)))
+        answered = answers[colours[groups], rows]
+        touched = _matrix(rows[answered], groups[answered], np.ones(int(answered.sum())), (d, len(parent)))
     rows, columns = touched.nonzero()
-    found = Pattern.of(torch.from_numpy(np.stack([rows, columns]).astype(np.int64)), d)
-    return found if found.colour_count <= _most_colours(d) else None
+    pattern = Pattern.of(torch.from_numpy(np.stack([rows, columns]).astype(np.int64)), d)
+    return pattern if pattern.colour_count <= _most_colours(d) else None
 
 
 def _coloured(matrix: csc_array, order: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Colours of the columns, such that those of one colour share no row: in order, each takes the first free one."""
+    """Colours columns so that those of one colour share no row: each, in `order`, takes the first free colour."""
     colours = np.zeros(matrix.shape[1], dtype=np.int64)
     used = np.zeros((matrix.shape[0], 16), dtype=bool)  # in which rows columns of a colour have entries
     for column in order:
@@ -167,7 +169,7 @@ def direction(d: int) -> Float[Tensor, " D"]:
 
 
 def _halved(group: Int[np.ndarray, " D"]) -> tuple[Int[np.ndarray, " G"], Int[np.ndarray, " D"]]:
-    """The parent of every half, and the half to which each column belongs; single columns stay."""
+    """Halves every group of columns, except single columns: the parent of every half, and the half of every column."""
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     ends = np.append(starts[1:], len(group))
     cuts = np.unique(np.concatenate([starts, (starts + ends) // 2]))
@@ -176,7 +178,7 @@ def _halved(group: Int[np.ndarray, " D"]) -> tuple[Int[np.ndarray, " G"], Int[np
 
 
 def _nonzero(velocity: Velocity, x: Float[Tensor, "n D"], seeds: Float[Tensor, "C D"], exact: bool) -> Tensor:
-    """Which components answer to each direction, at any state [C, D]; one that is not finite answers."""
+    """Which components [C, D] change along each direction, at any state; a value that is not finite is a change."""
     if exact:
         return (_derivatives(velocity, x, seeds) != 0).any(1)
     size = PROBE_STEP * x.abs().amax().clamp_min(1e-3)

@@ -9,7 +9,7 @@ from torch import Tensor
 from dynred.checks import count, refuse
 from dynred.spec import Spec
 
-MOST = 100_000  # coordinates of a kind
+MOST = 100_000  # largest number of coordinates of one kind
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,27 @@ class LatentSpace(Spec):
         return 2 * self.angles + self.lines
 
     def features(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch F"]:
-        """Cosines and sines of the angles, then the lines: what decoders and vector fields see, so that both are
-        periodic in every angle."""
+        """Cosines and sines of the angles, then the lines.
+
+        Decoders and vector fields are functions of these, so both are periodic in every angle.
+        """
         if self.angles == 0:
             return z
         angle = z[..., : self.angles]
         return torch.cat([torch.cos(angle), torch.sin(angle), z[..., self.angles :]], -1)
 
     def coordinates(self, y: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch R"]:
-        """The latent coordinates of features, in which the length of every (cosine, sine) does not matter.
+        """The latent coordinates of features; the length of a (cosine, sine) pair does not matter.
 
-        A left inverse of `features` up to whole turns: angles are atan2(sine, cosine), in [-pi, pi]. Its derivative is
-        smooth across the cut at pi, so that velocities pushed through it are right there too; where both are 0 there
-        is no angle.
+        This is a left inverse of `features` up to whole turns: angles are atan2(sine, cosine), in [-pi, pi]. Its
+        derivative is smooth across the cut at pi, so that velocities pushed through it are right there too. A pair
+        (0, 0) has no angle.
         """
         a = self.angles
         return y if a == 0 else torch.cat([torch.atan2(y[..., a : 2 * a], y[..., :a]), y[..., 2 * a :]], -1)
 
     def moduli(self, y: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch A"]:
-        """The length of every (cosine, sine) among features; `coordinates` is ill-conditioned where it is small."""
+        """The length of every (cosine, sine) pair of features; where it is small, `coordinates` is ill-conditioned."""
         a = self.angles
         return torch.hypot(y[..., :a], y[..., a : 2 * a])
 

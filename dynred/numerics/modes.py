@@ -1,11 +1,11 @@
-"""POD modes of a set of snapshots: an orthonormal basis ordered by energy, and coefficients in it."""
+"""POD modes of a set of snapshots: an orthonormal basis ordered by energy, and coefficients of states in it."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-DIRECT = 3000  # largest dimension whose covariance is formed; beyond, the snapshots' Gram matrix is
-SUBSET = 4000  # snapshots used then
+DIRECT = 3000  # up to this dimension the covariance matrix is formed, beyond it the snapshots' Gram matrix
+SUBSET = 4000  # largest number of snapshots in a Gram matrix
 MOST_MODES = 10**6
 
 
@@ -43,10 +43,10 @@ class Modes(nn.Module):
 
         Args:
             x: snapshots, float64.
-            count: modes to keep; with a `tolerance`, at least so many.
-            scaled: divide coefficients by the root mean square of the leading `count` (`scale` 1 otherwise).
-            tolerance: keep so many that the fraction of energy left out is below it, if it can be reached.
-            limit: with a tolerance, at most so many.
+            count: number of modes to keep; with a `tolerance`, the least number.
+            scaled: whether to divide coefficients by the root mean square of the leading `count`; else `scale` is 1.
+            tolerance: enough modes are kept to leave out at most this fraction of energy, if that can be reached.
+            limit: with a tolerance, the largest number of modes, unless `count` is larger.
         """
         mean = x.mean(0)
         x = x - mean
@@ -61,16 +61,18 @@ class Modes(nn.Module):
 
     @staticmethod
     def memory(dim: int, snapshots: int) -> int:
-        """Bytes that `of` takes beside the snapshots, about: two copies of them, and the matrix whose eigenvectors are
-        computed."""
-        copies, some = 2 * snapshots * dim, min(SUBSET, snapshots)
+        """About how many bytes `of` takes beside the snapshots.
+
+        It takes two copies of them, and the matrix whose eigenvectors are computed.
+        """
+        copies, subset = 2 * snapshots * dim, min(SUBSET, snapshots)
         if dim <= DIRECT:
             return 8 * (copies + 5 * dim**2)
-        return 8 * (copies + 4 * some * dim + 5 * some**2 + 2 * snapshots * some)
+        return 8 * (copies + 4 * subset * dim + 5 * subset**2 + 2 * snapshots * subset)
 
     @classmethod
     def empty(cls, dim: int, count: int) -> "Modes":
-        """Modes of the right shapes, for loading."""
+        """Modes of zeros, with the shapes of those that are to be loaded into them."""
         zeros = torch.zeros(dim, count, dtype=torch.float64)
         return cls(zeros[:, 0].clone(), zeros, torch.ones((), dtype=torch.float64), zeros[0].clone())
 
@@ -80,7 +82,7 @@ class Modes(nn.Module):
         return self.basis.shape[1]
 
     def coefficients(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch Q"]:
-        """Coefficients of states, in the dtype of the modes."""
+        """The coefficients of states, in the dtype of the modes."""
         return (x.to(self.basis) - self.mean) @ self.basis / self.scale
 
     def state(self, a: Float[Tensor, "*batch Q"]) -> Float[Tensor, "*batch D"]:
@@ -95,12 +97,12 @@ def _covariance_modes(x: Float[Tensor, "M D"]) -> tuple[Tensor, Tensor]:
 
 def _gram_modes(x: Float[Tensor, "M D"], count: int) -> tuple[Tensor, Tensor]:
     # Method of snapshots (L. Sirovich, Quart. Appl. Math. 45, 561 (1987)) on evenly spread snapshots; the energies are
-    # then measured on all of them. Where the rank is below `count`, QR completes the basis.
-    some = x[torch.linspace(0, len(x) - 1, min(SUBSET, len(x))).long()]
-    value, vector = torch.linalg.eigh(some @ some.T)
+    # then measured on all snapshots. Where the rank is below `count`, QR completes the basis.
+    subset = x[torch.linspace(0, len(x) - 1, min(SUBSET, len(x))).long()]
+    value, vector = torch.linalg.eigh(subset @ subset.T)
     value, vector = value.flip(0), vector.flip(1)
     floor = (value[0] * 1e-13).clamp_min(torch.finfo(x.dtype).tiny)
     keep = (value > floor) | (torch.arange(len(value)) < count)
-    basis = torch.linalg.qr(some.T @ (vector[:, keep] / value[keep].clamp_min(floor).sqrt()))[0]
+    basis = torch.linalg.qr(subset.T @ (vector[:, keep] / value[keep].clamp_min(floor).sqrt()))[0]
     energy, order = (x @ basis).pow(2).mean(0).sort(descending=True)
     return basis[:, order], energy

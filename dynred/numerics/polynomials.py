@@ -14,18 +14,18 @@ from torch import Tensor, nn
 from dynred.checks import count, refuse
 from dynred.spec import Spec
 
-HIGHEST, MOST_TERMS = 100, 100_000  # degree of a polynomial, and its monomials
+HIGHEST, MOST_TERMS = 100, 100_000  # largest degree of a polynomial, and largest number of its monomials
 PIECE = 1024  # points whose monomials are computed at once
 
 
 def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
     """The monomials up to a degree, constant first, by degree and then in lexicographic order.
 
-    Each is a row of factors: 0 stands for the number 1, i for the i-th variable (from 1). So (0, 1, 1) is y1^2 among
-    those of degree 3.
+    Each monomial is a row of factors: 0 stands for the number 1, i for the i-th variable (from 1). So the row (0, 1, 1)
+    is y1^2, where the largest degree is 3.
 
     Raises:
-        InputError: a degree below 0 or with more than 100,000 monomials.
+        InputError: the degree is not in [0, 100], or has more than 100,000 monomials.
     """
     if math.comb(variables + count("degree", degree, 0, HIGHEST), degree) > MOST_TERMS:
         raise refuse(
@@ -52,8 +52,8 @@ def monomials(y: Float[Tensor, "*batch F"], factors: Int[Tensor, "K degree"]) ->
 
 @lru_cache
 def _steps(variables: int, degree: int) -> tuple[tuple[Int[np.ndarray, " _k"], Int[np.ndarray, " _k"]], ...]:
-    # For every degree: which monomial of one degree less, times which variable, each monomial is, in their order.
-    # NumPy arrays, because tensors that were made while torch.export traces are no real ones and must not outlive it.
+    # Each monomial is one of the next lower degree times a variable. For every degree: the places of both factors.
+    # These are NumPy arrays: a tensor that is made while torch.export traces is no real one and must not outlive it.
     rows = [list(combinations_with_replacement(range(variables), d)) for d in range(degree + 1)]
     steps = []
     for lower, higher in pairwise(rows):
@@ -66,17 +66,18 @@ def _steps(variables: int, degree: int) -> tuple[tuple[Int[np.ndarray, " _k"], I
 def all_monomials(y: Float[Tensor, "*batch F"], degree: int) -> Float[Tensor, "*batch K"]:
     """The values of all monomials up to a degree, in the order of `factors`.
 
-    Each is one of a lower degree times a variable, and the values of one monomial lie side by side in memory: for 256
-    points in 8 variables at degree 5 this takes a fifth of the time that it takes with those of one point together.
+    Each monomial is one of a lower degree times a variable. The values of one monomial lie side by side in memory: for
+    256 points in 8 variables at degree 5 this takes a fifth of the time that it takes with the values of one point side
+    by side.
     """
     columns = y.reshape(-1, y.shape[-1]).T.contiguous()
     level = torch.ones_like(columns[:1])
-    found = [level]
+    levels = [level]
     for step in _steps(y.shape[-1], degree):
         parent, variable = (torch.from_numpy(index).to(y.device) for index in step)
         level = level.index_select(0, parent) * columns.index_select(0, variable)
-        found.append(level)
-    values = torch.cat(found)
+        levels.append(level)
+    values = torch.cat(levels)
     return values.T.reshape(*y.shape[:-1], len(values))
 
 
@@ -93,19 +94,20 @@ def rescaled(
 ) -> Float[Tensor, "K S"]:
     """The coefficients in z of polynomials that are given in y = (z - shift) / unit.
 
-    Where `shift` is 0, coefficients of exactly 0 stay so.
+    Where `shift` is 0, coefficients of exactly 0 stay 0.
     """
     row_of = {tuple(row): k for k, row in enumerate(factors.tolist())}
-    found = torch.zeros_like(coefficients)
+    result = torch.zeros_like(coefficients)
     for row, given in zip(factors.tolist(), coefficients, strict=True):
         indices = [i for i in row if i]
         scale = math.prod(float(unit[i - 1]) for i in indices)
-        for kept in product((True, False), repeat=len(indices)):  # the terms of the product of all (z_i - shift_i)
-            rest = math.prod(-float(shift[i - 1]) for i, keep in zip(indices, kept, strict=True) if not keep)
-            if rest:
-                there = [i for i, keep in zip(indices, kept, strict=True) if keep]
-                found[row_of[(0,) * (len(row) - len(there)) + tuple(there)]] += rest / scale * given
-    return found
+        # Every term of the product of all (z_i - shift_i) chooses z_i or -shift_i from each factor.
+        for choice in product((True, False), repeat=len(indices)):
+            constant = math.prod(-float(shift[i - 1]) for i, chosen in zip(indices, choice, strict=True) if not chosen)
+            if constant:
+                variables = [i for i, chosen in zip(indices, choice, strict=True) if chosen]
+                result[row_of[(0,) * (len(row) - len(variables)) + tuple(variables)]] += constant / scale * given
+    return result
 
 
 def written(coefficients: Sequence[float], factors: Int[Tensor, "K degree"], names: Sequence[str]) -> str:
@@ -121,8 +123,9 @@ def written(coefficients: Sequence[float], factors: Int[Tensor, "K degree"], nam
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """The normal equations of fitting polynomials to values at many points, for every degree up to the largest at once:
-    monomials are ordered by degree, so those of a lower degree are the leading ones.
+    """The normal equations of polynomial fits to values at many points, for all degrees up to a largest one at once.
+
+    Monomials are ordered by degree, so those of a lower degree come first.
 
     Attributes:
         factors: the monomials [K, degree].
@@ -136,7 +139,10 @@ class Regression:
 
     @classmethod
     def of(cls, y: Float[Tensor, "M F"], values: Float[Tensor, "M S"], degree: int) -> "Regression":
-        """The equations of points y, best of order one, and values there; float64, in pieces that bound memory."""
+        """The equations for `values` at points y, in float64, computed in pieces that bound memory.
+
+        Points of order one are best.
+        """
         terms = factors(y.shape[1], degree)
         gram = torch.zeros(len(terms), len(terms), dtype=torch.float64, device=y.device)
         moments = torch.zeros(len(terms), values.shape[1], dtype=torch.float64, device=y.device)
@@ -147,8 +153,11 @@ class Regression:
         return cls(terms, gram / len(y), moments / len(y))
 
     def solution(self, degree: int, ridge: float) -> Float[Tensor, "k S"]:
-        """The coefficients of the k monomials up to a degree that minimise the mean squared error plus `ridge` (> 0)
-        times the squared coefficients, each in units in which its monomial has mean square 1."""
+        """The coefficients of the k monomials up to a degree that fit best.
+
+        They minimise the mean squared error plus `ridge` (> 0) times the squared coefficients, each coefficient in
+        units in which its monomial has mean square 1.
+        """
         k = int(((self.factors > 0).sum(1) <= degree).sum())
         size = self.gram.diagonal()[:k].sqrt().clamp_min(torch.finfo(torch.float64).tiny)
         scaled = self.gram[:k, :k] / size[:, None] / size
@@ -196,8 +205,8 @@ class PolynomialSpec(Spec):
     """Settings of a least squares fit by polynomials.
 
     Attributes:
-        degree: the largest that is tried, >= 1.
-        terms: monomials at most, >= 1, and at most a quarter of the points.
+        degree: the largest degree that is tried, >= 1.
+        terms: the largest number of monomials, >= 1; a quarter of the points is a bound too. Degree 1 is always tried.
         ridge: weights of squared coefficients, each > 0, in units in which every monomial has mean square 1.
     """
 
@@ -212,8 +221,11 @@ class PolynomialSpec(Spec):
             raise refuse("ridge", "one or more weights > 0", self.ridge)
 
     def memory(self, variables: int, values: int, points: int) -> int:
-        """Bytes that `fits` takes beside its points, about: five matrices of monomials times monomials, the monomials
-        of one piece, what they are made of, and the coefficients of every weight."""
+        """About how many bytes `fits` takes beside its points.
+
+        It takes five matrices of monomials times monomials, the monomials of one piece and what these are computed
+        from, and the coefficients of every weight.
+        """
         degree = min(self.degree, largest_degree(variables, min(self.terms, points // 4)))
         terms = math.comb(variables + degree, degree)
         return 8 * terms * (5 * terms + 4 * PIECE + 8 * (degree + 4) + 2 * values * (len(self.ridge) + degree))
@@ -223,22 +235,23 @@ class PolynomialSpec(Spec):
         known: tuple[Float[Tensor, "M F"], Float[Tensor, "M S"]],
         held: tuple[Float[Tensor, "m F"], Float[Tensor, "m S"]],
     ) -> list[tuple[float, PolynomialMap]]:
-        """For every degree the fit to known (points, values) with the ridge that is best at held-out ones, and its mean
-        squared error there. Points are best of order one.
+        """For every degree, the mean squared error at `held` (points, values) and the map fitted to the `known` ones.
+
+        The map is the one whose ridge gives the least error. Points of order one are best.
         """
         y, values = known
         variables = y.shape[1]
         highest = min(self.degree, largest_degree(variables, min(self.terms, len(y) // 4)))
         equations = Regression.of(y, values, highest)
-        found = []
+        best_fits = []
         for degree in range(1, highest + 1):
             maps = [PolynomialMap(variables, values.shape[1], degree) for _ in self.ridge]
-            for one, weight in zip(maps, self.ridge, strict=True):
-                one.coefficients = equations.solution(degree, weight)
-            errors = [mean_squared_error(one, *held) for one in maps]
+            for fitted, weight in zip(maps, self.ridge, strict=True):
+                fitted.coefficients = equations.solution(degree, weight)
+            errors = [mean_squared_error(fitted, *held) for fitted in maps]
             best = min(range(len(maps)), key=errors.__getitem__)
-            found.append((errors[best], maps[best]))
-        return found
+            best_fits.append((errors[best], maps[best]))
+        return best_fits
 
 
 def batches(

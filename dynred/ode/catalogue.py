@@ -3,22 +3,21 @@
 import inspect
 import re
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from dynred import plugins
 from dynred.errors import DynredError
-from dynred.ode.find import find_system
+from dynred.ode.find import PACKAGE, find_system, meaning
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 from dynred.rng import generator
-
-PACKAGE = "dynred.systems"
 
 
 def list_systems() -> list[dict[str, Any]]:
     """Every system with its default arguments: name, dimension, kind of solver, K, time scale, equation.
 
-    Of K, `dimension` is that of the set, or the Kaplan-Yorke dimension of its attractor where that is all one knows.
+    The `dimension` of K is that of the set, or the Kaplan-Yorke dimension of the attractor where no other is known.
     """
     return [_entry(name) for name in plugins.names(PACKAGE)]
 
@@ -27,8 +26,8 @@ def describe(name: str, **arguments: Any) -> dict[str, Any]:
     """Everything known about one system, as plain data.
 
     Args:
-        name: as for `find_system`.
-        arguments: structural choices.
+        name: name of the system, see `find_system`.
+        arguments: structural choices, see `find_system`.
     """
     system = find_system(name, **arguments)
     known = system.known
@@ -63,7 +62,7 @@ def describe(name: str, **arguments: Any) -> dict[str, Any]:
 
 
 def solver_kind(system: System) -> str:
-    """The solver, or the family of solvers, that `auto` takes, as far as the system says it."""
+    """The solver, or the family of solvers, that `auto` takes, as far as the system itself decides it."""
     system = system.underlying
     if system.solver is not None:
         return system.solver
@@ -100,13 +99,11 @@ def _dimension(known: KnownSet) -> float | None:
 # -- what the docstring of a system's function says ------------------------------------------------------------------
 
 
-def _builder(name: str) -> Any:
-    return plugins.load(PACKAGE, name) if not name.endswith(".py") else None
-
-
 def _documentation(name: str) -> str:
-    builder = _builder(name)
-    return (inspect.getdoc(builder) or "") if inspect.isfunction(builder) else ""
+    """The docstring of the function that builds the system, or of its right-hand side."""
+    definition = meaning(name)
+    function = definition.rhs if isinstance(definition, ModuleType) else definition
+    return (inspect.getdoc(function) or "") if inspect.isfunction(function) else ""
 
 
 def _equation(name: str) -> str:
@@ -122,22 +119,26 @@ def _description(name: str) -> str:
 
 def _arguments(name: str, given: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Value, default and meaning of every argument, by name."""
-    builder = _builder(name)
+    builder = meaning(name)
     if not inspect.isfunction(builder):
         return {}
     meanings = _meanings(_documentation(name))
     accepted = inspect.signature(builder).parameters
     return {
-        key: {"value": str(given.get(key, one.default)), "default": str(one.default), "meaning": meanings.get(key, "")}
-        for key, one in accepted.items()
+        key: {
+            "value": str(given.get(key, entry.default)),
+            "default": str(entry.default),
+            "meaning": meanings.get(key, ""),
+        }
+        for key, entry in accepted.items()
     }
 
 
 def _meanings(documentation: str) -> dict[str, str]:
-    """What a docstring says of each argument; `a, b: ...` speaks of both."""
+    """What a docstring says of each argument, by name; `a, b: ...` speaks of both a and b."""
     section = documentation.partition("\nArgs:\n")[2].partition("\n\n")[0]
-    found: dict[str, str] = {}
+    meanings: dict[str, str] = {}
     for entry in re.split(r"(?m)^ {4}(?! )", section)[1:]:
         names, _, text = entry.partition(":")
-        found |= {key.strip(): " ".join(text.split()) for key in names.split(",")}
-    return found
+        meanings |= {key.strip(): " ".join(text.split()) for key in names.split(",")}
+    return meanings

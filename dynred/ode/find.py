@@ -1,4 +1,4 @@
-"""Systems by name: from the catalogue, a module, or a file of the user's own."""
+"""Finds systems by name: in the catalogue, in a module, or in a file of the user's own. All are built alike."""
 
 import dataclasses
 import inspect
@@ -14,7 +14,8 @@ from dynred.memory import bounded, check_memory
 from dynred.ode.system import System
 from dynred.user_code import user_code
 
-TRIED = 30  # arrays of the size of a state that it takes to recognise a right-hand side
+PACKAGE = "dynred.systems"  # the catalogue, one file per system
+TRIED = 30  # arrays of the size of a state that memory must hold while a right-hand side is recognised
 
 
 @public
@@ -26,49 +27,79 @@ def find_system(name: str | System, **arguments: Any) -> System:
         arguments: structural choices for the function that builds the system, e.g. `length=44.0`.
 
     Returns:
-        The system. A file gives its `system`, or a System made of its function `rhs(t, x)` and its number `dim`;
-        other attributes of `System` that it defines (`sample_initial`, `parameters`, `transient` ...) are used.
+        The system that a module or file defines: as `system`; or under the module's own name, as in `lorenz63.py`; or
+        by a function `rhs(t, x)` and a number `dim`. In the last case these become a System, together with the other
+        attributes of `System` that the module defines (`sample_initial`, `parameters`, `transient` ...).
 
     Raises:
-        InputError: nothing of that name, a file that fails to import or defines no system, unknown arguments.
+        InputError: nothing has that name, a file fails to import or defines no system, or an argument is unknown.
     """
     if isinstance(name, System):
         return name
-    if name.split(":")[0].endswith(".py") and ":" not in name:
-        return _from_file(plugins.load_module("dynred.systems", name), name, arguments)
-    found = plugins.load("dynred.systems", name)
-    return _build(found, name, arguments)
+    definition = meaning(name)
+    return _build(_assembled(definition, name) if _is_equation(definition) else definition, name, arguments)
 
 
-def _build(found: object, name: str, arguments: Mapping[str, Any]) -> System:
-    if callable(found) and not isinstance(found, System):
+def meaning(name: str) -> object:
+    """What a name means: a System, a function that builds one, or a module that defines `rhs` and `dim`.
+
+    Raises:
+        InputError: nothing has that name, or a file fails to import or defines none of these.
+    """
+    if name.partition(":")[2]:
+        return plugins.load(PACKAGE, name)
+    module = plugins.load_module(PACKAGE, name)
+    system, own = (_defined(module, attribute) for attribute in ("system", plugins.own_name(module)))
+    if system is not None:
+        return system
+    if _is_equation(module) and not _builds(own):  # the `lorenz(t, x)` of a `lorenz.py` may be what `rhs` calls
+        return module
+    if own is not None:
+        return own
+    defined = [key for key, value in vars(module).items() if key[0] != "_" and not isinstance(value, ModuleType)]
+    raise InputError(
+        f"{name} defines no system: it must define `system` (a dynred.System), or `rhs(t, x)` and `dim`, or a function "
+        f"of its own name that returns a dynred.System; it defines {', '.join(defined) or 'nothing'}."
+    )
+
+
+def _defined(module: ModuleType, attribute: str) -> object:
+    value = getattr(module, attribute, None)
+    return None if isinstance(value, ModuleType) else value  # a library, or a part of the package, may have that name
+
+
+def _is_equation(definition: object) -> bool:
+    return isinstance(definition, ModuleType) and hasattr(definition, "rhs") and hasattr(definition, "dim")
+
+
+def _builds(definition: object) -> bool:
+    """Whether it is a system, or a function that can be called without arguments, as every builder can."""
+    if not inspect.isfunction(definition):
+        return isinstance(definition, System)
+    accepted = inspect.signature(definition).parameters.values()
+    return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in accepted)
+
+
+def _build(definition: object, name: str, arguments: Mapping[str, Any]) -> System:
+    system = definition
+    if callable(definition) and not isinstance(definition, System):
         with user_code(name), bounded():
-            accepted = inspect.signature(found).parameters
+            accepted = inspect.signature(definition).parameters
             for key in arguments:
                 one_of(f"argument of {name}", key, accepted)
-            found = found(**arguments)
-        if isinstance(found, System):
-            found = dataclasses.replace(found, arguments=dict(arguments))
+            system = definition(**arguments)
+        if isinstance(system, System):
+            system = dataclasses.replace(system, arguments=dict(arguments))
     elif arguments:
         raise refuse(f"arguments of {name}", "none, since it is no function", sorted(arguments))
-    if not isinstance(found, System):
-        raise refuse(name, "a dynred.System or a function that returns one", type(found).__name__)
-    check_memory(f"{name}, with {found.dim} values in a state,", TRIED * 8 * found.dim)
-    return found
+    if not isinstance(system, System):
+        raise refuse(name, "a dynred.System or a function that returns one", type(system).__name__)
+    check_memory(f"{name}, with {system.dim} values in a state,", TRIED * 8 * system.dim)
+    return system
 
 
-def _from_file(module: ModuleType, path: str, arguments: Mapping[str, Any]) -> System:
-    if hasattr(module, "system"):
-        return _build(module.system, path, arguments)
-    if not (hasattr(module, "rhs") and hasattr(module, "dim")):
-        defined = [n for n in vars(module) if not n.startswith("_")]
-        raise InputError(
-            f"{path} defines no system: it must define `system` (a dynred.System), or `rhs(t, x)` and `dim`; "
-            f"it defines {', '.join(defined) or 'nothing'}."
-        )
-    fields = {f.name for f in dataclasses.fields(System) if f.init} - {"name", "arguments"}
-    given = {name: getattr(module, name) for name in fields if hasattr(module, name)}
-    stem = module.__name__.removeprefix("user_file_")
-    with user_code(path):
-        system = System(name=stem, **given)
-    return _build(system, path, arguments)
+def _assembled(module: Any, name: str) -> System:
+    fields = {field.name for field in dataclasses.fields(System) if field.init} - {"name", "arguments"}
+    given = {field: getattr(module, field) for field in fields if hasattr(module, field)}
+    with user_code(name):
+        return System(name=plugins.own_name(module), **given)

@@ -11,9 +11,9 @@ class Axis:
     """One direction of a field's grid.
 
     Attributes:
-        name: what it measures, e.g. `x`.
+        name: name of its coordinate, e.g. `x`.
         coordinates: its points [n], increasing, evenly spaced, in `unit`.
-        unit: unit of the coordinates; empty for dimensionless.
+        unit: unit of the coordinates; empty where they have none.
         period: length after which the field repeats; None where it does not.
     """
 
@@ -37,5 +37,5 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(components, points per axis)."""
+        """(number of components, points of axis 0, points of axis 1, ...)."""
         return (len(self.components), *(len(axis.coordinates) for axis in self.axes))

@@ -18,9 +18,9 @@ class KnownSet:
         reach: reach of K in state units.
         closed: whether K is a compact manifold without boundary.
         sample: `(n, rng) -> [n, D]` points of K, spread over all of it.
-        distance: `x [..., D] -> [...]`, in state units: zero exactly on K, near K within a constant factor of the
-            distance. Where K moves with a parameter, `sample` and `distance` may take it by keyword, one value or one
-            per state, with the system's default.
+        distance: `x [..., D] -> [...]`, in state units: zero on K and only there; near K, within a constant factor
+            of the distance. Where K moves with a parameter, `sample` and `distance` may take it by keyword: as one
+            value or one per state, with the system's default.
         constants: other exactly or well known numbers by name, e.g. `lyapunov_1`.
     """
 

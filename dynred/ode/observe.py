@@ -38,11 +38,11 @@ def observe(
     exponents remain those of the ODE.
 
     Args:
-        system: the ODE; one that is itself observed is seen through both maps.
-        map: from states [..., D] to what is seen [..., O], in torch, each state alone. O is found by trying it.
-        name: of the observed system; default: `observed_` and the system's.
+        system: the ODE; a system that is itself observed is then seen through both maps.
+        map: from states [..., D] to what is seen [..., O], in torch, each state alone. O is found by calling the map.
+        name: name of the observed system; default: `observed_` and the system's name.
         grid: how y is laid out in space, e.g. as an image.
-        known: what is known of map(K), instead of what follows from the system's own K.
+        known: what is known of map(K); default: what follows from the system's own K.
         embeds: whether the map is one-to-one on K, and its derivative along K too: then dimension, number of components
             and Betti numbers of K are those of map(K).
         reference: where the map comes from; default: the system's own reference.
@@ -77,7 +77,7 @@ def _composed(first: Callable[[Tensor], Tensor], second: Callable[[Tensor], Tens
 
 
 def _pushed_forward(known: KnownSet, map: Callable[[Tensor], Tensor], embeds: bool) -> KnownSet:
-    # Reach and distance do not follow; invariants of the motion, such as exponents, do.
+    # Reach and distance of map(K) do not follow from those of K; invariants of the motion, such as exponents, do.
     inner = known.sample
     sample = None if inner is None else lambda n, rng: map(inner(n, rng))
     if not embeds:

@@ -1,8 +1,8 @@
 """Recognising the form of a right-hand side, so that a user's function is taken as it is.
 
 A function f(t, x) may be written for torch or for NumPy, for one state or for a batch, along the last axis or (as SciPy
-says, `vectorized`) with states as columns. Instead of asking, each form is tried on a few states and accepted if it
-gives the same as state by state.
+says, `vectorized`) with states as columns. The user is not asked: each form is tried on a few states, and accepted if
+it gives the same as one state at a time.
 """
 
 import warnings
@@ -19,7 +19,7 @@ from dynred.checks import kind_of, refuse
 from dynred.errors import InputError
 from dynred.user_code import PASSING, place_and_reason, reason, told
 
-Values = Mapping[str, Float[Tensor, "*#batch"]]  # of parameters by name
+Values = Mapping[str, Float[Tensor, "*#batch"]]  # values of parameters by name
 Form = Callable[[Float[Tensor, "*#batch"], Float[Tensor, "*batch D"], Values], Float[Tensor, "*batch D"]]
 
 
@@ -29,8 +29,8 @@ class RightHandSide:
 
     Attributes:
         form: `torch`, `torch per state`, `numpy`, `numpy columns` or `numpy per state`.
-        differentiable: whether torch can differentiate it, forwards and for several directions at once.
-        evaluate: the function itself, on a batch [n, D] with a 0-d t or one per row.
+        differentiable: whether torch can differentiate the function, forwards and in several directions at once.
+        evaluate: the function itself, on a batch [n, D] with one t, a 0-d tensor, or one per row.
         timewise: whether `evaluate` takes one time per row.
     """
 
@@ -52,14 +52,14 @@ class RightHandSide:
         out = torch.empty_like(rows)
         times, which = torch.unique(t.expand(x.shape[:-1]).reshape(-1), return_inverse=True)
         for i, moment in enumerate(times):
-            here = which == i
-            cut = {k: v.expand(x.shape[:-1]).reshape(-1)[here] if v.ndim else v for k, v in parameters.items()}
-            out[here] = self._checked(moment, rows[here], cut)
+            at_moment = which == i
+            cut = {k: v.expand(x.shape[:-1]).reshape(-1)[at_moment] if v.ndim else v for k, v in parameters.items()}
+            out[at_moment] = self._checked(moment, rows[at_moment], cut)
         return out.reshape(x.shape)
 
     def _checked(self, t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         # A function that was recognised may still fail, or break its contract, at a later time or another state. The
-        # memory that NumPy sees is a copy; torch counts the changes of a tensor.
+        # memory that NumPy is given is a copy; torch counts the changes of a tensor.
         watched = self.form.startswith("torch") and not x.is_inference()
         given, version = (x, x._version) if watched else (x.clone(), 0)
         try:
@@ -85,7 +85,7 @@ def recognise(rhs: Callable[..., Any], x: Float[Tensor, "n D"], parameters: Mapp
         parameters: default values.
 
     Raises:
-        InputError: a wrong shape or dtype, NaN, a changed input, or a failure in every form.
+        InputError: `rhs` gives a wrong shape or dtype or NaN, changes its input, or fails in every form.
     """
     values = {name: torch.tensor(float(value), dtype=torch.float64) for name, value in parameters.items()}
     t = torch.tensor(0.5, dtype=torch.float64)
@@ -107,9 +107,10 @@ def recognise(rhs: Callable[..., Any], x: Float[Tensor, "n D"], parameters: Mapp
 def _torch_verdict(
     rhs: Callable[..., Any], t: Tensor, x: Tensor, values: Mapping[str, Tensor]
 ) -> tuple[bool | None, BaseException | None]:
-    # Differentiable or not, or None for a function that is not torch's; and why not. The state asks for gradients
-    # because np.sin(tensor) silently works, and returns a tensor, on one that does not; `* 1` makes it no leaf, so that
-    # a function that changes its input is caught by our own check and not by autograd's.
+    # The verdict: whether `rhs` is differentiable, or None for a function that is not torch's; then the error that it
+    # raised, if any. The state requires gradients, because NumPy silently takes tensors that do not: np.sin(tensor)
+    # even returns a tensor. `* 1` makes the state no leaf, so that a function that changes its input is caught by our
+    # own check and not by autograd's.
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # NumPy grumbles at tensors; the verdict is ours
@@ -130,8 +131,8 @@ def _checked(
     except PASSING:
         raise
     except BaseException as error:
-        other = refusal is not None and reason(refusal) != reason(error)
-        also = f" (and, given torch tensors, {reason(refusal)})" if refusal and other else ""
+        differs = refusal is not None and reason(refusal) != reason(error)
+        also = f" (and, given torch tensors, {reason(refusal)})" if refusal and differs else ""
         raise InputError(f"rhs(t, x) failed at a state of {len(x)} values: {place_and_reason(error)}{also}.") from error
     if not torch.equal(given, x):
         raise _changes_its_input()
@@ -156,8 +157,10 @@ def _moment(t: Tensor) -> str:
 
 
 def _with_memory_of_its_own(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor]) -> Form:
-    """`evaluate`, copying what it gives where that lies in the memory of its input, or in that of its last result: a
-    solver keeps several velocities and goes on computing with them."""
+    """`evaluate`, made to copy its result where that shares memory with its input or with its last result.
+
+    A solver keeps several velocities and goes on computing with them.
+    """
     try:
         first, second = evaluate(t, x, values), evaluate(t, x.clone(), values)
         places = [y.untyped_storage().data_ptr() for y in (x, first, second)]
@@ -178,7 +181,7 @@ def _agrees(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor], 
 
 
 def _differentiates(evaluate: Form, t: Tensor, x: Float[Tensor, "1 D"], values: Mapping[str, Tensor]) -> bool:
-    # Gradients that torch gives may still be wrong: those of a function part of which is not torch's.
+    # Gradients that torch gives may still be wrong: torch does not see a part that is computed without it.
     direction = torch.stack([torch.linspace(0.5, 1, x.shape[1], dtype=x.dtype), x[0]])
     h = 1e-5 * float(1 + x.abs().max())
 
@@ -197,7 +200,7 @@ def _timewise(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor]
     times = t + torch.linspace(0, 0.7, len(x), dtype=x.dtype)
     try:
         reference = torch.stack([evaluate(s, row[None], values)[0] for s, row in zip(times, x, strict=True)])
-    except (Exception, SystemExit):  # not defined at every time; told when it is asked for one of those
+    except (Exception, SystemExit):  # `rhs` may not be defined at all these times: a later call at one of them says so
         return False
     return _agrees(evaluate, times, x, values, reference)
 
@@ -215,31 +218,31 @@ def _torch_mapped(rhs: Callable[..., Any]) -> Form:
         rows = x.reshape(-1, x.shape[-1])
         flat = {k: v.expand(x.shape[:-1]).reshape(-1) if v.ndim else v for k, v in parameters.items()}
         time = t.expand(x.shape[:-1]).reshape(-1) if t.ndim else t
-        one = torch.func.vmap(
+        batched = torch.func.vmap(
             lambda s, y, p: rhs(s, y, **p),
             in_dims=(0 if t.ndim else None, 0, {k: 0 if v.ndim else None for k, v in flat.items()}),
         )
-        return one(time, rows, flat).reshape(x.shape)
+        return batched(time, rows, flat).reshape(x.shape)
 
     return evaluate
 
 
 def _numpy_single(rhs: Callable[..., Any]) -> Form:
-    def one(t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def evaluate_row(t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         state = x.detach().cpu().numpy()  # shares memory on the CPU, so that a change of the input is seen
         return _real(rhs(float(t), state, **{k: float(v) for k, v in parameters.items()}))
 
-    return _row_by_row(one)
+    return _row_by_row(evaluate_row)
 
 
-def _row_by_row(one: Form) -> Form:
+def _row_by_row(evaluate_row: Form) -> Form:
     def evaluate(t: Tensor, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         if x.ndim == 1:
-            return one(t, x, parameters)
+            return evaluate_row(t, x, parameters)
         lead, rows = x.shape[:-1], x.reshape(-1, x.shape[-1])
         flat = {k: v.expand(lead).reshape(-1) for k, v in parameters.items()}
         time = t.expand(lead).reshape(-1)
-        out = [one(time[i], row, {k: v[i] for k, v in flat.items()}) for i, row in enumerate(rows)]
+        out = [evaluate_row(time[i], row, {k: v[i] for k, v in flat.items()}) for i, row in enumerate(rows)]
         return torch.stack(out).reshape(x.shape).to(x) if out else torch.empty_like(x)
 
     return evaluate

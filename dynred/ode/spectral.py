@@ -1,4 +1,4 @@
-"""Modes of fields on an interval, and what grids resolve: the means that systems made of PDEs share."""
+"""Modes of fields on an interval, and checks of what a grid resolves: what systems made of PDEs share."""
 
 import math
 from dataclasses import dataclass, field
@@ -30,13 +30,13 @@ class Constant:
 
 @dataclass(frozen=True, eq=False)
 class IntervalModes:
-    """Eigenfunctions of the second derivative on an interval, as many as points: exact interpolation at the points.
+    """Eigenfunctions of the second derivative on an interval, as many as points: they interpolate exactly.
 
     Attributes:
         points: [n], from 0 to the length of the interval.
         wave_numbers: [n], increasing: the second derivative of mode j is -wave_numbers[j]^2 times the mode.
         analysis: [n, n]: amplitudes of the modes are values at the points (a row vector) times this matrix.
-        synthesis: its inverse.
+        synthesis: the inverse of `analysis`.
     """
 
     points: Float[Tensor, " n"]
@@ -84,11 +84,11 @@ def periodic_points(points: int, length: float, least: float) -> tuple[Float[Ten
 
     Args:
         points: n, even, >= 16.
-        length: of the period, > 0.
+        length: length of the period, > 0.
         least: wave number that the grid must reach: pi n / length >= least.
 
     Raises:
-        InputError: a number out of range, or a grid that is too coarse; says which would do.
+        InputError: a number is out of range, or the grid is too coarse; the message says which grid would do.
     """
     positive("length", length)
     integer("points", points, 16)
@@ -105,14 +105,14 @@ def resolved(name: str, value: Float[Tensor, "..."], least: float, points: int, 
     """Checks that a viscosity or diffusion coefficient is large enough for the grid.
 
     Args:
-        name: of the parameter.
-        value: it, one or one per trajectory.
-        least: smallest value that `points` points resolve.
-        points: of the grid, per direction.
+        name: name of the parameter.
+        value: value of the parameter: one, or one per trajectory.
+        least: the smallest value that `points` points resolve.
+        points: number of grid points per direction.
         power: how `least` falls with the number of points: as points^-power.
 
     Raises:
-        InputError: a value that is not > 0, or below `least`; says how many points would do.
+        InputError: a value is not > 0, or is below `least`; the message says how many points would do.
     """
     smallest = float(value.min())
     if not smallest > 0:

@@ -57,13 +57,13 @@ class System:
     the states that are seen: those that `simulate` returns, and that models are made of.
 
     Attributes:
-        name: its name, as files and reports show it.
+        name: the name that files and reports show.
         dim: dimension D of the state.
         rhs: `(t, x [..., D], **parameters) -> [..., D]`, in torch; or a NumPy function in SciPy's form, f(t, x [D]).
             In torch, t and each parameter is a 0-d tensor or has the shape of the leading axes of x: write
-            `a[..., None]` to bring one along the last axis. May be left out where `semilinear` is given.
-        sample_initial: `(n, rng) -> [n, D]`: states from which trajectories reach K. May also take parameters, by their
-            names, on which they depend: each comes as one value per state [n].
+            `a[..., None]` to bring one along the last axis. `rhs` may be left out where `semilinear` is given.
+        sample_initial: `(n, rng) -> [n, D]`: states from which trajectories reach K. It may also take, by name, the
+            parameters on which they depend: each comes as one value per state [n].
         parameters: default value of every parameter by name.
         sample_parameters: `(n, rng) -> name -> [n]`: values of some parameters, one per trajectory, for systems whose
             trajectories differ by them; None leaves all at their defaults.
@@ -82,13 +82,13 @@ class System:
             velocity, component of the state), for implicit solvers; None lets them find out by probing.
         grid: for fields, how a state is laid out in space.
         known: what is known exactly of K.
-        observation: the ODE and the map through which its states are seen; stands instead of `rhs`, `semilinear`,
-            `sample_initial` and `tangent_projection`.
+        observation: the ODE and the map through which its states are seen; it replaces `rhs`, `semilinear`,
+            `sample_initial`, `tangent_projection` and `jacobian_sparsity`.
         reference: where the equation and its constants come from.
         arguments: the structural choices from which a function in systems/ built this system.
 
     Raises:
-        InputError: an attribute that does not fit its description.
+        InputError: an attribute does not fit its description.
     """
 
     name: str
@@ -144,7 +144,7 @@ class System:
 
     @property
     def underlying(self) -> "System":
-        """The ODE itself: the observed system where this is seen through an `observation`, else this one."""
+        """The ODE itself: the system that is seen through the `observation` if there is one, else this system."""
         return self if self.observation is None else self.observation.system
 
     @property
@@ -152,7 +152,7 @@ class System:
         """The right-hand side, recognised and checked at its first use, callable on any batch.
 
         Raises:
-            InputError: it returns a wrong shape or dtype or NaN, or changes its input.
+            InputError: `rhs` returns a wrong shape or dtype or NaN, or changes its input.
         """
         if self.observation is not None:
             return self.underlying.right_hand_side
@@ -186,9 +186,9 @@ class System:
         """n initial states in float64; standard normal where the system does not say.
 
         Args:
-            n: how many.
-            rng: draws them.
-            parameters: of each trajectory, as `draw_parameters` gives them; None draws those too.
+            n: number of states.
+            rng: draws the states.
+            parameters: parameters of each trajectory, as `draw_parameters` gives them; None draws them too.
 
         Raises:
             InputError: `sample_initial` returned something else than finite [n, D].
@@ -241,7 +241,7 @@ class System:
         """The vector field with its parameters filled in: defaults, replaced by `parameters`.
 
         Args:
-            parameters: by name, a number or one value per state of the batch.
+            parameters: values by name, each a number or one value per state of the batch.
 
         Raises:
             InputError: an unknown parameter.
@@ -298,7 +298,7 @@ class SystemField:
 
 
 def keywords(function: Callable[..., Any], names: Iterable[str]) -> list[str]:
-    """Those of `names` that a function takes by keyword."""
+    """The entries of `names` that a function takes by keyword."""
     accepted = inspect.signature(function).parameters
     every = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
     return [name for name in names if every or name in accepted]

@@ -1,7 +1,9 @@
-"""A velocity field: full and reduced models are both one."""
+"""Velocity fields: full models, reduced models, and fields made of another field."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -10,7 +12,7 @@ Parameters = Mapping[str, float | Float[Tensor, "*#batch"]]
 
 
 class VectorField(Protocol):
-    """A velocity field: full and reduced models are both one."""
+    """A velocity field, such as a full or a reduced model."""
 
     @property
     def dim(self) -> int:
@@ -29,3 +31,35 @@ class VectorField(Protocol):
     def rows(self, index: Int[Tensor, " n"] | slice) -> "VectorField":
         """The field for some rows of the batch, where its parameters differ between rows."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class WrappedField(ABC):
+    """A `VectorField` made of another: like that, it has a dimension, is differentiable or not, and is cut to rows.
+
+    Subclasses are frozen dataclasses that say what the velocity is. A subclass with values of its own for each row cuts
+    these in `rows` as well.
+
+    Attributes:
+        field: the field that it is made of.
+    """
+
+    field: VectorField
+
+    @property
+    def dim(self) -> int:
+        """See `VectorField.dim`."""
+        return self.field.dim
+
+    @property
+    def differentiable(self) -> bool:
+        """See `VectorField.differentiable`."""
+        return self.field.differentiable
+
+    @abstractmethod
+    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """See `VectorField.__call__`."""
+
+    def rows(self, index: Int[Tensor, " n"] | slice) -> Self:
+        """See `VectorField.rows`."""
+        return replace(self, field=self.field.rows(index))

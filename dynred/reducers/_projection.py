@@ -1,10 +1,10 @@
-"""Linear projections from which a polynomial gives back all the rest, found by variable projection.
+"""Linear projections from which a polynomial recovers all other coordinates, found by variable projection.
 
 A set K may be a graph over some linear coordinates without being one over its leading POD coordinates. For a projection
-W the best polynomial decoder is a least squares problem; what it leaves is a smooth function of W alone, whose gradient
-runs through the normal equations (G. H. Golub, V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)). It is minimised by
-L-BFGS from the leading modes and from random projections: it has local minima. On Lorenz's modes seen in 128
-dimensions, three of seven random starts end at the exact coordinates (relative error 1e-15 instead of 2e-4).
+W the best polynomial decoder is a least squares problem; the error it leaves is a smooth function of W alone, whose
+gradient runs through the normal equations (G. H. Golub, V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)). L-BFGS
+minimises it from the leading modes and from random projections, because it has local minima. On Lorenz's modes seen in
+128 dimensions, three of seven random starts end at the exact coordinates (relative error 1e-15 instead of 2e-4).
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from torch import Tensor
 from dynred.numerics.polynomials import all_monomials
 
 RIDGE = 1e-14  # keeps the normal equations solvable where monomials depend on each other on K
-SNAPSHOTS = 4000  # that are looked at, evenly spread
+SNAPSHOTS = 4000  # most snapshots that are looked at, evenly spread
 ITERATIONS = 200  # of L-BFGS, at most
 
 
@@ -26,8 +26,8 @@ class Search:
 
     Attributes:
         whitened: coefficients of snapshots in units of their standard deviations [m, Q].
-        weight: what an error in each coefficient counts [Q].
-        degree: of the decoder.
+        weight: weight of an error in each coefficient [Q].
+        degree: degree of the decoder.
     """
 
     whitened: Float[Tensor, "m Q"]
@@ -50,8 +50,8 @@ class Search:
         size = gram.diagonal().sqrt()
         scaled = gram / size[:, None] / size + RIDGE * torch.eye(len(gram)).to(gram)
         moments = design.T @ self.whitened / len(design) / size[:, None]
-        found = torch.cholesky_solve(moments, torch.linalg.cholesky(scaled)) / size[:, None]
-        return ((design @ found - self.whitened) * self.weight).pow(2).sum(1).mean()
+        decoder = torch.cholesky_solve(moments, torch.linalg.cholesky(scaled)) / size[:, None]
+        return ((design @ decoder - self.whitened) * self.weight).pow(2).sum(1).mean()
 
     def improved(self, start: Float[Tensor, "Q R"]) -> Float[Tensor, "Q R"]:
         """The projection with the least error that is found from a start."""
@@ -74,7 +74,7 @@ class Search:
 
         try:
             search.step(closure)
-        except torch.linalg.LinAlgError:  # it ran into a projection that loses a dimension
+        except torch.linalg.LinAlgError:  # the search ran into a projection that loses a dimension
             return start
         return projection.detach()
 
@@ -82,17 +82,17 @@ class Search:
 def best_projection(
     a: Float[Tensor, "M Q"], latent_dim: int, degree: int, starts: int, rng: torch.Generator
 ) -> Float[Tensor, "Q R"]:
-    """The projection of coefficients a of which a polynomial of a degree best gives back a.
+    """The projection of coefficients a from which a polynomial of a given degree recovers a best.
 
-    From every start it is searched at every degree from 2 on: where K is simple in some coordinates, a low degree finds
-    them, while high degrees are content with any.
+    The search runs from every start at every degree from 2 on: where K is simple in some coordinates, a low degree
+    finds them, while high degrees are content with any.
 
     Args:
         a: coefficients of snapshots, of mean 0.
         latent_dim: R, at most Q.
-        degree: of the decoder, >= 1.
-        starts: random projections from which is searched, >= 0, beside the leading coefficients.
-        rng: draws them.
+        degree: degree of the decoder, >= 1.
+        starts: number of random projections to start from, >= 0, beside the leading coefficients.
+        rng: draws the random projections.
 
     Returns:
         The projection, to be applied to a: its latent coordinates have unit variance.
@@ -101,8 +101,8 @@ def best_projection(
     searches = [Search.of(a, d) for d in range(min(2, degree), degree + 1)]
     leading = torch.eye(q, latent_dim, dtype=torch.float64)
     draws = [torch.linalg.qr(torch.randn(q, latent_dim, generator=rng, dtype=torch.float64))[0] for _ in range(starts)]
-    found = [search.improved(start) for start in (leading, *draws) for search in searches]
-    best = min(found, key=lambda one: float(searches[-1].error(one)))
+    projections = [search.improved(start) for start in (leading, *draws) for search in searches]
+    best = min(projections, key=lambda projection: float(searches[-1].error(projection)))
     best = searches[-1].improved(best)  # L-BFGS begun afresh gains the last digits
     best = best / a.std(0).clamp_min(1e-12 * (1e-300 + a.std(0).max()))[:, None]
     return best / (a @ best).std(0)

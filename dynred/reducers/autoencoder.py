@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, generator_given, integer, one_of, refuse
+from dynred.checks import count, integer, one_of, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
@@ -39,8 +39,8 @@ class Autoencoder(ParametricReducer):
     """A fitted residual autoencoder.
 
     Attributes:
-        start: S [L, F], from (with angles: lifted) coefficients to features.
-        back: B [F, Q], from features to coefficients.
+        start: S [L, F], takes coefficients (lifted ones with angles) to features.
+        back: B [F, Q], takes features to coefficients.
     """
 
     start: Float[Tensor, "L F"]
@@ -106,14 +106,14 @@ class AutoencoderSpec(ReducerSpec):
         activation: a name of `dynred.training.nets.ACTIVATIONS`, a smooth one: velocities are pushed through the
             derivative.
         tolerance: fraction of the energy that the Q modes may leave out, in (0, 1). It bounds the nmse from below.
-        max_modes: Q at most.
+        max_modes: the largest Q.
         training: batches, steps, rates.
-        residual: start as a linear reduction. False leaves S and B out and starts with random networks, which is better
-            where the linear reduction folds K, as it does where K has more dimensions' worth of bends than there are
-            lines: folds do not come undone in training.
-        trials: with angles or random networks, how many starts are tried, each for a twentieth of the steps, before
-            the one with the least validation loss is trained on, for all of them; >= 1.
-        parametric: encoder and decoder see the parameters that differ between training trajectories.
+        residual: start as a linear reduction. False leaves S and B out and starts with random networks. This is better
+            where the linear reduction folds K, as it does where K bends in more directions than there are lines:
+            training does not undo folds.
+        trials: with angles or random networks, how many starts are tried, >= 1. Each is trained for a twentieth of the
+            steps; the one with the least validation loss is then trained for all steps.
+        parametric: whether encoder and decoder see the parameters that differ between training trajectories.
     """
 
     angles: int = 0
@@ -143,22 +143,15 @@ class AutoencoderSpec(ReducerSpec):
         """What the latent coordinates are."""
         return LatentSpace(angles=self.angles, lines=self.latent_dim - self.angles)
 
-    def fit(
-        self,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
+    def _fit(
+        self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime
     ) -> Autoencoder:
-        """The autoencoder trained on the snapshots of `train`; see `ReducerSpec.fit`.
+        """The autoencoder trained on the snapshots of `train`; see `ReducerSpec._fit`.
 
-        The loss is the mean squared error over the mean squared deviation (nmse), but for the energy left out. With
-        angles, several starts are tried (see `trials`); where the chosen one still tears K at the end, the next is
-        trained in full as well, and the one with the least validation loss is kept.
+        The loss is the mean squared error of the coefficients over their mean square: the nmse, but for the energy that
+        the modes leave out. With angles, several starts are tried (see `trials`); where the chosen one still tears K at
+        the end, the next is trained in full as well, and the one with the least validation loss is kept.
         """
-        generator_given(rng)
-        self.check_data(train)
         modes = Modes.of(
             train.states.double(),
             self.latent_space.feature_dim,
@@ -166,9 +159,7 @@ class AutoencoderSpec(ReducerSpec):
             tolerance=self.tolerance,
             limit=self.max_modes,
         )
-        training = _Fit(self, modes, train, validation, runtime or Runtime())
-        reducer = training.best(rng)
-        return reducer.cpu().requires_grad_(False)
+        return _Fit(self, modes, train, validation, runtime).best(rng)
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:
         """See `ReducerSpec.memory`: modes, coefficients in both precisions, the two networks, and those of all trials;
@@ -219,8 +210,8 @@ class _Fit:
         a, space = self.known.double().cpu(), self.spec.latent_space
         if not self.spec.residual:
             width = lifted_width(a.shape[1]) if space.angles else a.shape[1]
-            none = torch.zeros(width, space.feature_dim), torch.zeros(space.feature_dim, a.shape[1])
-            return self.spec.trials * [none]
+            zeros = torch.zeros(width, space.feature_dim), torch.zeros(space.feature_dim, a.shape[1])
+            return self.spec.trials * [zeros]
         velocities = None
         if train.velocities is not None and space.angles:
             velocities = _coefficients(self.modes, train.velocities + self.modes.mean).double()
@@ -246,7 +237,7 @@ class _Fit:
         return Autoencoder(self.spec, self.modes, self.seen, *self.starts[i], spawn(rng, "weights")).to(self.device)
 
     def trained(self, reducer: Autoencoder, training: TrainingSpec, rng: torch.Generator, stage: str) -> Autoencoder:
-        """The same autoencoder, trained on from where it is."""
+        """The same autoencoder, trained further from its present weights."""
         history = minimise(
             reducer,
             lambda index: self.loss(reducer, self.known[index], self.given[index]),
@@ -261,10 +252,10 @@ class _Fit:
         return reducer
 
     def loss(self, reducer: Autoencoder, a: Float[Tensor, "m Q"], p: Float[Tensor, "m P"]) -> Float[Tensor, ""]:
-        """nmse of coefficients; with angles also a wall that keeps their pairs away from 0, where no angle is."""
+        """The nmse of coefficients; with angles also a wall that keeps their pairs away from 0, which has no angle."""
         space, y = reducer.latent_space, reducer.encode_features(a, p)
-        found = reducer.decode_features(space.features(space.coordinates(y)), p)
-        error = (found - a).pow(2).sum(-1).mean() / self.energy
+        decoded = reducer.decode_features(space.features(space.coordinates(y)), p)
+        error = (decoded - a).pow(2).sum(-1).mean() / self.energy
         return error + (WALL - space.moduli(y)).clamp_min(0).pow(2).mean() if space.angles else error
 
     def held_loss(self, reducer: Autoencoder) -> float:
@@ -273,12 +264,12 @@ class _Fit:
             return float(self.loss(reducer, self.held, self.held_given))
 
     def tears(self, reducer: Autoencoder) -> bool:
-        """Whether angles have a wrong topology: few states are far off where the others are good, or a part of a
-        circle is not reached."""
+        """Whether angles have a wrong topology: a few states have a large error while the others have a small one, or
+        no state reaches a part of a circle."""
         with torch.no_grad():
             z = reducer.encode_coefficients(self.known, self.given)
-            found = reducer.decode_features(reducer.latent_space.features(z), self.given)
-            error = (found - self.known).norm(dim=-1) / self.energy.sqrt()
+            decoded = reducer.decode_features(reducer.latent_space.features(z), self.given)
+            error = (decoded - self.known).norm(dim=-1) / self.energy.sqrt()
         torn = bool(error.max() > 0.3 and error.max() > 10 * error.median())
         angles = torch.sort(z[:, : self.spec.angles].remainder(2 * torch.pi), dim=0).values
         gaps = torch.diff(torch.cat([angles, angles[:1] + 2 * torch.pi]), dim=0)

@@ -1,27 +1,28 @@
 """What every reducer offers: an encoder onto latent coordinates and a decoder back.
 
-Where K depends on parameters of the system, a `ParametricReducer` may see them beside the state: x = decode(z; p). The
-union of all K is larger than each, so it then takes fewer coordinates: of limit cycles with radius r(p), which fill an
-annulus, one angle carries each.
+Where K depends on parameters of the system, a `ParametricReducer` may see them beside the state: x = decode(z; p). It
+then takes fewer coordinates, because the sets K at all parameters together are larger than each of them: limit cycles
+of radius r(p) fill an annulus, but one angle carries each.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import count, refuse
+from dynred.arguments import public
+from dynred.checks import count, generator_given, refuse
 from dynred.data.parameters import stacked
+from dynred.data.parts import check_parts
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.latent_space import MOST, LatentSpace
 from dynred.numerics.modes import Modes
 from dynred.runtime import Runtime
 from dynred.spec import Spec
-from dynred.training.fits import checked_fit
 from dynred.training.minimise import History
 
 
@@ -36,6 +37,10 @@ class Coder(Protocol):
         """States of latent coordinates."""
         ...
 
+    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """decode(encode(x))."""
+        return self.decode(self.encode(x))
+
 
 class Reducer(nn.Module, ABC):
     """A fitted encoder and decoder, between states [..., D] and latents [..., R].
@@ -47,10 +52,12 @@ class Reducer(nn.Module, ABC):
         state_dim: D.
         latent_space: what the R latent coordinates are.
         histories: the course of its training, if any.
+        is_continuous: whether `encode` is continuous.
     """
 
     spec: "ReducerSpec"
     state_dim: int
+    is_continuous = True
     latent_space: LatentSpace
     histories: tuple[History, ...] = ()
 
@@ -66,26 +73,23 @@ class Reducer(nn.Module, ABC):
     def sizes(self) -> Mapping[str, Any]:
         """What `ReducerSpec.build` needs beside the settings to make the same module, weights apart: plain JSON."""
 
-    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> Coder:
-        """The encoder and decoder at some parameters; those that see none are their own.
+    def at(self, parameters: Mapping[str, Float[Tensor, "*#batch"]]) -> Coder:
+        """The encoder and decoder with parameters filled in; the reducer itself, where it sees none.
 
         Args:
             parameters: by name, a number or values that fit the batch shape of what is encoded and decoded. Names that
-                the reducer does not know are left aside: trajectories carry every parameter of their system.
+                the reducer does not know are ignored: trajectories carry every parameter of their system.
         """
         return self
 
     def latents(self, trajectories: Trajectories) -> Trajectories:
-        """Trajectories encoded, each at its own parameters, velocities pushed forward: where the reducer sees none,
-        `trajectories.map(reducer.encode)`."""
-        return trajectories.map_with_parameters(lambda x, parameters: self.bind(parameters).encode(x))
+        """Encodes trajectories, each at its own parameters, and pushes velocities forward. Where the reducer sees no
+        parameters this is `trajectories.map(reducer.encode)`."""
+        return trajectories.map_with_parameters(lambda x, parameters: self.at(parameters).encode(x))
 
-    def reconstruct(
-        self, x: Float[Tensor, "*batch D"], parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None
-    ) -> Float[Tensor, "*batch D"]:
-        """decode(encode(x)); `parameters` as for `bind`."""
-        bound = self.bind(parameters)
-        return bound.decode(bound.encode(x))
+    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """decode(encode(x))."""
+        return self.decode(self.encode(x))
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """The same as `reconstruct`, so that the module can be called."""
@@ -96,8 +100,9 @@ class SeenParameters(nn.Module):
     """The parameters that a reducer sees, standardised.
 
     Attributes:
-        names: of the P parameters, in order.
-        shift, spread: mean and standard deviation of each over the training snapshots [P].
+        names: names of the P parameters, in order.
+        shift: mean of each over the training snapshots [P].
+        spread: standard deviation of each over the training snapshots [P].
     """
 
     shift: Float[Tensor, " P"]
@@ -111,7 +116,7 @@ class SeenParameters(nn.Module):
 
     @classmethod
     def of(cls, train: Trajectories, *, wanted: bool) -> "SeenParameters":
-        """Those that differ between trajectories, or none where they are not `wanted`."""
+        """The parameters that differ between trajectories, or none where they are not `wanted`."""
         names = [name for name, value in train.parameters.items() if wanted and (value != value[0]).any()]
         values = stacked(train.row_parameters, names, [len(train.states)])
         shift = values.mean(0)
@@ -119,7 +124,7 @@ class SeenParameters(nn.Module):
 
     @classmethod
     def empty(cls, names: Sequence[str]) -> "SeenParameters":
-        """Of the right shapes, for loading."""
+        """Parameters with arbitrary shift and spread, to be filled from a file."""
         return cls(names, *torch.ones(2, len(names), dtype=torch.float64).unbind())
 
     def forward(
@@ -134,41 +139,41 @@ class SeenParameters(nn.Module):
 
 
 class ParametricReducer(Reducer):
-    """A reducer that may see parameters: what it is given [..., P] are standardised values, P = 0 where it sees none.
+    """A reducer that may see parameters. Its methods take standardised values [..., P]; P = 0 where it sees none.
 
     Attributes:
-        seen: the parameters.
+        seen: the parameters that it sees.
     """
 
     seen: SeenParameters
 
     @abstractmethod
     def encode_at(self, x: Float[Tensor, "*batch D"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch R"]:
-        """Latent coordinates of states."""
+        """Latent coordinates of states at parameters p."""
 
     @abstractmethod
     def decode_at(self, z: Float[Tensor, "*batch R"], p: Float[Tensor, "*batch P"]) -> Float[Tensor, "*batch D"]:
-        """States of latent coordinates."""
+        """States of latent coordinates at parameters p."""
 
-    def bind(self, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None = None) -> Coder:
-        """See `Reducer.bind`.
+    def at(self, parameters: Mapping[str, Float[Tensor, "*#batch"]]) -> Coder:
+        """See `Reducer.at`.
 
         Raises:
-            InputError: when called, where a parameter is missing or does not fit.
+            InputError: when the coder is used, where a parameter is missing or does not fit.
         """
         return _Bound(self, parameters)
 
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
-        """See `Reducer.encode`; only where it sees no parameters. `bind` fills them in."""
-        return self.bind().encode(x)
+        """See `Reducer.encode`; only for a reducer that sees no parameters. `at` fills them in."""
+        return self.at({}).encode(x)
 
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
-        """See `Reducer.decode`; only where it sees no parameters. `bind` fills them in."""
-        return self.bind().decode(z)
+        """See `Reducer.decode`; only for a reducer that sees no parameters. `at` fills them in."""
+        return self.at({}).decode(z)
 
 
-class _Bound:
-    def __init__(self, reducer: ParametricReducer, parameters: Mapping[str, Float[Tensor, "*#batch"]] | None) -> None:
+class _Bound(Coder):
+    def __init__(self, reducer: ParametricReducer, parameters: Mapping[str, Tensor]):
         self.reducer, self.parameters = reducer, parameters
 
     def encode(self, x: Tensor) -> Tensor:
@@ -188,11 +193,6 @@ class ReducerSpec(Spec, ABC):
 
     latent_dim: int = 2
 
-    def __init_subclass__(cls, **kwargs: Any):
-        super().__init_subclass__(**kwargs)
-        if "fit" in vars(cls):
-            cls.fit = checked_fit(cls.fit)  # type: ignore[method-assign]
-
     def __post_init__(self):
         count("latent_dim", self.latent_dim, 1, MOST)
 
@@ -201,7 +201,8 @@ class ReducerSpec(Spec, ABC):
         """What the latent coordinates are: lines, where a reducer does not say otherwise."""
         return LatentSpace(lines=self.latent_dim)
 
-    @abstractmethod
+    @final
+    @public
     def fit(
         self,
         train: Trajectories,
@@ -212,27 +213,46 @@ class ReducerSpec(Spec, ABC):
     ) -> Reducer:
         """The reducer fitted to the snapshots of `train`; `validation` chooses between weights.
 
+        Args:
+            train: states; velocities where a reducer can use them.
+            validation: states of other trajectories.
+            rng: stream of initial weights and batches.
+            runtime: device, progress, checkpoints.
+
+        Returns:
+            The reducer, on the CPU, without gradients.
+
         Raises:
-            InputError: the settings do not fit the data.
+            InputError: arguments of another class, values that are not finite, parts of different dimension, or
+                settings that do not fit the data.
         """
+        check_parts("train", train, validation)
+        generator_given(rng)
+        self.check_data(train)
+        return self._fit(train, validation, rng=rng, runtime=runtime or Runtime()).cpu().requires_grad_(False)
+
+    @abstractmethod
+    def _fit(self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime) -> Reducer:
+        """What `fit` returns, on any device; `fit` has checked the arguments."""
 
     @abstractmethod
     def build(self, **sizes: Any) -> Reducer:
         """A module with the right shapes and arbitrary weights, for loading.
 
-        Sizes from a file are held against the annotations of this method first. It may be asked to build without memory
-        (on torch's meta device), to see whether the file has tensors of these shapes.
+        Sizes from a file are checked against the annotations of this method first. Loading may build the module without
+        memory (on torch's meta device), to see whether the file has tensors of these shapes.
         """
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:
-        """Bytes that `fit` takes beside its data, about: not less than it does, nor more than a few times that.
+        """About how many bytes `fit` takes beside its data: not fewer than it does, nor more than a few times as many.
 
-        What would not fit into memory is refused before anything is computed. The default is that of a reducer which
-        starts from POD modes; one that needs more says so.
+        What would not fit into memory is refused before anything is computed. The default is right for a reducer that
+        starts from POD modes; one that needs more overrides it.
 
         Args:
             state_dim: D.
-            train, validation: numbers of snapshots.
+            train: number of training snapshots.
+            validation: number of validation snapshots.
         """
         return Modes.memory(state_dim, train)
 

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import count, generator_given, one_of, refuse
+from dynred.checks import count, one_of, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
@@ -35,7 +35,7 @@ class IRMAE(Reducer):
 
     Attributes:
         centre: mean wide latent [W].
-        directions: of the principal coordinates [W, R], orthonormal.
+        directions: directions of the principal coordinates [W, R], orthonormal.
         spectrum: singular values of the covariance of the wide latents [W], relative to the first, decreasing.
     """
 
@@ -63,11 +63,11 @@ class IRMAE(Reducer):
 
     @property
     def gap(self) -> float:
-        """The ratio of the singular values on both sides of the widest gap; a count is clear if it is 10 or more."""
+        """The ratio of the singular values on both sides of the widest gap; the rank is clear if it is 10 or more."""
         return self.count()[1]
 
     def count(self) -> tuple[int, float]:
-        """`rank` and `gap`; round-off below 1e-7 of the largest makes no gap."""
+        """`rank` and `gap`; singular values below 1e-7 of the largest are round-off and make no gap."""
         s = self.spectrum.clamp_min(1e-7)
         ratio = s[:-1] / s[1:]
         return int(ratio.argmax()) + 1, float(ratio.max())
@@ -105,11 +105,12 @@ class IRMAESpec(ReducerSpec):
         depth: hidden layers on each side, >= 1.
         activation: a name of `dynred.training.nets.ACTIVATIONS`, a smooth one: velocities are pushed through the
             derivative.
-        tolerance, max_modes: of the POD modes in which it works, see `AutoencoderSpec`.
+        tolerance: fraction of the energy that the POD modes may leave out, see `AutoencoderSpec`.
+        max_modes: largest number of POD modes, see `AutoencoderSpec`.
         training: batches, steps, rates; `weight_decay` is per unit of learning rate. Muon moves the hidden matrices of
             the two perceptrons only, never the square matrices, all directions of which it would treat alike. Small
-            singular values are learnt last: too few steps count too few (on Kuramoto-Sivashinsky, 5000 steps without
-            Muon count 7, with it 8).
+            singular values are learnt last: too few steps give too small a count (on Kuramoto-Sivashinsky, 5000 steps
+            give 7 without Muon and 8 with it).
     """
 
     bottleneck: int = 20
@@ -136,18 +137,9 @@ class IRMAESpec(ReducerSpec):
         if not 0 < self.tolerance < 1:
             raise refuse("tolerance", "in (0, 1)", self.tolerance)
 
-    def fit(
-        self,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
-    ) -> IRMAE:
-        """The autoencoder trained on the snapshots of `train`, then rotated to principal coordinates."""
-        generator_given(rng)
-        self.check_data(train)
-        runtime = runtime or Runtime()
+    def _fit(self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime) -> IRMAE:
+        """The autoencoder trained on the snapshots of `train`, then rotated to principal coordinates; see
+        `ReducerSpec._fit`."""
         device = runtime.torch_device()
         count = min(self.bottleneck, train.dim)
         modes = Modes.of(train.states.double(), count, scaled=True, tolerance=self.tolerance, limit=self.max_modes)
@@ -170,7 +162,7 @@ class IRMAESpec(ReducerSpec):
         )
         reducer.histories = (history,)
         _to_principal_coordinates(reducer, known)
-        return reducer.cpu().requires_grad_(False)
+        return reducer
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:
         """See `ReducerSpec.memory`: modes, coefficients, the networks and the square matrices between them."""
@@ -195,7 +187,8 @@ def latent_rank(
     """How many Euclidean coordinates IRMAE-WD finds, and the gap by which it tells them from the rest.
 
     Args:
-        train, validation: as for `ReducerSpec.fit`.
+        train: states, as for `ReducerSpec.fit`.
+        validation: states of other trajectories, as for `ReducerSpec.fit`.
         rng: stream of the training.
         spec: settings; default `IRMAESpec(1)`.
         runtime: device, progress, checkpoints.
@@ -203,7 +196,9 @@ def latent_rank(
     Returns:
         The count, and the ratio of the singular values on both sides of it: below 10 the count means little.
     """
-    return (spec or IRMAESpec(1)).fit(train, validation, rng=rng, runtime=runtime).count()
+    reducer = (spec or IRMAESpec(1)).fit(train, validation, rng=rng, runtime=runtime)
+    assert isinstance(reducer, IRMAE)
+    return reducer.count()
 
 
 def _matrix(width: int, rng: torch.Generator) -> nn.Parameter:

@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import generator_given
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.modes import Modes
@@ -44,17 +43,8 @@ class POD(Reducer):
 class PODSpec(ReducerSpec):
     """Settings of POD: the number of modes is `latent_dim`."""
 
-    def fit(
-        self,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
-    ) -> POD:
-        """The modes of the training snapshots; see `ReducerSpec.fit`. In float64, exact up to round-off."""
-        generator_given(rng)
-        self.check_data(train)
+    def _fit(self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime) -> POD:
+        """The modes of the training snapshots; see `ReducerSpec._fit`. In float64, exact up to round-off."""
         return POD(self, Modes.of(train.states.double(), self.latent_dim, scaled=False))
 
     def build(self, state_dim: int) -> POD:  # type: ignore[override] # its sizes by name

@@ -6,10 +6,10 @@ With a = U^T (x - mean) / scale the coefficients of Q POD modes,
 
 P a projection to R coordinates and p a polynomial (of z and of the system's parameters, where it sees these). With P
 the R leading modes and degree 2 this is the quadratic manifold (J. Barnett, C. Farhat, J. Comput. Phys. 464, 111348
-(2022); R. Geelen, S. Wright, K. Willcox, Comput. Methods Appl. Mech. Eng. 403, 115717 (2023)); here of any degree, with
-the projection searched for (`dynred.reducers._projection`). Encoding a decoded latent gives it back. On
-Kuramoto-Sivashinsky (L = 22, R = 8, 102,656 snapshots, leading modes) the held-out nmse is 8e-4, 3e-5, 2e-6, 2e-7,
-3e-8 at degrees 2 to 6. It works where K is a graph over R linear coordinates.
+(2022); R. Geelen, S. Wright, K. Willcox, Comput. Methods Appl. Mech. Eng. 403, 115717 (2023)); here the degree is free,
+and the projection may be searched for (`dynred.reducers._projection`). Encoding a decoded latent gives it back. On
+Kuramoto-Sivashinsky (L = 22, R = 8, 102,656 snapshots, leading modes) the held-out nmse is 8e-4, 3e-5, 2e-6, 2e-7, 3e-8
+at degrees 2 to 6. The reducer works where K is a graph over R linear coordinates.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import count, generator_given, refuse
+from dynred.checks import count, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.modes import MOST_MODES, Modes
@@ -30,7 +30,7 @@ from dynred.reducers.base import ParametricReducer, ReducerSpec, SeenParameters
 from dynred.rng import spawn
 from dynred.runtime import Runtime
 
-SEARCH_TERMS = 170  # monomials at most while a projection is searched for: degree 3 for 8 coordinates
+SEARCH_TERMS = 170  # most monomials while a projection is searched for: degree 3 for 8 coordinates
 
 
 class PolynomialManifold(ParametricReducer):
@@ -78,13 +78,13 @@ class PolynomialManifoldSpec(ReducerSpec):
 
     Attributes:
         polynomial: degrees and weights that are tried; those with the least validation error are taken.
-        starts: random projections from which better ones than the leading modes are searched for, >= 0, where K folds
-            over those; None takes the leading modes as they are. On Kuramoto-Sivashinsky the search takes as long as
-            all the rest and finds nothing better (nmse 2.2e-6 at degree 4 with and without); on Lorenz's modes seen in
-            128 dimensions it lowers the relative error from 3e-4 to 2e-12.
+        starts: number of random projections, >= 0, from which better ones than the leading modes are searched for,
+            where K folds over those; None takes the leading modes as they are. On Kuramoto-Sivashinsky the search takes
+            as long as all the rest and finds nothing better (nmse 2.2e-6 at degree 4 with and without); on Lorenz's
+            modes seen in 128 dimensions it lowers the relative error from 3e-4 to 2e-12.
         tolerance: fraction of the energy that the Q modes may leave out, in (0, 1). It bounds the nmse from below.
-        max_modes: Q at most.
-        parametric: the decoder sees the parameters that differ between training trajectories.
+        max_modes: the largest Q.
+        parametric: whether the decoder sees the parameters that differ between training trajectories.
     """
 
     polynomial: PolynomialSpec = field(default_factory=lambda: PolynomialSpec(degree=6, terms=3003))
@@ -101,17 +101,10 @@ class PolynomialManifoldSpec(ReducerSpec):
         if not 0 < self.tolerance < 1:
             raise refuse("tolerance", "in (0, 1)", self.tolerance)
 
-    def fit(
-        self,
-        train: Trajectories,
-        validation: Trajectories,
-        *,
-        rng: torch.Generator,
-        runtime: Runtime | None = None,
+    def _fit(
+        self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime
     ) -> PolynomialManifold:
-        """The least squares fit; see `ReducerSpec.fit`."""
-        generator_given(rng)
-        self.check_data(train)
+        """The least squares fit; see `ReducerSpec._fit`."""
         r = self.latent_dim
         modes = Modes.of(train.states.double(), r, scaled=True, tolerance=self.tolerance, limit=self.max_modes)
         seen = SeenParameters.of(train, wanted=self.parametric)
@@ -119,7 +112,7 @@ class PolynomialManifoldSpec(ReducerSpec):
         projection = self._projection(known, spawn(rng, "projection"))
         given = (seen(part.row_parameters, [len(part.states)]) for part in (train, validation))
         pairs = ((torch.cat([a @ projection, p], -1), a) for a, p in zip((known, held), given, strict=True))
-        decoder = min(self.polynomial.fits(*pairs), key=lambda found: found[0])[1]
+        decoder = min(self.polynomial.fits(*pairs), key=lambda fit: fit[0])[1]
         return PolynomialManifold(self, modes, projection, decoder, seen)
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:

@@ -1,1 +1,1 @@
-"""Figures and the HTML page."""
+"""The pages, and a file for every figure."""

@@ -1,4 +1,4 @@
-"""What the report says in words and tables; every number is the evaluation's."""
+"""What the report says in words and tables; every number comes from the evaluation."""
 
 import math
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class KeyNumber(NamedTuple):
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number as text for people: `digits` significant ones, powers of ten written out, a dash for none."""
+    """A number as text for people: `digits` significant digits, powers of ten written out, a dash for no number."""
     if value is None or math.isnan(value):
         return MISSING
     if math.isinf(value):
@@ -45,8 +45,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def title(context: Context) -> str:
     """The system and the two dimensions."""
-    found = context.evaluation
-    return f"{found.system}: {found.state_dim} → {found.latent_dim}"
+    evaluation = context.evaluation
+    return f"{evaluation.system}: {evaluation.state_dim} → {evaluation.latent_dim}"
 
 
 def verdict(context: Context) -> str:
@@ -56,26 +56,26 @@ def verdict(context: Context) -> str:
     gone = f" {rollout.diverged} of {n} predictions diverged." if rollout.diverged else ""
     if rollout.valid_time.median == 0:
         return f"Predictions are not valid for any time ({which}): reconstruction alone is beyond the threshold.{gone}"
-    censored = 2 * int(context.lost.sum()) <= n  # then the median is among those that end with the test
+    censored = 2 * int(context.lost.sum()) <= n  # then the median prediction is valid to the end of the test
     least, beyond = ("at least ", ": no longer time was tested") if censored else ("", "")
     return f"Predictions stay valid for {least}{_times(context, rollout.valid_time.median)}, {which}{beyond}.{gone}"
 
 
 def key_numbers(context: Context) -> list[KeyNumber]:
     """The few numbers to remember, each beside its baseline."""
-    found = context.evaluation
+    evaluation = context.evaluation
     pod, linear = context.pod, context.linear
-    reconstruction, quantiles = found.reconstruction, found.reconstruction.relative_error
+    reconstruction, quantiles = evaluation.reconstruction, evaluation.reconstruction.relative_error
     numbers = [
         KeyNumber(
             "valid prediction time, median",
-            f"{number(found.rollout.valid_time.median)} {context.time_unit}",
-            _beside(found.rollout.valid_time.median_interval, linear),
+            f"{number(evaluation.rollout.valid_time.median)} {context.time_unit}",
+            _beside(evaluation.rollout.valid_time.median_interval, linear),
         ),
         KeyNumber(
             "reconstruction error (nmse)",
             number(reconstruction.nmse),
-            f"POD with {_coordinates(found.latent_dim)}: {number(pod.nmse)}" if pod else "",
+            f"POD with {_coordinates(evaluation.latent_dim)}: {number(pod.nmse)}" if pod else "",
         ),
         KeyNumber(
             "relative error of a state",
@@ -83,25 +83,25 @@ def key_numbers(context: Context) -> list[KeyNumber]:
             f"median; at worst {_percent(quantiles.max)}",
         ),
     ]
-    if found.speedup.ratio is not None:
-        numbers.append(_speed(found.speedup))
+    if evaluation.speedup.ratio is not None:
+        numbers.append(_speed(evaluation.speedup))
     return numbers
 
 
 def costs(context: Context) -> list[tuple[str, str]]:
-    """What the model took to make and takes to run, where it was measured."""
-    found = context.evaluation
+    """What it took to make the model and what it takes to run it, where that was measured."""
+    evaluation = context.evaluation
     rows = [
         (_COSTS[key][0], f"{number(value)} {_COSTS[key][1]}".strip())
-        for key, value in asdict(found.cost).items()
+        for key, value in asdict(evaluation.cost).items()
         if value is not None
     ]
     per = "per time unit and trajectory"
-    if found.speedup.full_s_per_time_unit is not None:
-        rows.append((f"full model, {per}", f"{number(found.speedup.full_s_per_time_unit)} s"))
-    rows.append((f"reduced model, {per}", f"{number(found.speedup.reduced_s_per_time_unit)} s"))
-    if found.speedup.ratio is not None:
-        rows.append(("speed-up", f"{number(found.speedup.ratio)} ×"))
+    if evaluation.speedup.full_s_per_time_unit is not None:
+        rows.append((f"full model, {per}", f"{number(evaluation.speedup.full_s_per_time_unit)} s"))
+    rows.append((f"reduced model, {per}", f"{number(evaluation.speedup.reduced_s_per_time_unit)} s"))
+    if evaluation.speedup.ratio is not None:
+        rows.append(("speed-up", f"{number(evaluation.speedup.ratio)} ×"))
     return rows
 
 
@@ -125,15 +125,15 @@ def origin(context: Context) -> list[tuple[str, str]]:
 
 
 def settings_rows(settings: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
-    """Nested settings as (dotted path, value): the paths are those that `--set` takes."""
+    """Nested settings as pairs (dotted path, value); `--set` takes the same paths."""
     rows = []
     for key, value in settings.items():
-        here = f"{path}.{key}" if path else str(key)
+        dotted = f"{path}.{key}" if path else str(key)
         if isinstance(value, Mapping):
-            rows += settings_rows(value, here)
+            rows += settings_rows(value, dotted)
         else:
             text = MISSING if value is None else str(value)
-            rows.append((here, text.rpartition(":")[2] if key == "kind" else text))
+            rows.append((dotted, text.rpartition(":")[2] if key == "kind" else text))
     return rows
 
 

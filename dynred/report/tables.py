@@ -3,13 +3,12 @@
 from typing import Any, NamedTuple
 
 from dynred.evaluation.records import Agreement, Exponents
-from dynred.metrics.base import find_metrics
 from dynred.report.figures.base import Context
 from dynred.report.summary import number
 
 _QUANTILES = {"median": "median", "p95": "95 % quantile", "p99": "99 % quantile", "max": "maximum"}
 _SPREADS = {"median": "median", "mean": "mean", "p10": "10 % quantile"}
-# These stand in other rows already.
+# Other rows show these already.
 _SHOWN = {"valid_time", "reconstruction_nmse", "divergence_time"}
 
 
@@ -36,11 +35,11 @@ def results(context: Context) -> list[Row]:
 
 
 def exponents(context: Context) -> list[tuple[str, str, str]]:
-    """Number, full and reduced model: every Lyapunov exponent with its standard error, their sum, and the dimension."""
-    found = context.evaluation.long_time
-    if found is None or found.full is None or found.reduced is None:
+    """Rows (number, full model, reduced model): the exponents with standard errors, their sum, and the dimension."""
+    long_time = context.evaluation.long_time
+    if long_time is None or long_time.full is None or long_time.reduced is None:
         return []
-    full, reduced = found.full, found.reduced
+    full, reduced = long_time.full, long_time.reduced
     rows = [(f"{i + 1}", _exponent(full, i), _exponent(reduced, i)) for i in range(len(full.exponents))]
     rows.append(("sum", f"{sum(full.exponents):.4f}", f"{sum(reduced.exponents):.4f}"))
     rows.append(("Kaplan-Yorke dimension", number(full.kaplan_yorke_dimension), number(reduced.kaplan_yorke_dimension)))
@@ -66,7 +65,7 @@ def _prediction(context: Context) -> list[Row]:
     rows = []
     for part, unit in units:
         for key, name in _SPREADS.items():
-            model, other = (_cell(getattr(one, part) if one else None, key) for one in (own, linear))
+            model, other = (_cell(getattr(scores, part) if scores else None, key) for scores in (own, linear))
             rows.append(Row(group, f"{name}, {unit}", model, linear=other))
     return [*rows, Row(group, "diverged predictions", _cell(own, "diverged"), linear=_cell(linear, "diverged"))]
 
@@ -74,33 +73,38 @@ def _prediction(context: Context) -> list[Row]:
 def _metrics(context: Context) -> list[Row]:
     own, linear = context.evaluation.metrics, context.evaluation.baselines.get("linear", {}).get("metrics", {})
     group, rows = "Other scores, as studies define them", []
-    for metric in find_metrics():
-        if metric.name in own and metric.name not in _SHOWN:
-            model, other = (_cell(part.get(metric.name), metric.summary) for part in (own, linear))
+    for name, metric in context.metrics.items():
+        if name in own and (name not in _SHOWN or metric in context.own_metrics):
+            model, other = (_cell(part.get(name), metric.summary) for part in (own, linear))
             which = "" if metric.summary == "mean" else f", {metric.summary}"
-            rows.append(Row(group, f"{metric.title or metric.name}{which}", model, linear=other))
+            rows.append(Row(group, f"{metric.title or name}{which}", model, linear=other))
     return rows
 
 
 def _statistics(context: Context) -> list[Row]:
     own, linear = context.evaluation.statistics, context.evaluation.baselines.get("linear", {}).get("statistics", {})
     group = "Long-time statistics of the later halves: distance from those of the truth"
-    rows = [Row(group, _name(key, one), _distance(one), linear=_distance(linear.get(key))) for key, one in own.items()]
-    long = context.evaluation.long_time
-    if long is not None:
-        group = f"The same of {long.rollouts} rollouts of {number(long.duration)} {context.time_unit} each"
-        rows.append(Row(group, "rollouts that left", _cell(long, "left")))
-        rows += [Row(group, _name(key, one), _distance(one)) for key, one in long.statistics.items()]
+    rows = [
+        Row(group, _name(key, agreement), _distance(agreement), linear=_distance(linear.get(key)))
+        for key, agreement in own.items()
+    ]
+    long_time = context.evaluation.long_time
+    if long_time is not None:
+        group = f"The same of {long_time.rollouts} rollouts of {number(long_time.duration)} {context.time_unit} each"
+        rows.append(Row(group, "rollouts that left", _cell(long_time, "left")))
+        rows += [
+            Row(group, _name(key, agreement), _distance(agreement)) for key, agreement in long_time.statistics.items()
+        ]
     return rows
 
 
-def _name(key: str, found: Agreement) -> str:
-    chance = "" if found.sampling_error is None else f" (chance alone: {number(found.sampling_error, 2)})"
+def _name(key: str, agreement: Agreement) -> str:
+    chance = "" if agreement.sampling_error is None else f" (chance alone: {number(agreement.sampling_error, 2)})"
     return f"{key.replace('_', ' ')}{chance}"
 
 
-def _distance(found: Agreement | None) -> Cell:
-    return Cell() if found is None else _pair(found.distance, found.interval)
+def _distance(agreement: Agreement | None) -> Cell:
+    return Cell() if agreement is None else _pair(agreement.distance, agreement.interval)
 
 
 def _cell(record: Any, name: str) -> Cell:
@@ -113,5 +117,5 @@ def _pair(value: float, interval: tuple[float, float] | None) -> Cell:
     return Cell(number(value), f"{number(interval[0])} to {number(interval[1])}")
 
 
-def _exponent(found: Exponents, i: int) -> str:
-    return f"{found.exponents[i]:.4f} ± {found.error[i]:.4f}"
+def _exponent(spectrum: Exponents, i: int) -> str:
+    return f"{spectrum.exponents[i]:.4f} ± {spectrum.error[i]:.4f}"

@@ -15,19 +15,20 @@ from dynred.solvers.explicit import Explicit
 from dynred.solvers.exponential_adams import ExponentialAdams
 from dynred.solvers.stiff import LARGEST, Stiff
 
-STIFF = 200.0  # fastest decay times the time between snapshots from which an explicit solver loses to an implicit one
+STIFF = 200.0  # beyond this fastest decay per time between snapshots an explicit solver loses to an implicit one
 DENSE = 300  # dimension up to which all eigenvalues are computed to find the fastest decay
 
 
 def choose_solver(
     field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], solver: str | Solver = "auto"
 ) -> tuple[Solver, str]:
-    """The solver that a name means, and in words why; `auto` looks at the system.
+    """The solver that a name means, and the reason in words; `auto` looks at the system.
 
-    A system that names a solver takes that, a semilinear split exponential Adams-Bashforth: at a quarter of ETDRK4's
-    step, which costs as much, its error is smaller by 1 to 3000 times on the systems of the catalogue (on
-    Kuramoto-Sivashinsky 100 times). Else the system is stiff if it says so, or if its Jacobian at an initial state has
-    an eigenvalue whose decay is `STIFF` times faster than the snapshots; stiff systems take BDF, others dopri5.
+    A system that names a solver takes that solver. A system with a semilinear split takes exponential Adams-Bashforth:
+    at a quarter of ETDRK4's step, which costs as much, its error is smaller by 1 to 3000 times on the systems of the
+    catalogue (on Kuramoto-Sivashinsky 100 times). Any other system is stiff if it says so, or if its Jacobian at an
+    initial state has an eigenvalue whose decay is `STIFF` times faster than the snapshots. Stiff systems take BDF, all
+    others dopri5.
     """
     if isinstance(solver, Solver):
         return solver, "asked for"
@@ -55,7 +56,8 @@ def choose_solver(
 def fastest_decay(field: SystemField, x: Float[Tensor, "1 D"], t: Float[Tensor, ""]) -> float:
     """The largest -Re(eigenvalue) of the Jacobian at a state, per time unit; 0 where nothing decays.
 
-    In more than 300 dimensions by Arnoldi iterations on directional derivatives, to a few per cent; no matrix is made.
+    In more than 300 dimensions it comes from Arnoldi iterations on directional derivatives, to a few per cent. No
+    matrix is made.
     """
     if field.dim > DENSE:
         return _fastest_decay_by_iteration(field, x, t)
@@ -84,6 +86,6 @@ def _fastest_decay_by_iteration(field: SystemField, x: Float[Tensor, "1 D"], t: 
     operator = LinearOperator((field.dim, field.dim), product, dtype=np.float64)
     try:
         values = eigs(operator, 1, which="SR", v0=direction(field.dim).numpy(), tol=0.03, return_eigenvectors=False)
-    except ArpackError:  # no convergence: nothing stands out
+    except ArpackError:  # no convergence: no eigenvalue stands out
         return 0.0
     return max(0.0, -float(values.real.min()))

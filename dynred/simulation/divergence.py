@@ -1,4 +1,4 @@
-"""Divergence told: which trajectory left every bound, when, why, and what to try."""
+"""Tells of divergence: which trajectory left every bound, when, why, and what to try."""
 
 import contextlib
 from collections.abc import Callable
@@ -35,8 +35,8 @@ def raise_divergence(
     row = int(first.argmin())
     before = max(int(first[row]) - 1, 0)
     last, trajectory = float(times[before]), int(names[row])
-    one = vector_field.rows(slice(row, row + 1))
-    cause = _undefined(one, states[row, before], times[before : before + 2], method)
+    row_field = vector_field.rows(slice(row, row + 1))
+    cause = _undefined(row_field, states[row, before], times[before : before + 2], method)
     if cause is not None:
         message = f"The right-hand side of trajectory {trajectory} must be finite, got {cause}, where the state was."
         raise DivergenceError(f"{message} Correct it, or start from other states.", trajectory, last)
@@ -51,17 +51,17 @@ def raise_divergence(
 
 
 def _undefined(vector_field: SystemField, x: Tensor, times: Tensor, method: Solver) -> str | None:
-    """What the right-hand side gave, where and when, if it was not finite at a finite state; solves once more."""
+    """Solves once more; what the right-hand side gave, where and when, if it was not finite at a finite state."""
     limit = bound(x[None])
     watched = _Watched(vector_field.system, vector_field.parameters, limit)
-    with contextlib.suppress(Exception):  # whatever happens now is not what the user wants to hear of
+    with contextlib.suppress(Exception):  # the user is told of the first failure, not of one of this second solve
         method.solve(watched, x[None], times, limit)
     return watched.seen[0] if watched.seen else None
 
 
 @dataclass(frozen=True, eq=False)
 class _Watched(SystemField):
-    """A field that remembers the first of its values that is not finite though the state is, and is within `limit`.
+    """A field that remembers its first value that is not finite, at a state that is finite and within `limit`.
 
     It is not differentiable, so that solvers evaluate it at plain states only.
     """
@@ -100,7 +100,7 @@ def check_velocities(solution: Trajectories, names: Int[Tensor, " N"]) -> None:
     """Refuses trajectories at whose states the right-hand side is not finite.
 
     Raises:
-        DivergenceError: names the trajectory, the component and the time.
+        DivergenceError: the right-hand side is not finite; the message names the trajectory, component and time.
     """
     assert solution.velocities is not None
     if torch.isfinite(solution.velocities).all():

@@ -11,15 +11,37 @@ from dynred.ode.system import System
 from dynred.rng import generator
 
 
+def starts(
+    system: System,
+    numbers: range,
+    given: Mapping[str, Float[Tensor, "*#N"]],
+    initial: Float[Tensor, "N D"] | None,
+    key: int,
+) -> tuple[dict[str, Float[Tensor, "*#n"]], Float[Tensor, "n D"]]:
+    """Parameters and initial states of some trajectories of an ensemble: the given ones, and draws of the others.
+
+    Args:
+        system: the ODE.
+        numbers: numbers of the n trajectories within the ensemble.
+        given: parameters of the ensemble that are not drawn, one value or one for each of its N trajectories.
+        initial: initial states of the ensemble, states of the ODE; None draws them, and the parameters that the system
+            draws.
+        key: names the ensemble, as for `draw`.
+    """
+    rows = slice(numbers.start, numbers.stop)
+    values = cut(given, rows)
+    return draw(system, key, numbers, values) if initial is None else (values, initial[rows])
+
+
 def draw(
     system: System, key: int, numbers: range, given: Mapping[str, Float[Tensor, "*#n"]]
 ) -> tuple[dict[str, Float[Tensor, "*#n"]], Float[Tensor, "n D"]]:
-    """Parameters and initial states of some trajectories of an ensemble, whatever the others are.
+    """Draws parameters and initial states of some trajectories of an ensemble, whatever the others are.
 
     Args:
         system: the ODE.
         key: names the ensemble; trajectory i draws from the stream `generator(key, "trajectory", i)`.
-        numbers: of the n trajectories in the ensemble.
+        numbers: numbers of the n trajectories within the ensemble.
         given: parameters that are not drawn, one value or one for each of these trajectories.
 
     Returns:
@@ -31,5 +53,5 @@ def draw(
         values.append(system.draw_parameters(1, rng, cut(given, slice(row, row + 1))))
         states.append(system.initial(1, rng, values[-1]))
     shared = {name: value for name, value in values[0].items() if not value.ndim}
-    own = {name: torch.cat([one[name] for one in values]) for name in values[0].keys() - shared.keys()}
+    own = {name: torch.cat([drawn[name] for drawn in values]) for name in values[0].keys() - shared.keys()}
     return {name: {**shared, **own}[name] for name in values[0]}, torch.cat(states)

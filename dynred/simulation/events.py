@@ -12,8 +12,8 @@ from dynred.ode.vector_field import VectorField
 from dynred.solvers.base import Solver
 from dynred.user_code import user_code
 
-PARTS = 64  # parts of the time between two snapshots in which a crossing is looked for again
-HALVINGS = 60  # of a part, until float64 knows no shorter one
+PARTS = 64  # parts into which the time between two snapshots is divided to look for a crossing again
+HALVINGS = 60  # halvings of a part, after which float64 knows no shorter one
 BATCH = 2**24  # numbers in one batch of such solves
 
 
@@ -21,13 +21,13 @@ BATCH = 2**24  # numbers in one batch of such solves
 class Event:
     """A moment at which `function` passes through zero, like the `events` of SciPy's `solve_ivp`.
 
-    A crossing shows as a change of sign between two snapshots, so snapshots must be close enough to tell: an even
-    number of crossings between two of them goes unseen.
+    A crossing shows as a change of sign between two snapshots, so snapshots must be close enough: an even number
+    of crossings between two of them goes unseen.
 
     Attributes:
         function: `(t, x [..., D]) -> [...]`, in torch; x is a state of the ODE.
-        name: under which crossings are reported.
-        terminal: whether it ends a trajectory, whose last snapshot then is the event.
+        name: the name under which crossings are reported.
+        terminal: whether the event ends a trajectory, whose last snapshot then is the event.
         direction: 1 counts crossings from below only, -1 from above, 0 both.
     """
 
@@ -43,21 +43,21 @@ class Event:
             raise refuse("direction", "-1, 0 or 1", self.direction)
 
     def values(self, t: Float[Tensor, "*batch"], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch"]:
-        """The function, checked; on the CPU, wherever the states are.
+        """The values of the function, checked, on the CPU, wherever the states are.
 
         Raises:
-            InputError: not one number per state.
+            InputError: the function does not give one number per state.
         """
         with user_code(f"event {self.name}"):
-            found = self.function(t.to(x.device), x)
-        if not isinstance(found, Tensor) or found.shape != x.shape[:-1]:
-            actual = f"shape {list(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+            values = self.function(t.to(x.device), x)
+        if not isinstance(values, Tensor) or values.shape != x.shape[:-1]:
+            actual = f"shape {list(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
             advice = "Index x along its last axis, as in `lambda t, x: x[..., 0]`."
             raise refuse(f"event {self.name}", f"one number per state {list(x.shape[:-1])}", actual, advice)
-        return found.cpu()
+        return values.cpu()
 
     def crossed(self, values: Float[Tensor, "*batch T"]) -> Bool[Tensor, "*batch S"]:
-        """Whether it happens between each value and the next, S = T - 1; a value of exactly zero ends a crossing."""
+        """Whether the event happens between each value and the next, S = T - 1; a zero ends a crossing."""
         before, after = values[..., :-1], values[..., 1:]
         rising, falling = (before < 0) & (after >= 0), (before > 0) & (after <= 0)
         return rising if self.direction > 0 else falling if self.direction < 0 else rising | falling
@@ -79,7 +79,7 @@ class Crossings:
     """When and where an event happened, in order of trajectory and time.
 
     Attributes:
-        row: of the trajectory [C].
+        row: row of the trajectory [C].
         interval: index of the snapshot before [C].
         t: time [C].
         x: state [C, D].
@@ -99,22 +99,22 @@ def find_crossings(
     times: Float[Tensor, " T"],
     where: Bool[Tensor, "N S"],
 ) -> Crossings:
-    """Locates every crossing of an event in the intervals `where` it is to be looked for, S = T - 1.
+    """Locates every crossing of an event in the intervals that `where` marks, S = T - 1.
 
-    An interval that holds one is solved again in 64 parts; within a part the state is the cubic through its ends and
-    their velocities, in which the zero is found by halving to round-off.
+    An interval that holds a crossing is solved again in 64 parts. Within a part the state is the cubic through its ends
+    and their velocities, in which the zero is found by halving to round-off.
     """
     where = where & event.crossed(event.values(times.expand(states.shape[:-1]), states))
-    found = [
+    located = [
         _within(event, solver, field.rows(rows), states[rows, i], times[i], times[i + 1])
         for i, rows in _batches(where, states.shape[-1])
     ]
     rows = [(rows, torch.full_like(rows, i)) for i, rows in _batches(where, states.shape[-1])]
-    if not found:
+    if not located:
         empty = torch.zeros(0, dtype=torch.long)
         return Crossings(empty, empty, times[:0], states[:0, 0])
     row, interval = (torch.cat(parts) for parts in zip(*rows, strict=True))
-    t, x = (torch.cat(parts) for parts in zip(*found, strict=True))
+    t, x = (torch.cat(parts) for parts in zip(*located, strict=True))
     order = torch.argsort(row * where.shape[1] + interval)
     return Crossings(row[order], interval[order], t[order], x[order])
 
@@ -132,7 +132,7 @@ def _within(
     t = start + (end - start) * torch.arange(PARTS + 1, dtype=torch.float64) / PARTS
     fine = solver.solve(field, x, t)
     crossed = event.crossed(event.values(t.expand(fine.shape[:-1]), fine))
-    # Solved again the zero may fall just beyond the interval's end: then the last part is as good as any.
+    # In this second solve the zero may fall just beyond the interval's end: then the last part is taken.
     part = torch.where(crossed.any(1), crossed.int().argmax(1), PARTS - 1)
     n, h = torch.arange(len(x)), (end - start) / PARTS
     a, b = fine[n, part], fine[n, part + 1]

@@ -22,10 +22,10 @@ class Solved:
     """What became of a batch of initial states.
 
     Attributes:
-        trajectories: of the rows in `kept`; None where there are none.
+        trajectories: trajectories of the rows in `kept`; None if there are none.
         kept: rows [n] that reached their first time.
-        status: of every row: `finished`, `time limit`, or `event` and the name of the one that ended it.
-        crossings: of every event, by its name; states as they are seen.
+        status: for every row `finished`, `time limit`, or `event` and the name of the event that ended it.
+        crossings: crossings of every event, by its name; their states are those that are seen.
         last: last state of the ODE of every row [N, D], at the last of the times where it is `finished`.
     """
 
@@ -50,14 +50,14 @@ def integrate(
     """Trajectories on one time grid.
 
     Args:
-        system: how states are seen.
+        system: says how states are seen.
         vector_field: the velocity, its parameters filled in.
-        x0: states of the ODE, `dropped` before times[0].
+        x0: states of the ODE at the time `dropped` before times[0].
         times: when to keep a snapshot.
         method: the solver; its `time_limit` holds.
         dropped: time before times[0], >= 0.
-        events: what to look for; in order, where two terminal ones happen at once.
-        first: by which number each trajectory is named where it diverges; default: its row.
+        events: events to look for; of two terminal ones at the same time, the first ends the trajectory.
+        first: the number by which an error names each trajectory; default: its row.
 
     Raises:
         DivergenceError: a trajectory left every bound, or the right-hand side is not finite.
@@ -86,8 +86,8 @@ def integrate(
         speed = velocities[owner, column] if velocities is not None else _singly(vector_field, moments, flat, owner)
         solution = Trajectories(flat, moments, lengths[kept], speed)
     check_velocities(solution, names[kept])
-    found = _seen(system, solution) if len(kept) else None
-    return Solved(found, kept, status, {k: _seen_at(system, v) for k, v in crossings.items()}, last)
+    seen = _seen(system, solution) if len(kept) else None
+    return Solved(seen, kept, status, {k: _seen_at(system, v) for k, v in crossings.items()}, last)
 
 
 def _seen(system: System, solved: Trajectories) -> Trajectories:
@@ -103,25 +103,26 @@ def _seen_at(system: System, crossings: Crossings) -> Crossings:
 def _on_a_grid(vector_field: SystemField, times: Float[Tensor, " T"], states: Tensor) -> Float[Tensor, "N T D"]:
     velocities = torch.empty_like(states)
     wide = {name: value[:, None] if value.ndim else value for name, value in vector_field.parameters.items()}
-    size = max(1, CHUNK // max(1, states[:, 0].numel()))  # of all times at once, memory would be many times the states
+    # All times at once would take many times the memory of the states.
+    size = max(1, CHUNK // max(1, states[:, 0].numel()))
     for start in range(0, len(times), size):
         part = states[:, start : start + size]
         shape = part.shape[:-1]
-        here = {name: value.expand(shape) if value.ndim else value for name, value in wide.items()}
+        expanded = {name: value.expand(shape) if value.ndim else value for name, value in wide.items()}
         time = times[start : start + size].expand(shape)
-        velocities[:, start : start + size] = replace(vector_field, parameters=here)(time, part)
+        velocities[:, start : start + size] = replace(vector_field, parameters=expanded)(time, part)
     return velocities
 
 
 def _singly(vector_field: SystemField, t: Tensor, x: Tensor, owner: Tensor) -> Float[Tensor, "M D"]:
-    # Each with its own time and the parameters of its trajectory: an event is at no time of the grid.
+    # Each state has its own time, and the parameters of its trajectory: an event is at no time of the grid.
     size = max(1, CHUNK // x.shape[1])
     parts = zip(t.split(size), x.split(size), owner.split(size), strict=True)
     return torch.cat([vector_field.rows(rows)(time, part) for time, part, rows in parts])
 
 
 def _reached(states: Float[Tensor, "N T D"]) -> tuple[Int[Tensor, " N"], list[str]]:
-    """Snapshots before the first that is not finite, and the reason: NaN is divergence, infinity the time limit."""
+    """Snapshots before the first that is not finite, and the status: NaN is divergence, infinity the time limit."""
     finite = states.isfinite().all(-1)
     lengths = torch.cumprod(finite.int(), 1).sum(1).cpu()  # states may be on a GPU, times and lengths stay here
     diverged = states.isnan().any(-1).any(-1)
@@ -141,16 +142,16 @@ def _with_events(
     events: tuple[Event, ...],
     status: list[str],
 ) -> tuple[Tensor, Tensor, Tensor, dict[str, Crossings]]:
-    """States, times [N, T] and lengths cut at terminal events, which take the place of the next snapshot; crossings."""
+    """States, times [N, T] and lengths, cut at terminal events, which replace the next snapshot; then all crossings."""
     count, solver = len(times), replace(method, time_limit=None)
     inside = torch.arange(count - 1) < (lengths - 1)[:, None]
-    found: dict[str, Crossings] = {}
+    crossings: dict[str, Crossings] = {}
     ends = torch.full((len(states),), torch.inf, dtype=torch.float64)
     t, cut, lengths = times.repeat(len(states), 1), states.clone(), lengths.clone()
     for event in events:
         where = inside & (torch.cumsum(_rough(event, states, times) & inside, 1) <= 1) if event.terminal else inside
         crossing = find_crossings(event, solver, vector_field, states, times, where)
-        found[event.name] = crossing
+        crossings[event.name] = crossing
         if not event.terminal:
             continue
         for row, i, moment, x in zip(
@@ -159,7 +160,7 @@ def _with_events(
             if moment < ends[row]:
                 ends[row], lengths[row], status[row] = moment, i + 2, f"event {event.name}"
                 t[row, i + 1], cut[row, i + 1] = moment, x
-    return cut, t, lengths, {name: _until(one, ends) for name, one in found.items()}
+    return cut, t, lengths, {name: _until(crossing, ends) for name, crossing in crossings.items()}
 
 
 def _rough(event: Event, states: Tensor, times: Tensor) -> Bool[Tensor, "N S"]:
@@ -169,6 +170,3 @@ def _rough(event: Event, states: Tensor, times: Tensor) -> Bool[Tensor, "N S"]:
 def _until(crossings: Crossings, ends: Float[Tensor, " N"]) -> Crossings:
     before = crossings.t <= ends[crossings.row]
     return Crossings(crossings.row[before], crossings.interval[before], crossings.t[before], crossings.x[before])
-
-
-# -- divergence ------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Batches of linear systems whose matrices share one pattern, solved directly: dense, banded or sparse, whichever fits.
 
-A batch of banded matrices is one long banded matrix, so that LAPACK solves all of them in a single call; what a
-periodic grid adds in the corners is a correction of low rank (Woodbury's formula; W. W. Hager, SIAM Rev. 31, 221
-(1989)).
+A batch of banded matrices is one long banded matrix, so that LAPACK solves all of them in a single call. The entries
+that a periodic grid adds in the corners are a correction of low rank (Woodbury's formula; W. W. Hager, SIAM Rev. 31,
+221 (1989)).
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from torch import Tensor
 from dynred.numerics.jacobian import Pattern
 
 SMALL = 64  # dimension up to which a dense matrix is fastest
-FULL = 0.2  # fraction of entries from which it is, too
-WIDEST = 24  # diagonals, and wrapped rows, up to which a banded solve beats a sparse one
+FULL = 0.2  # fraction of non-zero entries from which a dense matrix is fastest in any dimension
+WIDEST = 24  # diagonals and wrapped rows, together, up to which a banded solve beats a sparse one
 
 Solve = Callable[[Float[Tensor, "N E"], Float[Tensor, "N D m"]], Float[Tensor, "N D m"]]
 
@@ -30,7 +30,7 @@ def direct_solver(pattern: Pattern) -> Solve:
 
     Returns:
         A function of the entries [N, E] of every A, in the pattern's order, and of right-hand sides b [N, D, m]. Rows
-        of the batch do not touch each other; one that is singular or not finite gives NaN.
+        of the batch do not influence each other; a matrix that is singular or not finite gives NaN.
     """
     size = pattern.dim
     if size <= SMALL or len(pattern.rows) > FULL * size**2:
@@ -47,9 +47,10 @@ class CyclicBand:
 
     Attributes:
         pattern: the entries.
-        below, above: how many diagonals lie below and above the main one, counted around the corners.
+        below: number of diagonals below the main one, counted around the corners.
+        above: number of diagonals above the main one, counted around the corners.
         inside: which entries [E] lie within the band; the others lie in the corners.
-        wrapped_rows: rows that have entries in the corners.
+        wrapped_rows: rows [k] that have entries in the corners.
     """
 
     pattern: Pattern
@@ -60,7 +61,7 @@ class CyclicBand:
 
     @classmethod
     def of(cls, pattern: Pattern) -> "CyclicBand":
-        """The band in which a pattern lies; as wide as the matrix for one that is not banded."""
+        """The band in which a pattern lies; it is as wide as the matrix if the pattern is not banded."""
         half = pattern.dim // 2
         plain = pattern.rows - pattern.columns
         offset = (plain + half) % pattern.dim - half
@@ -69,7 +70,7 @@ class CyclicBand:
         return cls(pattern, below, above, inside, torch.unique(pattern.rows[~inside]))
 
     def solve(self, values: Float[Tensor, "N E"], b: Float[Tensor, "N D m"]) -> Float[Tensor, "N D m"]:
-        """x of A x = b; raises LinAlgError for a singular matrix."""
+        """The solutions x of A x = b; raises LinAlgError for a singular matrix."""
         n, size, count = b.shape
         k = len(self.wrapped_rows)
         rows, columns = self.pattern.rows[self.inside], self.pattern.columns[self.inside]
@@ -107,14 +108,14 @@ def _solve_sparse(pattern: Pattern, values: Tensor, b: Tensor) -> Tensor:
     rows, columns = ((shift + index).flatten().numpy() for index in (pattern.rows, pattern.columns))
     matrix = csc_array((values.flatten().numpy(), (rows, columns)), shape=(n * size, n * size))
     try:
-        found = splu(matrix).solve(b.reshape(n * size, count).numpy())
+        solution = splu(matrix).solve(b.reshape(n * size, count).numpy())
     except RuntimeError as error:  # SuperLU's word for a singular matrix
         raise LinAlgError(str(error)) from error
-    return torch.from_numpy(np.ascontiguousarray(found)).reshape(b.shape)
+    return torch.from_numpy(np.ascontiguousarray(solution)).reshape(b.shape)
 
 
 def _guarded(solve: Solve) -> Solve:
-    """`solve` on the CPU, on the rows that are finite, halved until those with a singular matrix are alone."""
+    """`solve` on the CPU and on finite rows only; a batch that fails is halved until singular matrices are alone."""
 
     def attempt(values: Tensor, b: Tensor) -> Tensor:
         try:

@@ -1,4 +1,4 @@
-"""Exponential time differencing for semilinear systems v' = L v + N(t, v), L diagonal: what its solvers share."""
+"""Exponential time differencing for semilinear systems v' = L v + N(t, v), L diagonal: what the solvers share."""
 
 import cmath
 import math
@@ -16,7 +16,7 @@ from dynred.ode.system import SystemField
 from dynred.ode.vector_field import VectorField
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
 
-POINTS = 32  # on a circle, over which coefficients are averaged; 16 give the same to 1e-12
+POINTS = 32  # points on the circle over which coefficients are averaged; 16 give the same to 1e-12
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ExponentialSolver(Solver, ABC):
         """The method, ready to advance states like x."""
 
     def fallback(self, field: SystemField, x: Float[Tensor, "N D"], deadline: Deadline) -> "Scheme | None":
-        """A steadier method for the trajectories that `scheme` loses; None where they are lost."""
+        """A steadier method for the trajectories that `scheme` loses; None if there is no such method."""
         return None
 
     def solve(
@@ -55,10 +55,10 @@ class ExponentialSolver(Solver, ABC):
     def solve_with_velocities(
         self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
     ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T D"]]:
-        """See `Solver.solve_with_velocities`; a step begins with the velocity, so that here it costs one transform."""
+        """See `Solver.solve_with_velocities`; every step computes them anyway, up to one transform."""
         velocities = x0.new_full((len(x0), len(times), x0.shape[1]), torch.nan)
         states = self._solve(field, x0, times, limit, velocities)
-        velocities[~states[..., 0].isfinite()] = torch.nan  # a state that is lost is so in every component
+        velocities[~states[..., 0].isfinite()] = torch.nan  # a lost state is NaN in every component
         return states, velocities
 
     def _solve(
@@ -67,10 +67,10 @@ class ExponentialSolver(Solver, ABC):
         field, deadline = self._split(field), Deadline(self.time_limit)
         states = self.scheme(field, x0, deadline).follow(x0, times, limit, velocities)
         lost = torch.nonzero(states[..., 0].isnan().any(1) & x0.isfinite().all(1))[:, 0]
-        again = self.fallback(field.rows(lost), x0[lost], deadline) if len(lost) else None
-        if again is not None:
+        steadier = self.fallback(field.rows(lost), x0[lost], deadline) if len(lost) else None
+        if steadier is not None:
             speed = None if velocities is None else velocities[lost]
-            states[lost] = again.follow(x0[lost], times, limit, speed)
+            states[lost] = steadier.follow(x0[lost], times, limit, speed)
             if velocities is not None and speed is not None:
                 velocities[lost] = speed
         return states
@@ -78,7 +78,7 @@ class ExponentialSolver(Solver, ABC):
     def flow_with_tangents(
         self, field: VectorField, x: Float[Tensor, "N D"], tangents: Float[Tensor, "N k D"], duration: float
     ) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N k D"]]:
-        """See `Solver.flow_with_tangents`; here the derivative of the scheme itself, exact up to round-off."""
+        """See `Solver.flow_with_tangents`; tangents follow the scheme's own derivative, up to round-off."""
 
         split = self._split(field)
 
@@ -100,7 +100,7 @@ class ExponentialSolver(Solver, ABC):
 
 
 class Scheme(ABC):
-    """A method for one field, with the coefficients of every step size that it has taken."""
+    """A method for one field; it keeps the coefficients of every step size that it has taken."""
 
     def __init__(self, field: SystemField, x: Float[Tensor, "N D"], step: float | None, deadline: Deadline) -> None:
         assert field.system.semilinear is not None
@@ -120,30 +120,30 @@ class Scheme(ABC):
         limit: float,
         velocities: Float[Tensor, "N T D"] | None,
     ) -> Float[Tensor, "N T D"]:
-        """States as of `Solver.solve`; velocities [N, T, D] there are written to, where it is wanted."""
+        """States at `times`, see `Solver.solve`; their velocities are written into `velocities` [N, T, D] if given."""
         states = x0.new_full((len(x0), len(times), x0.shape[1]), torch.nan)
-        states[:, 0], v, start = x0, self.split.to_modes(x0), None
+        states[:, 0], v, nonlinear = x0, self.split.to_modes(x0), None
         t = times.tolist()
         for i, now in enumerate(t):
             if i > 0:
-                v = self.advance(v, t[i - 1], now, start)
+                v = self.advance(v, t[i - 1], now, nonlinear)
                 if self.deadline.passed():
                     return unreached(end_at_blow_up(states, limit), times, t[i - 1])
                 states[:, i] = self.split.from_modes(v)
             if velocities is not None:
-                start = self.rate(_time(now), v)
-                velocities[:, i] = self.split.from_modes(self.linear * v + start)
+                nonlinear = self.rate(_time(now), v)
+                velocities[:, i] = self.split.from_modes(self.linear * v + nonlinear)
         return end_at_blow_up(states, limit)
 
     def advance(
         self, v: Inexact[Tensor, "N Q"], start: float, end: float, n: Inexact[Tensor, "N Q"] | None = None
     ) -> Inexact[Tensor, "N Q"]:
-        """Modes at `end` from v at `start`, in even steps; n is the nonlinear part at v where it is known.
+        """Modes at `end` from v at `start`, in even steps; n is the nonlinear part at v, if it is known.
 
-        Returns early, with anything, when the deadline has passed.
+        When the deadline passes, this returns early, with any values.
         """
         count = max(1, math.ceil((end - start) / self._largest - 1e-9))
-        h = float(f"{(end - start) / count:.12g}")  # equal up to round-off is equal: one set of coefficients
+        h = float(f"{(end - start) / count:.12g}")  # steps that are equal up to round-off share one set of coefficients
         for i in range(count):
             if self.deadline.passed():
                 break
@@ -174,8 +174,9 @@ class RungeKutta(Scheme):
 
 
 class Adams(RungeKutta):
-    """Exponential Adams-Bashforth, one evaluation of N a step: a polynomial through the last values of N is integrated
-    exactly. The first steps, and those after a change of the step, are ETDRK4's.
+    """Exponential Adams-Bashforth: every step integrates a polynomial through the last values of N exactly.
+
+    A step evaluates N once. The first steps, and those after a change of the step, are ETDRK4's.
 
     S. P. Norsett, Lecture Notes in Mathematics 109, 214 (1969); M. Hochbruck, A. Ostermann, BIT Numer. Math. 51, 889
     (2011), eq. 2.7.
@@ -223,7 +224,7 @@ class Coefficients(NamedTuple):
 def coefficients(linear: Inexact[Tensor, "*N Q"], h: float) -> Coefficients:
     """ETDRK4's coefficients for a diagonal linear part and a step h.
 
-    Near h L = 0 the closed forms cancel catastrophically; the mean over a circle of radius 1 around h L does not
+    Near h L = 0 the closed forms cancel catastrophically; their means over a circle of radius 1 around h L do not
     (A.-K. Kassam, L. N. Trefethen, SIAM J. Sci. Comput. 26, 1214 (2005), section 3). A full circle serves complex L
     too.
     """
@@ -242,9 +243,9 @@ def coefficients(linear: Inexact[Tensor, "*N Q"], h: float) -> Coefficients:
 def adams(linear: Inexact[Tensor, "*N Q"], h: float, order: int) -> list[Inexact[Tensor, "*N Q"]]:
     """The weights of N at t, t - h, t - 2 h ... in a step of exponential Adams-Bashforth.
 
-    That of N at t - j h is h times the integral over s in [0, 1] of exp((1 - s) h L) l_j(s), with l_j the Lagrange
-    polynomial of the nodes 0, -1, ... 1 - order. Powers integrate to k! phi_{k+1}(h L); the phi functions are means
-    over a circle, as in `coefficients`.
+    The weight of N at t - j h is h times the integral over s in [0, 1] of exp((1 - s) h L) l_j(s). Here l_j is the
+    Lagrange polynomial of the nodes 0, -1, ... 1 - order. Powers integrate to k! phi_{k+1}(h L). The phi functions are
+    means over a circle, as in `coefficients`.
     """
     phi = [torch.zeros_like(linear, dtype=torch.complex128) for _ in range(order)]
     for z in _circle(h * linear):
@@ -255,11 +256,11 @@ def adams(linear: Inexact[Tensor, "*N Q"], h: float, order: int) -> list[Inexact
     nodes = -torch.arange(order, dtype=torch.float64)
     # Column j: the coefficients of l_j, which is 1 at node j and 0 at the others.
     lagrange = torch.linalg.inv(nodes[:, None] ** torch.arange(order)).tolist()
-    found = [sum(lagrange[k][j] * math.factorial(k) * phi[k] for k in range(order)) for j in range(order)]
-    weights = [h * torch.as_tensor(one) for one in found]
-    return weights if linear.is_complex() else [one.real for one in weights]
+    integrals = [sum(lagrange[k][j] * math.factorial(k) * phi[k] for k in range(order)) for j in range(order)]
+    weights = [h * torch.as_tensor(integral) for integral in integrals]
+    return weights if linear.is_complex() else [weight.real for weight in weights]
 
 
 def _circle(z0: Tensor) -> Iterator[Tensor]:
-    """Points on circles of radius 1, one at a time: of all at once, memory would be 32 times the modes."""
+    """Points on circles of radius 1, one at a time: all at once would take 32 times the memory of the modes."""
     return (z0 + cmath.exp(2j * math.pi * (i + 0.5) / POINTS) for i in range(POINTS))

@@ -23,15 +23,15 @@ LARGEST = 2000  # dimension of the largest dense Jacobian
 class BackwardEuler(Solver):
     """x_{n+1} = x_n + h f(t_{n+1}, x_{n+1}), solved by Newton's method from x_n, all trajectories at once.
 
-    Of first order and damping: choose it to reproduce a model that was made with it, and `stiff` to be accurate. The
-    Jacobian is exact where torch differentiates the field, else from differences; banded ones, also on periodic grids,
-    are solved as such, in one call for the whole batch.
+    The method is of first order and damps. Choose it to reproduce a model that was made with it, and `stiff` to be
+    accurate. The Jacobian is exact where torch differentiates the field, else it comes from differences. Banded
+    Jacobians, also on periodic grids, are solved as such, in one call for the whole batch.
 
     Attributes:
         step: largest step, in time units. Each time between outputs is divided evenly.
-        tolerance: Newton's method ends when the residual, or the correction, is at most so large, in units of the
-            state's norm.
-        max_iterations: of Newton's method, at least one, after which the trajectory counts as diverged.
+        tolerance: Newton's method ends when the residual, or the correction, is at most this, in units of the state's
+            norm.
+        max_iterations: iterations of Newton's method, >= 1, after which a trajectory counts as diverged.
     """
 
     step: float = 1e-3
@@ -50,7 +50,7 @@ class BackwardEuler(Solver):
         """See `Solver.solve`.
 
         Raises:
-            InputError: a dense Jacobian of more than 2,000 dimensions.
+            InputError: the Jacobian is dense, in more than 2,000 dimensions.
         """
         newton, deadline = _Newton(self, field, x0.shape[1]), Deadline(self.time_limit)
         grid = times.double().tolist()
@@ -68,7 +68,7 @@ class BackwardEuler(Solver):
     def flow_with_tangents(
         self, field: VectorField, x: Float[Tensor, "N D"], tangents: Float[Tensor, "N k D"], duration: float
     ) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N k D"]]:
-        """See `Solver.flow_with_tangents`; here the derivative of the scheme itself, (1 - h f') v_{n+1} = v_n."""
+        """See `Solver.flow_with_tangents`; tangents follow the scheme's own derivative, (1 - h f') v_{n+1} = v_n."""
         newton, columns = _Newton(self, field, x.shape[1]), tangents.transpose(1, 2)
         for t, h in self._steps(0.0, duration):
             x = newton.advance(x, t, h)
@@ -99,7 +99,7 @@ class _Newton:
         self.solver = direct_solver(self.pattern)
 
     def advance(self, x: Float[Tensor, "N D"], t: float, h: float) -> Float[Tensor, "N D"]:
-        """x_{n+1}, NaN for rows where the method does not converge."""
+        """The states x_{n+1}; NaN in rows where the method does not converge."""
         moment = torch.tensor(t, dtype=torch.float64, device=x.device)
         out = torch.full_like(x, torch.nan)
         rows = x.isfinite().all(-1).nonzero()[:, 0]

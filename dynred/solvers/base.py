@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import at_least, refuse
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import VectorField, WrappedField
 from dynred.spec import Spec
 
 LIMIT = 1e15  # a state beyond this has left every bound; far from overflow in float64, beyond any sensible unit
@@ -17,14 +17,15 @@ LIMIT = 1e15  # a state beyond this has left every bound; far from overflow in f
 
 @dataclass(frozen=True)
 class Solver(Spec, ABC):
-    """Settings of a method and the method itself: solvers have no state.
+    """The settings of a method and the method itself: solvers have no state.
 
     A solver never raises for a trajectory that diverges: its states are NaN from then on. Rows of a batch do not
     influence each other beyond the solver's tolerance.
 
     Attributes:
-        time_limit: seconds after which `solve` stops; None for no limit. States not reached by then are infinite, but
-            for those that had already diverged. With a limit, a result depends on the speed of the machine.
+        time_limit: seconds after which `solve` stops; None for no limit. States not reached by then are infinite,
+            except those of trajectories that had diverged before. With a limit, a result depends on the speed of the
+            machine.
     """
 
     time_limit: float | None = field(default=None, kw_only=True)
@@ -49,7 +50,7 @@ class Solver(Spec, ABC):
     def solve_with_velocities(
         self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
     ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T D"] | None]:
-        """States as of `solve`, and their velocities where the method has them anyway, else None."""
+        """States as `solve` gives them, and their velocities where the method has them anyway, else None."""
         return self.solve(field, x0, times, limit), None
 
     def flow_with_tangents(
@@ -57,11 +58,11 @@ class Solver(Spec, ABC):
     ) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N k D"]]:
         """States a time `duration` later, and tangent vectors carried along by the derivative of the flow.
 
-        State and tangents are one larger ODE, (x, v)' = (f(x), f'(x) v), for the same solver. The field must be
-        differentiable by torch.
+        State and tangents form one larger ODE, (x, v)' = (f(x), f'(x) v), which the same solver solves. The field must
+        be differentiable by torch.
 
         Raises:
-            InputError: it is not.
+            InputError: the field is not differentiable.
         """
         if not field.differentiable:
             raise refuse("the right-hand side", "differentiable by torch", "one that is not", "Write it in torch.")
@@ -72,13 +73,15 @@ class Solver(Spec, ABC):
         return end[:, 0], end[:, 1:]
 
 
-class _WithTangents:
+@dataclass(frozen=True, eq=False)
+class _WithTangents(WrappedField):
     """The field of a state and k tangent vectors, [N, (k + 1) D]."""
 
-    differentiable = True
+    k: int
 
-    def __init__(self, field: VectorField, k: int):
-        self.field, self.k, self.dim = field, k, field.dim * (k + 1)
+    @property
+    def dim(self) -> int:
+        return self.field.dim * (self.k + 1)
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
         parts = x.reshape(*x.shape[:-1], self.k + 1, self.field.dim)
@@ -91,34 +94,31 @@ class _WithTangents:
         velocity, pushed = torch.func.vmap(push, in_dims=-2, out_dims=(None, -2))(tangents)  # type: ignore[arg-type]
         return torch.cat([velocity[..., None, :], pushed], -2).reshape(x.shape)
 
-    def rows(self, index: Tensor | slice) -> VectorField:
-        return _WithTangents(self.field.rows(index), self.k)
-
 
 class Deadline:
-    """The moment, `seconds` after it was made, at which a solver must stop; None for never."""
+    """The moment at which a solver must stop: `seconds` after this object is made; never if `seconds` is None."""
 
     def __init__(self, seconds: float | None):
         self._end = None if seconds is None else time.monotonic() + seconds
 
     def passed(self) -> bool:
-        """Whether it is over."""
+        """Whether the moment has passed."""
         return self._end is not None and time.monotonic() >= self._end
 
     def left(self) -> float | None:
-        """Seconds until then, >= 0; None for no end of them."""
+        """Seconds until the moment, >= 0; None if it never comes."""
         return None if self._end is None else max(0.0, self._end - time.monotonic())
 
 
 def unreached(states: Float[Tensor, "N T D"], times: Float[Tensor, " T"], stopped: float) -> Float[Tensor, "N T D"]:
-    """`states`, infinite after the time `stopped` at which a deadline ended the work, but for those that diverged."""
+    """`states`, set to infinity after the time `stopped` of a deadline, except in trajectories that diverged."""
     late = times.to(states.device) > stopped
     diverged = states[:, ~late].isnan().any(-1).any(-1)
     return torch.where(late[:, None] & ~diverged[:, None, None], torch.inf, states)
 
 
 def end_at_blow_up(states: Float[Tensor, "N T D"], limit: float) -> Float[Tensor, "N T D"]:
-    """`states`, with NaN from the first time on at which a component is not finite or beyond `limit`."""
+    """`states`, set to NaN from the first time at which a component is not finite or beyond `limit`."""
     inside = (states.amax(-1) <= limit) & (states.amin(-1) >= -limit)  # false for NaN; makes no copy of large states
     if inside.all():
         return states

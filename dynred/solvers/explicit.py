@@ -12,13 +12,13 @@ from dynred.checks import count, one_of, positive, refuse
 from dynred.ode.vector_field import VectorField
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
 
-SPAN = 16  # outputs between which fixed steps look whether they are overdue and keep what they have
+SPAN = 16  # outputs after which a method of fixed steps looks at the clock and keeps what it has
 ADAPTIVE = ("dopri8", "dopri5", "bosh3", "adaptive_heun", "fehlberg2")
 FIXED = ("euler", "midpoint", "heun2", "heun3", "rk4")
 
 
 class _Overdue(Exception):
-    """Ends the fixed steps of torchdiffeq."""
+    """Ends the fixed steps of torchdiffeq at a deadline."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Explicit(Solver):
 
     Attributes:
         method: `dopri5`, `dopri8` ... (adaptive), or `rk4`, `midpoint` ... (fixed step), torchdiffeq's names.
-        rtol, atol: relative and absolute tolerance of an adaptive method per step, as the largest error of any row.
+        rtol: relative tolerance of an adaptive method for the largest error of any row in a step.
+        atol: absolute tolerance of an adaptive method for the same error.
         step: step of a fixed-step method, in time units; None takes the time between outputs.
         max_steps: steps between two outputs after which a trajectory counts as diverged.
     """
@@ -73,7 +74,7 @@ class Explicit(Solver):
         stopped = torch.zeros((), dtype=torch.bool, device=x0.device)
         overdue: list[float] = []  # the time reached when the deadline passed: from then on everything stands still
 
-        def look_at_the_clock(t0: Tensor, x: Tensor, step: Tensor) -> None:
+        def look_at_the_clock(t0: Tensor, *_: Tensor) -> None:
             if overdue or not deadline.passed():
                 return
             if self.method in FIXED:
@@ -81,7 +82,7 @@ class Explicit(Solver):
             overdue.append(float(t0))
 
         def velocity(t: Tensor, x: Tensor) -> Tensor:
-            # A row beyond the limit or without a velocity stands still, or its steps would be those of the whole batch.
+            # A row beyond the limit or without a velocity stands still, else the whole batch takes its small steps.
             # It slows down between once and twice the limit: a sudden stop would take ever smaller steps to cross.
             nonlocal stopped
             if overdue:
@@ -89,7 +90,7 @@ class Explicit(Solver):
             v = field(t, x)
             low, high = torch.aminmax(x.detach())
             if math.isfinite(v.detach().sum()) and -limit <= low and high <= limit:
-                return v  # nearly always; what follows would take as long as many a field
+                return v  # the usual case; what follows may take as long as the field
             defined = v.isfinite().all(-1, keepdim=True)
             pace = (2 - x.abs().amax(-1, keepdim=True) / limit).clamp(0, 1)
             stopped = stopped | ~defined.all()
@@ -113,13 +114,13 @@ class Explicit(Solver):
         assert isinstance(out, Tensor)
         states = out.transpose(0, 1)
         if stopped:
-            states = _without_velocity_is_lost(field, states, times)
+            states = _nan_where_undefined(field, states, times)
         states = end_at_blow_up(states, limit)
         return unreached(states, times, overdue[0]) if overdue else states
 
     def _by_spans(self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline) -> Tensor:
-        # Fixed steps cannot stand still quickly, but lose nothing by a new start; without a time limit as well, so that
-        # a limit changes no result.
+        # Fixed steps cannot hurry to the end at a deadline, so the work of the current span is given up; a new start at
+        # the next span loses nothing. Spans are used without a time limit too, so that a limit changes no result.
         parts = [x0[:, None]]
         for start in range(0, len(times) - 1, SPAN):
             now = parts[-1][:, -1]
@@ -149,14 +150,15 @@ class Explicit(Solver):
         return end_at_blow_up(out, limit)
 
 
-def _without_velocity_is_lost(field: VectorField, states: Float[Tensor, "N T D"], times: Tensor) -> Tensor:
+def _nan_where_undefined(field: VectorField, states: Float[Tensor, "N T D"], times: Tensor) -> Tensor:
+    """`states`, set to NaN wherever the velocity is not finite, except at times[0]."""
     later = zip(times[1:], states[:, 1:].unbind(1), strict=True)
     moving = torch.stack([field(t, x).isfinite().all(-1, keepdim=True) for t, x in later], 1)
     return torch.cat([states[:, :1], torch.where(moving, states[:, 1:], torch.nan)], 1)
 
 
 def largest_row(error: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
-    """The largest root mean square of any row.
+    """The largest root mean square error of any row.
 
     torchdiffeq's default is the mean over the whole batch, which lets the step that suits most rows spoil the others:
     Lorenz-63 at tolerance 1e-6 then differs by 1.3e-2 at t = 10 from the same trajectory computed alone.

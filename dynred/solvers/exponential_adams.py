@@ -1,4 +1,4 @@
-"""Exponential Adams-Bashforth, batched: what semilinear systems are solved with.
+"""Exponential Adams-Bashforth, batched: the solver that semilinear systems take by default.
 
 S. P. Norsett, Lecture Notes in Mathematics 109, 214 (1969); M. Hochbruck, A. Ostermann, BIT Numer. Math. 51, 889
 (2011), eq. 2.7.
@@ -24,7 +24,7 @@ class ExponentialAdams(ExponentialSolver):
     followed once more, by ETDRK4 with the same step.
 
     Attributes:
-        order: values of the nonlinear part that are kept, in [1, 5]; higher orders are stable for shorter steps.
+        order: number of values of the nonlinear part that a step uses, in [1, 5]; higher orders need shorter steps.
     """
 
     order: int = 4

@@ -20,19 +20,20 @@ from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreach
 
 METHODS: dict[str, type[OdeSolver]] = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
 LARGEST = 5000  # dimension of the largest dense Jacobian: 200 MB, and as much again for its factors
-MISSING = 1e-3  # relative error of a Jacobian along a direction from which its pattern must lack an entry
+MISSING = 1e-3  # a Jacobian with a larger relative error along a direction lacks an entry
 
 
 @dataclass(frozen=True)
 class Stiff(Solver):
     """BDF, Radau or LSODA. The Jacobian comes from torch where the field is differentiable, else from differences.
 
-    For a system of more than a hundred dimensions it is sparse where the pattern that the system declares, or that
-    probing finds, is; LSODA knows banded ones only.
+    For a system of more than a hundred dimensions the Jacobian is a sparse matrix, if the system declares a sparse
+    pattern or probing finds one; LSODA takes banded patterns only.
 
     Attributes:
         method: `BDF`, `Radau` or `LSODA`.
-        rtol, atol: relative and absolute tolerance of each component.
+        rtol: relative tolerance of each component.
+        atol: absolute tolerance of each component.
     """
 
     method: str = "BDF"
@@ -51,12 +52,12 @@ class Stiff(Solver):
         """See `Solver.solve`.
 
         Raises:
-            InputError: a dense Jacobian of more than 5,000 dimensions.
+            InputError: the Jacobian is dense, in more than 5,000 dimensions.
         """
         pattern = self._pattern(field, x0.shape[1])
         deadline = Deadline(self.time_limit)
         rows = [
-            self._solve_one(field.rows(slice(i, i + 1)), x, times, limit, pattern, deadline) for i, x in enumerate(x0)
+            self._solve_row(field.rows(slice(i, i + 1)), x, times, limit, pattern, deadline) for i, x in enumerate(x0)
         ]
         return torch.stack(rows) if rows else x0.new_zeros(0, len(times), x0.shape[1])
 
@@ -70,7 +71,7 @@ class Stiff(Solver):
             raise refuse("the Jacobian", f"{kind} in more than {LARGEST} dimensions", f"a dense one of {dim}", advice)
         return pattern
 
-    def _solve_one(
+    def _solve_row(
         self, field: VectorField, x0: Tensor, times: Tensor, limit: float, pattern: Pattern | None, deadline: Deadline
     ) -> Float[Tensor, "T D"]:
         def velocity(t: float, x: np.ndarray) -> np.ndarray:
@@ -102,7 +103,7 @@ class Stiff(Solver):
 
 
 class _SparseJacobian:
-    """The Jacobian along one trajectory; entries that its pattern lacks, as of a switch, are found and added."""
+    """The Jacobian along one trajectory; if its pattern lacks entries, as those behind a switch, it adds them."""
 
     def __init__(self, field: VectorField, pattern: Pattern):
         self.field, self.pattern, self.settled = field, pattern, False
@@ -116,10 +117,10 @@ class _SparseJacobian:
         matrix = self.pattern.matrix(self.pattern.values(velocity, state, exact)[0])
         if self.settled or self._complete(matrix, velocity, state):
             return matrix
-        found = find_pattern(velocity, state, exact)
-        entries = self.pattern.entries if found is None else torch.cat([self.pattern.entries, found.entries], 1)
+        probed = find_pattern(velocity, state, exact)
+        entries = self.pattern.entries if probed is None else torch.cat([self.pattern.entries, probed.entries], 1)
         before, self.pattern = len(self.pattern.rows), Pattern.of(entries, self.pattern.dim)
-        self.settled = len(self.pattern.rows) == before  # it was not for a lack of entries
+        self.settled = len(self.pattern.rows) == before  # no entry was missing, so do not look again
         return self(t, x)
 
     @staticmethod
@@ -133,7 +134,7 @@ class _SparseJacobian:
 
 
 def _packed(matrix: csc_array, below: int, above: int) -> np.ndarray:
-    """The diagonals as LSODA wants them: row `above` + i - j, column j."""
+    """The diagonals as LSODA wants them: entry (i, j) stands in row `above` + i - j, column j."""
     entries, packed = matrix.tocoo(), np.zeros((below + above + 1, matrix.shape[1]))
     packed[above + entries.row - entries.col, entries.col] = entries.data
     return packed
@@ -142,7 +143,7 @@ def _packed(matrix: csc_array, below: int, above: int) -> np.ndarray:
 def _integrate(
     begin: Callable[[], OdeSolver], t: np.ndarray, out: np.ndarray, limit: float, deadline: Deadline
 ) -> float | None:
-    """Fills the rows of `out` from the second on, as far as the method gets; the time at which a deadline ended it."""
+    """Fills `out` from the second row on, as far as the method gets; returns the time when a deadline ended it."""
     done = 1
     # SciPy's step raises ValueError on a Jacobian with NaN and gives up on velocities with NaN: both are divergence.
     with contextlib.suppress(ValueError):

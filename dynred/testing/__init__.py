@@ -1,10 +1,10 @@
-"""The contracts of plug-ins, as checks that can be run on any system, solver, reducer, latent dynamics or metric.
+"""The contracts of plug-ins, as checks that anybody can run on their own.
 
     from dynred.testing import check_system
     check_system(my_system)
 
 A check returns nothing, or raises an AssertionError whose message is the broken contract in one sentence. It takes a
-fraction of a second, but for what a spec trains: give reducers and dynamics settings with few steps.
+fraction of a second plus the time of training: give reducers and dynamics settings with few steps.
 """
 
 from dynred.testing.dynamics import check_dynamics

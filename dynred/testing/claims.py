@@ -1,4 +1,4 @@
-"""Claims: what a contract promises, and how an answer is held against it."""
+"""Claims: a claim states what a contract promises, and raises an error where an answer breaks it."""
 
 import json
 from collections.abc import Callable
@@ -16,13 +16,14 @@ from dynred.reducers.base import Reducer
 from dynred.spec import Spec
 
 ROUND_OFF = 1e-9  # what float64 may lose where two routes do the same sums
-SINGLE = 1e-4  # the same for networks in float32
+SINGLE = 1e-4  # what networks in float32 may lose
 Claim = Callable[[bool | Bool[Tensor, ""], str], None]
 Fitted = TypeVar("Fitted", Reducer, LatentDynamics)
 
 
 def twice(claim: Claim, fit: Callable[[], Fitted]) -> tuple[Fitted, Fitted]:
-    """Two fits, which must agree bit for bit and leave the global random state alone."""
+    """Two fits of the same settings, for a check that they agree; claims that they leave the global random state
+    alone."""
     before = torch.get_rng_state()
     fitted = fit(), fit()
     claim(torch.equal(torch.get_rng_state(), before), "fit must not touch torch's global random state.")
@@ -30,17 +31,19 @@ def twice(claim: Claim, fit: Callable[[], Fitted]) -> tuple[Fitted, Fitted]:
 
 
 def check_settings(claim: Claim, spec: Spec, base: type[Spec], stored: Spec) -> None:
-    """Claims that settings refuse what their annotations do, name the field, and survive JSON."""
-    for one in fields(spec):
-        known = hints(type(spec)).get(one.name, object)  # `object` where the annotation cannot be read
-        wrong = 1.5 if known is int else object()
-        claim(known is object or is_refused(spec, one.name, wrong), f"{one.name} must be held against its annotation.")
+    """Claims that settings refuse values that their annotations do not allow, and survive JSON, and that what was
+    fitted keeps them."""
+    for field in fields(spec):
+        hint = hints(type(spec)).get(field.name, object)  # `object` where the annotation cannot be read
+        wrong = 1.5 if hint is int else object()
+        refused = hint is object or is_refused(spec, field.name, wrong)
+        claim(refused, f"{field.name} must be held against its annotation.")
     claim(base.from_dict(json.loads(spec.to_json())) == spec, "the settings must survive JSON.")
     claim(stored == spec, "what was fitted must keep the settings it was fitted with.")
 
 
 def is_refused(spec: Spec, name: str, value: object) -> bool:
-    """Whether a value of a setting is refused by the name of its field."""
+    """Whether settings refuse a value of the field `name`."""
     try:
         replace(spec, **{name: value})
     except InputError:
@@ -49,7 +52,8 @@ def is_refused(spec: Spec, name: str, value: object) -> bool:
 
 
 def refilled(claim: Claim, built: Fitted, fitted: Fitted) -> Fitted:
-    """A module built anew and filled with the weights of a fitted one."""
+    """The module `built`, filled with the weights of `fitted`; claims that their tensors have the same names, shapes
+    and dtypes."""
     shapes, expected = ({k: (v.shape, v.dtype) for k, v in m.state_dict().items()} for m in (built, fitted))
     claim(
         shapes == expected,
@@ -60,7 +64,7 @@ def refilled(claim: Claim, built: Fitted, fitted: Fitted) -> Fitted:
 
 
 def claims(name: str) -> Claim:
-    """The function that raises an AssertionError, in the name of what is checked, where a contract does not hold."""
+    """The function that raises an AssertionError where a contract does not hold; `name` says what is checked."""
 
     def claim(holds: bool | Tensor, contract: str) -> None:
         if not holds:
@@ -70,7 +74,8 @@ def claims(name: str) -> Claim:
 
 
 def close(a: Float[Tensor, "..."], b: Float[Tensor, "..."], tolerance: float) -> bool:
-    """Whether a is b to a fraction of its largest entry, or of 1 if that is smaller; NaN is close to nothing."""
+    """Whether a and b differ by at most `tolerance` times the largest entry of b, or times 1 if that is larger; NaN is
+    close to nothing."""
     scale = b.abs().max().clamp_min(1.0)
     return a.shape == b.shape and bool(((a - b).abs() <= tolerance * scale).all())
 

@@ -1,4 +1,4 @@
-"""What latent dynamics promise."""
+"""The contract of latent dynamics, as a check."""
 
 import torch
 from torch import Tensor

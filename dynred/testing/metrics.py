@@ -1,4 +1,4 @@
-"""What a metric and a long-time statistic promise."""
+"""The contracts of a metric and of a long-time statistic, as checks."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def check_metric(metric: Metric) -> None:
     """
     claim = claims(type(metric).__name__)
     samples = curves(4)
-    truth = Trajectories.concatenate([samples[:3], samples.windows(7)[:2]])  # of two lengths
+    truth = Trajectories.concatenate([samples[:3], samples.windows(7)[:2]])  # trajectories of two lengths
     noise = 0.3 * torch.randn(truth.states.shape, generator=generator(0, "noise"), dtype=torch.float64)
     wrong = replace(truth, states=truth.states + noise)
     lost = replace(truth, states=torch.where(truth.t[:, None] > 0.2, torch.nan, wrong.states))
@@ -45,7 +45,7 @@ def check_metric(metric: Metric) -> None:
 
 
 def check_statistic(statistic: Statistic) -> None:
-    """Checks a long-time statistic on trajectories of a periodic field at even times, which every one must take.
+    """Checks a long-time statistic on a periodic field at evenly spaced times, to which every statistic must apply.
 
     Raises:
         AssertionError: the broken contract.

@@ -1,4 +1,4 @@
-"""What a reducer promises."""
+"""The contract of a reducer, as a check."""
 
 import torch
 
@@ -34,7 +34,7 @@ def check_reducer(spec: ReducerSpec, trajectories: Trajectories | None = None) -
     reducer, again = twice(claim, lambda: spec.fit(data[:half], data[half:], rng=generator(0, "check")))
     check_settings(claim, spec, ReducerSpec, reducer.spec)
     at = {name: value[0] for name, value in data.parameters.items()}
-    coder, x = reducer.bind(at), data.states[:24].double()
+    coder, x = reducer.at(at), data.states[:24].double()
     given = x.clone()
     z = coder.encode(x)
     back = coder.decode(z)
@@ -48,10 +48,10 @@ def check_reducer(spec: ReducerSpec, trajectories: Trajectories | None = None) -
     check_rows(claim, "encode", coder.encode, x)
     check_rows(claim, "decode", coder.decode, z)
     _check_pushforward(claim, coder, data)
-    claim(torch.equal(z, again.bind(at).encode(x)), "two fits with the same stream must agree bit for bit.")
+    claim(torch.equal(z, again.at(at).encode(x)), "two fits with the same stream must agree bit for bit.")
     other = {**at, "a parameter of no system": torch.tensor(1.0)}
-    claim(torch.equal(z, reducer.bind(other).encode(x)), "parameters unknown to the reducer must be left aside.")
-    built = refilled(claim, spec.build(**reducer.sizes()), reducer).bind(at)
+    claim(torch.equal(z, reducer.at(other).encode(x)), "parameters unknown to the reducer must be left aside.")
+    built = refilled(claim, spec.build(**reducer.sizes()), reducer).at(at)
     same = torch.equal(built.encode(x), z) and torch.equal(built.decode(z), back)
     claim(same, "build and load_state_dict must give the same reducer, bit for bit.")
 

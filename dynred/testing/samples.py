@@ -1,4 +1,4 @@
-"""Trajectories on which reducers, dynamics and metrics are checked."""
+"""Trajectories for the checks of reducers, dynamics and metrics."""
 
 import torch
 
@@ -6,8 +6,10 @@ from dynred.data.trajectories import Trajectories
 
 
 def curves(dim: int) -> Trajectories:
-    """Eight pieces of one closed curve that bends in every one of `dim` (an even number of) directions, numbered by a
-    parameter."""
+    """Eight pieces of one closed curve that bends in all of its `dim` directions; `dim` is even.
+
+    The parameter `number` counts the pieces.
+    """
     k = torch.arange(1, dim // 2 + 1, dtype=torch.float64)
     t = torch.linspace(0, 1.5, 16, dtype=torch.float64)
     angle = k * (t[:, None] + 0.8 * torch.arange(8)[:, None, None])

@@ -1,4 +1,4 @@
-"""What a solver promises."""
+"""The contract of a solver, as a check."""
 
 import torch
 from jaxtyping import Float
@@ -18,7 +18,7 @@ def check_solver(solver: Solver, accuracy: float = 1e-4) -> None:
     """Checks a solver on x' = -a x + x^2 per component, whose solution is known and leaves every bound for x0 > a.
 
     Args:
-        solver: with settings under which it is accurate to `accuracy`, and to ten times that shortly before a blow-up.
+        solver: its settings must make it accurate to `accuracy`, and to ten times that shortly before a blow-up.
         accuracy: largest error of solutions of size 1 over a time of 1; methods of low order need a larger one.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a system promises to solvers, reducers and reports."""
+"""The contract of a system with solvers, reducers and reports, as a check."""
 
 from collections.abc import Callable
 
@@ -21,8 +21,8 @@ from dynred.testing.claims import (
 def check_system(system: System) -> None:
     """Checks everything that `System` promises to solvers, reducers and reports, at default parameters.
 
-    Of one that is seen through an observation, the underlying system and the map are checked. No transient is run;
-    states that start on a known K are followed for a quarter of `time_scale`.
+    For a system that is seen through an observation, the underlying system and the map are checked. The check runs no
+    transient. It follows states that start on a known K for a quarter of `time_scale`.
 
     Raises:
         AssertionError: the broken contract.
@@ -44,9 +44,9 @@ def check_system(system: System) -> None:
 
 
 def _check_initial(claim: Claim, system: System) -> None:
-    one, same, other = (system.initial(5, generator(seed, "initial")) for seed in (0, 0, 1))
-    claim(torch.equal(one, same), "sample_initial must give the same states from the same stream.")
-    claim(not torch.equal(one, other), "sample_initial must give other states from another stream.")
+    first, again, other = (system.initial(5, generator(seed, "initial")) for seed in (0, 0, 1))
+    claim(torch.equal(first, again), "sample_initial must give the same states from the same stream.")
+    claim(not torch.equal(first, other), "sample_initial must give other states from another stream.")
     if system.sample_initial is not None:
         given = keywords(system.sample_initial, system.parameters)
         values = {name: torch.full((1,), system.parameters[name], dtype=torch.float64) for name in given}
@@ -132,18 +132,18 @@ def _check_known(claim: Claim, system: System) -> None:
         claim((later <= 1e-5 * size).all(), "states that start on K must stay on K.")
 
 
-def _check_observation(claim: Claim, system: System, map: Callable[[Tensor], Tensor]) -> None:
+def _check_observation(claim: Claim, system: System, observe: Callable[[Tensor], Tensor]) -> None:
     x = system.initial(6, generator(0, "states"))
-    given, y = x.clone(), map(x)
+    given, y = x.clone(), observe(x)
     claim(y.shape == (len(x), system.dim) and y.dtype == torch.float64, "the map must give float64 states [..., O].")
     claim(torch.equal(x, given), "the map must leave its input alone.")
-    check_rows(claim, "the map", map, x)
+    check_rows(claim, "the map", observe, x)
     direction = torch.randn(x.shape, generator=generator(0, "direction"), dtype=torch.float64)
-    exact = torch.func.jvp(map, (x,), (direction,))[1]
-    claim(close(exact, slope(map, x, direction, 1e-5), 1e-5), "the map's derivative must agree with differences.")
+    exact = torch.func.jvp(observe, (x,), (direction,))[1]
+    claim(close(exact, slope(observe, x, direction, 1e-5), 1e-5), "the map's derivative must agree with differences.")
     if system.known.sample is not None:
-        seen = system.known.sample(16, generator(0, "K"))
-        claim(seen.shape == (16, system.dim), "samples of what is seen of K must be of shape [n, O].")
+        observed = system.known.sample(16, generator(0, "K"))
+        claim(observed.shape == (16, system.dim), "samples of what is seen of K must be of shape [n, O].")
         if system.known.distance is not None:
-            size = float(seen.norm(dim=-1).max())
-            claim((system.known.distance(seen).abs() <= 1e-8 * size).all(), "samples of K must be on K.")
+            size = float(observed.norm(dim=-1).max())
+            claim((system.known.distance(observed).abs() <= 1e-8 * size).all(), "samples of K must be on K.")

@@ -1,1 +1,1 @@
-"""The only training loop, networks, and the shooting that refines vector fields."""
+"""The only training loop, networks, and shooting."""

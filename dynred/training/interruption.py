@@ -1,4 +1,4 @@
-"""Signals that end the program are held back until the step in hand of a training is done."""
+"""Holds back signals that end the program until a training has finished its current step."""
 
 import signal
 import threading
@@ -9,28 +9,34 @@ from types import FrameType
 
 # Signals that end a program; Windows lacks SIGHUP.
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_requests: list[float] = []  # to stop trainings: when each was made
+_requests: list[float] = []  # when each call of `stop_trainings` was made
 
 
 def stop_trainings() -> None:
-    """Makes the trainings that run in threads other than the main one, which alone receives signals, save their
-    checkpoints after the step in hand and end with KeyboardInterrupt: for handlers of signals."""
+    """Asks trainings to stop; handlers of signals call it.
+
+    Only the main thread receives signals. This call makes trainings in other threads finish their current step, save
+    their checkpoints and end with KeyboardInterrupt.
+    """
     _requests.append(time.monotonic())
 
 
 @contextmanager
 def interrupt_after_step() -> Iterator[Callable[[], bool]]:
-    """Holds back the first signal that ends the program, such as Ctrl-C, until the step in hand is done, because a step
-    cut in half cannot be resumed; then lets it do what it would have done. The block ends when it is told of one."""
+    """Holds back the first signal that ends the program, such as Ctrl-C, because a step cut in half cannot be resumed.
+
+    The block gets a function that says whether a signal came, and must end once one did. The signal then takes its
+    usual effect. A second signal takes effect at once.
+    """
     if threading.current_thread() is not threading.main_thread():
-        before_this = len(_requests)
-        yield lambda: len(_requests) > before_this
-        if len(_requests) > before_this:
+        requests_before = len(_requests)
+        yield lambda: len(_requests) > requests_before
+        if len(_requests) > requests_before:
             raise KeyboardInterrupt
         return
     caught: list[int] = []
 
-    def hold(number: int, frame: FrameType | None) -> None:
+    def hold(number: int, _frame: FrameType | None) -> None:
         stop_trainings()
         if caught:
             signal.signal(number, before[number])
@@ -48,4 +54,4 @@ def interrupt_after_step() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
     if caught:
         signal.raise_signal(caught[0])
-        raise KeyboardInterrupt  # a handler that only makes a note of it
+        raise KeyboardInterrupt  # the handler of the signal only noted it

@@ -1,8 +1,8 @@
 """The only training loop: batches, schedule, validation, checkpoint and resume, progress, device.
 
-Muon (Jordan et al. 2024; `torch.optim.Muon`) moves the hidden matrices, Adam everything else, both on one OneCycle
-schedule. On Kuramoto-Sivashinsky (L = 22, 64 -> 8) this reaches the reconstruction error of Adam alone in a fifth of
-the steps; see the README's table of choices.
+Muon (Jordan et al. 2024; `torch.optim.Muon`) moves the hidden matrices and Adam all other weights, both on one OneCycle
+schedule. On Kuramoto-Sivashinsky (L = 22, 64 -> 8) they reach the reconstruction error of Adam alone in a fifth of the
+steps; see the README's table of choices.
 """
 
 import time
@@ -34,8 +34,8 @@ class TrainingSpec(Spec):
         steps: number of batches, >= 1.
         batch_size: snapshots in a batch, >= 1.
         learning_rate: Adam's largest rate, reached after `warmup`.
-        muon: rate of Muon for hidden matrices, in units of `learning_rate`; 0 gives those to Adam as well.
-        weight_decay: decoupled weight decay of both, in [0, 1).
+        muon: rate of Muon for hidden matrices, in units of `learning_rate`; at 0 Adam moves these as well.
+        weight_decay: decoupled weight decay of both optimisers, in [0, 1).
         warmup: fraction of the steps in which the rate rises, in (0, 1).
         validations: how often the validation loss is measured, evenly spread, >= 1. The best weights are kept.
         time_limit: training stops after so many seconds of training time; None for no limit. With a limit, a result
@@ -88,7 +88,7 @@ class History:
 
 @dataclass(frozen=True)
 class _Stored:
-    """What a checkpoint says beside its tensors; see `_Training`."""
+    """What a checkpoint records beside its tensors; see `_Training`."""
 
     done: int
     spent: float
@@ -125,9 +125,9 @@ def minimise(
         The course of the training.
 
     Raises:
-        InputError: the loss is not finite from the first batch on, or never again.
+        InputError: no validation loss was finite.
         FileFormatError: the checkpoint belongs to other settings.
-        KeyboardInterrupt: Ctrl-C, after a checkpoint; likewise what the program makes of SIGTERM and SIGHUP.
+        KeyboardInterrupt: Ctrl-C, after a checkpoint. SIGTERM and SIGHUP also take their effect after one.
     """
     runtime = runtime or Runtime()
     training = _Training(module, spec, rng, stage, runtime.identity)
@@ -145,7 +145,7 @@ def minimise(
             training.report(runtime.progress)
             if interrupted():
                 break
-    if path is not None and training.done < spec.steps:  # the time limit: what it gave must not change on resuming
+    if path is not None and training.done < spec.steps:  # the time limit ended it: resuming must not change the result
         training.save(path)
     return training.finish()
 
@@ -176,13 +176,13 @@ class _Training:
         self.clock = self.saved_at = self.reported_at = time.monotonic()
 
     def remaining(self) -> Iterator[int]:
-        """The steps still to do, 1..steps, until the time limit."""
+        """Yields the steps that are still to do, of 1..steps, until the time limit."""
         limit = self.spec.time_limit
         while self.done < self.spec.steps and (limit is None or self.spent < limit):
             yield self.done + 1
 
     def step(self, step: int, loss: Callable[[Int[Tensor, " batch_size"]], Float[Tensor, ""]], count: int) -> None:
-        """One batch."""
+        """Moves the weights once, along the gradient of one batch."""
         device = next(self.module.parameters()).device
         index = torch.randint(count, (self.spec.batch_size,), generator=self.rng).to(device)
         value = loss(index)
@@ -205,19 +205,19 @@ class _Training:
         """Measures the validation loss and keeps the weights if they are the best so far."""
         with torch.no_grad():
             value = float(validate())
-        h = self.history
-        h.step.append(step)
-        h.training.append(float(self.loss_sum / max(1, self.loss_count)))
-        h.validation.append(value)
-        h.seconds.append(self.spent + time.monotonic() - self.clock)
+        history = self.history
+        history.step.append(step)
+        history.training.append(float(self.loss_sum / max(1, self.loss_count)))
+        history.validation.append(value)
+        history.seconds.append(self.spent + time.monotonic() - self.clock)
         self.loss_sum, self.loss_count = torch.zeros((), dtype=torch.float64), 0
         if value < self.best_loss:
             self.best_loss = value
             self.best = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
-            self.history = replace(h, best_step=step)
+            self.history = replace(history, best_step=step)
 
     def tick(self, checkpoint_seconds: float) -> bool:
-        """Moves the clock on; true when a checkpoint is due."""
+        """Moves the clock on and says whether a checkpoint is due."""
         now = time.monotonic()
         self.spent += now - self.clock
         self.clock = now
@@ -241,15 +241,14 @@ class _Training:
         return self.history
 
     def save(self, path: Path) -> None:
-        """Writes the checkpoint, moved into place."""
+        """Writes the checkpoint to a temporary file and moves it into place."""
         tensors = {f"module.{k}": v for k, v in self.module.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         tensors |= {"rng": self.rng.get_state(), "loss_sum": self.loss_sum}
         for i, optimiser in enumerate(self.optimisers):
             for j, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{i}.{j}.{k}": torch.as_tensor(v) for k, v in state.items()}
-        # Storage may be shared (a validation right before keeps clones, but tied weights may exist): safetensors wants
-        # every tensor on its own.
+        # Tensors may share their storage, as tied weights do: safetensors wants every tensor on its own.
         tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         write_tensors(path, tensors, self._metadata())
         self.saved_at = time.monotonic()
@@ -272,7 +271,7 @@ class _Training:
         """Goes back to a checkpoint.
 
         Raises:
-            FileFormatError: unreadable, or of other settings, another seed or another source.
+            FileFormatError: the checkpoint is unreadable, or of other settings, another seed or another source.
         """
         tensors, metadata = read_tensors(path)
         ours = {"kind": "checkpoint", "identity": self.identity, "spec": self.spec.to_dict()}
@@ -311,13 +310,13 @@ def _optimisers(module: nn.Module, spec: TrainingSpec) -> list[torch.optim.Optim
     matrices = hidden_matrices(module) if spec.muon else []
     taken = {id(p) for p in matrices}
     rest = [p for p in module.parameters() if id(p) not in taken]
-    found: list[torch.optim.Optimizer] = [
+    optimisers: list[torch.optim.Optimizer] = [
         torch.optim.AdamW(rest, lr=spec.learning_rate, weight_decay=spec.weight_decay)
     ]
     if matrices:
         rate = spec.learning_rate * spec.muon
-        found.append(torch.optim.Muon(matrices, lr=rate, weight_decay=spec.weight_decay))
-    return found
+        optimisers.append(torch.optim.Muon(matrices, lr=rate, weight_decay=spec.weight_decay))
+    return optimisers
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -19,25 +19,25 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
 }
 
-# Of every weight while a checkpoint is written: itself, its gradient, two moments, the best so far; a clone of all but
-# the gradient, and the bytes of the file.
+# Copies of every weight in memory while a checkpoint is written: the weight, its gradient, two moments and the best
+# weight so far; a clone of each of these but the gradient; and the bytes of the file.
 COPIES = 14
 
 
 def training_bytes(networks: Sequence[Sequence[int]], batch: int, held: int) -> int:
-    """Bytes that `dynred.training.minimise.minimise` takes for perceptrons that are trained together, about.
+    """About how many bytes `dynred.training.minimise.minimise` takes for perceptrons that are trained together.
 
     Args:
-        networks: the widths of each: inputs, hidden layers, outputs.
+        networks: the widths of each network: inputs, hidden layers, outputs.
         batch: samples in a batch, whose activations are kept for the gradient.
-        held: samples of which the validation loss is computed at once.
+        held: samples whose validation loss is computed at once.
     """
     weights = sum((i + 1) * o for widths in networks for i, o in pairwise(widths))
     units, widest = sum(sum(widths[1:]) for widths in networks), max(max(widths) for widths in networks)
     return 4 * (COPIES * weights + 3 * max(batch * units, held * widest))
 
 
-WIDEST, DEEPEST = 100_000, 1000  # units of a layer, and layers
+WIDEST, DEEPEST = 100_000, 1000  # most units of a layer, and most layers
 
 
 class MLP(nn.Module):
@@ -77,19 +77,19 @@ class MLP(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """In which the network computes."""
+        """The dtype in which the network computes."""
         return next(self.parameters()).dtype
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
-        """The network's value."""
+        """The network's output."""
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
         return self.layers[-1](x)
 
 
 def _linear(inputs: int, outputs: int, rng: torch.Generator) -> nn.Linear:
-    # Without memory first, then our own draw: nn.Linear would draw from the global stream and advance it.
-    # On the device of the moment, which is one without memory while a file is held against what should be in it.
+    # nn.Linear would draw its weights from the global stream and advance it: so it is made without memory, and the
+    # weights are drawn here. They are drawn on the default device, which has no memory while a file is being checked.
     layer = nn.Linear(inputs, outputs, device="meta").to_empty(device=torch.get_default_device())
     bound = inputs**-0.5
     with torch.no_grad():
@@ -104,18 +104,18 @@ def check_weights(
     """Refuses tensors that are not those of a module's state, by name, shape and dtype.
 
     Args:
-        wanted: the state that they are for; its tensors may be without memory (torch's meta device).
-        given: by the same names.
+        wanted: the module's state; its tensors may be without memory (torch's meta device).
+        given: the tensors that are checked, by name.
         prefix: stands before the names in messages.
 
     Raises:
-        InputError: names the first tensor that is missing, does not fit, or belongs to nothing.
+        InputError: a tensor is missing, does not fit, or belongs to nothing; the message names the first of them.
     """
-    for name, one in wanted.items():
+    for name, tensor in wanted.items():
         if name not in given:
             raise refuse(f"tensor {prefix}{name}", "there", "nothing")
-        if given[name].shape != one.shape or given[name].dtype != one.dtype:
-            raise refuse(f"tensor {prefix}{name}", _described(one), _described(given[name]))
+        if given[name].shape != tensor.shape or given[name].dtype != tensor.dtype:
+            raise refuse(f"tensor {prefix}{name}", _described(tensor), _described(given[name]))
     for name in given:
         if name not in wanted:
             raise refuse(f"tensor {prefix}{name}", "that of a part of the model", "one of no part")

@@ -1,28 +1,34 @@
-"""Rollouts over short windows of sampled trajectories, which torch can differentiate: what fields are refined on.
+"""Rollouts over short windows of sampled trajectories. Torch can differentiate them, so fields are refined on them.
 
-Every window starts at a state that is known: multiple shooting (H. G. Bock, K. J. Plitt, IFAC Proc. 17, 1603 (1984))
-with its nodes at encoded snapshots.
+Every window starts at a known state. This is multiple shooting (H. G. Bock, K. J. Plitt, IFAC Proc. 17, 1603 (1984))
+whose nodes are encoded snapshots.
 """
+
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import VectorField, WrappedField
 from dynred.solvers.explicit import Explicit
 
 
 def shoot(
     field: VectorField, z0: Float[Tensor, "n R"], t: Float[Tensor, "n L"], substeps: int
 ) -> Float[Tensor, "n L R"]:
-    """States at times that differ from row to row, from z0 at the first, by classical Runge-Kutta steps.
+    """Integrates from z0 by classical Runge-Kutta steps, through times that differ from row to row.
 
     Args:
         field: the vector field, for n rows.
-        z0: initial states.
-        t: increasing along each row.
+        z0: states at the first time of each row.
+        t: times, increasing along each row.
         substeps: steps from one time to the next, >= 1.
+
+    Returns:
+        The states at all times, z0 first.
     """
     solver = Explicit(method="rk4", step=1 / substeps)
     states = [z0]
@@ -37,16 +43,16 @@ def overlapping(trajectories: Trajectories, length: int) -> Trajectories:
     return trajectories.windows(length, stride=max(1, length // 2))
 
 
-class _Stretched:
-    """A field in a time t from 0 to 1 between two snapshots, whose distance differs from row to row."""
+@dataclass(frozen=True, eq=False)
+class _Stretched(WrappedField):
+    """A field in a time that runs from 0 to 1 between two snapshots, whose own times differ from row to row."""
 
-    differentiable = True
-
-    def __init__(self, field: VectorField, start: Tensor, end: Tensor):
-        self.field, self.start, self.gap, self.dim = field, start, end - start, field.dim
+    start: Float[Tensor, " n"]
+    end: Float[Tensor, " n"]
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
-        return self.gap[:, None] * self.field(self.start + t * self.gap, x)
+        gap = self.end - self.start
+        return gap[:, None] * self.field(self.start + t * gap, x)
 
-    def rows(self, index: Tensor | slice) -> VectorField:
-        return _Stretched(self.field.rows(index), self.start[index], (self.start + self.gap)[index])
+    def rows(self, index: Tensor | slice) -> Self:
+        return replace(super().rows(index), start=self.start[index], end=self.end[index])

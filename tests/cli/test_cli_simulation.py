@@ -1,6 +1,5 @@
 """`dynred simulate` and `dynred lyapunov`: large results go on after an interruption, runs have exponents too."""
 
-import importlib
 import json
 import os
 
@@ -18,7 +17,7 @@ def call(capsys, *tokens):
 
 
 def test_a_large_zarr_is_streamed_and_the_same_command_completes_it(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.cli.simulate.LARGE", 0)
+    monkeypatch.setattr("dynred.simulation.into_file.LARGE", 0)
     out = tmp_path / "a.zarr"
     cut = json.loads(call(capsys, "simulate", "stuart_landau", "--out", out, *OPTIONS, "--time-limit", 1e-9))
     assert (cut["complete"], cut["trajectories"]) == (False, 0)
@@ -29,7 +28,7 @@ def test_a_large_zarr_is_streamed_and_the_same_command_completes_it(capsys, tmp_
 
 
 def test_an_unfinished_store_is_begun_anew_only_when_told_so(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.cli.simulate.LARGE", 0)
+    monkeypatch.setattr("dynred.simulation.into_file.LARGE", 0)
     out = tmp_path / "a.zarr"
     call(capsys, "simulate", "stuart_landau", "--out", out, *OPTIONS, "--time-limit", 1e-9)
     with pytest.raises(SystemExit):
@@ -39,12 +38,21 @@ def test_an_unfinished_store_is_begun_anew_only_when_told_so(capsys, tmp_path, m
     assert json.loads(call(capsys, "simulate", "stuart_landau", "--out", out, *OPTIONS, *anew))["complete"]
 
 
+def test_a_file_of_the_catalogue_with_an_equation_alone_is_listed_and_simulated(capsys, catalogue):
+    (catalogue / "bare.py").write_text('dim = 2\ndef rhs(t, x):\n    """x\' = -x"""\n    return -x\n')
+    listed = [line.split() for line in call(capsys, "systems").splitlines()]
+    assert listed[listed.index(["x'", "=", "-x"]) - 1][:3] == ["bare", "2", "auto"]
+    assert json.loads(call(capsys, "systems", "bare", "--json"))["dim"] == 2
+    done = json.loads(call(capsys, "simulate", "bare", "--out", catalogue / "a.npz", *OPTIONS))
+    assert (done["system"], done["trajectories"], done["state_dim"]) == ("bare", 3, 2)
+
+
 def content(path):
     return {str(file): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
 
 
 def test_the_same_command_on_a_complete_store_is_told_and_changes_nothing(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.cli.simulate.LARGE", 0)
+    monkeypatch.setattr("dynred.simulation.into_file.LARGE", 0)
     call(capsys, "simulate", "stuart_landau", "--out", tmp_path / "a.zarr", *OPTIONS)
     before = content(tmp_path)
     with pytest.raises(SystemExit, match="2"):
@@ -54,7 +62,7 @@ def test_the_same_command_on_a_complete_store_is_told_and_changes_nothing(capsys
 
 
 def test_overwrite_replaces_a_store_and_puts_it_back_where_nothing_came_instead(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.cli.simulate.LARGE", 0)
+    monkeypatch.setattr("dynred.simulation.into_file.LARGE", 0)
     out = tmp_path / "a.zarr"
     call(capsys, "simulate", "stuart_landau", "--out", out, *OPTIONS)
     before = content(tmp_path)
@@ -136,7 +144,8 @@ def test_what_cannot_be_simulated_is_refused_before_anything_is_computed(capsys,
         os.mkfifo(tmp_path / f"pipe{suffix}")
     (tmp_path / "file").write_text("ten years of work")
     names = sorted(os.listdir(tmp_path))
-    monkeypatch.setattr(importlib.import_module("dynred.simulation.simulate"), "integrate", None)
+    for module in ("collect", "stream"):
+        monkeypatch.setattr(f"dynred.simulation.{module}.integrate", None)
     out = [] if "--out" in tokens else ["--out", "a.npz"]
     with pytest.raises(SystemExit, match="2"):
         main(["simulate", "stuart_landau", *tokens, *out])

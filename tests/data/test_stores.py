@@ -22,7 +22,7 @@ from dynred.ode.find import find_system
 from dynred.rng import generator
 from dynred.simulation import stream
 from dynred.simulation.events import Event
-from dynred.simulation.simulate import simulate
+from dynred.simulation.simulate import simulate_to
 from dynred.solvers.explicit import Explicit
 
 CYCLE = find_system("stuart_landau")
@@ -56,7 +56,7 @@ def content(path):
 def write(path, seed=0, values=88, n=7, **others):
     before, stream.VALUES = stream.VALUES, values
     try:
-        return simulate(CYCLE, n, TIMES, rng=generator(seed), store=path, solver=FAST, transient=0.1, **others)
+        return simulate_to(path, CYCLE, n, TIMES, rng=generator(seed), solver=FAST, transient=0.1, **others)
     finally:
         stream.VALUES = before
 
@@ -219,7 +219,7 @@ def test_what_is_no_store_of_a_simulation_stays_as_it_is(tmp_path, there):
         if with_progress:
             write_mark(path, Mark(), {})
             before = content(tmp_path)
-        with pytest.raises(InputError, match="store must be a new path, or a store of the same simulation"):
+        with pytest.raises(InputError, match="path must be a new one, or a store of the same simulation"):
             write(path)
         assert content(tmp_path) == before
 
@@ -245,7 +245,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from dynred.locks import locked
-with locked("store", Path(sys.argv[1]), Path(sys.argv[1] + ".lock")):
+with locked("path", Path(sys.argv[1]), Path(sys.argv[1] + ".lock")):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -258,7 +258,7 @@ def test_a_second_process_is_refused_and_reading_is_free(tmp_path, monkeypatch):
     try:
         assert holder.stdout.readline() == "held\n"
         before = content(path)
-        with pytest.raises(InputError, match=f"store must be used by one process at a time, .*by process {holder.pid}"):
+        with pytest.raises(InputError, match=f"path must be used by one process at a time, .*by process {holder.pid}"):
             write(path, values=16)
         with pytest.raises(InputError, match="path must be used by one process at a time"):
             save_trajectories(load_trajectories(path), path)

@@ -45,12 +45,11 @@ def test_the_mean_field_is_at_least_as_near_the_truth_as_its_members_are_on_aver
     assert error(fitted) < sum(error(member) for member in fitted.members) / 3
 
 
-def test_rollouts_are_those_of_every_member(spirals, fitted):
-    t = spirals.times(0)
-    found = fitted.rollouts(spirals.initial, t)
-    assert found.shape == (3, 16, 16, 2)
-    for member, alone in zip(fitted.members, found, strict=True):
-        assert torch.equal(member.rollout(spirals.initial, t), alone)
+def test_only_an_ensemble_averages_others_than_itself(fitted):
+    averaged = fitted.averaged()
+    assert len(averaged) == 3
+    assert all(part is member for part, member in zip(averaged, fitted.members, strict=True))
+    assert averaged[0].averaged() == (averaged[0],)
 
 
 def test_a_saved_ensemble_is_the_same_bit_for_bit(tmp_path):

@@ -71,12 +71,12 @@ def test_a_model_predicts_with_parameters_by_name_and_survives_its_file(landau, 
     model = ReducedModel(reducer, dynamics)
     model.save(tmp_path / "m.safetensors")
     again = load_model(tmp_path / "m.safetensors")
-    found = model.predict(data.initial, times, data.parameters)
-    assert torch.equal(again.predict(data.initial, times, data.parameters).states, found.states)
-    same = model.predict(data.initial, times, {"mu": torch.tensor(1.0)})
+    found = model.at(data.parameters).predict(data.initial, times)
+    assert torch.equal(again.at(data.parameters).predict(data.initial, times).states, found.states)
+    same = model.at({"mu": torch.tensor(1.0)}).predict(data.initial, times)
     assert not torch.allclose(same.states, found.states)
     z = model.encode(data.initial)
-    assert torch.equal(model.rhs(0.0, z, {"mu": 1.0}), dynamics.bind({"mu": torch.tensor(1.0)})(NOW, z))
+    assert torch.equal(model.at({"mu": 1.0}).rhs(0.0, z), dynamics.bind({"mu": torch.tensor(1.0)})(NOW, z))
 
 
 def test_each_row_has_its_own_parameters(landau):

@@ -18,8 +18,8 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
 from dynred.evaluation.certify import certify
 from dynred.evaluation.evaluate import score
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.recommend import with_recommended_latents
-from dynred.experiments.source import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.files import read_json
 from dynred.geometry.obstruction import obstruction
@@ -33,7 +33,7 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec
 from dynred.report.figures.base import Context
-from dynred.report.page import render
+from dynred.report.model_page import render
 from dynred.rng import generator
 from dynred.training.minimise import TrainingSpec
 from dynred.training.nets import MLP
@@ -257,8 +257,8 @@ def test_a_line_is_followed_once_encoded_but_fails_at_the_seam_when_encoded_at_e
 
 def test_a_diverged_prediction_is_infinite_in_the_curve_and_null_in_json():
     class Gone(ReducedModel):
-        def predict(self, x0, t, parameters=None):
-            made = super().predict(x0, t, parameters)
+        def predict(self, x0, t):
+            made = super().predict(x0, t)
             return dataclasses.replace(made, states=torch.where(made.t[:, None] > 0.5, torch.nan, made.states))
 
     t = torch.linspace(0, 1, 11, dtype=torch.float64)
@@ -355,7 +355,7 @@ def test_angles_are_asked_for_by_command_and_take_a_fourier_series(tmp_path, cap
     ("options", "message"),
     [
         (["--latent", "auto", "--latent-dim", "2"], "--latent auto must be alone"),
-        ([], "--latent-dim must be a number of coordinates, got none"),
+        ([], "latent_dim (--latent-dim) must be a number of coordinates, got none"),
         (["--angles", "1", "--reducer", "pod"], "setting of PODSpec must be one of"),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from dynred import kinds
+from dynred.cli.app import main
 from dynred.data.storage import load_trajectories
 from dynred.experiments.certify_run import certify_run
 from dynred.experiments.evaluate_run import evaluate_run
@@ -20,7 +21,7 @@ from dynred.files import read_tensors
 from dynred.models.load import load_model
 from dynred.ode.find import find_system
 from dynred.rng import generator
-from dynred.simulation.simulate import simulate
+from dynred.simulation.simulate import simulate_to
 from dynred.spec import Spec
 
 DATA = Path(__file__).parents[1] / "data"
@@ -45,7 +46,7 @@ def test_models_of_earlier_versions_predict_what_they_predicted(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["0ca31f3/run", "ea3c2b1/ensemble"])
 def test_runs_of_earlier_versions_are_evaluated_and_certified(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.report.page.find_figures", list)
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     out = tmp_path / "run"
     shutil.copytree(DATA / name, out)
     before = json.loads((out / "evaluation.json").read_text())
@@ -55,8 +56,23 @@ def test_runs_of_earlier_versions_are_evaluated_and_certified(name, tmp_path, mo
     assert certify_run(out, samples=50).system == "lorenz63"
 
 
+def test_a_run_is_scored_by_a_metric_of_ones_own_beside_dynreds(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
+    out, mine = tmp_path / "run", tmp_path / "mine.py"
+    shutil.copytree(DATA / "0ca31f3/run", out)
+    mine.write_text(
+        "from dynred.metrics.base import Metric\n\n\nclass Shortest(Metric):\n    higher_is_better = False\n\n"
+        "    def __call__(self, forecast):\n        return forecast.truth.lengths.double()\n"
+    )
+    main(["evaluate", str(out), "--metric", str(mine), "--json"])
+    shown = capsys.readouterr().out
+    assert json.loads(shown)["metrics"]["shortest"]["mean"] > 1
+    assert json.loads(shown)["metrics"] == json.loads((out / "evaluation.json").read_text())["metrics"]
+    assert "<th>shortest</th>" in (out / "report.html").read_text()
+
+
 def test_a_run_that_an_earlier_version_began_is_resumed_from_its_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.report.page.find_figures", list)
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     out, began = tmp_path / "run", []
     shutil.copytree(DATA / "ea3c2b1" / "stopped", out)
     _, checkpoint = read_tensors(out / "checkpoints" / "dynamics.safetensors")
@@ -77,8 +93,8 @@ def test_a_store_that_an_earlier_version_began_is_gone_on_with(tmp_path):
     path = tmp_path / "part.zarr"
     shutil.copytree(DATA / "ea3c2b1" / "part.zarr", path)
     system, times = find_system("lorenz63"), torch.arange(0, 2, 0.5, dtype=torch.float64)
-    stored = simulate(system, 3, times, rng=generator(0, "s"), store=path)
-    fresh = simulate(system, 3, times, rng=generator(0, "s"), store=tmp_path / "fresh.zarr")
+    stored = simulate_to(path, system, 3, times, rng=generator(0, "s"))
+    fresh = simulate_to(tmp_path / "fresh.zarr", system, 3, times, rng=generator(0, "s"))
     assert len(stored) == len(fresh) == 3
     torch.testing.assert_close(load_trajectories(path).states, load_trajectories(fresh.path).states)
 

@@ -8,12 +8,14 @@ import dynred
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, InputError
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.pipeline import reduce
-from dynred.experiments.source import DataSpec, split_data
+from dynred.experiments.source import Source
 from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
+from dynred.runtime import Runtime
 from dynred.simulation.simulate import simulate
 
 
@@ -62,7 +64,7 @@ def test_data_without_an_equation_are_reduced_and_the_velocity_error_is_kept(sma
 
 
 def test_one_long_trajectory_is_cut_into_pieces_that_share_no_snapshot():
-    parts = split_data(measured(1, 400), DataSpec(), generator(0))
+    parts = Source.of(measured(1, 400)).parts(DataSpec(), 0, Runtime())
     assert [len(part) for part in parts] == [8, 1, 1]
     times = torch.cat([part.t for part in parts])
     assert len(torch.unique(times)) == len(times)
@@ -70,13 +72,13 @@ def test_one_long_trajectory_is_cut_into_pieces_that_share_no_snapshot():
 
 def test_velocities_that_come_with_the_data_are_used_as_they_are():
     data = dataclasses.replace(measured(), velocities=torch.ones(12 * 61, 8, dtype=torch.float64))
-    train, _, _ = split_data(data, DataSpec(), generator(0))
+    train, _, _ = Source.of(data).parts(DataSpec(), 0, Runtime())
     assert (train.velocities == 1).all()
     assert "velocity_error" not in train.attributes
 
 
 def test_the_horizon_cuts_test_trajectories_of_data():
-    _, _, test = split_data(measured(), DataSpec(horizon=2.0), generator(0))
+    _, _, test = Source.of(measured()).parts(DataSpec(horizon=2.0), 0, Runtime())
     assert float((test.t.reshape(len(test), -1)[:, -1] - test.t.reshape(len(test), -1)[:, 0]).max()) <= 2.0 + 1e-9
 
 

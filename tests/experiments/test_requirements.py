@@ -16,8 +16,8 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.errors import InputError
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.pipeline import reduce
-from dynred.experiments.source import DataSpec
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.ode.system import System

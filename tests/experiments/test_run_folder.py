@@ -14,10 +14,10 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DynredWarning, FileFormatError, InputError
 from dynred.evaluation.evaluation import Evaluation
 from dynred.experiments.certify_run import certify_run
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.evaluate_run import evaluate_run
 from dynred.experiments.folder import CHECKPOINTS, FILES, RunFolder
 from dynred.experiments.run import run
-from dynred.experiments.source import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.experiments.stored_run import opened
 from dynred.files import read_json, read_tensors, write_json, write_tensors
@@ -59,7 +59,7 @@ def own_state(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch):
     """Reports without figures, which take most of the time of a small run."""
-    monkeypatch.setattr("dynred.report.page.find_figures", list)
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def file(tmp_path):
 def original(tmp_path_factory):
     """A finished run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dynred.report.page.find_figures", list)
+        patch.setattr("dynred.report.page.find_figures", lambda folder: [])
         out = tmp_path_factory.mktemp("original") / "run"
         run(settings("stuart_landau"), out)
     return out

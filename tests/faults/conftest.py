@@ -61,7 +61,7 @@ def workplace(tmp_path_factory):
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        patch.setattr("dynred.report.page.pictures", lambda context: [])
+        patch.setattr("dynred.report.page.pictures", lambda figures, subject: [])
         warm_up(tmp_path_factory.mktemp("warm"))
         yield
     torch.set_num_threads(threads)

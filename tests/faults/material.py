@@ -10,8 +10,8 @@ from dynred.data.store import StoredTrajectories
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.run import run
-from dynred.experiments.source import DataSpec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.files import read_json, read_tensors
 from dynred.models.reduced import ReducedModel, on_reducer
@@ -20,7 +20,7 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
-from dynred.simulation.simulate import simulate
+from dynred.simulation.simulate import simulate, simulate_to
 from dynred.solvers.explicit import Explicit
 from dynred.training.minimise import TrainingSpec
 
@@ -84,7 +84,7 @@ def small_model(data: Trajectories, seed: int = 0) -> ReducedModel:
 def store(path: Path, n: int = 20, seed: int = 0, **options: Any) -> StoredTrajectories:
     """The call that writes a store, or goes on with it, or finds it complete."""
     system, solver = find_system("stuart_landau"), Explicit(method="rk4", step=0.05)
-    return simulate(system, n, TIMES, rng=generator(seed), store=path, solver=solver, transient=0.5, **options)
+    return simulate_to(path, system, n, TIMES, rng=generator(seed), solver=solver, transient=0.5, **options)
 
 
 def content(trajectories: Trajectories) -> dict[str, Any]:

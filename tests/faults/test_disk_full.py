@@ -46,11 +46,11 @@ def fill(disk):
 
 def forbid_writing(path):
     """No file may grow from now on, which ends in an error like that of a full disk; needs no rights."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
 
 def full_from(number, act, folder, stage):
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # here, because the operation may be one of another thread
     os.chdir(folder)
     at_operation(folder, number, act)
     STAGES[stage](folder)

@@ -15,7 +15,8 @@ import dynred
 from dynred.cli.app import main
 from dynred.data.points import load_data
 from dynred.data.trajectories import Trajectories
-from dynred.report.inspection.page import pictures, render, write_inspection
+from dynred.report import inspection_page, model_page
+from dynred.report.inspection_page import render, write_inspection
 from dynred.report.page import find_figures
 from dynred.rng import generator
 
@@ -23,6 +24,10 @@ from dynred.rng import generator
 @pytest.fixture(scope="module")
 def torus():
     return dynred.inspect(draw("torus", 0), rng=generator(0))
+
+
+def titles(verdict):
+    return [figure.title for figure in find_figures(inspection_page.FOLDER) if figure.applies(verdict)]
 
 
 def call(*tokens):
@@ -126,7 +131,7 @@ def test_the_page_shows_every_picture_and_every_answer(torus, tmp_path):
     write_inspection(tmp_path / "page.html", torus, "my <torus>")
     text = (tmp_path / "page.html").read_text()
     assert "my &lt;torus&gt;" in text
-    assert [p.title for p in pictures(torus)] == [
+    assert titles(torus) == [
         *("Dimension against scale", "Persistence: holes against sampling noise", "POD spectrum"),
     ]
     assert len(re.findall('src="data:image/svg', text)) == 3
@@ -137,10 +142,12 @@ def test_the_page_shows_every_picture_and_every_answer(torus, tmp_path):
 
 def test_the_page_of_isolated_points_leaves_out_what_they_do_not_have():
     found = dynred.inspect(draw("points", 0, n=400), rng=generator(0))
-    assert [p.title for p in pictures(found)] == ["POD spectrum"]
+    assert titles(found) == ["POD spectrum"]
     assert "7 points" in render(found, "wells")
 
 
 def test_figures_of_an_inspection_are_not_figures_of_the_model_report():
-    assert not [f for f in find_figures() if "inspection" in type(f).__module__]
-    assert find_figures()
+    own, others = find_figures(inspection_page.FOLDER), find_figures(model_page.FOLDER)
+    assert own
+    assert others
+    assert not {type(figure) for figure in own} & {type(figure) for figure in others}

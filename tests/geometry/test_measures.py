@@ -16,8 +16,9 @@ from dynred.geometry.drift import drift, time_window
 from dynred.geometry.homology import components, diagrams
 from dynred.geometry.injectivity import injective_from
 from dynred.geometry.reach import local_reach, reach
-from dynred.geometry.sample import farthest_points, take_sample
+from dynred.geometry.sample import take_sample
 from dynred.geometry.tangent import one_sidedness, tangents
+from dynred.numerics.farthest_points import farthest_points
 from dynred.rng import generator
 
 

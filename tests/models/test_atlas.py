@@ -12,8 +12,9 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.files import read_json
-from dynred.models.atlas import AtlasModel, AtlasSpec, refined
+from dynred.models.atlas import AtlasModel, AtlasSpec
 from dynred.models.load import load_model
+from dynred.numerics.time_grids import refined
 from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
@@ -200,7 +201,8 @@ def test_a_stopped_training_resumes_chart_by_chart_to_the_same_atlas(tmp_path):
 
 def test_other_dynamics_keep_the_charts(circles):
     data, model = circles
-    linear = model.with_dynamics(LinearSpec(), data[:12], data[12:], rng=generator(0))
+    linear = model.spec.updated("dynamics", LinearSpec())
+    linear = linear.fit_dynamics(model.coordinates, data[:12], data[12:], rng=generator(0))
     x = dense(50, "linear")
     assert torch.equal(linear.encode(x), model.encode(x))
     assert linear.parameter_count < model.parameter_count

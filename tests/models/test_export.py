@@ -57,8 +57,8 @@ DYNAMICS = {
     "polynomial": PolynomialODESpec(PolynomialSpec(degree=2)),
 }
 FIRST = {
-    "export": lambda whole, values, path: whole.export(path / "m", values),
-    "to_numpy": lambda m, v, _: m.to_numpy(v),
+    "export": lambda whole, path: whole.export(path / "m"),
+    "to_numpy": lambda whole, _: whole.to_numpy(),
 }
 
 
@@ -97,9 +97,9 @@ def test_numpy_encoders_and_decoders_agree_with_torch_to_round_off(name, reducer
 @pytest.mark.parametrize("name", DYNAMICS)
 def test_numpy_fields_agree_with_torch_to_round_off(name, reducers, states):
     whole = model(reducers["pod"], DYNAMICS[name], states)
-    values = {"mu": 0.9} if name == "parametric" else None
+    whole = whole.at({"mu": 0.9}) if name == "parametric" else whole
     z = torch.cat([whole.encode(states.states[:5]), 40 * torch.ones(1, 2).double()])  # and one far outside
-    agree(whole.to_numpy(values).rhs(0.5, z.numpy()), whole.rhs(0.5, z, values), 5e-6)
+    agree(whole.to_numpy().rhs(0.5, z.numpy()), whole.rhs(0.5, z), 5e-6)
 
 
 def test_scipy_integrates_the_numpy_field_to_the_same_end(reducers, states):
@@ -183,11 +183,11 @@ def test_every_reducer_and_dynamics_is_among_those_that_are_exported_here():
 
 def predicted_after(first, whole, states, path):
     """Predictions before, and after nothing but `first` was done in a process."""
-    values = {"mu": 0.9}
-    expected = whole.predict(states.initial[:3], torch.linspace(0, 1, 5), values).states
+    whole = whole.at({"mu": 0.9})
+    expected = whole.predict(states.initial[:3], torch.linspace(0, 1, 5)).states
     polynomials._steps.cache_clear()
-    FIRST[first](whole, values, path)
-    return expected, whole.predict(states.initial[:3], torch.linspace(0, 1, 5), values).states
+    FIRST[first](whole, path)
+    return expected, whole.predict(states.initial[:3], torch.linspace(0, 1, 5)).states
 
 
 @pytest.mark.parametrize("first", FIRST)

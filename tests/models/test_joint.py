@@ -9,16 +9,17 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.errors import InputError
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.pipeline import reduce
-from dynred.experiments.source import DataSpec
 from dynred.models.joint import JointSpec, _Both, _Loss, prediction_error
 from dynred.models.load import load_model
 from dynred.models.partition import PartitionSpec
-from dynred.models.reduced import on_reducer
+from dynred.models.reduced import ReducedSpec, on_reducer
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
+from dynred.spec import Spec
 from dynred.training.minimise import TrainingSpec
 
 SHORT = TrainingSpec(steps=60, batch_size=64, validations=3)
@@ -129,3 +130,18 @@ def test_a_run_refines_jointly_where_a_setting_of_it_is_given(tmp_path):
     stored = json.loads((tmp_path / "run" / "experiment.json").read_text())["spec"]["joint"]
     assert (stored["velocity"], stored["training"]["steps"]) == (0.5, 10)
     assert load_model(tmp_path / "run").histories[-1].stage == "joint"
+
+
+def test_settings_of_a_model_fit_it_step_by_step_or_at_once(model, parts):
+    spec, reducer = ReducedSpec(model.reducer.spec, LinearSpec()), model.reducer
+    stepwise = spec.fit_dynamics(reducer, *parts, rng=generator(3))
+    assert stepwise.spec == spec
+    assert stepwise.coordinates is reducer
+    assert spec.refine(stepwise, *parts, rng=generator(4)) is stepwise
+    assert Spec.from_dict(spec.to_dict()) == spec
+
+
+def test_coordinates_without_weights_are_refused_before_dynamics_are_fitted_for_nothing(parts):
+    spec = ReducedSpec(PODSpec(1), FIELD, JointSpec())
+    with pytest.raises(InputError, match="reducer must be one with weights to train, for joint refinement"):
+        spec.fit_coordinates(*parts, rng=generator(0))

@@ -76,10 +76,17 @@ def test_a_users_own_file_is_shown_too(capsys, monkeypatch, tmp_path):
     assert (facts["name"], facts["dim"], facts["parameters"], facts["arguments"]) == ("mine", 2, {"rate": 3.0}, {})
 
 
-def test_arguments_that_share_an_explanation_both_have_it():
-    about = describe("michaelis_menten")["arguments"]
-    assert about["epsilon"] == {"value": "0.1", "default": "0.1", "meaning": about["turnover"]["meaning"]}
-    assert about["epsilon"]["meaning"].startswith("defaults of the parameters")
+def test_arguments_that_share_an_explanation_both_have_it(tmp_path):
+    lines = (
+        "from dynred.ode.system import System",
+        "def shared(first=0.1, second=0.2):",
+        '    """x\' = -x.\n\n    Args:\n        first, second: defaults of the parameters.\n    """',
+        '    return System("shared", 1, rhs=lambda t, x: -x)',
+    )
+    (tmp_path / "shared.py").write_text("\n".join(lines))
+    about = describe(str(tmp_path / "shared.py"))["arguments"]
+    assert about["first"] == {"value": "0.1", "default": "0.1", "meaning": "defaults of the parameters."}
+    assert about["second"] == {"value": "0.2", "default": "0.2", "meaning": about["first"]["meaning"]}
 
 
 def test_parameters_that_are_drawn_are_marked(capsys, monkeypatch):

@@ -9,8 +9,8 @@ import torch
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
 from dynred.evaluation.lyapunov import lyapunov_spectrum
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.pipeline import reduce
-from dynred.experiments.source import DataSpec
 from dynred.ode.catalogue import solver_kind
 from dynred.ode.find import find_system
 from dynred.ode.grid import Axis, Grid
@@ -77,7 +77,7 @@ def test_an_observed_system_is_the_same_ode_for_solvers_and_exponents():
     assert seen.underlying is system
     assert seen.dim == 16
     assert solver_kind(seen) == "exponential_adams"
-    assert simulate(seen, 2, TIMES, rng=generator(0)).attributes["solver"]["kind"].endswith("ExponentialAdams")
+    assert simulate(seen, 2, TIMES, rng=generator(0)).attributes["solver"]["kind"].endswith("exponential_adams")
     settings = {"n": 2, "duration": 8.0, "interval": 1.0, "k": 2}
     exponents = [lyapunov_spectrum(s, rng=generator(0), **settings).exponents for s in (system, seen)]
     assert torch.equal(*exponents)

@@ -210,7 +210,10 @@ LATE = [
         lambda t, x: math.sqrt(-1) * x,
         r"rhs\(t, x\) at t = 3\.\S+ failed: File .*, in <lambda>: ValueError: math domain",
     ),
-    (lambda t, x: sys.exit(1), r"rhs\(t, x\) at t = 3\.\S+ failed: File \S+test_righthand.py\S+ .*: SystemExit: 1"),
+    (
+        lambda t, x: sys.exit(1),
+        r"rhs\(t, x\) at t = 3\.\S+ failed: File \S+test_right_hand_side.py\S+ .*: SystemExit: 1",
+    ),
     (lambda t, x: None, r"rhs\(t, x\).* must be .* like x, got .*None"),
     (lambda t, x: x[..., :1], r"rhs\(t, x\).* must be .*, like x, got .*shape"),
     (lambda t, x: x * 1j, r"rhs\(t, x\).* must be .*like x|of dtype float64, got complex128"),

@@ -14,8 +14,8 @@ from dynred.dynamics.fourier import Fourier, FourierSpec, basis, waves
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.evaluation.evaluate import evaluate
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.pipeline import reduce
-from dynred.experiments.source import DataSpec
 from dynred.models.load import load_model
 from dynred.models.reduced import ReducedModel
 from dynred.numerics.latent_space import LatentSpace

@@ -61,11 +61,12 @@ def test_velocities_are_pushed_forward_at_the_parameters_of_each_trajectory(data
     unseen = data[2]
     for model in models.values():
         latents, step = model.reducer.latents(unseen), 1e-5
-        ahead = model.encode(unseen.states + step * unseen.velocities, unseen.row_parameters)
-        behind = model.encode(unseen.states - step * unseen.velocities, unseen.row_parameters)
+        each = model.at(unseen.row_parameters)
+        ahead = each.encode(unseen.states + step * unseen.velocities)
+        behind = each.encode(unseen.states - step * unseen.velocities)
         slope = model.latent_space.difference(ahead, behind).double() / (2 * step)
         assert torch.allclose(latents.velocities.double(), slope, rtol=0.02, atol=0.02)
-        alone = model.encode(unseen[3].states, unseen[3].parameters)
+        alone = model.at(unseen[3].parameters).encode(unseen[3].states)
         assert torch.allclose(latents[3].states, alone, atol=1e-5)
 
 
@@ -73,30 +74,27 @@ def test_velocities_are_pushed_forward_at_the_parameters_of_each_trajectory(data
 def test_a_model_takes_parameters_in_every_shape_of_batch(data, models, name):
     unseen, model = data[2], models[name]
     stacked, mu = unseen.stacked(), unseen.parameters["mu"]
-    flat = model.reconstruct(unseen.states, unseen.row_parameters)
-    assert torch.equal(model.reconstruct(stacked, {"mu": mu[:, None]}).reshape(flat.shape), flat)
-    one = model.reconstruct(unseen[2].states, {"mu": float(mu[2])})
+    flat = model.at(unseen.row_parameters).reconstruct(unseen.states)
+    assert torch.equal(model.at({"mu": mu[:, None]}).reconstruct(stacked).reshape(flat.shape), flat)
+    one = model.at({"mu": float(mu[2])}).reconstruct(unseen[2].states)
     assert torch.allclose(one, flat.reshape(stacked.shape)[2], atol=1e-5)
-    with pytest.raises(InputError, match=r"parameters must be given for mu, got none for mu"):
+    with pytest.raises(InputError, match=r"parameters must be given for mu, got none for mu.*`model.at\(parameters\)`"):
         model.reconstruct(unseen.states)
     with pytest.raises(InputError, match=r"parameter mu must be a number or values of shape \[287\], got shape \[7\]"):
-        model.reconstruct(unseen.states, unseen.parameters)
+        model.at(unseen.parameters).reconstruct(unseen.states)
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
 def test_a_model_survives_its_file_and_leaves_as_numpy_at_fixed_parameters(data, models, name, tmp_path):
     unseen, model = data[2], models[name]
     model.save(tmp_path / "m.safetensors")
-    found = model.predict(unseen.initial, TIMES, unseen.parameters).states
+    found = model.at(unseen.parameters).predict(unseen.initial, TIMES).states
     again = load_model(tmp_path / "m.safetensors")
-    assert torch.equal(again.predict(unseen.initial, TIMES, unseen.parameters).states, found)
-    functions, given = model.to_numpy({"mu": 1.3}), {"mu": 1.3}
-    x = unseen.states[:9]
-    z = model.encode(x, given)
+    assert torch.equal(again.at(unseen.parameters).predict(unseen.initial, TIMES).states, found)
+    fixed, x = model.at({"mu": 1.3}), unseen.states[:9]
+    functions, z = fixed.to_numpy(), fixed.encode(x)
     assert torch.allclose(torch.as_tensor(functions.encode(x.numpy())).double(), z.double(), atol=1e-5)
-    assert torch.allclose(
-        torch.as_tensor(functions.decode(z.double().numpy())).double(), model.decode(z, given), atol=1e-5
-    )
+    assert torch.allclose(torch.as_tensor(functions.decode(z.double().numpy())).double(), fixed.decode(z), atol=1e-5)
 
 
 def test_a_certificate_takes_each_trajectory_at_its_own_parameters(data, models):
@@ -135,5 +133,5 @@ def test_equal_parameters_are_not_seen(data):
 def test_reducers_that_see_nothing_leave_parameters_aside(data):
     train = data[0]
     pod = PODSpec(2).fit(train, train, rng=generator(0))
-    assert torch.equal(pod.reconstruct(train.states, train.row_parameters), pod.reconstruct(train.states))
+    assert torch.equal(pod.at(train.row_parameters).reconstruct(train.states), pod.reconstruct(train.states))
     assert torch.equal(pod.latents(train).velocities, train.map(pod.encode).velocities)

@@ -32,7 +32,8 @@ from dynred.report.figures.reconstruction import Reconstruction
 from dynred.report.figures.space_time import SpaceTime
 from dynred.report.figures.training import Training
 from dynred.report.figures.valid_times import ValidTimes
-from dynred.report.page import find_figures, render, write_report
+from dynred.report.model_page import FOLDER, render, write_report
+from dynred.report.page import find_figures
 from dynred.report.summary import number, settings_rows, verdict
 from dynred.rng import generator
 from dynred.training.minimise import TrainingSpec
@@ -252,7 +253,7 @@ class Drawn:
 @pytest.fixture
 def undrawn(monkeypatch):
     """Pages without pictures, for tests of their text."""
-    monkeypatch.setattr(page, "pictures", lambda context: [])
+    monkeypatch.setattr(page, "pictures", lambda figures, subject: [])
 
 
 @pytest.fixture
@@ -284,7 +285,7 @@ def test_every_kind_of_forecast_gives_a_whole_page_without_a_warning(name, tmp_p
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     found = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert {image["alt"] for image in found.images} >= ALWAYS
-    assert len(found.captions) == len(found.images) == sum(figure.applies(context) for figure in find_figures())
+    assert len(found.captions) == len(found.images) == sum(figure.applies(context) for figure in find_figures(FOLDER))
     assert all(len(caption) > 30 for caption in found.captions)
     assert all(image["src"].startswith("data:image/") for image in found.images)
     assert "nan" not in found.text.lower().replace("nanosecond", "")
@@ -332,7 +333,7 @@ def test_names_are_escaped(undrawn):
 
 
 def test_the_same_arguments_give_the_same_page(monkeypatch):
-    monkeypatch.setattr(page, "find_figures", lambda: [SpaceTime(), ErrorGrowth()])
+    monkeypatch.setattr(page, "find_figures", lambda folder: [SpaceTime(), ErrorGrowth()])
     context = CASES["a field"]()
     assert render(context, SETTINGS) == render(context, SETTINGS)
 
@@ -474,7 +475,7 @@ def test_velocities_that_were_estimated_say_so_with_their_error(undrawn):
 
 
 def test_figures_are_found_in_the_folder_in_order():
-    found = find_figures()
+    found = find_figures(FOLDER)
     names = [type(figure).__name__ for figure in found]
     expected = ["SpaceTime", "ErrorGrowth", "ValidTimes", "Reconstruction", "Training", "LatentPortrait"]
     assert [name for name in names if name in expected] == expected
@@ -485,7 +486,7 @@ def test_figures_are_found_in_the_folder_in_order():
 def test_each_kind_of_state_gets_its_own_picture():
     names = ("a field", "a field in two dimensions", "no grid", "a trained reducer", "a useless encoder")
     contexts = {name: CASES[name]() for name in names}
-    shown = {name: {type(f).__name__ for f in find_figures() if f.applies(c)} for name, c in contexts.items()}
+    shown = {name: {type(f).__name__ for f in find_figures(FOLDER) if f.applies(c)} for name, c in contexts.items()}
     assert "SpaceTime" in shown["a field"]
     assert "PhasePortrait" not in shown["a field"]
     assert "Snapshots" in shown["a field in two dimensions"]

@@ -12,7 +12,7 @@ from test_report import SETTINGS, line, scored, waves
 
 from dynred.evaluation.agreement import agreements
 from dynred.evaluation.records import Exponents, LongTime
-from dynred.report.page import render
+from dynred.report.model_page import render
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium")

@@ -10,7 +10,7 @@ from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.rng import generator
 from dynred.simulation.draws import draw
-from dynred.simulation.simulate import simulate
+from dynred.simulation.simulate import simulate, simulate_to
 from dynred.solvers.explicit import Explicit
 
 TIMES = torch.linspace(0, 0.5, 3, dtype=torch.float64)
@@ -27,11 +27,8 @@ DRAWN = System(
 
 @pytest.mark.parametrize("system", [DRAWN, *map(find_system, ("lorenz63", "kuramoto_sivashinsky", "lorenz_legendre"))])
 def test_the_first_trajectories_of_many_are_those_of_few(system, tmp_path):
-    few, many = (
-        simulate(system, n, TIMES, rng=generator(3), transient=0.0, store=store)[:]
-        for n, store in ((3, None), (6, None))
-    )
-    stored = simulate(system, 6, TIMES, rng=generator(3), transient=0.0, store=tmp_path / "a.zarr")[:]
+    few, many = (simulate(system, n, TIMES, rng=generator(3), transient=0.0) for n in (3, 6))
+    stored = simulate_to(tmp_path / "a.zarr", system, 6, TIMES, rng=generator(3), transient=0.0)[:]
     assert torch.equal(many.initial[:3], few.initial)
     assert torch.equal(stored.initial, many.initial)
     assert torch.allclose(many[:3].states, few.states, rtol=1e-5, atol=1e-5)
@@ -99,5 +96,5 @@ def test_more_than_memory_holds_is_refused_before_anything_is_computed(tmp_path)
     ):
         simulate(DRAWN, 10**12, TIMES, rng=generator(0))
     with pytest.raises(InputError, match="must fit into the memory"):
-        simulate(DRAWN, 10**12, TIMES, rng=generator(0), store=tmp_path / "a.zarr")
+        simulate_to(tmp_path / "a.zarr", DRAWN, 10**12, TIMES, rng=generator(0))
     assert not list(tmp_path.iterdir())

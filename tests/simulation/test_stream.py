@@ -1,4 +1,4 @@
-"""Ensembles larger than memory: `simulate(..., store=...)`."""
+"""Ensembles larger than memory: `simulate_to`."""
 
 import dataclasses
 import errno
@@ -26,7 +26,7 @@ from dynred.rng import generator
 from dynred.simulation import stream
 from dynred.simulation.events import Event
 from dynred.simulation.integrate import integrate
-from dynred.simulation.simulate import simulate
+from dynred.simulation.simulate import simulate, simulate_to
 from dynred.solvers.base import Deadline
 from dynred.solvers.explicit import Explicit
 
@@ -49,7 +49,7 @@ def content(path):
 
 
 def write(path, n=20, seed=0, system=CYCLE, times=TIMES, solver=FAST, transient=0.5, **others):
-    return simulate(system, n, times, rng=generator(seed), store=path, solver=solver, transient=transient, **others)
+    return simulate_to(path, system, n, times, rng=generator(seed), solver=solver, transient=transient, **others)
 
 
 class Interrupted(Exception):
@@ -158,7 +158,7 @@ def test_a_store_of_another_system_settings_or_seed_is_refused(tmp_path, monkeyp
         with pytest.raises(Interrupted) if not finished else monkeypatch.context():
             write(tmp_path / "a.zarr")
     before = content(tmp_path / "a.zarr")
-    with pytest.raises(InputError, match=f"store must be .* they differ in .*{what}"):
+    with pytest.raises(InputError, match=f"path must be .* they differ in .*{what}"):
         write(tmp_path / "a.zarr", **CHANGES[what])
     assert content(tmp_path / "a.zarr") == before
 
@@ -167,7 +167,7 @@ def test_what_is_no_store_of_a_simulation_is_never_overwritten(tmp_path):
     path = tmp_path / "mine.zarr"
     path.mkdir()
     (path / "thesis.txt").write_text("ten years of work")
-    with pytest.raises(InputError, match="store must be a new path, or a store of the same simulation"):
+    with pytest.raises(InputError, match="path must be a new one, or a store of the same simulation"):
         write(path)
     assert (path / "thesis.txt").exists()
 
@@ -230,7 +230,7 @@ def test_terminal_events_give_ragged_trajectories_without_gaps(tmp_path):
     assert torch.allclose(torch.stack([one.states[-1, 0] for one in data]), torch.tensor(0.5).double(), atol=1e-6)
     assert len(set(data.lengths.tolist())) > 5
     assert zarr.open_group(tmp_path / "a.zarr", mode="r")["states"].shape == (int(data.lengths.sum()), 1)
-    with pytest.raises(InputError, match="event count must be terminal with `store`"):
+    with pytest.raises(InputError, match="event count must be terminal in a store"):
         write(tmp_path / "b.zarr", events=[Event(lambda t, x: x[..., 0], "count")])
 
 
@@ -251,14 +251,14 @@ def test_a_divergence_names_the_trajectory_by_its_number_in_the_ensemble(tmp_pat
     x0 = torch.full((20, 1), -1.0, dtype=torch.float64)
     x0[17] = 1.0
     with pytest.raises(DivergenceError, match="Trajectory 17 diverged after t = 0.9"):
-        simulate(system, times=TIMES, initial=x0, rng=generator(0), store=tmp_path / "a.zarr")
+        simulate_to(tmp_path / "a.zarr", system, times=TIMES, initial=x0, rng=generator(0))
     assert len(StoredTrajectories(tmp_path / "a.zarr")) == 16
 
 
 def test_stores_that_cannot_be_are_refused(tmp_path):
-    with pytest.raises(InputError, match="times must be one vector for all trajectories with `store`, got 2 of them"):
-        simulate(CYCLE, times=[TIMES, TIMES[:9]], rng=generator(0), store=tmp_path / "a.zarr")
-    with pytest.raises(InputError, match="store must be a path ending in .zarr, got"):
+    with pytest.raises(InputError, match="times must be one vector for all trajectories of a store, got 2 of them"):
+        simulate_to(tmp_path / "a.zarr", CYCLE, times=[TIMES, TIMES[:9]], rng=generator(0))
+    with pytest.raises(InputError, match="path must be one ending in .zarr, got"):
         write(tmp_path / "a.npz")
     with pytest.raises(FileFormatError, match="none.zarr does not exist"):
         StoredTrajectories(tmp_path / "none.zarr")
@@ -268,11 +268,11 @@ SCRIPT = """
 import resource, sys
 import torch
 from dynred.rng import generator
-from dynred.simulation.simulate import simulate
-from dynred.ode.system import find_system
+from dynred.simulation.simulate import simulate_to
+from dynred.ode.find import find_system
 path, n = sys.argv[1], int(sys.argv[2])
 system = find_system("lorenz96")
-simulate(system, n, torch.linspace(0, 1, 21), rng=generator(0), store=path, transient=0.1, solver="explicit")
+simulate_to(path, system, n, torch.linspace(0, 1, 21), rng=generator(0), transient=0.1, solver="explicit")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
 """
 

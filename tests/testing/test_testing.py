@@ -141,10 +141,10 @@ class Worse(POD):
 class WorseSpec(PODSpec):
     fault: str = ""
 
-    def fit(self, train, validation, *, rng, runtime=None):
+    def _fit(self, train, validation, *, rng, runtime):
         if self.fault == "global":
             torch.rand(1)
-        modes = super().fit(train, validation, rng=rng).modes
+        modes = super()._fit(train, validation, rng=rng, runtime=runtime).modes
         if self.fault == "random":
             modes.mean += torch.rand(1, generator=torch.Generator().manual_seed(id(modes) % 2**31))
         return Worse(PODSpec(self.latent_dim) if self.fault == "settings" else self, modes)
@@ -194,8 +194,8 @@ class WorseLinear(Linear):
 class WorseLinearSpec(LinearSpec):
     fault: str = ""
 
-    def fit(self, latents, validation, *, rng, latent_space=None, runtime=None):
-        good = super().fit(latents, validation, rng=rng, latent_space=latent_space)
+    def _fit(self, data):
+        good = super()._fit(data)
         return WorseLinear(self, good.latent_space, good.units, good.matrix)
 
 

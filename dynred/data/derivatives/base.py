@@ -15,7 +15,7 @@ Curve = Callable[[Float[np.ndarray, " S"], int], Float[np.ndarray, "S D"]]
 
 @dataclass(frozen=True)
 class Estimator(Spec, ABC):
-    """Settings of a method and the method itself; linear in the samples."""
+    """The settings of a method and the method itself, which is linear in the samples."""
 
     @classmethod
     def candidates(cls) -> list[Self]:
@@ -28,11 +28,11 @@ class Estimator(Spec, ABC):
 
     @abstractmethod
     def takes(self, t: Float[np.ndarray, " T"]) -> bool:
-        """Whether samples at these increasing times [T] can be used."""
+        """Whether the method can use samples at these increasing times [T]."""
 
     @abstractmethod
     def curve(self, t: Float[np.ndarray, " T"], x: Float[np.ndarray, "T D"]) -> Curve:
-        """`(s [S], order) -> [S, D]`: values (order 0) or derivatives (order 1) at times s within the samples' span.
+        """A function `(s [S], order) -> [S, D]`: values (order 0) or derivatives (1) at times s in the samples' span.
 
         Args:
             t: times [T], for which `takes` is true.
@@ -41,6 +41,6 @@ class Estimator(Spec, ABC):
 
 
 def evenly_spaced(t: Float[np.ndarray, " T"]) -> bool:
-    """Whether the times are at equal distances, to a millionth of one."""
+    """Whether the times are at equal distances, up to a millionth of a distance."""
     steps = np.diff(t)
     return len(steps) > 0 and bool(np.ptp(steps) <= 1e-6 * steps.mean())

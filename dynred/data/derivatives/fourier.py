@@ -1,4 +1,4 @@
-"""Fourier series in time: for samples of whole periods, evenly spaced; spectrally accurate there and bad elsewhere."""
+"""Fourier series in time: spectrally accurate for evenly spaced samples of whole periods, and bad for all others."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from jaxtyping import Float
 
 from dynred.data.derivatives.base import Curve, Estimator, evenly_spaced
 
-LONGEST = 4096  # samples; sines and cosines of all at all times are formed
+LONGEST = 4096  # largest number of samples: all sines and cosines at all times are formed
 
 
 @dataclass(frozen=True)
 class FourierSeries(Estimator):
-    """The trigonometric interpolant with the period T h of T samples at distance h: the first follows the last."""
+    """The trigonometric interpolant of T samples at distance h, with period T h: the first sample follows the last."""
 
     def describe(self) -> str:
         """See `Estimator.describe`."""

@@ -1,4 +1,4 @@
-"""Savitzky-Golay: a polynomial fitted to the samples around each time; for noise, evenly sampled."""
+"""Savitzky-Golay: a polynomial fitted to the samples around each time; for evenly spaced samples with noise."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -15,12 +15,13 @@ class SavitzkyGolay(Estimator):
     """Least squares polynomials on windows of samples.
 
     Attributes:
-        window: samples, odd, > order.
-        order: of the polynomial, >= 1.
+        window: number of samples in a window, odd, > order.
+        order: order of the polynomials, >= 1.
 
     References:
-        A. Savitzky, M. J. E. Golay, Anal. Chem. 36, 1627 (1964); at the ends, windows that are not centred, after
-        P. A. Gorry, Anal. Chem. 62, 570 (1990). SciPy's `savgol_filter` gives the same at the samples, not between.
+        A. Savitzky, M. J. E. Golay, Anal. Chem. 36, 1627 (1964); windows at the ends are not centred, after
+        P. A. Gorry, Anal. Chem. 62, 570 (1990). SciPy's `savgol_filter` gives the same at the samples, and nothing
+        between them.
     """
 
     window: int = 9

@@ -1,4 +1,4 @@
-"""Smoothing splines: near the samples, and smooth; for noise."""
+"""Smoothing splines: smooth curves that pass near the samples; for samples with noise."""
 
 from dataclasses import dataclass
 from typing import Self

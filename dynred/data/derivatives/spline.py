@@ -11,7 +11,7 @@ from dynred.data.derivatives.base import Curve, Estimator
 
 @dataclass(frozen=True)
 class Spline(Estimator):
-    """The quintic spline through the samples (cubic below 6, linear below 4): error of the derivative O(h^5)."""
+    """The quintic spline through the samples (cubic below 6, linear below 4); its derivative has error O(h^5)."""
 
     def describe(self) -> str:
         """See `Estimator.describe`."""

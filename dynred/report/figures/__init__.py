@@ -1,1 +1,1 @@
-"""One file per figure of the report."""
+"""A file for every figure of the report."""

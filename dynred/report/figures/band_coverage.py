@@ -3,36 +3,36 @@
 from dynred.report.figures.base import MARK, MODEL, Context, Drawing, Figure, blank, time_axis
 
 
-class BandCoverage(Figure):
+class BandCoverage(Figure[Context]):
     """The fraction of true values within the band, beside the fraction that it promises."""
 
     title = "Can the band be trusted?"
     order = 15
 
     def applies(self, context: Context) -> bool:
-        """Where validation trajectories allowed a calibration."""
+        """Whether validation trajectories allowed a calibration."""
         return context.evaluation.band is not None
 
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
-        found = context.evaluation.band
-        assert found is not None
+        band = context.evaluation.band
+        assert band is not None
         return (
-            f"A band around predictions that should hold {100 * found.level:g} % of the true values, its width "
+            f"A band around predictions that should hold {100 * band.level:g} % of the true values, its width "
             "calibrated on validation trajectories: on test trajectories the curve should stay near the dashed line. "
             "Shaded: 95 % interval over trajectories. dynred.models.bands draws such bands for your own predictions."
         )
 
     def draw(self, context: Context) -> Drawing:
         """The fraction over time."""
-        found = context.evaluation.band
-        assert found is not None
+        band = context.evaluation.band
+        assert band is not None
         drawing = blank(2.6)
         ax = drawing.subplots()
-        ax.fill_between(found.t, found.low, found.high, color=MODEL, alpha=0.25, linewidth=0)
-        ax.plot(found.t, found.holds, color=MODEL, label="test trajectories")
-        ax.axhline(found.level, color=MARK, linestyle="--", linewidth=1.2, label="promised")
-        ax.set(xlim=(0, found.t[-1]), ylim=(min(0.7, *found.low), 1), ylabel="fraction in the band")
+        ax.fill_between(band.t, band.low, band.high, color=MODEL, alpha=0.25, linewidth=0)
+        ax.plot(band.t, band.holds, color=MODEL, label="test trajectories")
+        ax.axhline(band.level, color=MARK, linestyle="--", linewidth=1.2, label="promised")
+        ax.set(xlim=(0, band.t[-1]), ylim=(min(0.7, *band.low), 1), ylabel="fraction in the band")
         time_axis(context, ax, ax)
         drawing.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
         return drawing

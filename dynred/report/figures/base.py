@@ -1,10 +1,10 @@
-"""What every figure of the report offers, what it is drawn from, and the look that all share."""
+"""The base class of all figures, the context that reports are drawn from, and the look that figures share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -17,8 +17,7 @@ from dynred.evaluation.agreement import later_halves
 from dynred.evaluation.certificate import Certificate
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Reconstruction, Rollout
-from dynred.metrics.base import Gauge, Reference, find_statistics
-from dynred.metrics.valid_time import ValidTime
+from dynred.metrics.base import Gauge, Metric, Reference, find_metrics, find_statistics, measured
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
 from dynred.numerics.modes import Modes
@@ -30,8 +29,8 @@ TYPICAL = "#E69F00"  # the trajectory with the median valid time
 GONE = "#BBBBBB"  # where a prediction no longer exists
 WIDTH = 6.4  # inches: text of 10 points is still legible when the page is as narrow as a phone
 DIVERGING = "RdBu_r"  # for signed values; blue and red are told apart by every common kind of colour vision
-TOP = 10.0  # errors beyond are of no interest; a diverged prediction leaves the picture here
-BOTTOM = 1e-8  # nor errors below; networks compute in single precision
+TOP = 10.0  # larger errors are of no interest; a diverged prediction leaves the picture here
+BOTTOM = 1e-8  # smaller errors are of no interest; networks compute in single precision
 CURVE = 400  # points of a curve over time; more cannot be seen
 STYLE: Mapping[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -44,13 +43,13 @@ STYLE: Mapping[str, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
     "lines.linewidth": 1.5,
-    "svg.hashsalt": "dynred",  # the same report is the same file
+    "svg.hashsalt": "dynred",  # the same report gives the same file
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What a report is about.
+    """What a report is drawn from.
 
     Attributes:
         model: the reduced model.
@@ -58,6 +57,7 @@ class Context:
         forecast: the predictions that were scored.
         grid: for fields, how a state is laid out in space.
         certificate: what can be promised on K; None leaves its figures out.
+        own_metrics: the metrics of the evaluation that are not dynred's.
     """
 
     model: Model
@@ -65,6 +65,12 @@ class Context:
     forecast: Forecast
     grid: Grid | None = None
     certificate: Certificate | None = None
+    own_metrics: Sequence[Metric] = ()
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics of the evaluation by name, in its order."""
+        return {metric.name: metric for metric in find_metrics(self.own_metrics, self.evaluation.rollout.threshold)}
 
     @cached_property
     def time_unit(self) -> str:
@@ -85,24 +91,24 @@ class Context:
 
     @cached_property
     def pod(self) -> Reconstruction | None:
-        """Scores of the POD baseline, where it was scored."""
-        found = self.evaluation.baselines.get("pod", {}).get("reconstruction")
-        return found if isinstance(found, Reconstruction) else None
+        """Scores of the POD baseline; None where it was not scored."""
+        scores = self.evaluation.baselines.get("pod", {}).get("reconstruction")
+        return scores if isinstance(scores, Reconstruction) else None
 
     @cached_property
     def linear(self) -> Rollout | None:
-        """Scores of the linear baseline, where it was scored."""
-        found = self.evaluation.baselines.get("linear", {}).get("rollout")
-        return found if isinstance(found, Rollout) else None
+        """Scores of the linear baseline; None where it was not scored."""
+        scores = self.evaluation.baselines.get("linear", {}).get("rollout")
+        return scores if isinstance(scores, Rollout) else None
 
     @cached_property
     def later(self) -> tuple[Trajectories, Trajectories]:
-        """The later halves of truth and predictions, which the long-time statistics are of."""
+        """The later halves of truth and predictions; long-time statistics are measured on them."""
         return later_halves(self.forecast.truth), later_halves(self.forecast.predicted)
 
     @cached_property
     def gauges(self) -> dict[str, Gauge]:
-        """What measured every long-time statistic of the evaluation, by name, with bins and units."""
+        """The gauge of every long-time statistic of the evaluation, by name, with its bins and units."""
         reference = Reference(self.later[0], self.grid)
         return {statistic.name: statistic.gauge(reference) for statistic in find_statistics(reference)}
 
@@ -122,7 +128,7 @@ class Context:
 
     @cached_property
     def dynamics_error(self) -> Float[np.ndarray, " M"]:
-        """What the latent dynamics add to that of encoder and decoder, of every snapshot."""
+        """Error that the latent dynamics add to that of encoder and decoder, of every snapshot."""
         return self.forecast.dynamics_error().numpy()
 
     @cached_property
@@ -133,7 +139,7 @@ class Context:
     @cached_property
     def valid_times(self) -> Float[np.ndarray, " N"]:
         """Valid prediction time of every trajectory, in time units."""
-        return ValidTime(self.evaluation.rollout.threshold)(self.forecast).numpy()
+        return measured(self.metrics["valid_time"], self.forecast).numpy()
 
     @cached_property
     def lost(self) -> Bool[np.ndarray, " N"]:
@@ -150,7 +156,7 @@ class Context:
     def leading(self) -> tuple[list[str], Float[np.ndarray, "M K"], Float[np.ndarray, "M K"]]:
         """Names and values, in truth and prediction, of up to three coordinates that show a state's motion.
 
-        The components of states of up to three, else the leading POD coordinates of the true states.
+        These are the components of a state that has at most three, else the leading POD coordinates of the true states.
         """
         dim = self.forecast.truth.dim
         names = [f"$x_{i + 1}$" if dim <= 3 else f"POD coordinate $a_{i + 1}$" for i in range(min(3, dim))]
@@ -158,7 +164,7 @@ class Context:
         return names, truth, predicted
 
     def coordinates(self, states: Float[Tensor, "*batch D"]) -> Float[np.ndarray, "*batch K"]:
-        """The same coordinates of other states."""
+        """The coordinates of `leading` for any states."""
         return states.double().numpy() if self._modes is None else self._modes.coefficients(states).numpy()
 
     @cached_property
@@ -183,8 +189,8 @@ class Context:
     def over_time(self, values: Float[np.ndarray, " M"]) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, "N T"]]:
         """A value of every snapshot as a table over common times since the start, NaN after a trajectory's end.
 
-        The times are the trajectories' own where these are shared, else evenly spaced with linear interpolation, for as
-        long as half of the trajectories last.
+        Trajectories that share their times keep them. Otherwise values are interpolated linearly to evenly spaced
+        times, for as long as half of the trajectories last.
         """
         pieces = [(self.elapsed(i), values[self.rows(i)]) for i in range(len(self.forecast.truth))]
         t = pieces[0][0]
@@ -195,12 +201,17 @@ class Context:
         return t, np.stack([np.interp(t, own, piece, right=np.nan) for own, piece in pieces])
 
 
-class Figure(ABC):
-    """A picture of the report: one class in a file of this folder, found by itself.
+Subject = TypeVar("Subject")
+
+
+class Figure(ABC, Generic[Subject]):
+    """A picture of a page, drawn from what the page is about: a `Context`, or the `Verdict` of an inspection.
+
+    A figure is a class in a file of the page's folder; no list names it.
 
     Attributes:
-        title: what it shows, a few words.
-        order: its place on the page; smaller is earlier.
+        title: what the figure shows, in a few words.
+        order: place of the figure on the page; smaller is earlier.
         kind: `svg` for curves, `png` for images and clouds of points.
     """
 
@@ -208,16 +219,16 @@ class Figure(ABC):
     order: ClassVar[int]
     kind: ClassVar[Literal["svg", "png"]] = "svg"
 
-    def applies(self, context: Context) -> bool:
+    def applies(self, subject: Subject) -> bool:
         """Whether there is anything to show."""
         return True
 
     @abstractmethod
-    def caption(self, context: Context) -> str:
-        """How to read it, in one line."""
+    def caption(self, subject: Subject) -> str:
+        """How to read the figure, in a sentence or two."""
 
     @abstractmethod
-    def draw(self, context: Context) -> Drawing:
+    def draw(self, subject: Subject) -> Drawing:
         """The picture, `WIDTH` inches wide; drawn under `STYLE`."""
 
 
@@ -262,16 +273,16 @@ def difference_colours(truth: Float[np.ndarray, "..."]) -> dict[str, Any]:
 
 
 def shown_errors(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """Errors for a logarithmic axis: what is tiny or missing is cut, what diverged leaves the picture at the top."""
+    """Errors for a logarithmic axis: tiny ones become 1e-8, missing or diverged ones leave the picture at the top."""
     return np.clip(np.nan_to_num(values, nan=np.inf, posinf=100 * TOP), BOTTOM, 100 * TOP)
 
 
 def agreement_words(context: Context, name: str, what: str) -> str:
-    """The distance of a long-time statistic in words, beside what chance would do; empty where it was not measured."""
-    found = context.evaluation.statistics.get(name)
-    if found is None:
+    """The distance of a long-time statistic in words, with that of chance alone; empty where it was not measured."""
+    agreement = context.evaluation.statistics.get(name)
+    if agreement is None:
         return ""
-    if found.ratio is None:
-        return f"{what.capitalize()}: distance {found.distance:.2g}."
+    if agreement.ratio is None:
+        return f"{what.capitalize()}: distance {agreement.distance:.2g}."
     what = what[0].upper() + what[1:]
-    return f"{what}: distance {found.distance:.2g}, where chance alone gives {found.sampling_error:.2g}."
+    return f"{what}: distance {agreement.distance:.2g}, where chance alone gives {agreement.sampling_error:.2g}."

@@ -9,11 +9,11 @@ from dynred.evaluation.certificate import Certificate
 from dynred.numerics.modes import Modes
 from dynred.report.figures.base import ENCODER, GONE, LINEAR, MARK, MODEL, Context, Drawing, Figure, blank, shown_errors
 
-POINTS = 6000  # of K; more cannot be told apart
+POINTS = 6000  # points of K that are drawn; more cannot be told apart
 
 
 class _Certified(Figure, ABC):
-    """A figure of the certificate; there is none without."""
+    """A figure of the certificate; it is left out without a certificate."""
 
     def applies(self, context: Context) -> bool:
         """See `Figure.applies`."""
@@ -28,27 +28,27 @@ class ErrorExceedance(_Certified):
 
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
-        found = _certificate(context)
+        certificate = _certificate(context)
         return " ".join(
             [
                 "The fraction of K on which |decode(encode(x)) - x| exceeds a given error; a wall far to the right of "
                 "the rest is a seam, where K is cut open.",
-                *found.words()[1:],
+                *certificate.words()[1:],
             ]
         )
 
     def draw(self, context: Context) -> Drawing:
         """Fraction over error, both on logarithmic axes."""
-        found, drawing = _certificate(context), blank(3.6)
-        ax, curve = drawing.subplots(), found.coverage
-        floor = 0.3 / found.samples
+        certificate, drawing = _certificate(context), blank(3.6)
+        ax, curve = drawing.subplots(), certificate.coverage
+        floor = 0.3 / certificate.samples
         delta, low, high = (np.maximum(v, floor) for v in (curve.delta, curve.low, curve.high))
         ax.fill_between(curve.epsilon, low, high, color=MODEL, alpha=0.2, linewidth=0, label="confidence limits")
         ax.plot(curve.epsilon, delta, color=MODEL, label="measured")
-        ax.axvline(found.threshold, color=MARK, linestyle=":", label=found.threshold_name)
-        if found.obstruction.lower_bound:
+        ax.axvline(certificate.threshold, color=MARK, linestyle=":", label=certificate.threshold_name)
+        if certificate.obstruction.lower_bound:
             name = "proven: the largest error is not left of this"
-            ax.axvline(found.obstruction.lower_bound, color=LINEAR, linestyle="--", label=name)
+            ax.axvline(certificate.obstruction.lower_bound, color=LINEAR, linestyle="--", label=name)
         ax.set(xscale="log", yscale="log", ylim=(floor, 1.5))
         ax.set(xlabel="error, in state units", ylabel="fraction of K with a larger error")
         ax.grid()
@@ -65,21 +65,21 @@ class ExceptionalSet(_Certified):
 
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
-        found = _certificate(context)
-        gone = len(found.exceptional_set)
+        certificate = _certificate(context)
+        gone = len(certificate.exceptional_set)
         return (
-            f"Points of K in its leading POD coordinates; on {gone} of {found.samples} the error exceeds "
-            f"{found.threshold:.2g} ({found.threshold_name})."
+            f"Points of K in its leading POD coordinates; on {gone} of {certificate.samples} the error exceeds "
+            f"{certificate.threshold:.2g} ({certificate.threshold_name})."
         )
 
     def draw(self, context: Context) -> Drawing:
         """One panel for two coordinates, two for three."""
-        found, drawing = _certificate(context), blank(3.4)
-        modes = Modes.of(found.points, min(3, found.points.shape[1]), scaled=False)
-        wrong = (found.errors > found.threshold).numpy()
-        cloud = modes.coefficients(found.points).numpy()
+        certificate, drawing = _certificate(context), blank(3.4)
+        modes = Modes.of(certificate.points, min(3, certificate.points.shape[1]), scaled=False)
+        wrong = (certificate.errors > certificate.threshold).numpy()
+        cloud = modes.coefficients(certificate.points).numpy()
         if cloud.shape[1] == 1:
-            cloud = np.column_stack([cloud, found.errors.numpy()])
+            cloud = np.column_stack([cloud, certificate.errors.numpy()])
         second = cloud.shape[1] > 2
         axes = drawing.subplots(1, 1 + second, squeeze=False)[0]
         for ax, (i, j) in zip(axes, ((0, 1), (0, 2)), strict=False):
@@ -110,21 +110,21 @@ class OffK(_Certified):
 
     def draw(self, context: Context) -> Drawing:
         """One panel or two."""
-        found, drawing = _certificate(context), blank(3.4)
-        axes = drawing.subplots(1, 1 if found.over_time is None else 2, squeeze=False)[0]
-        tube = found.tube
+        certificate, drawing = _certificate(context), blank(3.4)
+        axes = drawing.subplots(1, 1 if certificate.over_time is None else 2, squeeze=False)[0]
+        tube = certificate.tube
         axes[0].plot(tube.size, tube.size, color=MARK, linestyle="--", linewidth=1)
         axes[0].plot(tube.size, tube.from_k_median, color=MODEL, marker="o", markersize=3, label="median")
         axes[0].plot(tube.size, tube.from_k_max, color=MODEL, linestyle=":", marker="o", markersize=3, label="largest")
         axes[0].set(xscale="log", yscale="log", xlabel="size of the move", ylabel="distance from K afterwards")
         axes[0].legend()
-        if found.over_time is not None:
-            _over_time(axes[1], found, context)
+        if certificate.over_time is not None:
+            _over_time(axes[1], certificate, context)
         return drawing
 
 
 def _certificate(context: Context) -> Certificate:
-    assert context.certificate is not None  # `applies`
+    assert context.certificate is not None  # checked by `applies`
     return context.certificate
 
 
@@ -134,14 +134,16 @@ def _cloud(ax: Axes, cloud: np.ndarray, wrong: np.ndarray) -> None:
     ax.scatter(cloud[wrong, 0], cloud[wrong, 1], s=6, color=LINEAR, linewidths=0, label="large error")
 
 
-def _over_time(ax: Axes, found: Certificate, context: Context) -> None:
-    curves = found.over_time
+def _over_time(ax: Axes, certificate: Certificate, context: Context) -> None:
+    curves = certificate.over_time
     assert curves is not None
     for name, median, largest, colour in (
         ("encoded once", curves.once_median, curves.once_max, MODEL),
         ("encoded at every snapshot", curves.every_median, curves.every_max, ENCODER),
     ):
-        ax.plot(curves.t, shown_errors(np.array(median) / found.scale), color=colour, label=f"{name}, median")
-        ax.plot(curves.t, shown_errors(np.array(largest) / found.scale), color=colour, linestyle=":", label="largest")
+        ax.plot(curves.t, shown_errors(np.array(median) / certificate.scale), color=colour, label=f"{name}, median")
+        ax.plot(
+            curves.t, shown_errors(np.array(largest) / certificate.scale), color=colour, linestyle=":", label="largest"
+        )
     ax.set(yscale="log", xlabel=f"time ({context.time_unit})", ylabel="relative error")
     ax.legend(fontsize=8)

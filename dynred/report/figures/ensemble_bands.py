@@ -3,20 +3,18 @@
 import numpy as np
 import torch
 
-from dynred.dynamics.ensemble import Ensemble
-from dynred.models.reduced import ReducedModel
 from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank, time_axis
 
 
-class EnsembleBands(Figure):
-    """The leading coordinates of truth and of the members' spread."""
+class EnsembleBands(Figure[Context]):
+    """The leading coordinates of the truth within the spread of the members."""
 
     title = "What the ensemble is unsure of"
     order = 14
 
     def applies(self, context: Context) -> bool:
-        """Models whose dynamics are an ensemble."""
-        return isinstance(context.model, ReducedModel) and isinstance(context.model.dynamics, Ensemble)
+        """Whether the model's dynamics are an ensemble."""
+        return len(context.model.members()) > 1
 
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
@@ -47,13 +45,11 @@ class EnsembleBands(Figure):
 
 
 def _members(context: Context) -> np.ndarray:
-    """The leading coordinates [k, T, K] of what every member predicts of the typical trajectory."""
-    model = context.model
-    assert isinstance(model, ReducedModel)
-    assert isinstance(model.dynamics, Ensemble)
-    one = context.forecast.truth[context.typical]
+    """The leading coordinates [k, T, K] of what each of k members predicts for the typical trajectory."""
+    typical = context.forecast.truth[context.typical]
+    model = context.model.at(typical.parameters)
     with torch.no_grad():
-        z0, t = model.encode(one.initial, one.parameters), one.t - one.t[0]
-        latents = model.dynamics.rollouts(z0, t, one.parameters)[:, 0]
-        states = model.decode(latents, one.parameters).double()
+        z0, t = model.encode(typical.initial), typical.t - typical.t[0]
+        latents = torch.stack([member.rollout(z0, t)[0] for member in model.members()])
+        states = model.decode(latents).double()
     return context.coordinates(torch.where(latents.isfinite().all(-1, keepdim=True), states, torch.nan))

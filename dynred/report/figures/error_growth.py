@@ -19,7 +19,7 @@ from dynred.report.figures.base import (
 )
 
 
-class ErrorGrowth(Figure):
+class ErrorGrowth(Figure[Context]):
     """Quantiles of the error over trajectories, beside the encoder's share and the linear baseline."""
 
     title = "How the error grows"
@@ -60,12 +60,12 @@ class ErrorGrowth(Figure):
 
 
 def _threshold(ax: Axes, context: Context) -> None:
-    found = context.evaluation.rollout
-    ax.axhline(found.threshold, color=MARK, linestyle=":", linewidth=1.2)
-    gone = f"; {found.diverged} of {len(context.valid_times)} diverged" if found.diverged else ""
+    rollout = context.evaluation.rollout
+    ax.axhline(rollout.threshold, color=MARK, linestyle=":", linewidth=1.2)
+    gone = f"; {rollout.diverged} of {len(context.valid_times)} diverged" if rollout.diverged else ""
     ax.annotate(
-        f"threshold {found.threshold:g}{gone}",
-        (1, found.threshold),
+        f"threshold {rollout.threshold:g}{gone}",
+        (1, rollout.threshold),
         xycoords=("axes fraction", "data"),
         xytext=(-3, -3),
         textcoords="offset points",

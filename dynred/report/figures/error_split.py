@@ -1,4 +1,4 @@
-"""Whose error it is: that of encoder and decoder, or that of the latent dynamics."""
+"""Where the error comes from: encoder and decoder, or the latent dynamics."""
 
 import numpy as np
 
@@ -17,14 +17,14 @@ from dynred.report.figures.base import (
 )
 
 
-class ErrorSplit(Figure):
+class ErrorSplit(Figure[Context]):
     """The median error of a prediction beside its two parts."""
 
     title = "Whose error it is"
     order = 22
 
     def applies(self, context: Context) -> bool:
-        """Wherever some reconstruction is finite."""
+        """Whether any reconstruction is finite."""
         return bool(np.isfinite(context.reconstruction_error).any())
 
     def caption(self, context: Context) -> str:

@@ -7,16 +7,16 @@ import numpy as np
 from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank
 
 
-class LyapunovExponents(Figure):
+class LyapunovExponents(Figure[Context]):
     """Exponents of both models, one beside the other, with their standard errors."""
 
     title = "Lyapunov exponents"
     order = 36
 
     def applies(self, context: Context) -> bool:
-        """Where they were computed, which is on request only."""
-        found = context.evaluation.long_time
-        return found is not None and found.full is not None and found.reduced is not None
+        """Whether exponents were computed, which is done on request only."""
+        long_time = context.evaluation.long_time
+        return long_time is not None and long_time.full is not None and long_time.reduced is not None
 
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
@@ -27,15 +27,15 @@ class LyapunovExponents(Figure):
 
     def draw(self, context: Context) -> Drawing:
         """Exponents over their numbers."""
-        found = context.evaluation.long_time
-        assert found is not None
-        assert found.full is not None
-        assert found.reduced is not None
+        long_time = context.evaluation.long_time
+        assert long_time is not None
+        assert long_time.full is not None
+        assert long_time.reduced is not None
         drawing = blank(3.2)
         ax = drawing.subplots()
         for part, colour, marker, size, name in (
-            (found.full, TRUTH, "o", 11, "full model"),
-            (found.reduced, MODEL, ".", 9, "reduced model"),
+            (long_time.full, TRUTH, "o", 11, "full model"),
+            (long_time.reduced, MODEL, ".", 9, "reduced model"),
         ):
             k, error = np.arange(1, len(part.exponents) + 1), 2 * np.array(part.error)
             look: dict[str, Any] = {
@@ -45,7 +45,7 @@ class LyapunovExponents(Figure):
             }
             ax.errorbar(k, part.exponents, np.nan_to_num(error), fmt=marker, label=name, **look)
         ax.axhline(0, color=MARK, linewidth=0.8)
-        ax.set_xticks(np.arange(1, len(found.full.exponents) + 1))
+        ax.set_xticks(np.arange(1, len(long_time.full.exponents) + 1))
         ax.set(xlabel="number", ylabel=f"exponent (1 / {context.time_unit.removesuffix('s')})")
         ax.grid(axis="y")
         drawing.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)

@@ -5,10 +5,10 @@ from matplotlib.colors import LogNorm
 
 from dynred.report.figures.base import Context, Drawing, Figure, agreement_words, blank
 
-DECADES = 4  # of density that are told apart
+DECADES = 4  # powers of ten of density that the colours tell apart
 
 
-class JointDensity(Figure):
+class JointDensity(Figure[Context]):
     """Densities of truth and prediction side by side, on one logarithmic scale."""
 
     title = "Where long rollouts spend their time"
@@ -16,7 +16,7 @@ class JointDensity(Figure):
     kind = "png"
 
     def applies(self, context: Context) -> bool:
-        """States of two dimensions or more."""
+        """Whether states have two dimensions or more."""
         return context.forecast.truth.dim > 1 and "joint_density" in context.gauges
 
     def caption(self, context: Context) -> str:

@@ -7,13 +7,12 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from dynred.data.parameters import cut
 from dynred.report.figures.base import MODEL, TRUTH, TYPICAL, Context, Drawing, Figure, blank
 
-POINTS = 20000  # of each cloud; more cannot be told apart
+POINTS = 20000  # points of each cloud that are drawn; more cannot be told apart
 
 
-class LatentPortrait(Figure):
+class LatentPortrait(Figure[Context]):
     """Clouds of all test snapshots in latent coordinates, truth above and prediction below."""
 
     title = "The latent space"
@@ -57,8 +56,8 @@ class LatentPortrait(Figure):
 
 def _encoded(context: Context, states: Tensor) -> np.ndarray:
     with torch.no_grad():
-        given, every = context.forecast.truth.row_parameters, torch.arange(len(states))
-        parts = [context.model.encode(states[rows], cut(given, rows)) for rows in every.split(16384)]
+        model, every = context.model.at(context.forecast.truth.row_parameters), torch.arange(len(states))
+        parts = [model.rows(rows).encode(states[rows]) for rows in every.split(16384)]
     z = torch.cat(parts).double().numpy()
     angles = context.model.latent_space.angles
     z[:, :angles] = np.remainder(z[:, :angles] + np.pi, 2 * np.pi) - np.pi
@@ -72,9 +71,8 @@ def _cloud(ax: Axes, context: Context, cloud: np.ndarray, colour: str) -> None:
     ax.scatter(shown[:, 0], shown[:, 1], s=size, color=colour, alpha=0.4, linewidths=0)
     i = context.typical
     line = cloud[context.rows(i)][context.elapsed(i) <= context.valid_times[i]]
-    if (
-        len(line) > 1 and not context.model.latent_space.angles
-    ):  # a line through a wrapped angle would cross the picture
+    # A line through a wrapped angle would cross the picture.
+    if len(line) > 1 and not context.model.latent_space.angles:
         ax.plot(line[:, 0], line[:, 1], color=TYPICAL, linewidth=1.2, label="a typical trajectory while it is valid")
 
 
@@ -92,9 +90,9 @@ def _histograms(context: Context, truth: np.ndarray, predicted: np.ndarray) -> D
     inside = truth[np.isfinite(truth)]
     edges = np.histogram_bin_edges(inside, 60).tolist()
     for values, colour, name in ((truth, TRUTH, "truth"), (predicted, MODEL, "prediction")):
-        kept = values[np.isfinite(values)]
-        weights = np.full(len(kept), 100 / len(values))
-        ax.hist(kept, edges, weights=weights, histtype="step", color=colour, linewidth=1.6, label=name)
+        finite = values[np.isfinite(values)]
+        weights = np.full(len(finite), 100 / len(values))
+        ax.hist(finite, edges, weights=weights, histtype="step", color=colour, linewidth=1.6, label=name)
     ax.set(xlabel=_name(context, 0), ylabel="% of snapshots")
     drawing.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return drawing

@@ -5,14 +5,14 @@ from itertools import combinations
 from dynred.report.figures.base import MODEL, TRUTH, Context, Drawing, Figure, blank
 
 
-class PhasePortrait(Figure):
+class PhasePortrait(Figure[Context]):
     """Truth and prediction in the planes of the leading coordinates, for a typical trajectory."""
 
     title = "A typical prediction in state space"
     order = 12
 
     def applies(self, context: Context) -> bool:
-        """States without a grid, or fields in three dimensions."""
+        """Whether states have no grid, or are fields in three dimensions, and have two coordinates to plot."""
         return (context.grid is None or len(context.grid.axes) > 2) and len(context.leading[0]) > 1
 
     def caption(self, context: Context) -> str:

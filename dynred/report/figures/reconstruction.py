@@ -9,14 +9,14 @@ from dynred.report.figures.base import ENCODER, POD, Context, Drawing, Figure, b
 MARKERS = {"median": ("o", "median"), "p95": ("|", "95 %"), "p99": ("d", "99 %"), "max": ("x", "maximum")}
 
 
-class Reconstruction(Figure):
+class Reconstruction(Figure[Context]):
     """Histogram of the error of decode(encode(x)) over test snapshots, with quantiles."""
 
     title = "How well states are reconstructed"
     order = 40
 
     def applies(self, context: Context) -> bool:
-        """Wherever some reconstruction is finite."""
+        """Whether any reconstruction is finite."""
         return bool(np.isfinite(context.reconstruction_error).any())
 
     def caption(self, context: Context) -> str:

@@ -8,10 +8,10 @@ from matplotlib.collections import QuadMesh
 
 from dynred.report.figures.base import GONE, Context, Drawing, Figure, blank, colours, difference_colours, space_label
 
-COLUMNS = 4
+COLUMNS = 4  # times that are shown
 
 
-class Snapshots(Figure):
+class Snapshots(Figure[Context]):
     """Truth, prediction and difference at a few times."""
 
     title = "A typical prediction at a few times"
@@ -19,7 +19,7 @@ class Snapshots(Figure):
     kind = "png"
 
     def applies(self, context: Context) -> bool:
-        """Fields in two dimensions of space."""
+        """Whether states are fields in two dimensions of space."""
         return context.grid is not None and len(context.grid.axes) == 2
 
     def caption(self, context: Context) -> str:

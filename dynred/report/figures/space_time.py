@@ -20,10 +20,10 @@ from dynred.report.figures.base import (
     time_axis,
 )
 
-COMPONENTS = 2  # more would fill the page; the others are as well or badly predicted as these
+COMPONENTS = 2  # more would fill the page, and the others are predicted about as well as these
 
 
-class SpaceTime(Figure):
+class SpaceTime(Figure[Context]):
     """Truth, prediction and difference of the trajectory with the median valid time."""
 
     title = "A typical prediction in space and time"
@@ -31,7 +31,7 @@ class SpaceTime(Figure):
     kind = "png"
 
     def applies(self, context: Context) -> bool:
-        """Fields in one dimension of space."""
+        """Whether states are fields in one dimension of space."""
         return context.grid is not None and len(context.grid.axes) == 1
 
     def caption(self, context: Context) -> str:
@@ -85,5 +85,5 @@ def _panel(context: Context, ax: Axes, title: str, values: np.ndarray, limits: d
         ax.axvline(context.valid_times[i], color="black", linestyle="--", linewidth=1.2)
     t = context.elapsed(i)
     image = ax.pcolormesh(t, axis.coordinates.numpy(), values.T, shading="nearest", **limits)
-    ax.set_xlim(t[0], t[-1])  # cells are centred at their times, so the outermost would stick out
+    ax.set_xlim(t[0], t[-1])  # cells are centred at their times, so the outermost cells would stick out
     return image

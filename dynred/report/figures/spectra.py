@@ -12,7 +12,7 @@ SHOWN = 1e-8  # power below this fraction of the largest is round-off
 
 
 class Panel(NamedTuple):
-    """A curve of the page: which statistic, the name of its value, and whether it is a power."""
+    """A panel of the figure: the name of its statistic, the label of its values, and whether they are powers."""
 
     name: str
     label: str
@@ -26,14 +26,14 @@ PANELS = (
 )
 
 
-class Spectra(Figure):
+class Spectra(Figure[Context]):
     """Every spectrum that applies and the autocorrelation, truth and prediction in one panel each."""
 
     title = "Long-time motion: spectra and correlation"
     order = 32
 
     def applies(self, context: Context) -> bool:
-        """Evenly sampled trajectories, or periodic fields."""
+        """Whether trajectories are evenly sampled, or states are periodic fields."""
         return bool(self._panels(context))
 
     def caption(self, context: Context) -> str:

@@ -3,14 +3,14 @@
 from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank, time_axis
 
 
-class TimeSeries(Figure):
+class TimeSeries(Figure[Context]):
     """The leading coordinates of truth and prediction over time, for a typical trajectory."""
 
     title = "The same prediction over time"
     order = 13
 
     def applies(self, context: Context) -> bool:
-        """States without a grid, or fields in three dimensions."""
+        """Whether states have no grid, or are fields in three dimensions."""
         return context.grid is None or len(context.grid.axes) > 2
 
     def caption(self, context: Context) -> str:

@@ -10,14 +10,14 @@ COLUMNS = 2
 FLOOR = 1e-16  # where a loss of exactly 0 is drawn
 
 
-class Training(Figure):
+class Training(Figure[Context]):
     """Training and validation loss of every stage."""
 
     title = "How it was trained"
     order = 50
 
     def applies(self, context: Context) -> bool:
-        """Models that were trained."""
+        """Whether the model was trained."""
         return any(history.step for history in context.model.histories)
 
     def caption(self, context: Context) -> str:

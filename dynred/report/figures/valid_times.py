@@ -7,7 +7,7 @@ from dynred.report.figures.base import LINEAR, MARK, MODEL, Context, Drawing, Fi
 LEVELS = [0.5, 0.9]  # fractions still valid at the median and at the 10 % quantile
 
 
-class ValidTimes(Figure):
+class ValidTimes(Figure[Context]):
     """The fraction of predictions still valid over time."""
 
     title = "How long predictions stay valid"
@@ -15,8 +15,8 @@ class ValidTimes(Figure):
 
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
-        kept = int((~context.lost).sum())
-        end = f"; {kept} of {len(context.lost)} last to the end of the test" if kept else ""
+        lasting = int((~context.lost).sum())
+        end = f"; {lasting} of {len(context.lost)} last to the end of the test" if lasting else ""
         return f"The fraction of test trajectories whose prediction is still valid at each time{end}."
 
     def draw(self, context: Context) -> Drawing:

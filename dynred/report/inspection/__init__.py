@@ -1,1 +1,1 @@
-"""Figures and the page of an inspection."""
+"""A file for every figure of an inspection."""

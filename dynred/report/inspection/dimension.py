@@ -3,24 +3,23 @@
 import numpy as np
 
 from dynred.geometry.verdict import Verdict
-from dynred.report.figures.base import ENCODER, LINEAR, MARK, MODEL, POD, TRUTH, TYPICAL, Drawing, blank
-from dynred.report.inspection.base import Picture
+from dynred.report.figures.base import ENCODER, LINEAR, MARK, MODEL, POD, TRUTH, TYPICAL, Drawing, Figure, blank
 
 MARKERS = {"TwoNN": ("o", MODEL), "MLE": ("s", LINEAR), "CorrInt": ("^", POD), "MOM": ("v", ENCODER)}
 
 
-class DimensionAgainstScale(Picture):
-    """What every estimator says at growing scales, for the largest component, and the effective Minkowski dimension."""
+class DimensionAgainstScale(Figure[Verdict]):
+    """The estimates of the largest component's dimension at growing scales, and its effective Minkowski dimension."""
 
     title = "Dimension against scale"
     order = 10
 
     def applies(self, verdict: Verdict) -> bool:
-        """Sets that are no isolated points."""
+        """Whether the set is more than isolated points."""
         return bool(verdict.evidence.pieces and verdict.evidence.pieces[0].dimensions)
 
     def caption(self, verdict: Verdict) -> str:
-        """See `Picture.caption`."""
+        """See `Figure.caption`."""
         return (
             "A plateau is the dimension. Curves that rise towards small scales show noise, or a set that is thinner "
             "than it looks from afar; beyond a tenth of the diameter the set's shape bends every estimate. The "

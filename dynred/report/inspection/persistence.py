@@ -5,22 +5,21 @@ from matplotlib.axes import Axes
 
 from dynred.geometry.homology import Diagram
 from dynred.geometry.verdict import Verdict
-from dynred.report.figures.base import GONE, LINEAR, MARK, Drawing, blank
-from dynred.report.inspection.base import Picture
+from dynred.report.figures.base import GONE, LINEAR, MARK, Drawing, Figure, blank
 
 
-class PersistenceDiagram(Picture):
+class PersistenceDiagram(Figure[Verdict]):
     """Births and deaths of holes of the largest component, over Z/2 and Z/3."""
 
     title = "Persistence: holes against sampling noise"
     order = 20
 
     def applies(self, verdict: Verdict) -> bool:
-        """Sets whose homology was computed."""
+        """Whether homology was computed."""
         return bool(verdict.evidence.pieces and verdict.evidence.pieces[0].diagrams)
 
     def caption(self, verdict: Verdict) -> str:
-        """See `Picture.caption`."""
+        """See `Figure.caption`."""
         return (
             "A point far above the diagonal is a hole that stays open over many scales (orange); those along the "
             "diagonal are sampling noise, and those born late are gaps between parts of the set. Over Z/3 a Klein "
@@ -30,14 +29,14 @@ class PersistenceDiagram(Picture):
 
     def draw(self, verdict: Verdict) -> Drawing:
         """One panel for every diagram."""
-        found = verdict.evidence.pieces[0].diagrams
-        columns = min(2, len(found))
-        rows = -(-len(found) // columns)
+        diagrams = verdict.evidence.pieces[0].diagrams
+        columns = min(2, len(diagrams))
+        rows = -(-len(diagrams) // columns)
         drawing = blank(0.3 + 2.9 * rows)
         axes = drawing.subplots(rows, columns, squeeze=False).ravel()
-        for ax, diagram in zip(axes, found, strict=False):
+        for ax, diagram in zip(axes, diagrams, strict=False):
             _panel(ax, diagram)
-        for ax in axes[len(found) :]:
+        for ax in axes[len(diagrams) :]:
             ax.set_visible(False)
         return drawing
 

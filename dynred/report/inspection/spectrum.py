@@ -3,20 +3,19 @@
 import numpy as np
 
 from dynred.geometry.verdict import Verdict
-from dynred.report.figures.base import LINEAR, MARK, POD, TRUTH, Drawing, blank
-from dynred.report.inspection.base import Picture
+from dynred.report.figures.base import LINEAR, MARK, POD, TRUTH, Drawing, Figure, blank
 
-SHOWN = 64  # modes
+SHOWN = 64  # modes that are drawn
 
 
-class Spectrum(Picture):
+class Spectrum(Figure[Verdict]):
     """Energy of every POD mode."""
 
     title = "POD spectrum"
     order = 30
 
     def caption(self, verdict: Verdict) -> str:
-        """See `Picture.caption`."""
+        """See `Figure.caption`."""
         noise = " The flat tail is noise and was left out." if verdict.evidence.sample.noise > 0 else ""
         return (
             "Energy counts the linear coordinates that a curved set needs, not its dimension (dashed). From the dotted "

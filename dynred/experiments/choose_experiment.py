@@ -1,0 +1,88 @@
+"""The settings of an experiment from few words: names of plug-ins, and how many angles and charts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dynred.checks import refuse
+from dynred.dynamics.base import DynamicsSpec
+from dynred.experiments.recommend import with_latents, with_recommended_latents
+from dynred.experiments.spec import ExperimentSpec
+from dynred.geometry.verdict import Verdict
+from dynred.models.partition import PartitionSpec
+from dynred.plugins import load_class
+from dynred.reducers.base import ReducerSpec
+from dynred.runtime import Runtime
+
+
+def choose_experiment(
+    source: str,
+    latent_dim: int | None = None,
+    *,
+    angles: int = 0,
+    charts: int = 1,
+    reducer: str = "autoencoder",
+    dynamics: str | None = None,
+    seed: int = 0,
+    arguments: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> ExperimentSpec:
+    """The settings of an experiment, with defaults for what is left out.
+
+    Args:
+        source: name or file of a system, or a data file.
+        latent_dim: number R of latent coordinates; default: the number of angles.
+        angles: how many of them are angles.
+        charts: number of charts; with more than one, the model is an atlas.
+        reducer: name of a reducer, or a file with one.
+        dynamics: name of latent dynamics, or a file with some; default: a Fourier series where all coordinates are
+            angles, else a neural ODE.
+        seed: decides every draw.
+        arguments: structural choices of the system.
+        changes: further settings by their dotted paths, e.g. {"reducer.training.steps": 8000}.
+
+    Raises:
+        InputError: a name or setting is unknown, a value is out of range, or neither `latent_dim` nor `angles` is
+            given.
+    """
+    if latent_dim is None and angles < 1:
+        advice = "Or let the verdict on K choose it: --latent auto."
+        raise refuse("latent_dim (--latent-dim)", "a number of coordinates", "none", advice)
+    latent_dim = max(1, angles) if latent_dim is None else latent_dim
+    spec = ExperimentSpec(
+        source=source,
+        latent_dim=latent_dim,
+        seed=seed,
+        arguments=arguments or {},
+        reducer=load_class("dynred.reducers", reducer, ReducerSpec)(latent_dim=latent_dim),
+        dynamics=load_class("dynred.dynamics", "neural_ode" if dynamics is None else dynamics, DynamicsSpec)(),
+        partition=PartitionSpec(charts),
+    )
+    if angles:
+        spec = with_latents(spec, angles, latent_dim - angles, charts, keep_dynamics=dynamics is not None)
+    for path, value in (changes or {}).items():
+        spec = spec.updated(path, value)
+    return spec
+
+
+def choose_recommended(
+    source: str,
+    *,
+    reducer: str = "autoencoder",
+    dynamics: str | None = None,
+    seed: int = 0,
+    arguments: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
+    runtime: Runtime | None = None,
+) -> tuple[ExperimentSpec, Verdict]:
+    """The settings with the latent space that the verdict on K recommends, and the verdict.
+
+    The arguments are those of `choose_experiment`; `runtime` reports progress.
+
+    Raises:
+        InputError: as `choose_experiment`, or the reducer has no angles where they are recommended.
+        MissingExtraError: without `pip install 'dynred[geometry]'`.
+    """
+    spec = choose_experiment(
+        source, 1, reducer=reducer, dynamics=dynamics, seed=seed, arguments=arguments, changes=changes
+    )
+    return with_recommended_latents(spec, keep_dynamics=dynamics is not None, runtime=runtime)
