@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 PASSING = (DynredError, KeyboardInterrupt, GeneratorExit)  # errors that already say what they mean, and interruptions
 # An error in these modules was caused by the code that called them.
-LIBRARIES = sys.stdlib_module_names | {"dynred", "jaxtyping", "numpy", "scipy", "torch", "torchdiffeq"}
+LIBRARIES = sys.stdlib_module_names | {"dynred", "numpy", "scipy", "torch", "torchdiffeq"}
 LONGEST = 500  # characters of a reason; messages of compilers have thousands
 
 

@@ -5,8 +5,10 @@ import sys
 
 import dynred.systems
 import pytest
+import shapes  # noqa: F401 # before dynred, whose functions it has checked
 import torch
 
+from dynred import user_code
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import MissingExtraError
 from dynred.experiments.data_spec import DataSpec
@@ -15,6 +17,8 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.training.minimise import TrainingSpec
+
+user_code.LIBRARIES |= {"shapes"}  # its lines are none of a user's
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,13 +1,21 @@
 """The shapes in dynred's annotations, held against every array that passes through a function while the tests run.
 
-typeguard, which jaxtyping recommends, does not fit: it refuses `ParamSpec`, does not look into a `Mapping`, and is
-quicker with a TypeError than a function with the sentence in which it refuses its arguments.
+Imported before dynred, this module has `checked` decorate every function and dataclass of dynred's that says a shape;
+with SHAPES=off in the environment, none. jaxtyping's own import hook would do the same with typeguard, but that refuses
+`ParamSpec`, does not look into a `Mapping`, and is quicker with a TypeError than a function with the sentence in which
+it refuses its arguments; and the hook wraps functions without arrays too, which made tests of solvers take half as long
+again.
 """
 
+import ast
 import dataclasses
 import functools
+import importlib.abc
+import importlib.machinery
 import inspect
 import numbers
+import os
+import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -16,49 +24,78 @@ import jaxtyping
 import numpy as np
 import torch
 
-RETURNED = "ret0"  # jaxtyping's name for what a function returned, where that is checked along with its arguments
+# -- the check of a call ----------------------------------------------------------------------------------------------
 
 
-def checked(function):
-    """What jaxtyping's import hook checks a call by: the arrays alone, and after the call.
+class ShapeError(Exception):
+    """An array that is not what the annotation says."""
+
+
+def checked(thing):
+    """A function or dataclass whose arrays are checked after every call: those that it took, and what it returned.
 
     Other annotations are left to mypy. What a function refuses, it refuses in its own words: a shape is wrong only
-    where the function took it.
-
-    Args:
-        function: of jaxtyping's making, with the arguments and annotations of one of dynred's. It is called before
-            that one, and after it with what it returned besides.
+    where the function took it. A dataclass is checked by what it holds, since it may convert what it is given.
     """
-    signature = inspect.signature(function)
-    hints = {name: hint_of_all(signature, name, hint) for name, hint in function.__annotations__.items()}
-    hints = {name: hint for name, hint in hints.items() if holds_array(hint)}
-    if not hints or RETURNED not in signature.parameters:
-        return function
-    is_init, right = function.__name__ == "__init__", set()  # right: the sizes and types of calls without fault
+    if inspect.isclass(thing):
+        thing.__init__ = checked_init(thing)
+        return thing
+    right = set()  # of the calls without fault, all that the check depends on
 
-    @functools.wraps(function)
-    def after_call(*args, **kwargs):
+    @functools.wraps(thing)
+    def call(*args, **kwargs):
+        returned = thing(*args, **kwargs)
         if torch.compiler.is_exporting():  # sizes are symbols then, and to compare two of them fixes them
-            return
-        key = sizes(args), sizes(kwargs)
-        if key in right and not is_init:
-            return
-        given = signature.bind(*args, **kwargs).arguments
-        if is_init:
-            given = as_taken(given)
-        given["return"] = given.pop(RETURNED)
-        for name, hint in hints.items():
-            if name in given and not fits(given[name], hint):
-                raise TypeError(f"{name} must be {hint}, got {described(given[name])}")
-        right.add(key)
+            return returned
+        if (key := (sizes(args), sizes(kwargs), sizes(returned))) not in right:
+            check_call(thing, args, kwargs, returned)
+            right.add(key)
+        return returned
 
-    return after_call
+    return call
+
+
+def checked_init(cls):
+    init = cls.__init__
+
+    @functools.wraps(init)
+    def make(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        if type(self) is cls:
+            held = {field.name: getattr(self, field.name) for field in dataclasses.fields(cls)}
+            check(cls.__qualname__, typing.get_type_hints(cls), held)
+
+    return make
+
+
+def sizes(value):
+    """All that the check of a value depends on: solvers call a field a million times with states of one shape."""
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return type(value), value.shape, value.dtype
+    if isinstance(value, Mapping):
+        return tuple((name, sizes(each)) for name, each in value.items())
+    return tuple(map(sizes, value)) if isinstance(value, list | tuple) else type(value)
+
+
+def check_call(function, args, kwargs, returned):
+    """Raises ShapeError for an array of a call that is not what its annotation says."""
+    signature = inspect.signature(function)
+    hints = {name: hint_of_all(signature, name, hint) for name, hint in typing.get_type_hints(function).items()}
+    check(function.__qualname__, hints, signature.bind(*args, **kwargs).arguments | {"return": returned})
 
 
 def hint_of_all(signature, name, hint):
     """The annotation of an argument as a whole, where it is written for each of several."""
     several = {inspect.Parameter.VAR_POSITIONAL: tuple[hint, ...], inspect.Parameter.VAR_KEYWORD: Mapping[str, hint]}
     return several.get(signature.parameters[name].kind, hint) if name in signature.parameters else hint
+
+
+def check(what, hints, values):
+    """Raises ShapeError for the first value that is not what its annotation says; sizes of one name must agree."""
+    with jaxtyping.jaxtyped("context"):
+        for name, hint in hints.items():
+            if name in values and holds_array(hint) and not fits(values[name], hint):
+                raise ShapeError(f"{what}: {name} must be {hint}, got {described(values[name])}")
 
 
 def is_array(hint):
@@ -69,23 +106,6 @@ def holds_array(hint):
     """Whether an annotation is of an array, or of something that holds arrays; what functions take they check."""
     parts = () if "Callable" in str(typing.get_origin(hint)) else typing.get_args(hint)
     return is_array(hint) or any(holds_array(part) for part in parts)
-
-
-def as_taken(arguments):
-    """The arguments from which a dataclass was made, as its fields hold them: it may have converted them."""
-    made = arguments["self"]
-    if not dataclasses.is_dataclass(made):
-        return arguments
-    return {name: getattr(made, name, value) for name, value in arguments.items()}
-
-
-def sizes(value):
-    """All that the check of a value depends on: solvers call a field a million times with states of one shape."""
-    if isinstance(value, torch.Tensor | np.ndarray):
-        return type(value), value.shape, value.dtype
-    if isinstance(value, Mapping):
-        return tuple((name, sizes(each)) for name, each in value.items())
-    return tuple(map(sizes, value)) if isinstance(value, list | tuple) else type(value)
 
 
 def fits(value, hint):
@@ -130,3 +150,55 @@ def described(value):
     if isinstance(value, Mapping):
         return {name: described(each) for name, each in value.items()}
     return [described(each) for each in value] if isinstance(value, list | tuple) else type(value).__name__
+
+
+# -- the functions that are checked -----------------------------------------------------------------------------------
+
+DTYPES = ("Bool[", "Complex[", "Float[", "Inexact[", "Int[", "Shaped[")
+
+
+class Watched(ast.NodeTransformer):
+    """The source of a module, with a decorator on everything that says a shape."""
+
+    def visit_FunctionDef(self, node):
+        said = f"{ast.unparse(node.args)} -> {ast.unparse(node.returns) if node.returns else None}"
+        if any(dtype in said for dtype in DTYPES):  # innermost, so that others see what they decorate
+            node.decorator_list.append(decorator(node))
+        return self.generic_visit(node)
+
+    def visit_ClassDef(self, node):
+        said = " ".join(ast.unparse(each.annotation) for each in node.body if isinstance(each, ast.AnnAssign))
+        is_dataclass = any("dataclass" in ast.unparse(each) for each in node.decorator_list)
+        if is_dataclass and any(dtype in said for dtype in DTYPES):
+            node.decorator_list.insert(0, decorator(node))
+        return self.generic_visit(node)
+
+
+def decorator(node):
+    return ast.copy_location(ast.parse("__import__('shapes').checked", mode="eval").body, node)
+
+
+class Loader(importlib.machinery.SourceFileLoader):
+    """Loads a module with its functions checked; nothing of it is kept for runs without."""
+
+    def get_code(self, fullname):
+        path = self.get_filename(fullname)
+        tree = Watched().visit(ast.parse(self.get_data(path), path))
+        return compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    """Finds the modules of dynred."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        spec = None
+        if fullname.partition(".")[0] == "dynred" and not fullname.startswith("dynred.systems"):
+            spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+            spec.loader = Loader(spec.loader.name, spec.loader.path)
+            return spec
+        return None
+
+
+if os.environ.get("SHAPES") != "off":
+    sys.meta_path.insert(0, Finder())
