@@ -111,7 +111,7 @@ def test_no_two_classes_have_one_name_in_files():
     defined = [name for file in kinds.HOME.rglob("*.py") for name in kinds.DEFINED.findall(file.read_text("utf-8"))]
     twice = sorted({name for name in defined if defined.count(name) > 1})
     assert not twice
-    assert len({kinds._named(name) for name in defined}) == len(defined)
+    assert len({kinds.snake_case(name) for name in defined}) == len(defined)
 
 
 def test_a_class_of_dynred_is_named_without_its_place_and_one_of_a_user_by_it():
