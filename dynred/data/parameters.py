@@ -14,7 +14,7 @@ def as_tensors(parameters: Mapping[str, float | Float[Tensor, "..."]] | None) ->
     return {name: real(f"parameter {name}", value).double() for name, value in (parameters or {}).items()}
 
 
-def by_name(parameters: object) -> dict[str, Float[Tensor, "*batch"]]:
+def by_name(parameters: object) -> dict[str, Float[Tensor, "..."]]:
     """Parameters that a caller gives, as finite numbers or arrays of them; an array [1] is a number like any other.
 
     Raises:
@@ -28,7 +28,7 @@ def by_name(parameters: object) -> dict[str, Float[Tensor, "*batch"]]:
     }
 
 
-def checked(parameters: Mapping[str, Float[Tensor, "*N"]], rows: int) -> Mapping[str, Float[Tensor, "*N"]]:
+def checked(parameters: Mapping[str, Float[Tensor, "*#N"]], rows: int) -> Mapping[str, Float[Tensor, "*#N"]]:
     """The same parameters, if each is a number or has one value for each of `rows` trajectories.
 
     Raises:
