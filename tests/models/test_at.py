@@ -200,3 +200,8 @@ def test_exponents_are_those_of_the_field_at_the_parameters(cycles, model):
     assert torch.equal(found.exponents, exact.exponents)
     with pytest.raises(InputError, match="parameters must be those of a system, got some for a model.*`model.at`"):
         lyapunov_spectrum(model, 1, rng=generator(0), parameters={"mu": 1.3}, **options)
+
+
+def test_a_number_that_is_not_finite_is_refused_without_an_index(model):
+    with pytest.raises(InputError, match=r"parameter mu must be finite, got nan\."):
+        model.at({"mu": float("nan")})
