@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -58,7 +59,8 @@ def draw(path: Path) -> None:
         axes.scatter(*place, s=5 + 55 * importers / modules[high], color=GREY, lw=0)
     axes.text(-18.9, count + 1.3, "A folder (number of its modules), and the lower folders that it imports:", size=8)
     axes.text(-18.9, count + 0.5, "the larger the dot, the more of its modules do", size=8, color=GREY)
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=150)
+    with matplotlib.rc_context({"svg.hashsalt": "dynred"}):  # the same imports are the same file
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=150)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a file may import: its own folder and lower ones, absolutely, at its top; one home for every foreign library."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -62,24 +63,32 @@ def module_of(path):
     return ".".join(("dynred", *relative(path).with_suffix("").parts)).removesuffix(".__init__")
 
 
+@functools.cache
+def tree(path):
+    return ast.parse(path.read_text())
+
+
 def statements(path):
     """The statements at the top of a file, those for one platform included and those for type checkers left out."""
-    for node in ast.parse(path.read_text()).body:
+    for node in tree(path).body:
         if isinstance(node, ast.If) and ast.unparse(node.test).startswith("sys.platform "):
             yield from node.body
         elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
             yield node
 
 
+@functools.cache
 def imports(path, *, inner=True):
     """The modules that a file imports; with `inner`, those within functions too."""
+    modules = []
     for top in statements(path):
         for node in ast.walk(top) if inner else [top]:
             if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
+                modules += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{path.name} imports relatively"
-                yield from (imported(node.module, alias.name) for alias in node.names)
+                modules += [imported(node.module, alias.name) for alias in node.names]
+    return tuple(modules)
 
 
 def imported(module, name):
@@ -156,9 +165,8 @@ def test_no_module_is_named_for_nothing():
 
 @each_file
 def test_files_and_functions_are_short_enough_to_be_read(path):
-    text = path.read_text()
-    assert text.count("\n") <= LONGEST_FILE
-    for node in ast.walk(ast.parse(text)):
+    assert path.read_text().count("\n") <= LONGEST_FILE
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef):
             lines = node.end_lineno - node.body[0].lineno + 1  # after signature and before the docstring
             if ast.get_docstring(node) is not None:
