@@ -54,7 +54,7 @@ def draw(path: Path) -> None:
         axes.plot([level + 0.5] * 2, [-0.1, level], color="#E5E5E5", lw=0.6, zorder=0)
         axes.text(-18.9, level + 0.5, f"{name or 'dynred'}/", weight="bold", size=8, va="center", color=BLUE)
         axes.text(-15.1, level + 0.5, title(name), size=6.8, va="center")
-    for (low, high), importers in arrows.items():
+    for (low, high), importers in sorted(arrows.items()):
         place = FOLDERS.index(low) + 0.5, FOLDERS.index(high) + 0.5
         axes.scatter(*place, s=5 + 55 * importers / modules[high], color=GREY, lw=0)
     axes.text(-18.9, count + 1.3, "A folder (number of its modules), and the lower folders that it imports:", size=8)
