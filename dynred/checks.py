@@ -164,7 +164,7 @@ def finite(argument: str, value: Float[torch.Tensor, "*shape"], advice: str = ""
     bad = ~torch.isfinite(value)
     if bad.any():
         if value.ndim == 0:
-            raise refuse(argument, "finite", f"{value.item()}", advice)
+            raise refuse(argument, "finite everywhere", f"{value.item()}", advice)
         where = tuple(torch.nonzero(bad)[0].tolist())
         raise refuse(argument, "finite everywhere", f"{value[where].item()} at index {list(where)}", advice)
     return value

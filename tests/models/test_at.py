@@ -203,5 +203,5 @@ def test_exponents_are_those_of_the_field_at_the_parameters(cycles, model):
 
 
 def test_a_number_that_is_not_finite_is_refused_without_an_index(model):
-    with pytest.raises(InputError, match=r"parameter mu must be finite, got nan\."):
+    with pytest.raises(InputError, match=r"parameter mu must be finite everywhere, got nan\."):
         model.at({"mu": float("nan")})
