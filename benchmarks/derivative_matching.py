@@ -44,7 +44,7 @@ from dynred.dynamics._units import Standardisation
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec
 from dynred.evaluation.records import Spread
 from dynred.experiments.data_spec import DataSpec
-from dynred.experiments.source import Source
+from dynred.experiments.open_source import source_of
 from dynred.files import write_json
 from dynred.metrics.reconstruction_nmse import ReconstructionNMSE
 from dynred.metrics.valid_time import ValidTime
@@ -133,7 +133,7 @@ class Setting:
 
 def prepare(size: Size, seed: int) -> Setting:
     """Simulates the trajectories, fits the reducer and encodes them."""
-    states, held, test = Source.of("kuramoto_sivashinsky").parts(size.data, seed, RUNTIME)
+    states, held, test = source_of("kuramoto_sivashinsky").parts(size.data, seed, RUNTIME)
     reducer = size.reducer.fit(states, held, rng=generator(seed, "reducer"), runtime=RUNTIME)
     latents = states.map(reducer.encode)
     # `NeuralODESpec.fit` starts from the same weights, given the stream that `derivative_matching` gives it.

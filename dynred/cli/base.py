@@ -141,10 +141,11 @@ def working(device: str = "auto") -> "Iterator[Runtime]":
 
 def show_evaluation(evaluation: "Evaluation", as_json: bool) -> None:
     """Prints the table of one evaluation."""
-    trajectories, latent_dim = evaluation.test["trajectories"], evaluation.latent_dim
-    title = f"{evaluation.system}: {evaluation.state_dim} -> {latent_dim}, {trajectories} test trajectories"
-    heads = ("", "model", f"POD {latent_dim}", "linear dynamics")
-    show(title, heads, evaluation.rows(), evaluation.to_dict(), as_json)
+    title = f"{evaluation.system}: {evaluation.state_dim} -> {evaluation.latent_dim}\nTest: {evaluation.test_words}."
+    if not as_json:
+        for finding in evaluation.findings:
+            printer().print(f"! {finding.text}", markup=False, highlight=False, soft_wrap=True)
+    show(title, evaluation.heads(), evaluation.rows(), evaluation.to_dict(), as_json)
 
 
 def show_comparison(comparison: "Comparison | None", evaluations: "Sequence[Evaluation]", as_json: bool) -> None:

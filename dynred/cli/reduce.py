@@ -29,6 +29,10 @@ def reduce(
     latent: Literal["auto"] | None = None,
     out: Out | None = None,
     seed: Whole = 0,
+    test: Out | None = None,
+    test_trajectories: Annotated[list[Whole] | None, Parameter(negative="", consume_multiple=True)] = None,
+    test_fraction: float | None = None,
+    split: Literal["auto", "trajectories", "time"] | None = None,
     reducer: Reducer = "autoencoder",
     dynamics: Dynamics = None,
     charts: Whole = 1,
@@ -49,6 +53,11 @@ def reduce(
         out: Folder for the model, its scores and the report; default: runs/ and a name made of the source and the
             settings.
         seed: Decides every random draw.
+        test: A data file whose trajectories are the test; default: the test is taken from the source.
+        test_trajectories: Which trajectories of the data are the test, counted from 0, e.g. 8 9.
+        test_fraction: Part of the trajectories of the data, or of each of them in time, that is the test; default: 0.1.
+        split: How data are divided: trajectories keeps each whole, time tests on the last part of each; auto keeps them
+            whole where there are at least three.
         charts: More than one cut K into overlapping charts, each with coordinates and dynamics of its own.
         device: auto, cpu or cuda.
         resume: Go on with an interrupted run of the same settings, to the same result.
@@ -63,7 +72,10 @@ def reduce(
     if out is not None:  # refused before anything is computed
         RunFolder(out).check_free(resume=resume, overwrite=overwrite)
     words: dict[str, Any] = {"reducer": reducer, "dynamics": dynamics, "seed": seed}
-    words |= {"arguments": pairs(with_ or []), "changes": pairs(set_ or [])}
+    tested = {"test_trajectories": test_trajectories, "test_fraction": test_fraction, "split": split}
+    chosen: dict[str, Any] = {f"data.{name}": value for name, value in tested.items() if value is not None}
+    chosen |= {} if test is None else {"test": str(test)}
+    words |= {"arguments": pairs(with_ or []), "changes": {**chosen, **pairs(set_ or [])}}
     if latent == "auto":
         if latent_dim is not None or angles or charts > 1:
             raise InputError("--latent auto must be alone, got --latent-dim, --angles or --charts beside it.")

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from dynred.data.trajectories import Trajectories
 from dynred.evaluation.bootstrap import Interval, Resamples
+from dynred.evaluation.intervals import FEWEST
 from dynred.evaluation.records import Agreement
 from dynred.metrics.base import Gauge, Reference, find_statistics
 from dynred.models.forecast import Forecast
@@ -18,17 +19,18 @@ SPLITS = 200  # random splits of the truth into two halves
 RESAMPLES = 200  # a spread of distances needs fewer than a quantile
 
 
-def agreements(forecast: Forecast, grid: Grid | None = None) -> dict[str, Agreement]:
+def agreements(forecast: Forecast, grid: Grid | None = None, *, independent: bool = True) -> dict[str, Agreement]:
     """The agreement in every long-time statistic that applies, by name, over the later halves of truth and predictions.
 
-    Errors need time to show: the earlier halves agree because they start from the same states.
+    Errors need time to show: the earlier halves agree because they start from the same states. Trajectories that are
+    not `independent` give no interval.
     """
     truth, predicted = later_halves(forecast.truth), later_halves(forecast.predicted)
     reference = Reference(truth, grid)
     gauges = {statistic.name: statistic.gauge(reference) for statistic in find_statistics(reference)}
     weights = truth.lengths.double().numpy()
     return {
-        name: agreement(gauge, gauge.measure(truth), gauge.measure(predicted), weights)
+        name: agreement(gauge, gauge.measure(truth), gauge.measure(predicted), weights, independent=independent)
         for name, gauge in gauges.items()
     }
 
@@ -38,6 +40,8 @@ def agreement(
     truth: Float[np.ndarray, "N ..."],
     predicted: Float[np.ndarray, "N ..."],
     weights: Float[np.ndarray, " N"],
+    *,
+    independent: bool = True,
 ) -> Agreement:
     """The distance between the mean contributions of truth and predictions, with its interval and sampling error.
 
@@ -46,10 +50,14 @@ def agreement(
         truth: contribution of every true trajectory.
         predicted: contribution of every predicted trajectory, as many.
         weights: weight of every trajectory [N], the same for truth and predictions.
+        independent: whether trajectories are independent of each other.
+
+    Returns:
+        The distance; without an interval where fewer than five trajectories, or dependent ones, would give it.
     """
     n = len(weights)
     distance = float(gauge.distance(_means(truth, weights), _means(predicted, weights)))
-    if n < 2:
+    if n < FEWEST or not independent:
         return Agreement(distance)
     resampled_weights = weights * Resamples.of(n, count=RESAMPLES).counts
     resampled = gauge.distance(_means(truth, resampled_weights), _means(predicted, resampled_weights))

@@ -1,7 +1,7 @@
 """Compares any models on the same test trajectories, with paired differences."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,24 @@ from jaxtyping import Float
 from dynred.arguments import public
 from dynred.checks import refuse
 from dynred.data.trajectories import Trajectories
-from dynred.evaluation.bootstrap import Interval, Resamples, largest, mean, median, percentile_interval, smallest
+from dynred.evaluation.bootstrap import Interval, Resamples, median
 from dynred.evaluation.evaluate import checked_test
-from dynred.evaluation.words import interval_text
+from dynred.evaluation.intervals import FEWEST, ratio_interval
+from dynred.evaluation.spreads import Score
+from dynred.evaluation.words import interval_text, with_interval
 from dynred.metrics.base import Metric, find_metrics, measured
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.records import plain
 
 SIGNS = {True: "better", False: "worse"}
+# The summaries that are compared, by the one that a metric shows. A median ignores outliers, so the mean stands beside
+# it; a worst value is extreme, so the median does.
+SUMMARIES: Mapping[str, tuple[str, ...]] = {
+    "mean": ("mean",),
+    "median": ("median", "mean"),
+    "worst": ("worst", "median"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,18 +35,20 @@ class Entry:
     """One model's value of one quantity.
 
     Attributes:
-        value, interval: the value over the test trajectories, and its interval.
+        value, value_interval: the value over the test trajectories, and its interval; None where these are too few.
         difference, difference_interval: the difference from the first model's value, on the same resamples of
             trajectories. A trajectory that is hard for both models changes both values, which the difference cancels.
             None for the first model itself.
         verdict: `better` or `worse` where the interval of the difference does not hold zero, else empty.
+        at_least: `value` where it is only known to be at least so large, `value_interval` where its upper end is.
     """
 
     value: float
-    interval: Interval
+    value_interval: Interval | None = None
     difference: float | None = None
     difference_interval: Interval | None = None
     verdict: str = ""
+    at_least: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,45 +139,76 @@ def compare(
 
 
 def compare_forecasts(
-    forecasts: Mapping[str, Forecast], *, threshold: float = 0.5, metrics: Sequence[Metric | str] = ()
+    forecasts: Mapping[str, Forecast],
+    *,
+    threshold: float = 0.5,
+    metrics: Sequence[Metric | str] = (),
+    independent: bool = True,
 ) -> Comparison:
-    """Compares forecasts of the same truth that were already made; see `compare`."""
+    """Compares forecasts of the same truth that were already made; see `compare`.
+
+    Test trajectories that are not `independent` of each other give no intervals.
+    """
     if not forecasts:
         raise refuse("models", "at least one model", "none")
     n = len(next(iter(forecasts.values())).truth)
-    resamples, quantities = Resamples.of(n), []
+    quantities = []
     for metric in find_metrics(metrics, threshold):
-        values = [measured(metric, prediction).numpy() for prediction in forecasts.values()]
-        quantities += [_quantity(metric, label, fn, values, resamples) for label, fn in _summaries(metric).items()]
+        samples = [_Sample.of(metric, prediction, independent) for prediction in forecasts.values()]
+        quantities += [_quantity(metric, name, samples) for name in SUMMARIES[metric.summary]]
     return Comparison(tuple(forecasts), n, tuple(quantities))
 
 
-Summary = Callable[[Float[np.ndarray, "*batch N"]], Float[np.ndarray, "*batch"]]
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """The values of one metric for one model, and their summaries."""
+
+    values: Float[np.ndarray, " N"]
+    score: Score
+    independent: bool
+
+    @classmethod
+    def of(cls, metric: Metric, prediction: Forecast, independent: bool) -> "_Sample":
+        values, censored = measured(metric, prediction).numpy(), metric.censored(prediction).numpy()
+        score = Score.of(values, metric.higher_is_better, metric.unit, censored, independent=independent)
+        return cls(values, score, independent)
+
+    def entry(self, name: str) -> Entry:
+        """The summary of that name."""
+        at_least = tuple(
+            own
+            for own, of_score in (("value", name), ("value_interval", f"{name}_interval"))
+            if of_score in self.score.at_least
+        )
+        return Entry(getattr(self.score, name), getattr(self.score, f"{name}_interval"), at_least=at_least)
+
+    def difference_interval(self, first: "_Sample", name: str) -> Interval | None:
+        """The interval of the difference of two summaries, on the same trajectories; extremes have none."""
+        n = len(self.values)
+        if n < FEWEST or not self.independent or name == "worst":
+            return None
+        with np.errstate(invalid="ignore"):  # the difference of two infinite values
+            differences = self.values - first.values
+        if name == "mean":
+            return ratio_interval(differences, np.ones(n))
+        resamples = Resamples.of(n)
+        draws = resamples.of_values(self.values, median) - resamples.of_values(first.values, median)
+        low, high = np.quantile(draws, [0.025, 0.975], method="nearest")
+        middle = self.score.median - first.score.median
+        return min(float(low), middle), max(float(high), middle)
 
 
-def _summaries(metric: Metric) -> dict[str, Summary]:
-    worst = smallest if metric.higher_is_better else largest
-    statistics: dict[str, Summary] = {"mean": mean, "median": median, "worst": worst}
-    # A median ignores outliers, so the mean stands beside it; a worst value is extreme, so the median stands beside it.
-    chosen = {"mean": ("mean",), "median": ("median", "mean"), "worst": ("worst", "median")}[metric.summary]
-    return {name: statistics[name] for name in chosen}
-
-
-def _quantity(
-    metric: Metric, label: str, fn: Summary, values: list[Float[np.ndarray, " N"]], resamples: Resamples
-) -> Quantity:
-    draws = [resamples.of_values(sample, fn) for sample in values]
-    numbers = [float(fn(sample)) for sample in values]
-    intervals = [
-        resamples.mean_interval(v) if fn is mean else percentile_interval(d) for v, d in zip(values, draws, strict=True)
-    ]
-    entries = [Entry(numbers[0], intervals[0])]
-    for number, interval, draw in zip(numbers[1:], intervals[1:], draws[1:], strict=True):
-        low, high = percentile_interval(draw - draws[0])
-        significant = low > 0 or high < 0
-        verdict = SIGNS[(low > 0) == metric.higher_is_better] if significant else ""
-        entries.append(Entry(number, interval, number - numbers[0], (low, high), verdict))
-    title = (metric.title or metric.name) + ("" if label == metric.summary == "mean" else f", {label}")
+def _quantity(metric: Metric, name: str, samples: Sequence[_Sample]) -> Quantity:
+    first, *others = samples
+    entries = [first.entry(name)]
+    for sample in others:
+        entry, interval = sample.entry(name), sample.difference_interval(first, name)
+        verdict = ""
+        if interval is not None and (interval[0] > 0 or interval[1] < 0):
+            verdict = SIGNS[(interval[0] > 0) == metric.higher_is_better]
+        difference = entry.value - entries[0].value
+        entries.append(replace(entry, difference=difference, difference_interval=interval, verdict=verdict))
+    title = (metric.title or metric.name) + ("" if name == metric.summary == "mean" else f", {name}")
     return Quantity(metric.name, title, metric.unit, metric.higher_is_better, tuple(entries))
 
 
@@ -175,7 +217,7 @@ def _title(quantity: Quantity) -> str:
 
 
 def _cell(entry: Entry) -> str:
-    own = interval_text(entry.value, entry.interval)
+    own = with_interval(entry, "value")
     if entry.difference is None:
         return own
     sign = "+" if entry.difference > 0 else ""

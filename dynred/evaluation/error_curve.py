@@ -2,31 +2,30 @@
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import binom
 from torch import Tensor
 
-from dynred.evaluation.bootstrap import Resamples
+from dynred.evaluation.bootstrap import LEVEL
+from dynred.evaluation.intervals import FEWEST
 from dynred.evaluation.records import (
     ErrorCurve,
 )
 from dynred.models.forecast import Forecast
 
 
-def error_curve(forecast: Forecast, resamples: Resamples | None = None) -> ErrorCurve:
+def error_curve(forecast: Forecast, *, independent: bool = True) -> ErrorCurve:
     """Rollout error over the time since the start, with the shares of the encoder and the latent dynamics.
 
     Trajectories on one time grid are not interpolated. Others are interpolated linearly to the union of all times, up
-    to the end of the shortest trajectory.
+    to the end of the shortest trajectory. Fewer than five, or ones that are not `independent`, give no interval.
     """
-    resamples = resamples or Resamples.of(len(forecast.truth))
     t, table = _over_time(forecast, forecast.rollout_error())
     with np.errstate(invalid="ignore"):
-        curves = [_middle(table), table.mean(0), np.quantile(table, 0.9, axis=0, method="higher")]
-        curves += resamples.curve_interval(table)
-        curves += [
-            _middle(_over_time(forecast, error)[1])
-            for error in (forecast.reconstruction_error(), forecast.dynamics_error())
-        ]
-    return ErrorCurve(t.tolist(), *(curve.tolist() for curve in curves))
+        median, mean, p90 = _middle(table), table.mean(0), np.quantile(table, 0.9, axis=0, method="higher")
+        shares = (forecast.reconstruction_error(), forecast.dynamics_error())
+        reconstruction, dynamics = (_middle(_over_time(forecast, error)[1]).tolist() for error in shares)
+    low, high = _interval(table) if independent and len(table) >= FEWEST else (None, None)
+    return ErrorCurve(t.tolist(), median.tolist(), mean.tolist(), p90.tolist(), low, high, reconstruction, dynamics)
 
 
 def _over_time(forecast: Forecast, error: Float[Tensor, " M"]) -> tuple[np.ndarray, Float[np.ndarray, "N T"]]:
@@ -42,3 +41,11 @@ def _over_time(forecast: Forecast, error: Float[Tensor, " M"]) -> tuple[np.ndarr
 def _middle(table: Float[np.ndarray, "N T"]) -> Float[np.ndarray, " T"]:
     # "higher" gives a value that occurs, also beside infinite ones.
     return np.quantile(table, 0.5, axis=0, method="higher")
+
+
+def _interval(table: Float[np.ndarray, "N T"]) -> tuple[list[float], list[float]]:
+    """The ends of the interval of the median of every column: order statistics."""
+    n = len(table)
+    low, high = binom.interval(LEVEL, n, 0.5)
+    ordered = np.sort(table, axis=0)
+    return ordered[int(low)].tolist(), ordered[min(int(high), n - 1)].tolist()

@@ -1,41 +1,40 @@
-"""Scores a reduced model on trajectories that it has never seen, always beside two baselines."""
+"""Scores a reduced model on a test, always beside baselines."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float
 
 from dynred.arguments import public
 from dynred.checks import instance_of, positive, refuse, rows_of
+from dynred.data.split import HeldOut
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.linear import LinearSpec
 from dynred.evaluation.agreement import agreements
-from dynred.evaluation.bootstrap import Resamples, proportion_interval
+from dynred.evaluation.baselines import DMD, LINEAR, POD, baseline_forecasts
 from dynred.evaluation.error_curve import error_curve
 from dynred.evaluation.evaluation import Evaluation
+from dynred.evaluation.findings import find
+from dynred.evaluation.held_out_test import HeldOutTest
+from dynred.evaluation.intervals import FEWEST, proportion_interval, ratio_interval
 from dynred.evaluation.records import (
+    Agreement,
     Cost,
     Coverage,
     LongTime,
-    Quantiles,
     Reconstruction,
     Rollout,
-    Score,
     Speedup,
-    Spread,
 )
+from dynred.evaluation.spreads import Quantiles, Score, Spread
 from dynred.metrics.base import Metric, find_metrics, measured
+from dynred.metrics.valid_time import ValidTime
 from dynred.models.bands import Calibration, predict_band
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
-from dynred.models.reduced import ReducedModel
 from dynred.ode.grid import Grid
-from dynred.ode.system import System
-from dynred.reducers.pod import PODSpec
+from dynred.ode.system import UNNAMED_SCALE, System
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 
@@ -92,49 +91,126 @@ def score(
     long_time: LongTime | None = None,
     calibration: Calibration | None = None,
     metrics: Sequence[Metric | str] = (),
+    held_out: HeldOut | None = None,
+    notes: Sequence[str] = (),
 ) -> Evaluation:
     """The evaluation of predictions that `model` has already made; `evaluate` describes the other arguments.
 
-    `long_time` is the result of `dynred.evaluation.long_time`, if it was asked for.
+    `long_time` is the result of `dynred.evaluation.long_time`, if it was asked for; `held_out` says what the test is;
+    `notes` are sentences on data that could not be used.
     """
     test = predictions.truth
     positive("threshold", threshold)
     if time_scale is not None:
         positive("time_scale", time_scale)
-    unit = time_scale or (system.time_scale if system else float(model.about.get("time_scale", 1.0)))
-    grid, resamples = system.grid if system else None, Resamples.of(len(test))
-    all_metrics = find_metrics(metrics, threshold)
-    baselines: dict[str, dict[str, Any]] = {}
-    if train is not None:
-        pod, linear = baseline_models(model, train)
-        baselines["pod"] = {"reconstruction": _reconstruction(_reconstruction_only(pod, test), resamples)}
-        baselines["linear"] = _dynamics_scores(forecast(linear, test), all_metrics, threshold, unit, grid, resamples)
-    return Evaluation(
+    held_out = held_out or HeldOut()
+    scorer = _Scorer(
+        metrics=find_metrics(metrics, threshold),
+        threshold=threshold,
+        unit=time_scale or _time_scale(model, system),
+        grid=system.grid if system else None,
+        independent=held_out.independent,
+    )
+    scores = {} if train is None else scorer.baselines(baseline_forecasts(model, train, test), predictions.largest)
+    evaluation = Evaluation(
         system=str(model.about.get("system", "unnamed")),
         state_dim=model.state_dim,
         latent_dim=model.latent_space.dim,
         latent_space={"angles": model.latent_space.angles, "lines": model.latent_space.lines},
         seed=model.about.get("seed"),
-        test={"trajectories": len(test), "snapshots": len(test.states)},
-        reconstruction=_reconstruction(predictions, resamples),
-        baselines=baselines,
+        test=HeldOutTest.of(test, held_out, str(model.about.get("time_unit", "time units"))),
+        reconstruction=scorer.reconstruction(predictions),
+        baselines=scores,
         cost=replace(cost or Cost(), parameters=model.parameter_count),
         speedup=_speedup(model, test, system),
         long_time=long_time,
         band=coverage(model, calibration, test) if calibration else None,
-        **_dynamics_scores(predictions, all_metrics, threshold, unit, grid, resamples),
+        rollout=scorer.rollout(predictions),
+        metrics=scorer.scores(predictions, ("predictions", "reconstructions")),
+        statistics=scorer.statistics(predictions),
     )
+    return replace(evaluation, findings=find(evaluation, model, predictions, train, notes))
 
 
-def baseline_models(model: Model, train: Trajectories) -> tuple[ReducedModel, Model]:
-    """POD of the same dimension with linear dynamics, and the model's own coordinates with linear dynamics."""
-    rng = generator(0, "baselines")  # neither fit draws from it
-    pod = PODSpec(model.latent_space.dim).fit(train, train, rng=rng)
-    latents = pod.latents(train)
-    about = {name: value for name, value in model.about.items() if name != "domain"}  # a domain in other coordinates
-    baseline = ReducedModel(pod, LinearSpec().fit(latents, latents, rng=rng), about)
-    linear = model.spec.updated("dynamics", LinearSpec())
-    return baseline, linear.fit_dynamics(model.coordinates, train, train[:1], rng=rng, about=model.about)
+@dataclass(frozen=True)
+class _Scorer:
+    """Scores forecasts of one test in one way.
+
+    Attributes:
+        metrics: the metrics.
+        threshold: rollout error above which a prediction is lost.
+        unit: the time scale; None where none is known.
+        grid: for fields, how a state is laid out in space.
+        independent: whether the test trajectories are independent of each other.
+    """
+
+    metrics: Sequence[Metric]
+    threshold: float
+    unit: float | None
+    grid: Grid | None
+    independent: bool
+
+    def baselines(self, forecasts: Mapping[str, Forecast], largest: tuple[float, ...]) -> dict[str, dict[str, Any]]:
+        """The scores of the baselines, each of what it does."""
+        scores: dict[str, dict[str, Any]] = {}
+        for name, prediction in forecasts.items():
+            prediction = replace(prediction, largest=largest)
+            if name == POD:
+                parts = {"reconstruction": self.reconstruction(prediction)}
+                scores[name] = {**parts, "metrics": self.scores(prediction, ("reconstructions",))}
+                continue
+            scores[name] = {"rollout": self.rollout(prediction), "metrics": self.scores(prediction, ("predictions",))}
+            if name in (LINEAR, DMD):  # a state that never changes has no statistics
+                scores[name]["statistics"] = self.statistics(prediction)
+        return scores
+
+    def statistics(self, predictions: Forecast) -> dict[str, Agreement]:
+        """How far the long-time statistics are from those of the truth."""
+        return agreements(predictions, self.grid, independent=self.independent)
+
+    def scores(self, predictions: Forecast, measures: Sequence[str]) -> dict[str, Score]:
+        """The scores of every metric that measures one of these, by its name."""
+        scores = {}
+        for metric in self.metrics:
+            if metric.measures in measures:
+                values, censored = measured(metric, predictions), metric.censored(predictions)
+                scores[metric.name] = Score.of(
+                    values.numpy(), metric.higher_is_better, metric.unit, censored.numpy(), independent=self.independent
+                )
+        return scores
+
+    def reconstruction(self, predictions: Forecast) -> Reconstruction:
+        """The errors of encoder and decoder."""
+        truth, error = predictions.truth, predictions.reconstruction_error()
+        lengths = truth.lengths.double().numpy()
+        squares = torch.zeros(len(truth), dtype=error.dtype).index_add(0, truth.owner, error.pow(2)).numpy()
+        quantiles = Quantiles.of(error.numpy(), truth.owner.numpy(), independent=self.independent)
+        interval = ratio_interval(squares, lengths) if self.independent else None
+        return Reconstruction(float(squares.sum() / lengths.sum()), quantiles, interval)
+
+    def rollout(self, predictions: Forecast) -> Rollout:
+        """The errors of rollouts."""
+        metric, n = ValidTime(self.threshold), len(predictions.truth)
+        times, censored = metric(predictions).double().numpy(), metric.censored(predictions).numpy()
+        valid = Spread.of(times, censored, independent=self.independent)
+        diverged = len(torch.unique(predictions.truth.owner[torch.isinf(predictions.rollout_error())]))
+        low, high = proportion_interval(diverged, n)
+        return Rollout(
+            threshold=self.threshold,
+            valid_time=valid,
+            valid_time_scaled=None if self.unit is None else valid.scaled(self.unit),
+            diverged=diverged,
+            error=error_curve(predictions, independent=self.independent),
+            diverged_interval=(low * n, high * n) if self.independent and n >= FEWEST else None,
+        )
+
+
+def _time_scale(model: Model, system: System | None) -> float | None:
+    """The time scale of the system, else the one that the model knows; None where nobody has given one."""
+    about = model.about
+    scale = about.get("time_scale") if system is None else system.time_scale
+    name = about.get("time_scale_name", UNNAMED_SCALE) if system is None else system.time_scale_name
+    return None if scale is None or (scale == 1 and name == UNNAMED_SCALE) else float(scale)
 
 
 def coverage(model: Model, calibration: Calibration, test: Trajectories, level: float = 0.9) -> Coverage:
@@ -149,11 +225,6 @@ def coverage(model: Model, calibration: Calibration, test: Trajectories, level: 
     return Coverage.of(level, t.tolist(), band.holds(truth).reshape(len(chosen), -1).numpy())
 
 
-def by_trajectory(predictions: Forecast, metrics: Sequence[Metric]) -> dict[str, Float[np.ndarray, " N"]]:
-    """Every metric's value for every trajectory, by the metric's name."""
-    return {metric.name: measured(metric, predictions).numpy() for metric in metrics}
-
-
 def checked_test(model: Model, test: Trajectories) -> Trajectories:
     """The test trajectories as they are; they are refused where the model cannot be scored on them."""
     instance_of("model", model, Model)
@@ -163,51 +234,6 @@ def checked_test(model: Model, test: Trajectories) -> Trajectories:
     if int(test.lengths.min()) < 2:
         raise refuse("test", "trajectories of at least 2 snapshots", f"one of {int(test.lengths.min())}")
     return test
-
-
-def _reconstruction_only(model: Model, truth: Trajectories) -> Forecast:
-    states = model.at(truth.row_parameters).reconstruct(truth.states)
-    reconstructed = Trajectories(states, truth.t, truth.lengths)
-    return Forecast(truth, reconstructed, reconstructed)
-
-
-def _reconstruction(predictions: Forecast, resamples: Resamples) -> Reconstruction:
-    truth, error = predictions.truth, predictions.reconstruction_error()
-    lengths = truth.lengths.double().numpy()
-    squares = torch.zeros(len(truth), dtype=error.dtype).index_add(0, truth.owner, error.pow(2)).numpy()
-    quantiles = Quantiles.of(error.numpy(), truth.owner.numpy(), resamples)
-    with np.errstate(invalid="ignore"):  # 0 times an infinite error, where a reconstruction is not finite
-        interval = resamples.ratio_interval(squares, lengths)
-    return Reconstruction(float(squares.sum() / lengths.sum()), quantiles, interval)
-
-
-def _dynamics_scores(
-    predictions: Forecast,
-    metrics: Sequence[Metric],
-    threshold: float,
-    unit: float,
-    grid: Grid | None,
-    resamples: Resamples,
-) -> dict[str, Any]:
-    """The parts of an evaluation that score rollouts."""
-    values = by_trajectory(predictions, metrics)
-    scores = {
-        metric.name: Score.of(values[metric.name], metric.higher_is_better, metric.unit, resamples)
-        for metric in metrics
-    }
-    rollout = _rollout(predictions, values["valid_time"], threshold, unit, resamples)
-    return {"rollout": rollout, "metrics": scores, "statistics": agreements(predictions, grid)}
-
-
-def _rollout(
-    predictions: Forecast, valid_time: Float[np.ndarray, " N"], threshold: float, unit: float, resamples: Resamples
-) -> Rollout:
-    valid, n = Spread.of(valid_time, resamples), len(predictions.truth)
-    diverged = len(torch.unique(predictions.truth.owner[torch.isinf(predictions.rollout_error())]))
-    low, high = proportion_interval(diverged, n)
-    return Rollout(
-        threshold, valid, valid.scaled(unit), diverged, error_curve(predictions, resamples), (low * n, high * n)
-    )
 
 
 def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup:

@@ -18,7 +18,7 @@ from dynred.checks import generator_given, integer, positive, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.errors import DivergenceError, InputError
 from dynred.evaluation.agreement import agreement
-from dynred.evaluation.bootstrap import proportion_interval
+from dynred.evaluation.intervals import proportion_interval
 from dynred.evaluation.lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from dynred.evaluation.records import Agreement, Exponents, LongTime
 from dynred.metrics.base import Gauge, Reference, find_statistics

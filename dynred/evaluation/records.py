@@ -2,93 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Float
 
-from dynred.evaluation.bootstrap import Interval, Resamples, largest, mean, median, smallest
-
-
-@dataclass(frozen=True)
-class Quantiles:
-    """Quantiles of an error over snapshots, each with its interval over trajectories."""
-
-    NAMES: ClassVar = ("median", "p95", "p99", "max")
-    median: float
-    p95: float
-    p99: float
-    max: float
-    median_interval: Interval | None = None
-    p95_interval: Interval | None = None
-    p99_interval: Interval | None = None
-    max_interval: Interval | None = None
-
-    @classmethod
-    def of(cls, values: Float[np.ndarray, " M"], owner: Int[np.ndarray, " M"], resamples: Resamples) -> "Quantiles":
-        """The quantiles of one value per snapshot; `owner` says which trajectory each snapshot belongs to."""
-        fractions = (0.5, 0.95, 0.99, 1.0)
-        numbers: dict[str, Any] = dict(zip(cls.NAMES, (float(q) for q in np.quantile(values, fractions)), strict=True))
-        intervals = resamples.snapshot_quantile_intervals(values, owner, fractions)
-        numbers |= {f"{name}_interval": i for name, i in zip(cls.NAMES, intervals, strict=True)}
-        return cls(**numbers)
-
-    def numbers(self) -> dict[str, float]:
-        """The quantiles by name, without their intervals."""
-        return {name: getattr(self, name) for name in self.NAMES}
+from dynred.evaluation.bootstrap import Interval
+from dynred.evaluation.intervals import FEWEST, fraction_interval
+from dynred.evaluation.spreads import Quantiles, Spread
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Middle and lower end of a score over trajectories, each with its interval."""
+class Finding:
+    """Something that a reader should know before the scores.
 
-    NAMES: ClassVar = ("median", "mean", "p10")
-    median: float
-    mean: float
-    p10: float
-    median_interval: Interval | None = None
-    mean_interval: Interval | None = None
-    p10_interval: Interval | None = None
+    Attributes:
+        kind: what was found, e.g. `worse_than_a_baseline`.
+        text: the finding in a sentence or two, with the numbers that show it.
+        value: the number that shows it; None where no single one does.
+    """
 
-    @classmethod
-    def of(cls, values: Float[np.ndarray, " N"] | Float[Tensor, " N"], resamples: Resamples | None = None) -> "Spread":
-        """The spread of one value per trajectory."""
-        v = np.asarray(values, dtype=float)
-        resamples = resamples or Resamples.of(len(v))
-        statistics = dict(zip(cls.NAMES, (median, mean, _p10), strict=True))
-        numbers: dict[str, Any] = {name: float(statistic(v)) for name, statistic in statistics.items()}
-        numbers |= {f"{name}_interval": resamples.interval(v, statistic) for name, statistic in statistics.items()}
-        return cls(**numbers)
-
-    def scaled(self, unit: float) -> "Spread":
-        """The spread in a larger unit: every number is divided by `unit`."""
-        numbers: dict[str, Any] = {name: getattr(self, name) / unit for name in self.NAMES}
-        for name in (f"{name}_interval" for name in self.NAMES):
-            interval = getattr(self, name)
-            numbers[name] = None if interval is None else (interval[0] / unit, interval[1] / unit)
-        return Spread(**numbers)
-
-
-@dataclass(frozen=True)
-class Score:
-    """A metric over trajectories, each number with its interval; `worst` is the least favourable value."""
-
-    median: float
-    mean: float
-    worst: float
-    median_interval: Interval | None = None
-    mean_interval: Interval | None = None
-    worst_interval: Interval | None = None
-    unit: str = ""
-
-    @classmethod
-    def of(cls, values: Float[np.ndarray, " N"], higher_is_better: bool, unit: str, resamples: Resamples) -> "Score":
-        """The score of one value per trajectory."""
-        worst = smallest if higher_is_better else largest
-        numbers = (float(median(values)), float(mean(values)), float(worst(values)))
-        middle, outer = resamples.interval(values, median), resamples.interval(values, worst)
-        return cls(*numbers, middle, resamples.mean_interval(values), outer, unit)
+    kind: str
+    text: str
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +87,7 @@ class Rollout:
     Attributes:
         threshold: error above which a prediction is lost, in units of sqrt(mean |x - mean x|^2).
         valid_time: time until the error exceeds the threshold, in time units.
-        valid_time_scaled: the same time in units of the system's time scale.
+        valid_time_scaled: the same time in units of the system's time scale; None where no time scale is known.
         diverged: number of trajectories whose prediction stopped being finite.
         error: the error over time.
         diverged_interval: interval of the number of diverged trajectories.
@@ -160,7 +95,7 @@ class Rollout:
 
     threshold: float
     valid_time: Spread
-    valid_time_scaled: Spread
+    valid_time_scaled: Spread | None
     diverged: int
     error: ErrorCurve
     diverged_interval: Interval | None = None
@@ -208,19 +143,21 @@ class Coverage:
         level: how often the band should hold the truth, as a fraction.
         t: times since the start, as far as the band was calibrated.
         holds: fraction of the components of the test trajectories that the band holds at each time.
-        low, high: ends of the interval of that fraction.
+        low, high: ends of the interval of that fraction; None where trajectories are too few for one.
     """
 
     level: float
     t: list[float]
     holds: list[float]
-    low: list[float]
-    high: list[float]
+    low: list[float] | None = None
+    high: list[float] | None = None
 
     @classmethod
     def of(cls, level: float, t: list[float], table: Float[np.ndarray, "N T"]) -> "Coverage":
         """The coverage from a table: the fraction of each trajectory's components that the band holds at each time."""
-        low, high = np.quantile(Resamples.of(len(table)).counts @ table / len(table), [0.025, 0.975], axis=0)
+        if len(table) < FEWEST:
+            return cls(level, t, table.mean(0).tolist())
+        low, high = fraction_interval(table, np.ones(len(table), dtype=int))
         return cls(level, t, table.mean(0).tolist(), low.tolist(), high.tolist())
 
 
@@ -249,7 +186,3 @@ class Speedup:
     full_s_per_time_unit: float | None
     reduced_s_per_time_unit: float
     ratio: float | None
-
-
-def _p10(values: Float[np.ndarray, "*batch N"]) -> Float[np.ndarray, "*batch"]:
-    return np.quantile(values, 0.1, axis=-1)

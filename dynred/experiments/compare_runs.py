@@ -5,9 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dynred.checks import refuse
-from dynred.evaluation.compare import Comparison, compare
+from dynred.evaluation.compare import Comparison, compare_forecasts
+from dynred.evaluation.evaluate import checked_test
 from dynred.experiments.stored_run import StoredRun, opened
 from dynred.metrics.base import load_metric
+from dynred.models.forecast import forecast
 from dynred.runtime import Runtime
 
 
@@ -42,7 +44,12 @@ def compare_runs(
         models = {name: run.model for name, run in zip(names, runs, strict=True)}
         threshold = runs[0].spec.threshold
         own = [metric.at(threshold) for metric in loaded]
-        return compare(models, runs[0].parts(runtime or Runtime())[2], threshold=threshold, metrics=own)
+        parts = runs[0].parts(runtime or Runtime())
+        test, held_out = parts.test, parts.held_out
+        forecasts = {
+            name: forecast(model, checked_test(model, test), held_out.largest) for name, model in models.items()
+        }
+        return compare_forecasts(forecasts, threshold=threshold, metrics=own, independent=held_out.independent)
 
 
 def why_not(runs: Sequence[StoredRun]) -> str:

@@ -1,40 +1,50 @@
-"""Which trajectories an experiment takes: how many, how long, how finely sampled."""
+"""Which trajectories an experiment takes: how many, how long, how finely sampled; and which of them are its test."""
 
 from dataclasses import dataclass
 
-from dynred.checks import at_least, count, positive, refuse
+from dynred.checks import at_least, count, one_of, positive, refuse
+from dynred.data.split import FRACTION, SPLITS, Split
 from dynred.ode.system import System
 from dynred.spec import Spec
 
+SIMULATED = {"train": 256, "validation": 32, "test": 256}  # trajectories of a system in each set
 MOST = 1e12  # snapshots of one trajectory; no memory holds so many
 
 
 @dataclass(frozen=True)
 class DataSpec(Spec):
-    """Which trajectories are simulated and scored.
+    """Which trajectories are simulated or taken from data, and which are scored.
 
     Attributes:
-        train, validation, test: number of trajectories in each set; each starts from another initial state. Data
-            without an equation are split 8 : 1 : 1 instead.
-        duration: length of each, in time units; None takes the system's.
-        sampling: time between snapshots; None takes the system's.
-        horizon: how far test trajectories are predicted; None takes ten time scales, or all there is.
-        transient: time dropped at the start; None takes the system's.
+        train, validation, test: number of trajectories in each set. None takes 256, 32 and 256 of a system, each from
+            another initial state; of data, what `split` gives.
+        duration: length of each simulated trajectory, in time units; None takes the system's.
+        sampling: time between simulated snapshots; None takes the system's.
+        horizon: how far test trajectories are predicted; None takes ten time scales of a system, or all there is.
+        transient: time dropped at the start of simulated trajectories; None takes the system's.
         solver: `auto` or a solver's name.
+        split: how data without an equation are divided. `trajectories`: each stays whole. `time`: the test is the last
+            part of each trajectory. `auto`: whole where there are at least three. `pieces`: as earlier versions did.
+        test_fraction: part of the trajectories of data, or of each of them in time, that is the test, in (0, 1).
+        test_trajectories: indices of the trajectories of data that are the test; none leaves the choice to `seed`.
     """
 
-    train: int = 256
-    validation: int = 32
-    test: int = 256
+    train: int | None = None
+    validation: int | None = None
+    test: int | None = None
     duration: float | None = None
     sampling: float | None = None
     horizon: float | None = None
     transient: float | None = None
     solver: str = "auto"
+    split: str = "auto"
+    test_fraction: float | None = None
+    test_trajectories: tuple[int, ...] = ()
 
     def __post_init__(self):
-        for name in ("train", "validation", "test"):
-            count(name, getattr(self, name), 1, 10**9)
+        for name in SIMULATED:
+            if getattr(self, name) is not None:
+                count(name, getattr(self, name), 1, 10**9)
         for name in ("duration", "sampling", "horizon"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
@@ -42,6 +52,24 @@ class DataSpec(Spec):
             at_least("transient", self.transient, 0)
         if not self.solver:
             raise refuse("solver", "`auto` or a solver's name", repr(self.solver))
+        one_of("split", self.split, SPLITS)
+        if self.test_fraction is not None and not 0 < self.test_fraction < 1:
+            raise refuse("test_fraction", "between 0 and 1", self.test_fraction)
+        if self.test_fraction is not None and (self.test is not None or self.test_trajectories):
+            raise refuse("the test", "chosen in one way", "test_fraction beside test or test_trajectories")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many trajectories of a system are simulated for each set, by the name of the set."""
+        return {
+            part: default if getattr(self, part) is None else getattr(self, part) for part, default in SIMULATED.items()
+        }
+
+    def division(self, *, elsewhere: bool, single: bool) -> Split:
+        """How data are divided; `elsewhere` and `single` as in `Split`."""
+        fraction = FRACTION if self.test_fraction is None else self.test_fraction
+        counts = self.train, self.validation, self.test
+        return Split(self.split, *counts, fraction, self.test_trajectories, elsewhere, single)
 
     def steps(self, system: System) -> dict[str, int]:
         """How many sampling intervals a trajectory of each set has, by the name of the set.

@@ -50,21 +50,23 @@ def evaluate_run(
         spec, model, source = stored.spec, stored.model, stored.source
         if long and source.system is None:
             raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
-        train, validation, test = stored.parts(runtime)
-        predictions = forecast(model, test)
+        parts = stored.parts(runtime)
+        predictions = forecast(model, parts.test, parts.held_out.largest)
         path = stored.folder / "evaluation.json"
         earlier = read_evaluation(path) if path.exists() else None
         scores_over_long_times = earlier.long_time if earlier else None
         if long and source.system is not None:
             scores_over_long_times = long_time(model, source.system, progress=runtime.progress)
-        calibration = calibrated(model, validation)
+        calibration = calibrated(model, parts.validation)
         own = [metric.at(spec.threshold) for metric in loaded]
         evaluation = score(
-            *(predictions, model, train, source.system, spec.threshold),
+            *(predictions, model, parts.train, source.system, spec.threshold),
             cost=earlier.cost if earlier else Cost(),
             long_time=scores_over_long_times,
             calibration=calibration,
             metrics=own,
+            held_out=parts.held_out,
+            notes=parts.notes,
         )
         publish(stored.folder, model, evaluation, predictions, source, calibration, own)
         return evaluation

@@ -10,12 +10,12 @@ from typing import Any
 from dynred.checks import refuse
 from dynred.data.screening import is_data
 from dynred.errors import DynredWarning, InputError
+from dynred.experiments.earlier import todays
 from dynred.experiments.fingerprint import differences
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec
 from dynred.files import checksum
-from dynred.kinds import current
 from dynred.plugins import code_in, code_of, is_foreign
 from dynred.runtime import threads
 
@@ -68,7 +68,7 @@ def check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunF
     Warns:
         DynredWarning: the number of threads differs.
     """
-    spec, before = begun["spec"], current(stored["spec"])
+    spec, before = begun["spec"], todays(stored["spec"])
     differing = [key for key, value in spec.items() if before.get(key) != value]
     if differing:
         advice = f"They differ in: {', '.join(differing)}. Use another folder, or --overwrite."

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dynred.arguments import public
 from dynred.checks import integer, positive, refuse
+from dynred.data.split import Parts
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
@@ -15,6 +16,7 @@ from dynred.evaluation.evaluate import score
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Cost
 from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.open_source import source_of
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
 from dynred.memory import peak_memory_mb
@@ -66,6 +68,7 @@ def reduce(
     partition: PartitionSpec | None = None,
     joint: JointSpec | None = None,
     threshold: float = 0.5,
+    test: Trajectories | str | None = None,
     runtime: Runtime | None = None,
 ) -> Reduction:
     """From an equation or data to a scored reduced model.
@@ -80,6 +83,8 @@ def reduce(
         partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
         joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
         threshold: rollout error that counts as lost.
+        test: trajectories that are the test, or a file of them; default: the test is taken from the source, as `data`
+            says.
         runtime: device, progress, checkpoints.
 
     Returns:
@@ -90,7 +95,7 @@ def reduce(
         DivergenceError: the full system diverged.
     """
     positive("threshold", threshold)
-    source, data = Source.of(source), data or DataSpec()
+    source, data = source_of(source, test), data or DataSpec()
     advice = f"The state has {source.dim} dimensions; a reduction has fewer."
     integer("latent_dim", latent_dim, 1, source.dim - 1, advice)
     reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
@@ -99,9 +104,9 @@ def reduce(
     spec = model_spec(reducer, dynamics, partition, joint)
     check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
     stages = _Stages(source, spec, seed, runtime or Runtime())
-    train, validation, test = stages.simulate(data)
-    model = stages.fit(train, validation)
-    return stages.evaluate(model, train, validation, test, threshold)
+    parts = stages.simulate(data)
+    model = stages.fit(parts.train, parts.validation)
+    return stages.evaluate(model, parts, threshold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +127,8 @@ class _Stages:
     runtime: Runtime
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def simulate(self, data: DataSpec) -> tuple[Trajectories, Trajectories, Trajectories]:
-        """Training, validation and test trajectories."""
+    def simulate(self, data: DataSpec) -> Parts:
+        """Training, validation and test trajectories, and what the test is."""
         with self._timed("simulate_s"):
             return self.source.parts(data, self.seed, self.runtime)
 
@@ -143,18 +148,22 @@ class _Stages:
             )
             return spec.refine(model, train, validation, rng=generator(self.seed, "joint"), runtime=runtime)
 
-    def evaluate(
-        self, model: Model, train: Trajectories, validation: Trajectories, test: Trajectories, threshold: float
-    ) -> Reduction:
+    def evaluate(self, model: Model, parts: Parts, threshold: float) -> Reduction:
         """The model with its scores, predictions and calibration, and with the cost of all stages."""
         with self._timed("evaluate_s"):
             self.runtime.progress("evaluate", 0, 1)
-            predictions = forecast(model, test)
-            calibration = calibrated(model, validation)
-            evaluation = score(predictions, model, train, self.source.system, threshold, calibration=calibration)
+            predictions = forecast(model, parts.test, parts.held_out.largest)
+            calibration = calibrated(model, parts.validation)
+            evaluation = score(
+                *(predictions, model, parts.train, self.source.system, threshold),
+                calibration=calibration,
+                held_out=parts.held_out,
+                notes=parts.notes,
+            )
             self.runtime.progress("evaluate", 1, 1)
         cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
-        return Reduction(model, replace(evaluation, cost=cost), predictions, train, validation, calibration)
+        evaluation = replace(evaluation, cost=cost)
+        return Reduction(model, evaluation, predictions, parts.train, parts.validation, calibration)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

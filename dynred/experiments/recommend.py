@@ -24,8 +24,11 @@ def with_recommended_latents(
         MissingExtraError: without `pip install 'dynred[geometry]'`.
     """
     runtime, source = runtime or Runtime(), spec.open()
-    train, _, _ = source.parts(spec.data, spec.seed, runtime)
-    verdict = inspect(train, rng=generator(spec.seed, "inspect"), progress=runtime.progress)
+    verdict = inspect(
+        source.parts(spec.data, spec.seed, runtime).train,
+        rng=generator(spec.seed, "inspect"),
+        progress=runtime.progress,
+    )
     best = verdict.recommended
     return with_latents(spec, best.angles, best.lines, best.charts, keep_dynamics=keep_dynamics), verdict
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dynred.arguments import public
 from dynred.evaluation.evaluation import Evaluation, read_evaluation
+from dynred.experiments.earlier import todays
 from dynred.experiments.folder import CHECKPOINTS, RunFolder
 from dynred.experiments.origin import check_same, identity_of, origin
 from dynred.experiments.pipeline import reduce
@@ -102,4 +103,4 @@ def stored_spec(out: str | Path) -> ExperimentSpec:
         FileFormatError: the folder holds no run, or one of a newer schema.
         InputError: some settings are of a class that is not imported.
     """
-    return ExperimentSpec.from_dict(RunFolder(out).manifest()["spec"])
+    return ExperimentSpec.from_dict(todays(RunFolder(out).manifest()["spec"]))

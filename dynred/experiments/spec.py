@@ -9,7 +9,9 @@ from dynred.checks import integer, positive, refuse
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.experiments.data_spec import DataSpec
-from dynred.experiments.source import Source, open_source
+from dynred.experiments.open_source import open_source
+from dynred.experiments.other_test import OtherTest
+from dynred.experiments.source import Source
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
@@ -32,6 +34,7 @@ class ExperimentSpec(Spec):
         dynamics: settings of the latent dynamics.
         partition: with more than one chart, the model is an atlas with a reducer and dynamics in each.
         joint: refines reducer and dynamics together at the end; None leaves this out.
+        test: a data file (.npz, .zarr, .nc) of the trajectories that are the test; None takes the test from the source.
     """
 
     source: str
@@ -44,6 +47,7 @@ class ExperimentSpec(Spec):
     dynamics: DynamicsSpec = field(default_factory=NeuralODESpec)
     partition: PartitionSpec = field(default_factory=PartitionSpec)
     joint: JointSpec | None = None
+    test: str | None = None
 
     def __post_init__(self):
         if not self.source:
@@ -75,6 +79,8 @@ class ExperimentSpec(Spec):
             InputError: the source is unknown or unusable, or has no more than `latent_dim` dimensions.
         """
         source = open_source(self.source, self.arguments)
+        if self.test is not None:
+            source = source.tested_on(OtherTest.of(self.test))
         advice = f"The state has {source.dim} dimensions; a reduction has fewer."
         integer("latent_dim", self.latent_dim, 1, source.dim - 1, advice)
         return source

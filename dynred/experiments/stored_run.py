@@ -9,8 +9,9 @@ from typing import Any
 
 from dynred.checks import refuse
 from dynred.data.screening import is_data
-from dynred.data.trajectories import Trajectories
+from dynred.data.split import Parts
 from dynred.errors import FileFormatError
+from dynred.experiments.earlier import todays
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.origin import identity_of
 from dynred.experiments.source import Source
@@ -38,7 +39,7 @@ class StoredRun:
     source: Source
     model: Model
 
-    def parts(self, runtime: Runtime) -> tuple[Trajectories, Trajectories, Trajectories]:
+    def parts(self, runtime: Runtime) -> Parts:
         """Training, validation and test trajectories, the same as in the run."""
         return self.source.parts(self.spec.data, self.spec.seed, runtime)
 
@@ -75,7 +76,7 @@ def _opened(folder: RunFolder, plugins: Sequence[str | Path], trust: bool) -> It
     # The settings may be of classes that this code defines, so it is loaded before the settings are read.
     for code in [*map(code_of, map(str, plugins)), *map(permission, Code.listed(stored.get("code", [])))]:
         load_code(code)
-    spec = ExperimentSpec.from_dict(stored["spec"])
+    spec = ExperimentSpec.from_dict(todays(stored["spec"]))
     data = replace(spec.data, solver=permission.name(spec.data.solver))
     spec = replace(spec, source=permission.name(spec.source), data=data)
     with only(permission.code):

@@ -34,12 +34,15 @@ class Metric(Spec, ABC):
         higher_is_better: whether a larger value is better.
         unit: unit of the values; empty where they are dimensionless.
         summary: which value over the trajectories a table shows.
+        measures: what the value depends on: predictions, or the encoder and decoder alone. Baselines that share the
+            model's encoder, or have none, are not scored by what measures reconstructions.
     """
 
     title: ClassVar[str] = ""
     higher_is_better: ClassVar[bool]
     unit: ClassVar[str] = ""
     summary: ClassVar[Literal["mean", "median", "worst"]] = "mean"
+    measures: ClassVar[Literal["predictions", "reconstructions"]] = "predictions"
 
     @property
     def name(self) -> str:
@@ -53,6 +56,10 @@ class Metric(Spec, ABC):
     @abstractmethod
     def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
         """The value of every trajectory."""
+
+    def censored(self, forecast: Forecast) -> Bool[Tensor, " N"]:
+        """Which values are only known to be at least so large, because the test trajectory ended; by default none."""
+        return torch.zeros(len(forecast.truth), dtype=torch.bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +225,12 @@ def first_time(happens: Bool[Tensor, " M"], forecast: Forecast) -> Float[Tensor,
     last = elapsed[forecast.truth.starts + forecast.truth.lengths - 1]
     when = torch.where(happens, elapsed, last[owner])
     return last.scatter_reduce(0, owner, when, "amin")
+
+
+def never(happens: Bool[Tensor, " M"], forecast: Forecast) -> Bool[Tensor, " N"]:
+    """Whether `happens` [M] is false at every snapshot of a trajectory."""
+    counts = torch.zeros(len(forecast.truth)).index_add(0, forecast.truth.owner, happens.float())
+    return counts == 0
 
 
 def segments(

@@ -1,7 +1,7 @@
 """Normalised mean squared error of the reconstruction."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -20,6 +20,7 @@ class ReconstructionNMSE(Metric):
 
     title: ClassVar[str] = "reconstruction nmse"
     higher_is_better: ClassVar[bool] = False
+    measures: ClassVar[Literal["predictions", "reconstructions"]] = "reconstructions"
 
     def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
         """See `Metric`."""

@@ -1,7 +1,7 @@
 """Mean squared error of the reconstruction over the mean square of the states."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -26,6 +26,7 @@ class RelativeMSE(Metric):
     ceiling: float = 10.0
     title: ClassVar[str] = "mean squared reconstruction error over mean |x|\u2060²"  # joined: no line may begin with ²
     higher_is_better: ClassVar[bool] = False
+    measures: ClassVar[Literal["predictions", "reconstructions"]] = "reconstructions"
 
     def __post_init__(self):
         positive("ceiling", self.ceiling)

@@ -3,17 +3,17 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dynred.checks import positive
-from dynred.metrics.base import Metric, first_time
+from dynred.metrics.base import Metric, first_time, never
 from dynred.models.forecast import Forecast
 
 
 @dataclass(frozen=True)
 class ValidTime(Metric):
-    """First time at which the rollout's error exceeds a threshold; the whole duration where it never does.
+    """First time at which the rollout's error exceeds a threshold; at least the whole duration where it never does.
 
     The error is |predicted - x| divided by the root mean square distance from the mean (P. R. Vlachas et al., Neural
     Networks 126, 191 (2020), define it so up to the normalisation by component).
@@ -38,3 +38,7 @@ class ValidTime(Metric):
     def __call__(self, forecast: Forecast) -> Float[Tensor, " N"]:
         """See `Metric`."""
         return first_time(forecast.rollout_error() > self.threshold, forecast)
+
+    def censored(self, forecast: Forecast) -> Bool[Tensor, " N"]:
+        """See `Metric.censored`."""
+        return never(forecast.rollout_error() > self.threshold, forecast)

@@ -19,17 +19,30 @@ class Forecast:
         truth: trajectories of the full system.
         reconstructed: decode(encode(x)) of every state of `truth`.
         predicted: rollouts from the first state of every trajectory; NaN from divergence on.
+        largest: for every trajectory, the largest |x| of the whole trajectory that it is a part of; empty where all are
+            whole.
     """
 
     truth: Trajectories
     reconstructed: Trajectories
     predicted: Trajectories
+    largest: tuple[float, ...] = ()
 
     def __post_init__(self):
         for name in ("reconstructed", "predicted"):
             other = getattr(self, name)
             if other.states.shape != self.truth.states.shape or not torch.equal(other.lengths, self.truth.lengths):
                 raise refuse(name, f"like truth, {self.truth}", repr(other))
+        if self.largest and len(self.largest) != len(self.truth):
+            raise refuse("largest", f"one number for each of {len(self.truth)} trajectories", len(self.largest))
+
+    @property
+    def largest_states(self) -> Float[Tensor, " N"]:
+        """The largest |x| of every trajectory, of the whole one where a part of it is predicted."""
+        if self.largest:
+            return torch.tensor(self.largest, dtype=torch.float64)
+        sizes = self.truth.states.double().norm(dim=1)
+        return torch.zeros(len(self.truth), dtype=sizes.dtype).scatter_reduce(0, self.truth.owner, sizes, "amax")
 
     @property
     def variance(self) -> Float[Tensor, ""]:
@@ -65,8 +78,8 @@ class Forecast:
         return torch.where(torch.isfinite(error), error, torch.inf)
 
 
-def forecast(model: Model, truth: Trajectories) -> Forecast:
-    """Reconstruction and rollout of every trajectory of `truth`, each at its own times."""
+def forecast(model: Model, truth: Trajectories, largest: tuple[float, ...] = ()) -> Forecast:
+    """Reconstruction and rollout of every trajectory of `truth`, each at its own times; `largest` as in `Forecast`."""
     states = model.at(truth.row_parameters).reconstruct(truth.states).double()
     reconstructed = Trajectories(states, truth.t, truth.lengths)
     parts, order = [], []
@@ -75,4 +88,4 @@ def forecast(model: Model, truth: Trajectories) -> Forecast:
         parts.append(model.at(chosen.parameters).predict(chosen.initial, grid))
         order.append(members)
     predicted = Trajectories.concatenate(parts)[torch.argsort(torch.cat(order))]
-    return Forecast(truth, reconstructed, Trajectories(predicted.states, truth.t, truth.lengths))
+    return Forecast(truth, reconstructed, Trajectories(predicted.states, truth.t, truth.lengths), largest)

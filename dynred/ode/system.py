@@ -35,6 +35,9 @@ _PLAIN: Mapping[str, Any] = {
 SMALL = 100  # dimension up to which a Jacobian is cheap enough as a dense matrix
 
 
+UNNAMED_SCALE = "time scales"  # what a time scale of 1 is called where the system names none
+
+
 @dataclass(frozen=True)
 class Observation:
     """The states of a system as they are seen: through a smooth map. `dynred.observe` makes one and checks it.
@@ -101,7 +104,7 @@ class System:
     duration: float = 50.0
     sampling: float = 0.1
     time_scale: float = 1.0
-    time_scale_name: str = "time scales"
+    time_scale_name: str = UNNAMED_SCALE
     time_unit: str = "time units"
     stiff: bool | None = None
     solver: str | None = None

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from dynred.evaluation.bootstrap import Interval
 from dynred.evaluation.records import Rollout, Speedup
+from dynred.evaluation.spreads import Spread
 from dynred.report.figures.base import Context
 
 MISSING = "\N{EN DASH}"
+AT_LEAST = "≥ "  # before a time that the end of the test cut off
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _COSTS = {
     "simulate_s": ("simulation of the data", "s"),
@@ -51,13 +52,13 @@ def title(context: Context) -> str:
 
 def verdict(context: Context) -> str:
     """How far the model can be trusted, in one or two sentences."""
-    rollout, n = context.evaluation.rollout, context.evaluation.test["trajectories"]
+    rollout, n = context.evaluation.rollout, context.evaluation.test.trajectories
     which = f"the median of {_trajectories(n)}" if n > 1 else "the only test trajectory"
     gone = f" {rollout.diverged} of {n} predictions diverged." if rollout.diverged else ""
     if rollout.valid_time.median == 0:
         return f"Predictions are not valid for any time ({which}): reconstruction alone is beyond the threshold.{gone}"
-    censored = 2 * int(context.lost.sum()) <= n  # then the median prediction is valid to the end of the test
-    least, beyond = ("at least ", ": no longer time was tested") if censored else ("", "")
+    beyond_test = "median" in rollout.valid_time.at_least
+    least, beyond = ("at least ", ": no longer time was tested") if beyond_test else ("", "")
     return f"Predictions stay valid for {least}{_times(context, rollout.valid_time.median)}, {which}{beyond}.{gone}"
 
 
@@ -69,8 +70,8 @@ def key_numbers(context: Context) -> list[KeyNumber]:
     numbers = [
         KeyNumber(
             "valid prediction time, median",
-            f"{number(evaluation.rollout.valid_time.median)} {context.time_unit}",
-            _beside(evaluation.rollout.valid_time.median_interval, linear),
+            f"{bounded(evaluation.rollout.valid_time, 'median')} {context.time_unit}",
+            _beside(evaluation.rollout.valid_time, linear),
         ),
         KeyNumber(
             "reconstruction error (nmse)",
@@ -107,7 +108,7 @@ def costs(context: Context) -> list[tuple[str, str]]:
 
 def origin(context: Context) -> list[tuple[str, str]]:
     """Where the data and the model come from."""
-    about, test = context.model.about, context.evaluation.test
+    about = context.model.about
     rows = [("system", context.evaluation.system)]
     rows += [(f"argument {name}", str(value)) for name, value in about.get("arguments", {}).items()]
     if "solver" in about:
@@ -116,7 +117,7 @@ def origin(context: Context) -> list[tuple[str, str]]:
         reason = about.get("solver_reason")
         rows.append(("solver of the full model", f"{kind} ({reason})" if reason else kind))
     rows.append(("velocities", _velocities(about)))
-    rows.append(("test", f"{_trajectories(test['trajectories'])}, {test['snapshots']:,} snapshots, never trained on"))
+    rows.append(("test", context.evaluation.test_words))
     if context.time_scale_name:
         scale = f"{number(context.time_scale)} {context.time_unit}"
         rows.append(("time scale", f"{scale}, in which {context.time_scale_name} are counted"))
@@ -137,9 +138,15 @@ def settings_rows(settings: Mapping[str, Any], path: str = "") -> list[tuple[str
     return rows
 
 
-def _beside(interval: Interval | None, linear: Rollout | None) -> str:
-    parts = [f"95 %: {number(interval[0], 2)} to {number(interval[1], 2)}"] if interval else []
-    parts += [f"linear dynamics: {number(linear.valid_time.median)}"] if linear else []
+def bounded(record: Any, name: str) -> str:
+    """A number of a record as text; one that is only known to be at least so large begins with that sign."""
+    return f"{AT_LEAST * (name in getattr(record, 'at_least', ()))}{number(getattr(record, name))}"
+
+
+def _beside(valid_time: Spread, linear: Rollout | None) -> str:
+    interval, beyond = valid_time.median_interval, "median_interval" in valid_time.at_least
+    parts = [f"95 %: {number(interval[0], 2)} to {AT_LEAST * beyond}{number(interval[1], 2)}"] if interval else []
+    parts += [f"linear dynamics: {bounded(linear.valid_time, 'median')}"] if linear else []
     return "; ".join(parts)
 
 
@@ -169,7 +176,7 @@ def _times(context: Context, value: float) -> str:
     text = f"{number(value)} {context.time_unit}"
     if not context.time_scale_name:
         return text
-    return f"{text} ({number(context.evaluation.rollout.valid_time_scaled.median, 2)} {context.time_scale_name})"
+    return f"{text} ({number(value / context.time_scale, 2)} {context.time_scale_name})"
 
 
 def _trajectories(n: int) -> str:

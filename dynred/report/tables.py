@@ -1,10 +1,13 @@
 """The tables of the report: scores beside the baselines, with intervals, and Lyapunov exponents."""
 
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from dynred.evaluation.records import Agreement, Exponents
+from dynred.evaluation.records import Agreement, Exponents, Reconstruction, Rollout
+from dynred.evaluation.spreads import Score
 from dynred.report.figures.base import Context
-from dynred.report.summary import number
+from dynred.report.summary import AT_LEAST, bounded, number
 
 _QUANTILES = {"median": "median", "p95": "95 % quantile", "p99": "99 % quantile", "max": "maximum"}
 _SPREADS = {"median": "median", "mean": "mean", "p10": "10 % quantile"}
@@ -24,13 +27,11 @@ class Row(NamedTuple):
 
     group: str
     name: str
-    model: Cell
-    pod: Cell = Cell()
-    linear: Cell = Cell()
+    cells: tuple[Cell, ...]
 
 
 def results(context: Context) -> list[Row]:
-    """The table of scores: the model beside POD of the same dimension and linear dynamics of the same latents."""
+    """The table of scores: the model beside the baselines, in the order of `Evaluation.columns`."""
     return [*_reconstruction(context), *_prediction(context), *_metrics(context), *_statistics(context)]
 
 
@@ -46,18 +47,24 @@ def exponents(context: Context) -> list[tuple[str, str, str]]:
     return rows
 
 
+def _row(
+    context: Context, group: str, name: str, model: Cell, part: str = "", cell: Callable[[Any], Cell] = Cell
+) -> Row:
+    """A row; `cell` makes the cell of a baseline from that part of its scores."""
+    return Row(group, name, (model, *context.evaluation.baseline_cells(part, cell, Cell())))
+
+
 def _reconstruction(context: Context) -> list[Row]:
-    own, pod = context.evaluation.reconstruction, context.pod
-    group = "Reconstruction: decode(encode(x)) against x"
-    rows = [Row(group, "nmse", _cell(own, "nmse"), _cell(pod, "nmse"))]
+    own, group = context.evaluation.reconstruction, "Reconstruction: decode(encode(x)) against x"
+    rows = [_row(context, group, "nmse", _cell(own, "nmse"), "reconstruction", lambda part: _cell(part, "nmse"))]
     for key, name in _QUANTILES.items():
-        model, other = (_cell(part.relative_error if part else None, key) for part in (own, pod))
-        rows.append(Row(group, f"relative error, {name}", model, other))
+        cell = functools.partial(_relative_error, key)
+        rows.append(_row(context, group, f"relative error, {name}", cell(own), "reconstruction", cell))
     return rows
 
 
 def _prediction(context: Context) -> list[Row]:
-    own, linear = context.evaluation.rollout, context.linear
+    own = context.evaluation.rollout
     group = f"Prediction: time until the relative error exceeds {own.threshold:g}"
     units = [("valid_time", context.time_unit)]
     if context.time_scale_name:
@@ -65,37 +72,55 @@ def _prediction(context: Context) -> list[Row]:
     rows = []
     for part, unit in units:
         for key, name in _SPREADS.items():
-            model, other = (_cell(getattr(scores, part) if scores else None, key) for scores in (own, linear))
-            rows.append(Row(group, f"{name}, {unit}", model, linear=other))
-    return [*rows, Row(group, "diverged predictions", _cell(own, "diverged"), linear=_cell(linear, "diverged"))]
+            cell = functools.partial(_valid, part, key)
+            rows.append(_row(context, group, f"{name}, {unit}", cell(own), "rollout", cell))
+    diverged = functools.partial(_named_cell, "diverged")
+    return [*rows, _row(context, group, "diverged predictions", diverged(own), "rollout", diverged)]
 
 
 def _metrics(context: Context) -> list[Row]:
-    own, linear = context.evaluation.metrics, context.evaluation.baselines.get("linear", {}).get("metrics", {})
-    group, rows = "Other scores, as studies define them", []
+    own, group, rows = context.evaluation.metrics, "Other scores, as studies define them", []
     for name, metric in context.metrics.items():
         if name in own and (name not in _SHOWN or metric in context.own_metrics):
-            model, other = (_cell(part.get(name), metric.summary) for part in (own, linear))
+            cell = functools.partial(_score, name, metric.summary)
             which = "" if metric.summary == "mean" else f", {metric.summary}"
-            rows.append(Row(group, f"{metric.title or name}{which}", model, linear=other))
+            rows.append(_row(context, group, f"{metric.title or name}{which}", cell(own), "metrics", cell))
     return rows
 
 
 def _statistics(context: Context) -> list[Row]:
-    own, linear = context.evaluation.statistics, context.evaluation.baselines.get("linear", {}).get("statistics", {})
+    own = context.evaluation.statistics
     group = "Long-time statistics of the later halves: distance from those of the truth"
-    rows = [
-        Row(group, _name(key, agreement), _distance(agreement), linear=_distance(linear.get(key)))
-        for key, agreement in own.items()
-    ]
+    rows = []
+    for key, agreement in own.items():
+        cell = functools.partial(_agreement, key)
+        rows.append(_row(context, group, _name(key, agreement), cell(own), "statistics", cell))
     long_time = context.evaluation.long_time
     if long_time is not None:
         group = f"The same of {long_time.rollouts} rollouts of {number(long_time.duration)} {context.time_unit} each"
-        rows.append(Row(group, "rollouts that left", _cell(long_time, "left")))
-        rows += [
-            Row(group, _name(key, agreement), _distance(agreement)) for key, agreement in long_time.statistics.items()
-        ]
+        rows.append(_row(context, group, "rollouts that left", _cell(long_time, "left")))
+        rows += [_row(context, group, _name(k, part), _distance(part)) for k, part in long_time.statistics.items()]
     return rows
+
+
+def _relative_error(name: str, reconstruction: Reconstruction) -> Cell:
+    return _cell(reconstruction.relative_error, name)
+
+
+def _valid(part: str, name: str, rollout: Rollout) -> Cell:
+    return _cell(getattr(rollout, part), name)
+
+
+def _named_cell(name: str, record: Any) -> Cell:
+    return _cell(record, name)
+
+
+def _score(name: str, summary: str, scores: Mapping[str, Score]) -> Cell:
+    return _cell(scores.get(name), summary)
+
+
+def _agreement(name: str, agreements: Mapping[str, Agreement]) -> Cell:
+    return _distance(agreements.get(name))
 
 
 def _name(key: str, agreement: Agreement) -> str:
@@ -108,13 +133,17 @@ def _distance(agreement: Agreement | None) -> Cell:
 
 
 def _cell(record: Any, name: str) -> Cell:
-    return Cell() if record is None else _pair(getattr(record, name), getattr(record, f"{name}_interval"))
+    if record is None:
+        return Cell()
+    interval = getattr(record, f"{name}_interval")
+    if interval is None:
+        return Cell(bounded(record, name))
+    beyond = AT_LEAST * (f"{name}_interval" in getattr(record, "at_least", ()))
+    return Cell(bounded(record, name), f"{number(interval[0])} to {beyond}{number(interval[1])}")
 
 
 def _pair(value: float, interval: tuple[float, float] | None) -> Cell:
-    if interval is None:
-        return Cell(number(value))
-    return Cell(number(value), f"{number(interval[0])} to {number(interval[1])}")
+    return Cell(number(value), "" if interval is None else f"{number(interval[0])} to {number(interval[1])}")
 
 
 def _exponent(spectrum: Exponents, i: int) -> str:

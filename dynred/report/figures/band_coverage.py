@@ -20,7 +20,8 @@ class BandCoverage(Figure[Context]):
         return (
             f"A band around predictions that should hold {100 * band.level:g} % of the true values, its width "
             "calibrated on validation trajectories: on test trajectories the curve should stay near the dashed line. "
-            "Shaded: 95 % interval over trajectories. dynred.models.bands draws such bands for your own predictions."
+            f"{'Shaded: 95 % interval over trajectories. ' if band.low else ''}"
+            "dynred.models.bands draws such bands for your own predictions."
         )
 
     def draw(self, context: Context) -> Drawing:
@@ -29,10 +30,11 @@ class BandCoverage(Figure[Context]):
         assert band is not None
         drawing = blank(2.6)
         ax = drawing.subplots()
-        ax.fill_between(band.t, band.low, band.high, color=MODEL, alpha=0.25, linewidth=0)
+        if band.low is not None and band.high is not None:
+            ax.fill_between(band.t, band.low, band.high, color=MODEL, alpha=0.25, linewidth=0)
         ax.plot(band.t, band.holds, color=MODEL, label="test trajectories")
         ax.axhline(band.level, color=MARK, linestyle="--", linewidth=1.2, label="promised")
-        ax.set(xlim=(0, band.t[-1]), ylim=(min(0.7, *band.low), 1), ylabel="fraction in the band")
+        ax.set(xlim=(0, band.t[-1]), ylim=(min(0.7, *(band.low or band.holds)), 1), ylabel="fraction in the band")
         time_axis(context, ax, ax)
         drawing.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
         return drawing

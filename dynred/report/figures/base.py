@@ -22,6 +22,7 @@ from dynred.models.base import Model
 from dynred.models.forecast import Forecast
 from dynred.numerics.modes import Modes
 from dynred.ode.grid import Axis, Grid
+from dynred.ode.system import UNNAMED_SCALE
 
 # Okabe and Ito's colours, distinct for every common kind of colour vision; one meaning each throughout the page.
 TRUTH, MODEL, LINEAR, POD, ENCODER, MARK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
@@ -80,14 +81,18 @@ class Context:
     @cached_property
     def time_scale(self) -> float:
         """The unit of scaled valid times, in time units: the one that the evaluation used."""
-        plain, scaled = self.evaluation.rollout.valid_time.mean, self.evaluation.rollout.valid_time_scaled.mean
-        return plain / scaled if scaled > 0 else float(self.model.about.get("time_scale", 1.0))
+        rollout = self.evaluation.rollout
+        if rollout.valid_time_scaled is not None and rollout.valid_time_scaled.mean > 0:
+            return rollout.valid_time.mean / rollout.valid_time_scaled.mean
+        return float(self.model.about.get("time_scale", 1.0))
 
     @cached_property
     def time_scale_name(self) -> str:
         """What the time scale is, e.g. `Lyapunov times`; empty where the system has none of its own."""
+        if self.evaluation.rollout.valid_time_scaled is None:
+            return ""
         name = str(self.model.about.get("time_scale_name", ""))
-        return "" if name == "time scales" and self.time_scale == 1 else name
+        return "" if name == UNNAMED_SCALE and self.time_scale == 1 else name
 
     @cached_property
     def pod(self) -> Reconstruction | None:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dynred.evaluation.bootstrap import Resamples
+from dynred.evaluation.intervals import FEWEST
 from dynred.report.figures.base import MODEL, TRUTH, Context, Drawing, Figure, agreement_words, blank, decades
 
 SHOWN = 1e-8  # power below this fraction of the largest is round-off
@@ -65,10 +66,11 @@ def _draw(ax: Axes, context: Context, panel: Panel) -> None:
     truth, predicted = context.measured(panel.name)
     gauge = context.gauges[panel.name]
     (x,), curves = gauge.axes, [context.average(part) for part in (truth, predicted)]
-    low, high = _band(context, truth)
+    low, high = _band(context, truth) if len(truth) >= FEWEST else (np.full_like(curves[0], np.nan),) * 2
     if panel.power:  # what has no power at all, such as the mean of a field, has no place on a logarithmic axis
         low, high, *curves = (np.where(values > 0, values, np.nan) for values in (low, high, *curves))
-    ax.fill_between(x, low, high, color=TRUTH, alpha=0.2, linewidth=0, label="truth, 95 %")
+    if np.isfinite(low).any():
+        ax.fill_between(x, low, high, color=TRUTH, alpha=0.2, linewidth=0, label="truth, 95 %")
     ax.plot(x, curves[0], color=TRUTH, linewidth=1.2, label="truth")
     ax.plot(x, curves[1], color=MODEL, linewidth=1.5, linestyle=(0, (4, 1.5)), label="prediction")
     ax.set(xlabel=gauge.labels[0], ylabel=panel.label, xlim=(0, x[-1]))

@@ -1,0 +1,160 @@
+"""What a reader should know before the scores: findings, each with the number that shows it."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.data.trajectories import Trajectories
+from dynred.evaluation.evaluation import Evaluation
+from dynred.evaluation.intervals import FEWEST
+from dynred.evaluation.records import Finding, Reconstruction, Rollout
+from dynred.evaluation.spreads import Score
+from dynred.evaluation.words import number
+from dynred.models.base import Model
+from dynred.models.forecast import Forecast
+from dynred.reducers.pod import PODSpec
+
+# Baselines that a model must beat. The mean of the training states is none: beyond the horizon of a chaotic system it
+# is the best that anybody can predict.
+RIVALS: Mapping[str, str] = {
+    "persistence": "persistence (that nothing changes)",
+    "linear": "linear dynamics of the same coordinates",
+    "dmd": "dynamic mode decomposition of as many POD coordinates",
+}
+AS_GOOD = 1.1  # times the model's error: POD with no more than that is as good
+COMPARED = 2000  # training states to which places in latent space are compared
+SLOW = 0.01  # of the root mean square velocity of training: a slower state rests
+MOST_RESTING = 0.5  # of the test: more resting snapshots dominate its scores
+
+
+def find(
+    evaluation: Evaluation,
+    model: Model,
+    predictions: Forecast,
+    train: Trajectories | None,
+    notes: Sequence[str] = (),
+) -> tuple[Finding, ...]:
+    """The findings on an evaluation, most important first.
+
+    Args:
+        evaluation: the scores.
+        model: the model.
+        predictions: the predictions that were scored.
+        train: the training trajectories; without them fewer things can be found.
+        notes: sentences on data that could not be used.
+    """
+    findings = [
+        *_worse(evaluation),
+        *_diverged(evaluation, model, predictions, train),
+        *_pod_as_good(evaluation, model),
+    ]
+    if train is not None:
+        findings += _resting(predictions.truth, train)
+    findings += [Finding("unused_data", note) for note in notes]
+    return (*findings, *_few(evaluation))
+
+
+def _worse(evaluation: Evaluation) -> list[Finding]:
+    own = _quality(evaluation.rollout, evaluation.metrics)
+    findings = []
+    for name, words in RIVALS.items():
+        parts = evaluation.baselines.get(name)
+        if parts is None:
+            continue
+        (valid, error), (other_valid, other_error) = own, _quality(parts["rollout"], parts["metrics"])
+        if other_valid > valid or (other_valid == valid and other_error < error):
+            text = (
+                f"The model is worse than {words}: predictions stay valid for {number(valid)} time units in the mean, "
+                f"those for {number(other_valid)}; the mean rollout error is {number(error)}, theirs "
+                f"{number(other_error)}."
+            )
+            findings.append(Finding("worse_than_a_baseline", text, other_error))
+    return findings
+
+
+def _quality(rollout: Rollout, metrics: Mapping[str, Score]) -> tuple[float, float]:
+    """Mean valid time and mean rollout error."""
+    return rollout.valid_time.mean, metrics["rollout_error"].mean
+
+
+def _diverged(evaluation: Evaluation, model: Model, predictions: Forecast, train: Trajectories | None) -> list[Finding]:
+    count, n = evaluation.rollout.diverged, len(predictions.truth)
+    if not count:
+        return []
+    gone = torch.isinf(predictions.rollout_error())
+    rows = torch.nonzero(gone)[:, 0]
+    first = rows[torch.argmin(predictions.elapsed[rows])]
+    when = float(predictions.elapsed[first])
+    text = f"{count} of {n} rollouts diverge, the first after {number(when)} time units"
+    if train is not None and int(first) > int(predictions.truth.starts[predictions.truth.owner[first]]):
+        before, start = (_place(model, predictions, int(row)) for row in (first - 1, _start(predictions, int(first))))
+        latents = _latents(model, train)
+        far, near = (number(_away(latents, place), 2) for place in (before, start))
+        text += (
+            f": in latent space its last state lies {far} standard deviations from the nearest training state, its "
+            f"first {near}"
+        )
+    advice = "Try `--dynamics stabilised`, which holds rollouts near the training data, or more training trajectories."
+    return [Finding("diverged", f"{text}. {advice}", float(count))]
+
+
+def _start(predictions: Forecast, row: int) -> int:
+    return int(predictions.truth.starts[predictions.truth.owner[row]])
+
+
+def _place(model: Model, predictions: Forecast, row: int) -> Float[Tensor, " F"]:
+    owner = int(predictions.truth.owner[row])
+    parameters = {name: values[owner : owner + 1] for name, values in predictions.truth.parameters.items()}
+    with torch.no_grad():
+        z = model.at(parameters).encode(predictions.predicted.states[row : row + 1])
+    return model.latent_space.features(z)[0].double()
+
+
+def _latents(model: Model, train: Trajectories) -> Float[Tensor, "m F"]:
+    rows = torch.linspace(0, len(train.states) - 1, min(COMPARED, len(train.states))).round().long()
+    parameters = {name: values[rows] for name, values in train.row_parameters.items()}
+    with torch.no_grad():
+        return model.latent_space.features(model.at(parameters).encode(train.states[rows])).double()
+
+
+def _away(latents: Float[Tensor, "m F"], place: Float[Tensor, " F"]) -> float:
+    """Distance to the nearest of the latents, in their standard deviations."""
+    return float(((latents - place) / latents.std(0).clamp_min(1e-300)).norm(dim=1).min())
+
+
+def _pod_as_good(evaluation: Evaluation, model: Model) -> list[Finding]:
+    pod = evaluation.baselines.get("pod", {}).get("reconstruction")
+    own = evaluation.reconstruction
+    is_pod = isinstance(getattr(model.spec, "reducer", None), PODSpec)
+    if not isinstance(pod, Reconstruction) or is_pod or pod.nmse > AS_GOOD * own.nmse:
+        return []
+    text = (
+        f"POD with {evaluation.latent_dim} coordinates is as good: its reconstruction error (nmse) is "
+        f"{number(pod.nmse)}, the model's {number(own.nmse)}. Take it: `--reducer pod`."
+    )
+    return [Finding("pod_as_good", text, pod.nmse)]
+
+
+def _resting(test: Trajectories, train: Trajectories) -> list[Finding]:
+    if test.velocities is None or train.velocities is None:
+        return []
+    typical = float(train.velocities.double().pow(2).sum(1).mean().sqrt())
+    share = float((test.velocities.double().norm(dim=1) < SLOW * typical).double().mean())
+    if share <= MOST_RESTING:
+        return []
+    text = (
+        f"{100 * share:.0f} % of the test snapshots are at rest (slower than {100 * SLOW:g} % of the typical training "
+        "velocity): scores are mostly of the fixed point at the end. `--set data.horizon=...` tests the motion alone."
+    )
+    return [Finding("at_rest", text, share)]
+
+
+def _few(evaluation: Evaluation) -> list[Finding]:
+    n = evaluation.test.trajectories
+    if n >= FEWEST:
+        return []
+    names = "trajectory" if n == 1 else "trajectories"
+    text = f"The scores are of {n} {names} and may be chance: fewer than {FEWEST} independent ones give no intervals."
+    return [Finding("few_tests", text, float(n))]

@@ -1,0 +1,54 @@
+"""A test that is not taken from the source of a reduction."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dynred.checks import refuse
+from dynred.data.split import SHORTEST, HeldOut, until
+from dynred.data.storage import load_trajectories
+from dynred.data.trajectories import Trajectories
+from dynred.data.velocities import estimate_velocities
+
+
+@dataclass(frozen=True, eq=False)
+class OtherTest:
+    """Trajectories that a model is tested on.
+
+    Attributes:
+        trajectories: the trajectories, with or without velocities.
+        held_out: what they are.
+    """
+
+    trajectories: Trajectories
+    held_out: HeldOut = field(default_factory=lambda: HeldOut("file"))
+
+    @classmethod
+    def of(cls, test: Trajectories | str | Path) -> "OtherTest":
+        """The test that trajectories, or a file of them, are.
+
+        Raises:
+            InputError: the file is unreadable, values are not finite, or a trajectory has one snapshot only.
+        """
+        if isinstance(test, Trajectories):
+            trajectories, name = test, ""
+        else:
+            trajectories, name = load_trajectories(test), Path(test).name
+        if int(trajectories.lengths.min()) < SHORTEST:
+            i = int(trajectories.lengths.argmin())
+            raise refuse("test", f"trajectories of at least {SHORTEST} snapshots", f"1 in trajectory {i}")
+        return cls(trajectories.checked_finite("test"), HeldOut("file", name=name))
+
+    def beside(self, train: Trajectories, horizon: float | None) -> Trajectories:
+        """The test as far as the horizon, with velocities, held against the training trajectories.
+
+        Raises:
+            InputError: it has another dimension or other parameters than these.
+        """
+        test = self.trajectories
+        if test.dim != train.dim:
+            raise refuse("test", f"of {train.dim} dimensions, like the training trajectories", test.dim)
+        if set(test.parameters) != set(train.parameters):
+            expected = f"with the parameters of the training trajectories ({', '.join(train.parameters) or 'none'})"
+            raise refuse("test", expected, ", ".join(test.parameters) or "none")
+        whole = test if test.velocities is not None else estimate_velocities(test)
+        return until(whole, horizon)

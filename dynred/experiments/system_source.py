@@ -1,0 +1,138 @@
+"""A system as the source of a reduction: it is simulated."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.checks import refuse
+from dynred.data.split import HeldOut, Parts
+from dynred.data.trajectories import Trajectories
+from dynred.evaluation.certify import FOLLOWED
+from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.fingerprint import projections
+from dynred.experiments.other_test import OtherTest
+from dynred.experiments.requirements import Sizes
+from dynred.experiments.source import Source
+from dynred.ode.grid import Grid
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
+from dynred.ode.vector_field import Parameters
+from dynred.rng import generator
+from dynred.runtime import Runtime
+from dynred.simulation.simulate import simulate
+
+_COMPARED = ("dim", "transient", "duration", "sampling", "time_scale")  # numbers by which a system is recognised
+
+
+@dataclass(frozen=True, eq=False)
+class SystemSource(Source):
+    """A system, which is simulated.
+
+    Attributes:
+        full: the system.
+        tests: a test that replaces the simulated one; None simulates it.
+    """
+
+    full: System
+    tests: OtherTest | None = None
+
+    @property
+    def dim(self) -> int:
+        """See `Source.dim`; the dimension of the observed states where the system has an observation."""
+        return self.full.dim
+
+    @property
+    def system(self) -> System:
+        """See `Source.system`."""
+        return self.full
+
+    @property
+    def known(self) -> KnownSet:
+        """See `Source.known`; facts hold at the default parameters: there are none where the system draws others."""
+        return self.full.known if self.full.sample_parameters is None else KnownSet()
+
+    @property
+    def grid(self) -> Grid | None:
+        """See `Source.grid`."""
+        return self.full.grid
+
+    @property
+    def simulated(self) -> bool:
+        """See `Source.simulated`."""
+        return True
+
+    def sizes(self, data: DataSpec) -> Sizes:
+        """See `Source.sizes`."""
+        steps, counts = data.steps(self.full), data.counts
+        snapshots = {part: counts[part] * (steps[part] + 1) for part in counts}
+        if self.tests is not None:
+            counts, snapshots["test"] = {**counts, "test": 0}, len(self.tests.trajectories.states)
+        return Sizes(max(self.dim, self.full.underlying.dim), **snapshots, trajectories=max(counts.values()))
+
+    def parts(self, data: DataSpec, seed: int, runtime: Runtime) -> Parts:
+        """See `Source.parts`: each set is simulated from a random stream of its own."""
+        if data.split not in ("auto", "pieces") or data.test_fraction is not None or data.test_trajectories:
+            advice = "Those of a system are simulated: data.test says how many."
+            raise refuse("split, test_fraction and test_trajectories", "left out for a system", "given", advice)
+        train, validation = (self._simulated(part, data, seed, runtime) for part in ("train", "validation"))
+        if self.tests is None:
+            test, held_out = self._simulated("test", data, seed, runtime), HeldOut("simulated")
+        else:
+            test, held_out = self.tests.beside(train, data.horizon), self.tests.held_out
+        return Parts(train, validation, test, held_out)
+
+    def _simulated(self, part: str, data: DataSpec, seed: int, runtime: Runtime) -> Trajectories:
+        steps, sampling = data.steps(self.full)[part], data.sampling or self.full.sampling
+        return simulate(
+            self.full,
+            data.counts[part],
+            torch.arange(steps + 1, dtype=torch.float64) * sampling,
+            rng=generator(seed, part),
+            solver=data.solver,
+            transient=data.transient,
+            progress=runtime.progress,
+        )
+
+    def unseen(self, data: DataSpec, seed: int, samples: int, *, sample_seed: int, runtime: Runtime) -> Trajectories:
+        """See `Source.unseen`: newly simulated ones; where K has a sampler, only those that a certificate follows."""
+        test = self._simulated("test", replace(data, test=FOLLOWED), sample_seed, runtime)
+        if self.known.sample is None:
+            more = -(-samples // int(test.lengths[0]))
+            test = self._simulated("test", replace(data, test=more), sample_seed, runtime)
+        return test
+
+    def states(self, n: int, *, rng: torch.Generator, parameters: Parameters | None = None) -> Float[Tensor, "n D"]:
+        """See `Source.states`: newly simulated states."""
+        return simulate(self.full, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
+
+    def tested_on(self, test: OtherTest) -> Self:
+        """See `Source.tested_on`."""
+        return replace(self, tests=test)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """See `Source.fingerprint`: numbers of the system, and values of its equation at two states."""
+        x = self.full.initial(2, generator(0, "fingerprint"))
+        t = torch.tensor(0.3, dtype=torch.float64)
+        velocity = self.full.bind()(t, x)
+        observed = [] if self.full.observation is None else [self.full.observation.map(x)]
+        return {
+            "kind": "system",
+            **{name: float(getattr(self.full, name)) for name in _COMPARED},
+            "parameters": {name: float(value) for name, value in self.full.parameters.items()},
+            "solver": self.full.solver,
+            "initial states": projections(x),
+            "equation": [value for part in (velocity, *observed) for value in projections(part)],
+            **({} if self.tests is None else {"test": self.tests.trajectories.digest()}),
+        }
+
+    def _named(self, train: Trajectories) -> dict[str, Any]:
+        return {
+            "system": self.full.name,
+            "arguments": dict(self.full.arguments),
+            "time_scale": self.full.time_scale,
+            "time_scale_name": self.full.time_scale_name,
+            "time_unit": self.full.time_unit,
+        }
