@@ -72,7 +72,7 @@ def dmd(reducer: Reducer, train: Trajectories, test: Trajectories, step: float) 
     design = torch.cat([a / units, torch.ones_like(a[:, :1])], 1)
     follows = torch.nonzero(torch.diff(train.owner) == 0)[:, 0]
     operator = torch.linalg.lstsq(design[follows], design[follows + 1], driver="gelsd").solution.numpy()
-    values, modes = np.linalg.eig(operator.T)
+    values, modes = (part.astype(complex) for part in np.linalg.eig(operator.T))
     start = torch.cat([_coordinates(reducer, test, test.starts) / units, torch.ones(len(test), 1)], 1).double().numpy()
     amplitudes = np.linalg.lstsq(modes, start.T.astype(complex), rcond=None)[0]
     elapsed = (test.t - test.t[test.starts][test.owner]).double().numpy()
@@ -101,7 +101,7 @@ def _coordinates(reducer: Reducer, trajectories: Trajectories, rows: Tensor | No
 def _powers(values: Complex[np.ndarray, " Q"], exponents: Float[np.ndarray, " M"]) -> Complex[np.ndarray, "M Q"]:
     """Every value to every exponent; 0 to a positive exponent is 0."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        logarithms = np.log(values.astype(complex))
+        logarithms = np.log(values)
         grown = np.exp(exponents[:, None] * np.where(values == 0, -np.inf, logarithms))
     return np.where(exponents[:, None] == 0, 1.0, np.where(values == 0, 0.0, grown))
 

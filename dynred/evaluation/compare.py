@@ -14,7 +14,7 @@ from dynred.evaluation.bootstrap import Interval, Resamples, median
 from dynred.evaluation.evaluate import checked_test
 from dynred.evaluation.intervals import FEWEST, ratio_interval
 from dynred.evaluation.spreads import Score
-from dynred.evaluation.words import interval_text, with_interval
+from dynred.evaluation.words import interval_text
 from dynred.metrics.base import Metric, find_metrics, measured
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
@@ -35,16 +35,16 @@ class Entry:
     """One model's value of one quantity.
 
     Attributes:
-        value, value_interval: the value over the test trajectories, and its interval; None where these are too few.
+        value, interval: the value over the test trajectories, and its interval; None where these are too few.
         difference, difference_interval: the difference from the first model's value, on the same resamples of
             trajectories. A trajectory that is hard for both models changes both values, which the difference cancels.
             None for the first model itself.
         verdict: `better` or `worse` where the interval of the difference does not hold zero, else empty.
-        at_least: `value` where it is only known to be at least so large, `value_interval` where its upper end is.
+        at_least: `value` where it is only known to be at least so large, `interval` where its upper end is.
     """
 
     value: float
-    value_interval: Interval | None = None
+    interval: Interval | None = None
     difference: float | None = None
     difference_interval: Interval | None = None
     verdict: str = ""
@@ -175,11 +175,8 @@ class _Sample:
 
     def entry(self, name: str) -> Entry:
         """The summary of that name."""
-        at_least = tuple(
-            own
-            for own, of_score in (("value", name), ("value_interval", f"{name}_interval"))
-            if of_score in self.score.at_least
-        )
+        names = {"value": name, "interval": f"{name}_interval"}
+        at_least = tuple(own for own, of_score in names.items() if of_score in self.score.at_least)
         return Entry(getattr(self.score, name), getattr(self.score, f"{name}_interval"), at_least=at_least)
 
     def difference_interval(self, first: "_Sample", name: str) -> Interval | None:
@@ -217,7 +214,8 @@ def _title(quantity: Quantity) -> str:
 
 
 def _cell(entry: Entry) -> str:
-    own = with_interval(entry, "value")
+    beyond, open_ = (name in entry.at_least for name in ("value", "interval"))
+    own = interval_text(entry.value, entry.interval, at_least=beyond, open_above=open_)
     if entry.difference is None:
         return own
     sign = "+" if entry.difference > 0 else ""

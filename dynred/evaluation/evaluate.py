@@ -29,7 +29,6 @@ from dynred.evaluation.records import (
 )
 from dynred.evaluation.spreads import Quantiles, Score, Spread
 from dynred.metrics.base import Metric, find_metrics, measured
-from dynred.metrics.valid_time import ValidTime
 from dynred.models.bands import Calibration, predict_band
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
@@ -190,8 +189,8 @@ class _Scorer:
 
     def rollout(self, predictions: Forecast) -> Rollout:
         """The errors of rollouts."""
-        metric, n = ValidTime(self.threshold), len(predictions.truth)
-        times, censored = metric(predictions).double().numpy(), metric.censored(predictions).numpy()
+        metric, n = next(metric for metric in self.metrics if metric.name == "valid_time"), len(predictions.truth)
+        times, censored = measured(metric, predictions).numpy(), metric.censored(predictions).numpy()
         valid = Spread.of(times, censored, independent=self.independent)
         diverged = len(torch.unique(predictions.truth.owner[torch.isinf(predictions.rollout_error())]))
         low, high = proportion_interval(diverged, n)

@@ -23,6 +23,7 @@ RIVALS: Mapping[str, str] = {
     "linear": "linear dynamics of the same coordinates",
     "dmd": "dynamic mode decomposition of as many POD coordinates",
 }
+NEGLIGIBLE = 1e-6  # error that is the round-off of a network, not the model's
 AS_GOOD = 1.1  # times the model's error: POD with no more than that is as good
 COMPARED = 2000  # training states to which places in latent space are compared
 SLOW = 0.01  # of the root mean square velocity of training: a slower state rests
@@ -64,7 +65,7 @@ def _worse(evaluation: Evaluation) -> list[Finding]:
         if parts is None:
             continue
         (valid, error), (other_valid, other_error) = own, _quality(parts["rollout"], parts["metrics"])
-        if other_valid > valid or (other_valid == valid and other_error < error):
+        if other_valid > valid or (other_valid == valid and error > max(other_error, NEGLIGIBLE)):
             text = (
                 f"The model is worse than {words}: predictions stay valid for {number(valid)} time units in the mean, "
                 f"those for {number(other_valid)}; the mean rollout error is {number(error)}, theirs "

@@ -15,19 +15,16 @@ def with_interval(record: object | None, name: str) -> str:
     """
     if record is None:
         return ""
-    interval = getattr(record, f"{name}_interval")
-    if interval is None:
-        return plain_number(record, name)
-    beyond = f"{name}_interval" in getattr(record, "at_least", ())
-    low, high = (number(end) for end in interval)
-    return f"{plain_number(record, name)} [{low}, {AT_LEAST * beyond}{high}]"
+    at_least = getattr(record, "at_least", ())
+    interval, open_above = getattr(record, f"{name}_interval"), f"{name}_interval" in at_least
+    return interval_text(getattr(record, name), interval, at_least=name in at_least, open_above=open_above)
 
 
 def plain_number(record: object | None, name: str) -> str:
     """A number of a record without its interval, as text; empty without a record."""
     if record is None:
         return ""
-    return f"{AT_LEAST * (name in getattr(record, 'at_least', ()))}{number(getattr(record, name))}"
+    return interval_text(getattr(record, name), None, at_least=name in getattr(record, "at_least", ()))
 
 
 def distance(agreement: Agreement | None) -> str:
@@ -35,11 +32,12 @@ def distance(agreement: Agreement | None) -> str:
     return "" if agreement is None else interval_text(agreement.distance, agreement.interval)
 
 
-def interval_text(value: float, interval: Interval | None) -> str:
-    """A number with its interval, as text."""
+def interval_text(value: float, interval: Interval | None, *, at_least: bool = False, open_above: bool = False) -> str:
+    """A number with its interval, as text; `at_least` and `open_above`: it, or the upper end, is a lower bound."""
+    text = AT_LEAST * at_least + number(value)
     if interval is None:
-        return number(value)
-    return f"{number(value)} [{', '.join(number(end) for end in interval)}]"
+        return text
+    return f"{text} [{number(interval[0])}, {AT_LEAST * open_above}{number(interval[1])}]"
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -73,7 +73,7 @@ def test_a_model_does_not_differ_from_itself(data):
     assert comparison.models == ("model 1", "model 2")
     for quantity in comparison.quantities:
         assert quantity.entries[1].difference == 0
-        assert quantity.entries[1].difference_interval == (0, 0)
+        assert quantity.entries[1].difference_interval == (None if quantity.title.endswith("worst") else (0, 0))
         assert quantity.entries[1].verdict == ""
 
 

@@ -9,8 +9,8 @@ from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, InputError
 from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.open_source import source_of
 from dynred.experiments.pipeline import reduce
-from dynred.experiments.source import Source
 from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
@@ -63,22 +63,23 @@ def test_data_without_an_equation_are_reduced_and_the_velocity_error_is_kept(sma
     assert found.evaluation.rollout.diverged == 0
 
 
-def test_one_long_trajectory_is_cut_into_pieces_that_share_no_snapshot():
-    parts = Source.of(measured(1, 400)).parts(DataSpec(), 0, Runtime())
-    assert [len(part) for part in parts] == [8, 1, 1]
+def test_one_long_trajectory_is_divided_in_time_into_parts_that_share_no_snapshot():
+    parts = source_of(measured(1, 400)).parts(DataSpec(), 0, Runtime())
+    assert [len(part) for part in parts] == [1, 1, 1]
     times = torch.cat([part.t for part in parts])
-    assert len(torch.unique(times)) == len(times)
+    assert (torch.diff(times) > 0).all()
+    assert len(times) == 400
 
 
 def test_velocities_that_come_with_the_data_are_used_as_they_are():
     data = dataclasses.replace(measured(), velocities=torch.ones(12 * 61, 8, dtype=torch.float64))
-    train, _, _ = Source.of(data).parts(DataSpec(), 0, Runtime())
+    train, _, _ = source_of(data).parts(DataSpec(), 0, Runtime())
     assert (train.velocities == 1).all()
     assert "velocity_error" not in train.attributes
 
 
 def test_the_horizon_cuts_test_trajectories_of_data():
-    _, _, test = Source.of(measured()).parts(DataSpec(horizon=2.0), 0, Runtime())
+    _, _, test = source_of(measured()).parts(DataSpec(horizon=2.0), 0, Runtime())
     assert float((test.t.reshape(len(test), -1)[:, -1] - test.t.reshape(len(test), -1)[:, 0]).max()) <= 2.0 + 1e-9
 
 
@@ -120,5 +121,5 @@ def test_gaps_in_data_are_refused_with_their_place():
 
 def test_single_snapshots_have_no_dynamics():
     one = Trajectories.from_stacked(torch.randn(12, 1, 4, dtype=torch.float64), torch.zeros(1))
-    with pytest.raises(InputError, match="at least 2 snapshots each, got 1 in trajectory 0"):
+    with pytest.raises(InputError, match="data must be trajectories of at least 2 snapshots, got of 1 each"):
         reduce(one, 2)

@@ -127,7 +127,7 @@ TOO_LARGE = [
 @pytest.mark.parametrize(("changes", "words"), TOO_LARGE, ids=lambda value: str(value)[:60])
 def test_what_memory_cannot_hold_is_refused_before_anything_is_computed(changes, words, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 24 * 10**9)
-    monkeypatch.setattr("dynred.experiments.source.simulate", None)
+    monkeypatch.setattr("dynred.experiments.system_source.simulate", None)
     refused(rf"^{words} into the memory that is available, 24 GB, got \S+ .*GB\. \S.*\.$", **changes)
 
 

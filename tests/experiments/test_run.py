@@ -14,9 +14,9 @@ from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, FileFormatError, InputError
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.evaluate_run import evaluate_run
+from dynred.experiments.open_source import source_of
 from dynred.experiments.publish import certificate
 from dynred.experiments.run import run, stored_spec
-from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec
 from dynred.files import read_json, read_tensors
 from dynred.models.load import load_model
@@ -174,10 +174,10 @@ def test_a_stopped_run_ends_with_the_same_weights_bit_for_bit(tmp_path, number, 
 def test_a_certificate_takes_no_points_of_k_at_other_parameters_than_those_of_the_test(circle):
     model = on_reducer(PODSpec(1).fit(circle, circle, rng=generator(0)), LinearSpec(), circle, circle, rng=generator(0))
     system = find_system("stuart_landau")
-    at_default = certificate(model, Source.of(system), circle, generator(0), samples=500)
+    at_default = certificate(model, source_of(system), circle, generator(0), samples=500)
     assert at_default.samples == 500
     assert at_default.obstruction.lower_bound == pytest.approx(1.0)
     drawing = dataclasses.replace(system, sample_parameters=lambda n, rng: {"mu": 0.5 + torch.rand(n, generator=rng)})
-    drawn = certificate(model, Source.of(drawing), circle, generator(0), samples=500)
+    drawn = certificate(model, source_of(drawing), circle, generator(0), samples=500)
     assert drawn.samples == len(circle.states)
     assert drawn.obstruction.obstructed is None

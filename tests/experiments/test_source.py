@@ -10,9 +10,11 @@ from dynred.data.storage import save_trajectories
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
+from dynred.experiments.data_source import DataSource
 from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.open_source import open_source, source_of
 from dynred.experiments.pipeline import reduce
-from dynred.experiments.source import DataSource, Source, SystemSource, open_source
+from dynred.experiments.system_source import SystemSource
 from dynred.ode.find import find_system
 from dynred.ode.known_set import KnownSet
 from dynred.reducers.pod import PODSpec
@@ -39,12 +41,12 @@ each_kind = pytest.mark.parametrize("kind", ["system", "data"])
 
 @pytest.fixture
 def source(kind):
-    return Source.of(find_system("stuart_landau") if kind == "system" else measured())
+    return source_of(find_system("stuart_landau") if kind == "system" else measured())
 
 
 @each_kind
 def test_a_source_of_a_source_is_itself(source):
-    assert Source.of(source) is source
+    assert source_of(source) is source
 
 
 @each_kind
@@ -54,7 +56,7 @@ def test_parts_are_trajectories_with_velocities_that_share_no_state_and_are_deci
     starts = torch.cat([part.initial for part in parts])
     assert len(torch.unique(starts, dim=0)) == len(starts)
     assert all(map(same, parts, source.parts(DATA, 0, RUNTIME)))
-    assert not same(parts[0], source.parts(DATA, 1, RUNTIME)[0])
+    assert not same(parts.train, source.parts(DATA, 1, RUNTIME).train)
 
 
 @each_kind
@@ -91,7 +93,7 @@ def test_a_fingerprint_is_plain_and_agrees_with_itself_alone(source, kind):
     assert known["kind"] == kind
     assert source.changes(known) == []
     assert source.changes({}) == []
-    other = Source.of(find_system("stuart_landau", mu=2.0) if kind == "data" else measured())
+    other = source_of(find_system("stuart_landau", mu=2.0) if kind == "data" else measured())
     assert source.changes(other.fingerprint()) == ["kind"]
 
 
@@ -113,14 +115,14 @@ def test_what_only_an_equation_tells_is_there_with_one_alone(source):
 
 def test_the_grid_of_a_field_is_that_of_its_system():
     system = find_system("kuramoto_sivashinsky")
-    assert Source.of(system).grid is system.grid is not None
+    assert source_of(system).grid is system.grid is not None
 
 
 def test_nothing_is_known_of_k_where_the_system_draws_its_parameters():
     system = find_system("stuart_landau")
     drawing = dataclasses.replace(system, sample_parameters=lambda n, rng: {"mu": 0.5 + torch.rand(n, generator=rng)})
-    assert Source.of(system).known is system.known
-    assert Source.of(drawing).known == KnownSet()
+    assert source_of(system).known is system.known
+    assert source_of(drawing).known == KnownSet()
 
 
 def test_without_a_sampler_of_k_as_many_snapshots_are_simulated_as_asked_for():
@@ -131,17 +133,17 @@ def test_without_a_sampler_of_k_as_many_snapshots_are_simulated_as_asked_for():
 
 
 def test_a_system_that_was_changed_is_told_by_what_differs():
-    a, b = (Source.of(find_system("stuart_landau", mu=mu)) for mu in (1.0, 2.0))
+    a, b = (source_of(find_system("stuart_landau", mu=mu)) for mu in (1.0, 2.0))
     assert "equation" in b.changes(a.fingerprint())
     data = measured()
-    other = Source.of(dataclasses.replace(data, states=data.states + 1))
-    assert other.changes(Source.of(data).fingerprint()) == ["digest"]
+    other = source_of(dataclasses.replace(data, states=data.states + 1))
+    assert other.changes(source_of(data).fingerprint()) == ["digest"]
 
 
 def test_a_name_is_a_system_or_a_data_file(tmp_path):
     save_trajectories(measured(), tmp_path / "data.npz")
-    assert isinstance(Source.of("stuart_landau"), SystemSource)
-    assert isinstance(Source.of(str(tmp_path / "data.npz")), DataSource)
+    assert isinstance(source_of("stuart_landau"), SystemSource)
+    assert isinstance(source_of(str(tmp_path / "data.npz")), DataSource)
     with pytest.raises(InputError, match=r"arguments \(--with\) must be none for data, got mu"):
         open_source(str(tmp_path / "data.npz"), {"mu": 1.0})
 
@@ -149,7 +151,7 @@ def test_a_name_is_a_system_or_a_data_file(tmp_path):
 @pytest.mark.parametrize("wrong", [None, 3, torch.zeros(3, 2), ["stuart_landau"]])
 def test_what_is_no_source_is_refused(wrong):
     with pytest.raises(InputError, match="given must be"):
-        Source.of(wrong)
+        source_of(wrong)
 
 
 def scores(source):
