@@ -1,5 +1,6 @@
 """What an inspection reads from a file: trajectories, or a bare point set."""
 
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dynred.checks import refuse
 from dynred.data.screening import check_size, screen
 from dynred.data.storage import load_trajectories
 from dynred.data.trajectories import Trajectories
+from dynred.errors import DynredWarning
 
 
 def load_data(path: str | Path) -> "Trajectories | Tensor":
@@ -27,5 +30,16 @@ def load_data(path: str | Path) -> "Trajectories | Tensor":
             with np.load(path, allow_pickle=False) as opened:
                 states = opened["states"]
             if states.ndim == 2 and states.dtype.kind in "fiu":
+                _check_orientation(*states.shape)
                 return torch.from_numpy(np.ascontiguousarray(states.astype(np.float64)))
     return load_trajectories(path)
+
+
+def _check_orientation(rows: int, columns: int) -> None:
+    """Refuses as many points as components, where rows may be either, and doubts fewer."""
+    if rows == columns:
+        advice = f"Give times `t` and `lengths = [{rows}]` where rows are snapshots, else transpose `states`."
+        raise refuse("states", "of which rows are snapshots and columns components", f"a square {rows}", advice)
+    if rows < columns:
+        message = f"states has {rows} rows, taken for snapshots, and {columns} columns; transpose it if columns are."
+        warnings.warn(message, DynredWarning, stacklevel=3)

@@ -253,6 +253,9 @@ def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, obj
                 "lengths", f"{trajectories.lengths.tolist()[0]} for each of the states [N, T, D]", lengths.tolist()
             )
     else:
+        if lengths is None and states.ndim == 2 and len(states) == states.shape[1] == len(t):
+            advice = f"Add `lengths = [{len(t)}]` where rows are snapshots, and transpose `states` where columns are."
+            raise refuse("states", "of which rows are snapshots and columns components", f"a square {len(t)}", advice)
         lengths = torch.tensor([len(t)]) if lengths is None else lengths
         trajectories = Trajectories(states, t, lengths, velocities, parameters, attributes)
     return trajectories.checked_finite()

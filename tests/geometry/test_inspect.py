@@ -79,6 +79,21 @@ def test_a_data_file_gives_points_or_trajectories(tmp_path):
         assert found.states.shape == (60, 4)
 
 
+def test_as_many_points_as_components_are_asked_about_and_fewer_are_doubted(tmp_path):
+    path, states = tmp_path / "bare.npz", torch.randn(60, 60, generator=generator(0)).numpy()
+    np.savez(path, states=states)
+    with pytest.raises(InputError, match="rows are snapshots and columns components, got a square 60"):
+        load_data(path)
+    np.savez(path, states=states, t=np.arange(60.0))
+    with pytest.raises(InputError, match=r"got a square 60\. Add `lengths = \[60\]`"):
+        load_data(path)
+    np.savez(path, states=states, t=np.arange(60.0), lengths=[60])
+    assert len(load_data(path)) == 1
+    np.savez(path, states=states[:20])
+    with pytest.warns(DynredWarning, match="20 rows, taken for snapshots, and 60 columns"):
+        assert load_data(path).shape == (20, 60)
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
