@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import at_least, refuse
+from dynred.numerics.size import size_of
 from dynred.ode.vector_field import VectorField, WrappedField
 from dynred.spec import Spec
 
@@ -67,10 +68,13 @@ class Solver(Spec, ABC):
         if not field.differentiable:
             raise refuse("the right-hand side", "differentiable by torch", "one that is not", "Write it in torch.")
         n, k, d = tangents.shape
-        start = torch.cat([x[:, None], tangents], 1).reshape(n, (k + 1) * d)
+        # Tangents of the state's size share its tolerance; a power of two changes none of their digits.
+        unit = torch.exp2(torch.log2(size_of(x) / size_of(tangents.flatten(1))).round())[..., None]
+        start = torch.cat([x[:, None], unit * tangents], 1).reshape(n, (k + 1) * d)
         times = torch.tensor([0.0, duration], dtype=torch.float64)
-        end = self.solve(_WithTangents(field, k), start, times)[:, -1].reshape(n, k + 1, d)
-        return end[:, 0], end[:, 1:]
+        limit = LIMIT * max(1.0, float(x.abs().max())) if n else LIMIT
+        end = self.solve(_WithTangents(field, k), start, times, limit)[:, -1].reshape(n, k + 1, d)
+        return end[:, 0], end[:, 1:] / unit
 
 
 @dataclass(frozen=True, eq=False)
