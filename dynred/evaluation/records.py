@@ -219,9 +219,15 @@ class Coverage:
 
     @classmethod
     def of(cls, level: float, t: list[float], table: Float[np.ndarray, "N T"]) -> "Coverage":
-        """The coverage from a table: the fraction of each trajectory's components that the band holds at each time."""
-        low, high = np.quantile(Resamples.of(len(table)).counts @ table / len(table), [0.025, 0.975], axis=0)
-        return cls(level, t, table.mean(0).tolist(), low.tolist(), high.tolist())
+        """The coverage from a table: the fraction of each trajectory's components that the band holds at each time.
+
+        NaN stands for times after the end of a trajectory.
+        """
+        counts, lasts = Resamples.of(len(table)).counts, ~np.isnan(table)
+        with np.errstate(invalid="ignore"):  # a resample may have no trajectory that lasts so long
+            means = counts @ np.where(lasts, table, 0.0) / (counts @ lasts)
+        low, high = np.nanquantile(means, [0.025, 0.975], axis=0)
+        return cls(level, t, np.nanmean(table, 0).tolist(), low.tolist(), high.tolist())
 
 
 @dataclass(frozen=True)

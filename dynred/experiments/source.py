@@ -21,6 +21,7 @@ from dynred.evaluation.certify import FOLLOWED
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.fingerprint import differences, projections
 from dynred.experiments.requirements import Sizes
+from dynred.numerics.time_grids import count_until
 from dynred.ode.find import find_system
 from dynred.ode.grid import Grid
 from dynred.ode.known_set import KnownSet
@@ -342,6 +343,5 @@ def _in_pieces(whole: Trajectories) -> Trajectories:
 
 def _until(trajectory: Trajectories, horizon: float) -> Trajectories:
     """The beginning of a trajectory, as long as the horizon, of at least two snapshots."""
-    elapsed = trajectory.t - trajectory.t[0]
-    count = max(2, int((elapsed <= horizon * (1 + 1e-9)).sum()))
-    return trajectory.windows(min(count, len(elapsed)))[0]
+    count = max(2, count_until(trajectory.t, horizon))
+    return trajectory.windows(min(count, len(trajectory.t)))[0]

@@ -29,8 +29,8 @@ class Explicit(Solver):
     Attributes:
         method: `dopri5`, `dopri8` ... (adaptive), or `rk4`, `midpoint` ... (fixed step), torchdiffeq's names.
         rtol: relative tolerance of an adaptive method for the largest error of any row in a step.
-        atol: absolute tolerance of an adaptive method for the same error, in the units of the state; None takes .3 `rtol`
-            times the size of each component along its trajectory, so that its units do not matter.
+        atol: absolute tolerance of an adaptive method for the same error, in the units of the state; None takes .3
+            `rtol` times the size of each component along its trajectory, so that its units do not matter.
         step: step of a fixed-step method, in time units; None takes the time between outputs.
         max_steps: steps between two outputs after which a trajectory counts as diverged.
     """
