@@ -34,7 +34,7 @@ from dynred.simulation.simulate import simulate
 PARTS = ("train", "validation", "test")
 FEWEST = 10  # trajectories of data: the fewest of which a tenth can be set apart
 _COMPARED = ("dim", "transient", "duration", "sampling", "time_scale")  # numbers by which a system is recognised
-_REMEMBERED = ("solver", "solver_reason", "velocities", "velocity_error")  # attributes of the training trajectories
+_REMEMBERED = ("solver", "solver_reason", "time_dependent", "velocities", "velocity_error")  # attributes of the data
 
 
 class Source(ABC):
