@@ -3,9 +3,9 @@
 Simulated truth is not exact: in a chaotic system the solver's error grows until it is as large as the attractor. A
 solver ten times as fine makes a tenth of that error, so the difference of the two is the error of the coarser one, to
 ten per cent: on eight trajectories of Lorenz's system the two part within .1 time units of where the coarser one leaves
-a solution at tolerance 1e-13. A solver ten times coarser is cheaper but no second opinion: there it parts .2 to 3.7 time
-units too early, and once 2.2 too late. A tenfold step of an exponential method is not stable (Kuramoto-Sivashinsky), and
-a step that is longer than the time between snapshots is not taken at all.
+a solution at tolerance 1e-13. A solver ten times coarser is cheaper but no second opinion: there it parts .2 to 3.7
+time units too early, and once 2.2 too late. A tenfold step of an exponential method is not stable
+(Kuramoto-Sivashinsky), and a step that is longer than the time between snapshots is not taken at all.
 """
 
 import torch
