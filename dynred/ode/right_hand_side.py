@@ -113,7 +113,8 @@ def _torch_verdict(
     # even returns a tensor. `* 1` makes the state no leaf, so that a function that changes its input is caught by our
     # own check and not by autograd's.
     try:
-        with warnings.catch_warnings():
+        # The first use may stand where gradients are off.
+        with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")  # NumPy grumbles at tensors; the verdict is ours
             out = rhs(t, x.clone().requires_grad_() * 1, **values)
     except PASSING:
