@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from dynred.runtime import Runtime
     from dynred.simulation.events import Event
     from dynred.simulation.simulate import simulate, simulate_to
+    from dynred.simulation.trusted import trusted_times
     from dynred.solvers.base import Solver
     from dynred.spec import Spec
     from dynred.training.minimise import TrainingSpec
@@ -158,6 +159,7 @@ _HOMES = {
     "save_trajectories": "dynred.data.storage",
     "simulate": "dynred.simulation.simulate",
     "simulate_to": "dynred.simulation.simulate",
+    "trusted_times": "dynred.simulation.trusted",
 }
 __all__ = sorted(_HOMES)
 

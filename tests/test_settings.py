@@ -126,7 +126,7 @@ DIGESTS = {
     AutoencoderSpec: "fb8db996a454",
     DataSpec: "b1e5d7388327",
     EnsembleSpec: "4073aaf50a73",
-    Explicit: "6f88aa4ee361",
+    Explicit: "f2140b8531ed",
     JointSpec: "deec59ebb576",
     NeuralODESpec: "0fa437255525",
     PartitionSpec: "324fb29b8234",

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dynred.checks import refuse
 from dynred.data.trajectories import Trajectories
+from dynred.numerics.time_grids import count_until
 
 FRACTION = 0.1  # of the trajectories, or of each of them, that validation and test take by default
 WHOLE = 3  # trajectories from which on each stays whole: one to learn from, one to choose with, one to test on
@@ -238,9 +239,11 @@ def until(trajectories: Trajectories, horizon: float | None) -> Trajectories:
     """The beginning of every trajectory, as long as the horizon, of at least two snapshots; None leaves them whole."""
     if horizon is None:
         return trajectories
-    elapsed = trajectories.t - trajectories.t[trajectories.starts][trajectories.owner]
+    counts = torch.tensor(
+        [max(SHORTEST, count_until(trajectories.times(i), horizon)) for i in range(len(trajectories))]
+    )
     place = torch.arange(len(trajectories.t)) - trajectories.starts[trajectories.owner]
-    return trajectories.where((elapsed <= horizon * (1 + 1e-9)) | (place < SHORTEST))
+    return trajectories.where(place < counts[trajectories.owner])
 
 
 def _in_time(lengths: Int[Tensor, " N"], usable: Bool[Tensor, " N"], fraction: float) -> tuple[Mask, Mask, Mask]:

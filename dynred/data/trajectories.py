@@ -14,6 +14,7 @@ from dynred.data.parameters import cut
 from dynred.errors import InputError
 from dynred.numerics.batches import as_index, pieces, ranges
 from dynred.numerics.digest import content_digest
+from dynred.numerics.time_grids import shared
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +184,11 @@ class Trajectories:
         start = int(self.starts[i])
         return self.t[start : start + int(self.lengths[i])]
 
+    @property
+    def grids(self) -> tuple[Float[Tensor, " _"], ...]:
+        """Times of every trajectory."""
+        return self.t.split(self.lengths.tolist())
+
     def __getitem__(
         self, index: int | slice | Sequence[int] | Int[Tensor, "..."] | Bool[Tensor, " N"]
     ) -> "Trajectories":
@@ -221,13 +227,11 @@ class Trajectories:
         return self.states.reshape(len(self), -1, self.dim)
 
     def shared_grids(self) -> list[tuple[Float[Tensor, " _T"], Int[Tensor, " _n"]]]:
-        """The distinct time grids, counted from each trajectory's first time, with the trajectories on each."""
-        groups: dict[bytes, tuple[Tensor, list[int]]] = {}
-        for i in range(len(self)):
-            t = self.times(i)
-            t = t - t[0]
-            groups.setdefault(t.detach().cpu().numpy().tobytes(), (t, []))[1].append(i)
-        return [(t, torch.tensor(members)) for t, members in groups.values()]
+        """The distinct time grids, counted from each trajectory's first time, with the trajectories on each.
+
+        Grids that differ by the round-off of the stored times are one.
+        """
+        return [(t, torch.tensor(members)) for t, members in shared(self.grids)]
 
     # -- cutting -----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.size import size_of
 from dynred.ode.vector_field import WrappedField
 from dynred.runtime import Progress, silent
 
@@ -43,7 +44,7 @@ class Standardisation(nn.Module):
         spread = z.std(0) if centred else z.pow(2).mean(0).sqrt()
         rate = v.pow(2).mean(0).sqrt()
         shift[: space.angles], spread[: space.angles] = 0, 1
-        return cls(shift, spread.clamp_min(1e-12 * (1 + spread.max())), rate.clamp_min(1e-12 * (1 + rate.max())))
+        return cls(shift, *(unit.clamp_min(1e-12 * float(size_of(unit))) for unit in (spread, rate)))
 
     @classmethod
     def empty(cls, dim: int) -> "Standardisation":

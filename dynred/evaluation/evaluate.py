@@ -32,6 +32,7 @@ from dynred.metrics.base import Metric, find_metrics, measured
 from dynred.models.bands import Calibration, predict_band
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
+from dynred.numerics.time_grids import count_until
 from dynred.ode.grid import Grid
 from dynred.ode.system import UNNAMED_SCALE, System
 from dynred.rng import generator
@@ -215,13 +216,23 @@ def _time_scale(model: Model, system: System | None) -> float | None:
 def coverage(model: Model, calibration: Calibration, test: Trajectories, level: float = 0.9) -> Coverage:
     """How often the band of a level holds the test trajectories, as far ahead as the band was calibrated.
 
-    Only the trajectories that share the time grid of the first are scored.
+    Trajectories on one time grid are not interpolated. Others are interpolated linearly to the union of all times, each
+    as long as it lasts.
     """
-    grid, members = test.shared_grids()[0]
-    t, chosen = grid[grid <= calibration.lead[-1] * (1 + 1e-9)], test[members]
-    truth = Trajectories.from_stacked(chosen.stacked()[:, : len(t)], t)
-    band = predict_band(model.at(chosen.parameters), calibration, chosen.initial, t, level)
-    return Coverage.of(level, t.tolist(), band.holds(truth).reshape(len(chosen), -1).numpy())
+    parts = []
+    for grid, members in test.shared_grids():
+        chosen = test[members]
+        t = grid[: count_until(chosen.times(0), calibration.lead[-1])]
+        truth = Trajectories.from_stacked(chosen.stacked()[:, : len(t)], t)
+        band = predict_band(model.at(chosen.parameters), calibration, chosen.initial, t, level)
+        parts.append((t.double().numpy(), members, band.holds(truth).reshape(len(chosen), -1).numpy()))
+    if len(parts) == 1:
+        return Coverage.of(level, parts[0][0].tolist(), parts[0][2])
+    times, table = np.unique(np.concatenate([t for t, _, _ in parts])), [np.zeros(0)] * len(test)
+    for own, members, holds in parts:
+        for i, row in zip(members.tolist(), holds, strict=True):
+            table[i] = np.interp(times, own, row, right=np.nan)
+    return Coverage.of(level, times.tolist(), np.stack(table))
 
 
 def checked_test(model: Model, test: Trajectories) -> Trajectories:

@@ -154,11 +154,22 @@ class Coverage:
 
     @classmethod
     def of(cls, level: float, t: list[float], table: Float[np.ndarray, "N T"]) -> "Coverage":
-        """The coverage from a table: the fraction of each trajectory's components that the band holds at each time."""
+        """The coverage from a table: the fraction of each trajectory's components that the band holds at each time.
+
+        NaN stands for times after the end of a trajectory. Fewer than five trajectories give no interval; where fewer
+        than five last so long, it is all from 0 to 1.
+        """
+        holds = np.nanmean(table, 0)
         if len(table) < FEWEST:
-            return cls(level, t, table.mean(0).tolist())
-        low, high = fraction_interval(table, np.ones(len(table), dtype=int))
-        return cls(level, t, table.mean(0).tolist(), low.tolist(), high.tolist())
+            return cls(level, t, holds.tolist())
+        ends = []
+        for column in table.T:
+            last = column[~np.isnan(column)]
+            low, high = (
+                fraction_interval(last[:, None], np.ones(len(last), dtype=int)) if len(last) >= FEWEST else ([0], [1])
+            )
+            ends.append((float(low[0]), float(high[0])))
+        return cls(level, t, holds.tolist(), [low for low, _ in ends], [high for _, high in ends])
 
 
 @dataclass(frozen=True)

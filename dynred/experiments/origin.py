@@ -16,6 +16,7 @@ from dynred.experiments.folder import RunFolder
 from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec
 from dynred.files import checksum
+from dynred.ode.autonomy import time_words
 from dynred.plugins import code_in, code_of, is_foreign
 from dynred.runtime import threads
 
@@ -97,6 +98,8 @@ def data_notes(about: Mapping[str, Any]) -> list[str]:
     lines = []
     if "solver" in about:
         lines.append(f"Solver: {about['solver']['kind'].rpartition(':')[2]} ({about['solver_reason']}).")
+    if words := time_words(about):
+        lines.append(f"{words[0].upper()}{words[1:]}.")
     if "velocities" in about:
         error = about["velocity_error"]
         size = "of unknown error (trajectories too short)" if error is None else f"error about {100 * error:.2g} %"

@@ -20,7 +20,7 @@ from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters
 from dynred.runtime import Runtime
 
-_REMEMBERED = ("solver", "solver_reason", "velocities", "velocity_error")  # attributes of the training trajectories
+_REMEMBERED = ("solver", "solver_reason", "time_dependent", "velocities", "velocity_error")  # attributes of the data
 
 
 class Source(ABC):

@@ -20,6 +20,7 @@ from dynred.geometry.piece import Doubt, Piece
 from dynred.geometry.sample import SAME, Sample, take_sample
 from dynred.geometry.verdict import Verdict
 from dynred.numerics.farthest_points import farthest_points
+from dynred.ode.autonomy import time_words
 from dynred.runtime import Progress, silent
 
 FEW = 500  # snapshots below which a verdict is never sure
@@ -89,6 +90,7 @@ def inspect(
         findings = Findings(sample, evidence, covering_dimensions(sample.points), measured_drift)
     doubts = [
         *_doubts(sample, measured_drift, clarity, total - len(pieces)),
+        *_doubts_of_time(data),
         *(d for piece in pieces for d in piece.doubts),
     ]
     verdict = Verdict(
@@ -155,6 +157,11 @@ def _doubts(sample: Sample, measured_drift: Drift | None, clarity: float, unjudg
     if unjudged:
         doubts.append(Doubt(f"{unjudged} components were not judged"))
     return doubts
+
+
+def _doubts_of_time(data: "Trajectories | Tensor | np.ndarray") -> list[Doubt]:
+    words = time_words(data.attributes) if isinstance(data, Trajectories) else None
+    return [Doubt(words, grave=True)] if words else []
 
 
 def _consistent(verdict: Verdict) -> Verdict:

@@ -17,6 +17,7 @@ from dynred.data.trajectories import Trajectories
 from dynred.kinds import snake_case
 from dynred.models.forecast import Forecast
 from dynred.numerics.modes import Modes
+from dynred.numerics.time_grids import even_step
 from dynred.ode.grid import Grid
 from dynred.spec import Spec
 from dynred.user_code import user_code
@@ -81,11 +82,8 @@ class Reference:
 
     @cached_property
     def step(self) -> float | None:
-        """The time between snapshots; None where it varies by more than 1e-6 of itself, or where there is none."""
-        steps = torch.diff(self.truth.t)[torch.diff(self.truth.owner) == 0]
-        if len(steps) == 0 or float(steps.max() - steps.min()) > 1e-6 * float(steps.max()):
-            return None
-        return float(steps.mean())
+        """The time between snapshots; None where it varies by more than round-off, or where there is none."""
+        return even_step(self.truth.grids)
 
     def coordinates(self, trajectories: Trajectories) -> Float[np.ndarray, "M Q"]:
         """The leading POD coordinates of states; NaN where a prediction diverged."""

@@ -113,9 +113,9 @@ def calibrate(
     if not levels or not all(is_number(q) and 0 < q < 1 for q in levels):
         raise refuse("levels", "in (0, 1)", levels)
     starts = validation.windows(horizon + 1, horizon)
-    grids = starts.shared_grids()
-    t = grids[0][0].double()
-    if any(len(grid) != len(t) or not torch.allclose(grid.double(), t) for grid, _ in grids):
+    (grid, _), *others = starts.shared_grids()
+    t = grid.double()
+    if others:
         raise refuse("validation", "trajectories sampled alike", "different times between snapshots")
     needed = 1 / (1 - max(levels))
     if len(starts) + 1 < needed:
@@ -123,7 +123,7 @@ def calibrate(
     truth = starts.states.double().reshape(len(starts), horizon + 1, -1)
     reconstructed = model.at(validation.row_parameters).reconstruct(validation.states).double()
     floor = (reconstructed - validation.states.double()).pow(2).mean(0).sqrt()
-    floor = floor.clamp_min(1e-12 * (1 + float(truth.abs().max())))
+    floor = floor.clamp_min(1e-12 * float(truth.abs().max()))
     centre, scale = _centre_and_scale(model.at(starts.parameters), starts.initial, t, floor)
     score = ((truth - centre).abs() / scale).nan_to_num(nan=FAR, posinf=FAR).transpose(0, 1).reshape(len(t), -1)
     # Components of one start go together: the correction for a finite sample counts starts.

@@ -15,6 +15,7 @@ from scipy.sparse import csc_array
 from torch import Tensor
 
 from dynred.checks import refuse
+from dynred.numerics.size import size_of
 from dynred.rng import generator
 
 Velocity = Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch D"]]
@@ -91,7 +92,7 @@ class Pattern:
         if exact:
             moved = _derivatives(velocity, x, seeds)
             return moved.movedim(0, -2)[..., self.colours[self.columns], self.rows]
-        largest = x.abs().amax(-1, keepdim=True).clamp_min(1e-8)
+        largest = size_of(x)
         shift = (x + STEP * torch.maximum(x.abs(), 1e-2 * largest)) - x  # the step that float64 really takes
         wide = seeds.reshape(len(seeds), *[1] * (x.ndim - 1), self.dim) * shift
         base = velocity(x)
@@ -181,7 +182,7 @@ def _nonzero(velocity: Velocity, x: Float[Tensor, "n D"], seeds: Float[Tensor, "
     """Which components [C, D] change along each direction, at any state; a value that is not finite is a change."""
     if exact:
         return (_derivatives(velocity, x, seeds) != 0).any(1)
-    size = PROBE_STEP * x.abs().amax().clamp_min(1e-3)
+    size = PROBE_STEP * size_of(x.flatten())
     base = velocity(x)
     parts = (size * seeds)[:, None].split(max(1, CHUNK // x.numel()))
     return torch.cat([velocity(x + part) != base for part in parts]).any(1)

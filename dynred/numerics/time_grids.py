@@ -1,8 +1,65 @@
-"""Grids of times, refined and cut."""
+"""Grids of times: compared up to round-off, refined and cut."""
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+ALIKE = 1e-5  # of the smallest step: what times may differ by in any case
+WIDEST = 0.2  # of the smallest step: what they may differ by at most, however coarse their round-off
+
+
+def tolerance(t: Float[Tensor, " T"]) -> float:
+    """How far times since t[0] may be from those that were meant, in time units.
+
+    Times that float32 can hold, in whatever dtype, have passed through it for all that one can tell.
+    """
+    if len(t) < 2:
+        return 0.0
+    held = t.dtype if t.dtype != torch.float64 or bool((t.float().double() != t).any()) else torch.float32
+    step, largest = float(torch.diff(t.double()).min()), float(t.double().abs().max())
+    return max(ALIKE * step, min(2 * torch.finfo(held).eps * largest, WIDEST * step))
+
+
+def shared(grids: Sequence[Float[Tensor, " _"]]) -> list[tuple[Float[Tensor, " _T"], list[int]]]:
+    """The grids that differ by more than round-off, counted from their first times, and the places of those alike.
+
+    A grid belongs to the first that is like it; that one stands for all.
+    """
+    groups: list[tuple[Tensor, list[int]]] = []
+    rivals: dict[int, list[tuple[Tensor, float, list[int]]]] = {}  # grids of as many times, with their tolerances
+    known: dict[bytes, list[int]] = {}  # those that are alike bit by bit need no comparison
+    for i, t in enumerate(grids):
+        elapsed = t - t[0]
+        key = elapsed.detach().cpu().numpy().tobytes()
+        if key not in known:
+            margin, others = tolerance(t), rivals.setdefault(len(t), [])
+            alike = (members for other, near, members in others if _within(elapsed, other, margin + near))
+            known[key] = next(alike, [])
+            if not known[key]:
+                others.append((elapsed, margin, known[key]))
+                groups.append((elapsed, known[key]))
+        known[key].append(i)
+    return groups
+
+
+def _within(a: Float[Tensor, " T"], b: Float[Tensor, " T"], margin: float) -> bool:
+    # Most grids that differ do so at their ends.
+    return abs(float(a[-1]) - float(b[-1])) <= margin and bool(((a.double() - b.double()).abs() <= margin).all())
+
+
+def even_step(grids: Sequence[Float[Tensor, " _"]]) -> float | None:
+    """The step that all grids have throughout, up to round-off; None where it varies, or where there is none."""
+    steps = torch.cat([torch.diff(t) for t in grids]) if grids else torch.zeros(0)
+    if len(steps) == 0 or float(steps.max() - steps.min()) > 2 * max(tolerance(t) for t in grids):
+        return None
+    return float(steps.mean())
+
+
+def count_until(t: Float[Tensor, " T"], duration: float) -> int:
+    """How many times are at most `duration` after t[0], up to round-off."""
+    return int((t - t[0] <= duration * (1 + 1e-9) + tolerance(t)).sum())
 
 
 def refined(t: Float[Tensor, " T"], step: float) -> tuple[Float[Tensor, " S"], Int[Tensor, " T"]]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import refuse
 from dynred.errors import InputError
+from dynred.numerics.size import size_of
 from dynred.ode.grid import Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import Observation, System
@@ -116,15 +117,20 @@ def _checked_map(map: Callable[[Tensor], Tensor], x: Float[Tensor, "n D"]) -> in
 
 def _differentiates(map: Callable[[Tensor], Tensor], x: Float[Tensor, "n D"]) -> bool:
     direction = torch.linspace(0.5, 1, x.shape[1], dtype=x.dtype).expand_as(x)
-    h = 1e-6 * float(1 + x.abs().max())
     try:
         exact = torch.func.jvp(map, (x,), (direction,))[1]
     except Exception:
         return False
-    slope = (map(x + h * direction) - map(x - h * direction)) / (2 * h)
-    # A map that is not smooth everywhere may have its kink near one probe; one that hides its derivative fails at all.
-    rows = zip(exact, slope, strict=True)
-    return sum(_close(a, b, SLOPE) for a, b in rows) >= len(x) - 1
+
+    def agrees(h: Float[Tensor, "n 1"]) -> bool:
+        slope = (map(x + h * direction) - map(x - h * direction)) / (2 * h)
+        # A map that is not smooth everywhere may have its kink near one probe; one that hides its derivative fails at
+        # all.
+        rows = zip(exact, slope, strict=True)
+        return sum(_close(a, b, SLOPE) for a, b in rows) >= len(x) - 1
+
+    # States may be of the size of their units, or small beside them; a derivative that is wrong is so at both steps.
+    return agrees(1e-6 * size_of(x)) or agrees(1e-6 * (1 + size_of(x)))
 
 
 def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from dynred.checks import kind_of, refuse
 from dynred.errors import InputError
+from dynred.numerics.size import size_of
 from dynred.user_code import PASSING, place_and_reason, reason, told
 
 Values = Mapping[str, Float[Tensor, "*#batch"]]  # values of parameters by name
@@ -112,7 +113,8 @@ def _torch_verdict(
     # even returns a tensor. `* 1` makes the state no leaf, so that a function that changes its input is caught by our
     # own check and not by autograd's.
     try:
-        with warnings.catch_warnings():
+        # The first use may stand where gradients are off.
+        with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")  # NumPy grumbles at tensors; the verdict is ours
             out = rhs(t, x.clone().requires_grad_() * 1, **values)
     except PASSING:
@@ -183,17 +185,23 @@ def _agrees(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor], 
 def _differentiates(evaluate: Form, t: Tensor, x: Float[Tensor, "1 D"], values: Mapping[str, Tensor]) -> bool:
     # Gradients that torch gives may still be wrong: torch does not see a part that is computed without it.
     direction = torch.stack([torch.linspace(0.5, 1, x.shape[1], dtype=x.dtype), x[0]])
-    h = 1e-5 * float(1 + x.abs().max())
+    direction = direction / size_of(direction)
 
     def along(v: Tensor) -> Tensor:
         return torch.func.jvp(lambda y: evaluate(t, y, values), (x,), (v[None],))[1]  # type: ignore[misc]
+
+    def agrees(h: float) -> bool:
+        ends = [(evaluate(t, x + h * v, values), evaluate(t, x - h * v, values)) for v in direction]
+        slope = torch.stack([(above - below) / (2 * h) for above, below in ends])
+        return bool(((exact - slope).abs() <= 1e-4 * slope.abs().max().clamp_min(1e-300)).all())
 
     try:
         exact = torch.func.vmap(along)(direction)
     except (Exception, SystemExit):
         return False
-    slope = torch.stack([evaluate(t, x + h * v, values) - evaluate(t, x - h * v, values) for v in direction]) / (2 * h)
-    return bool(((exact - slope).abs() <= 1e-4 * slope.abs().max().clamp_min(1e-300)).all())
+    # A state may be of the size of its units, or small beside them; a derivative that is wrong is so at both steps.
+    size = float(size_of(x))
+    return agrees(1e-5 * size) or agrees(1e-5 * (1 + size))
 
 
 def _timewise(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor]) -> bool:

@@ -14,6 +14,7 @@ from dynred.annotations import fitting
 from dynred.checks import generator_given, integer, nearest, positive, real, refuse
 from dynred.data.parameters import as_tensors, cut
 from dynred.numerics.jacobian import Pattern, find_pattern
+from dynred.ode.autonomy import time_dependence
 from dynred.ode.grid import Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.right_hand_side import RightHandSide, recognise
@@ -118,6 +119,7 @@ class System:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     _form: list[RightHandSide] = field(default_factory=list, init=False, repr=False, compare=False)
     _pattern: list[Pattern | None] = field(default_factory=list, init=False, repr=False, compare=False)
+    _time: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self):
         for name, hint in _PLAIN.items():
@@ -164,6 +166,21 @@ class System:
             rhs = self.rhs or self.semilinear.rhs  # type: ignore[union-attr] # one of them is there: __post_init__
             self._form.append(recognise(rhs, x, self.parameters))
         return self._form[0]
+
+    @property
+    def time_dependence(self) -> float:
+        """How much the right-hand side depends on time, see `dynred.ode.autonomy`; 0 where the ODE is autonomous.
+
+        It is found at the first use, from a few states and times.
+        """
+        if self.observation is not None:
+            return self.underlying.time_dependence
+        if not self._time:
+            rng = generator(0, "autonomy")
+            values = self.draw_parameters(2, rng)
+            span = self.transient + self.duration
+            self._time.append(time_dependence(self.bind(values), self.initial(2, rng, values), span))
+        return self._time[0]
 
     @property
     def jacobian_pattern(self) -> Pattern | None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dynred import plugins
 from dynred.numerics.jacobian import direction
+from dynred.numerics.size import size_of
 from dynred.ode.system import SystemField
 from dynred.ode.vector_field import VectorField
 from dynred.solvers.base import Solver
@@ -64,7 +65,7 @@ def fastest_decay(field: SystemField, x: Float[Tensor, "1 D"], t: Float[Tensor, 
     if field.differentiable:
         jacobian = torch.func.jacfwd(lambda y: field(t, y[None])[0])(x[0])
     else:
-        h = 1e-6 * x.abs().max().clamp_min(1e-3)
+        h = 1e-6 * size_of(x)
         shifted = x + h * torch.eye(field.dim, dtype=x.dtype)
         jacobian = torch.stack([field(t, row[None])[0] - field(t, x)[0] for row in shifted], 1) / h
     values = torch.linalg.eigvals(jacobian.detach())
@@ -72,7 +73,7 @@ def fastest_decay(field: SystemField, x: Float[Tensor, "1 D"], t: Float[Tensor, 
 
 
 def _fastest_decay_by_iteration(field: SystemField, x: Float[Tensor, "1 D"], t: Tensor) -> float:
-    size = x.abs().max().clamp_min(1e-3)
+    size = size_of(x)
 
     def along(v: Tensor) -> Tensor:
         if field.differentiable:

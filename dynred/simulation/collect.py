@@ -38,7 +38,7 @@ def collect(request: Request, progress: Progress) -> Trajectories:
     return _gathered(request, parts, members, field.parameters)
 
 
-def _distinct_grids(request: Request) -> tuple[list[Tensor], list[Int[Tensor, " n"]]]:
+def _distinct_grids(request: Request) -> tuple[list[Tensor], list[Int[Tensor, " _n"]]]:
     """The time grids that differ, and for each the trajectories that have it."""
     if len(request.grids) == 1:
         return list(request.grids), [torch.arange(request.count)]
@@ -49,7 +49,7 @@ def _distinct_grids(request: Request) -> tuple[list[Tensor], list[Int[Tensor, " 
 
 
 def _gathered(
-    request: Request, parts: list[Solved], members: list[Int[Tensor, " n"]], parameters: Mapping[str, Tensor]
+    request: Request, parts: list[Solved], members: list[Int[Tensor, " _n"]], parameters: Mapping[str, Tensor]
 ) -> Trajectories:
     """The trajectories in the order of their rows; their attributes say what happened to them."""
     rows = torch.cat(members)

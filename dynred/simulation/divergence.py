@@ -11,14 +11,16 @@ from torch import Tensor
 from dynred.data.trajectories import Trajectories
 from dynred.errors import DivergenceError
 from dynred.ode.system import SystemField
-from dynred.solvers.base import Solver
+from dynred.solvers.base import LIMIT, Solver
 
-GROWTH = 1e8  # a state so many times larger than the initial ones (or than 1) has diverged
+GROWTH = 1e8  # a state so many times larger than the initial ones (or than 1) has diverged; those that start at zero
+# say nothing of their units, so that the solvers' own limit holds for them
 
 
 def bound(x0: Float[Tensor, "N D"]) -> float:
     """The size of a component beyond which a trajectory from these initial states has diverged."""
-    return GROWTH * max(1.0, float(x0.abs().max()))
+    largest = float(x0.abs().max())
+    return GROWTH * max(1.0, largest) if largest > 0 else LIMIT
 
 
 def raise_divergence(

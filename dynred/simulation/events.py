@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dynred.checks import refuse
 from dynred.ode.vector_field import VectorField
+from dynred.simulation.divergence import bound
 from dynred.solvers.base import Solver
 from dynred.user_code import user_code
 
@@ -130,7 +131,7 @@ def _within(
     event: Event, solver: Solver, field: VectorField, x: Float[Tensor, "n D"], start: Tensor, end: Tensor
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n D"]]:
     t = start + (end - start) * torch.arange(PARTS + 1, dtype=torch.float64) / PARTS
-    fine = solver.solve(field, x, t)
+    fine = solver.solve(field, x, t, bound(x))
     crossed = event.crossed(event.values(t.expand(fine.shape[:-1]), fine))
     # In this second solve the zero may fall just beyond the interval's end: then the last part is taken.
     part = torch.where(crossed.any(1), crossed.int().argmax(1), PARTS - 1)

@@ -99,6 +99,7 @@ class Request:
             "solver": self.method.to_dict(),
             "solver_reason": self.reason,
             "transient": self.dropped,
+            **({"time_dependent": self.system.time_dependence} if self.system.time_dependence else {}),
         }
 
     def block(self, first: int, size: int) -> tuple[dict[str, Float[Tensor, "*#n"]], Float[Tensor, "size D"]]:

@@ -58,7 +58,8 @@ def simulate(
         progress: receives reports.
 
     Returns:
-        Trajectories whose attributes name the system, its arguments and the solver, with the reason for it. Where the
+        Trajectories whose attributes name the system, its arguments and the solver, with the reason for it; where the
+        right-hand side depends on time, `time_dependent` says how much, as a fraction of its size. Where the
         system is seen through an observation, their states and velocities are those that are seen.
 
     Raises:

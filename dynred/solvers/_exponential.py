@@ -4,8 +4,8 @@ import cmath
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import torch
 from jaxtyping import Float, Inexact
@@ -14,7 +14,7 @@ from torch import Tensor
 from dynred.checks import positive, refuse
 from dynred.ode.system import SystemField
 from dynred.ode.vector_field import VectorField
-from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
+from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, longest_step, unreached
 
 POINTS = 32  # points on the circle over which coefficients are averaged; 16 give the same to 1e-12
 
@@ -74,6 +74,18 @@ class ExponentialSolver(Solver, ABC):
             if velocities is not None and speed is not None:
                 velocities[lost] = speed
         return states
+
+    def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> Self:
+        """See `Solver.refined`; the step that counts is the longest that was taken between outputs.
+
+        Raises:
+            InputError: the field has no semilinear split.
+        """
+        split = self._split(field).system.semilinear
+        assert split is not None
+        step = longest_step(times, self.step or split.step)
+        assert step is not None
+        return replace(self, step=step / factor)
 
     def flow_with_tangents(
         self, field: VectorField, x: Float[Tensor, "N D"], tangents: Float[Tensor, "N k D"], duration: float

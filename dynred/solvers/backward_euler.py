@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -64,6 +64,10 @@ class BackwardEuler(Solver):
                 x = torch.where((x.abs() <= limit).all(-1, keepdim=True), x, torch.nan)
             states.append(x)
         return end_at_blow_up(torch.stack(states, 1), limit).to(x0.dtype)
+
+    def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "BackwardEuler":
+        """See `Solver.refined`: the same steps, which define the model, solved to another tolerance."""
+        return replace(self, tolerance=self.tolerance / factor)
 
     def flow_with_tangents(
         self, field: VectorField, x: Float[Tensor, "N D"], tangents: Float[Tensor, "N k D"], duration: float

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import at_least, refuse
+from dynred.numerics.size import size_of
 from dynred.ode.vector_field import VectorField, WrappedField
 from dynred.spec import Spec
 
@@ -53,6 +54,19 @@ class Solver(Spec, ABC):
         """States as `solve` gives them, and their velocities where the method has them anyway, else None."""
         return self.solve(field, x0, times, limit), None
 
+    def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Solver | None":
+        """The same method with another accuracy: tolerances or steps a `factor` smaller, or larger where it is below 1.
+
+        Two solvers whose accuracy differs tell until when their results can be trusted. A solver of your own that does
+        not say how it is refined gives None: nothing is known of its error.
+
+        Args:
+            factor: how many times smaller, > 0.
+            field: the velocity that is to be solved, because a step may be its own.
+            times: the times that are to be reached, because a step may be the time between them.
+        """
+        return None
+
     def flow_with_tangents(
         self, field: VectorField, x: Float[Tensor, "N D"], tangents: Float[Tensor, "N k D"], duration: float
     ) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N k D"]]:
@@ -67,10 +81,13 @@ class Solver(Spec, ABC):
         if not field.differentiable:
             raise refuse("the right-hand side", "differentiable by torch", "one that is not", "Write it in torch.")
         n, k, d = tangents.shape
-        start = torch.cat([x[:, None], tangents], 1).reshape(n, (k + 1) * d)
+        # Tangents of the state's size share its tolerance; a power of two changes none of their digits.
+        unit = torch.exp2(torch.log2(size_of(x) / size_of(tangents.flatten(1))).round())[..., None]
+        start = torch.cat([x[:, None], unit * tangents], 1).reshape(n, (k + 1) * d)
         times = torch.tensor([0.0, duration], dtype=torch.float64)
-        end = self.solve(_WithTangents(field, k), start, times)[:, -1].reshape(n, k + 1, d)
-        return end[:, 0], end[:, 1:]
+        limit = LIMIT * max(1.0, float(x.abs().max())) if n else LIMIT
+        end = self.solve(_WithTangents(field, k), start, times, limit)[:, -1].reshape(n, k + 1, d)
+        return end[:, 0], end[:, 1:] / unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +125,14 @@ class Deadline:
     def left(self) -> float | None:
         """Seconds until the moment, >= 0; None if it never comes."""
         return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+
+def longest_step(times: Float[Tensor, " T"], step: float | None) -> float | None:
+    """The longest step that divides each time between outputs evenly and is at most `step`; None without outputs."""
+    gaps = torch.diff(times.double())
+    if len(gaps) == 0:
+        return step
+    return float(gaps.min() if step is None else (gaps / torch.ceil(gaps / step - 1e-9).clamp_min(1)).max())
 
 
 def unreached(states: Float[Tensor, "N T D"], times: Float[Tensor, " T"], stopped: float) -> Float[Tensor, "N T D"]:

@@ -1,7 +1,7 @@
 """Explicit Runge-Kutta methods of torchdiffeq, batched."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torchdiffeq
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from dynred.checks import count, one_of, positive, refuse
 from dynred.ode.vector_field import VectorField
-from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
+from dynred.solvers._sizes import Sizes
+from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, longest_step, unreached
 
 SPAN = 16  # outputs after which a method of fixed steps looks at the clock and keeps what it has
 ADAPTIVE = ("dopri8", "dopri5", "bosh3", "adaptive_heun", "fehlberg2")
@@ -28,14 +29,15 @@ class Explicit(Solver):
     Attributes:
         method: `dopri5`, `dopri8` ... (adaptive), or `rk4`, `midpoint` ... (fixed step), torchdiffeq's names.
         rtol: relative tolerance of an adaptive method for the largest error of any row in a step.
-        atol: absolute tolerance of an adaptive method for the same error.
+        atol: absolute tolerance of an adaptive method for the same error, in the units of the state; None takes .3
+            `rtol` times the size of each component along its trajectory, so that its units do not matter.
         step: step of a fixed-step method, in time units; None takes the time between outputs.
         max_steps: steps between two outputs after which a trajectory counts as diverged.
     """
 
     method: str = "dopri5"
     rtol: float = 1e-8
-    atol: float = 1e-8
+    atol: float | None = None
     step: float | None = None
     max_steps: int = 100_000
 
@@ -43,7 +45,8 @@ class Explicit(Solver):
         super().__post_init__()
         one_of("method", self.method, (*ADAPTIVE, *FIXED))
         positive("rtol", self.rtol)
-        positive("atol", self.atol)
+        if self.atol is not None:
+            positive("atol", self.atol)
         count("max_steps", self.max_steps, 1, 10**12)
         if self.step is not None:
             positive("step", self.step)
@@ -55,6 +58,13 @@ class Explicit(Solver):
     ) -> Float[Tensor, "N T D"]:
         """See `Solver.solve`; differentiable in x0 and in the weights of `field`."""
         return self._solve(field, x0, times, limit, Deadline(self.time_limit))
+
+    def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Explicit":
+        """See `Solver.refined`: the step of a method of fixed steps, the tolerances of any other."""
+        if self.method in FIXED:
+            step = longest_step(times, self.step)
+            return self if step is None else replace(self, step=step / factor)
+        return replace(self, rtol=self.rtol / factor, atol=None if self.atol is None else self.atol / factor)
 
     def _solve(self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline) -> Tensor:
         if len(times) == 1 or len(x0) == 0:
@@ -73,8 +83,12 @@ class Explicit(Solver):
     def _integrate(self, field: VectorField, x0: Tensor, times: Tensor, limit: float, deadline: Deadline) -> Tensor:
         stopped = torch.zeros((), dtype=torch.bool, device=x0.device)
         overdue: list[float] = []  # the time reached when the deadline passed: from then on everything stands still
+        follows = self.method in ADAPTIVE and self.atol is None
+        sizes = Sizes(self.rtol, field, x0, times) if follows else None
 
-        def look_at_the_clock(t0: Tensor, *_: Tensor) -> None:
+        def before_a_step(t0: Tensor, x: Tensor, *_: Tensor) -> None:
+            if sizes is not None:
+                sizes.see(x)
             if overdue or not deadline.passed():
                 return
             if self.method in FIXED:
@@ -96,7 +110,7 @@ class Explicit(Solver):
             stopped = stopped | ~defined.all()
             return torch.where(defined & (pace > 0), v * pace, 0.0)
 
-        velocity.callback_step = look_at_the_clock  # type: ignore[attr-defined] # torchdiffeq calls it at every step
+        velocity.callback_step = before_a_step  # type: ignore[attr-defined] # torchdiffeq calls it at every step
         options: dict[str, object] = {"norm": largest_row, "max_num_steps": self.max_steps}
         if self.method in FIXED:
             options = {} if self.step is None else {"step_size": self.step}
@@ -107,7 +121,7 @@ class Explicit(Solver):
             x0,
             times.to(x0),
             rtol=self.rtol,
-            atol=self.atol,
+            atol=self.atol if sizes is None else sizes.tolerance,
             method=self.method,
             options=options,
         )

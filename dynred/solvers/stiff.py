@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from torch import Tensor
 
 from dynred.checks import one_of, positive, refuse
 from dynred.numerics.jacobian import Pattern, direction, find_pattern
+from dynred.numerics.size import size_of
 from dynred.ode.system import SystemField
 from dynred.ode.vector_field import VectorField
+from dynred.solvers._sizes import Sizes
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
 
 METHODS: dict[str, type[OdeSolver]] = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
@@ -33,18 +35,20 @@ class Stiff(Solver):
     Attributes:
         method: `BDF`, `Radau` or `LSODA`.
         rtol: relative tolerance of each component.
-        atol: absolute tolerance of each component.
+        atol: absolute tolerance of each component, in the units of the state; None takes .3 `rtol` times the size of
+            the component along its trajectory, so that its units do not matter.
     """
 
     method: str = "BDF"
     rtol: float = 1e-8
-    atol: float = 1e-8
+    atol: float | None = None
 
     def __post_init__(self):
         super().__post_init__()
         one_of("method", self.method, METHODS)
         positive("rtol", self.rtol)
-        positive("atol", self.atol)
+        if self.atol is not None:
+            positive("atol", self.atol)
 
     def solve(
         self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
@@ -60,6 +64,10 @@ class Stiff(Solver):
             self._solve_row(field.rows(slice(i, i + 1)), x, times, limit, pattern, deadline) for i, x in enumerate(x0)
         ]
         return torch.stack(rows) if rows else x0.new_zeros(0, len(times), x0.shape[1])
+
+    def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Stiff":
+        """See `Solver.refined`."""
+        return replace(self, rtol=self.rtol / factor, atol=None if self.atol is None else self.atol / factor)
 
     def _pattern(self, field: VectorField, dim: int) -> Pattern | None:
         pattern = field.system.jacobian_pattern if isinstance(field, SystemField) else None
@@ -82,9 +90,12 @@ class Stiff(Solver):
         out[0] = start
         stopped = None
         if len(t) > 1 and np.isfinite(start).all():
-            options: dict[str, Any] = {"rtol": self.rtol, "atol": self.atol, **self._derivative(field, pattern)}
+            sizes = None if self.atol is not None else Sizes(self.rtol, field, torch.from_numpy(start)[None], times)
+            atol = self.atol if sizes is None else sizes.tolerance[0].numpy()  # shares its memory
+            options: dict[str, Any] = {"rtol": self.rtol, "atol": atol, **self._derivative(field, pattern)}
             method = METHODS[self.method]
-            stopped = _integrate(lambda: method(velocity, t[0], start, t[-1], **options), t, out, limit, deadline)
+            begin = lambda: method(velocity, t[0], start, t[-1], **options)  # noqa: E731
+            stopped = _integrate(begin, t, out, limit, deadline, sizes)
         states = end_at_blow_up(torch.from_numpy(out)[None], limit)
         return (states if stopped is None else unreached(states, times, stopped))[0].to(x0)
 
@@ -126,7 +137,7 @@ class _SparseJacobian:
     @staticmethod
     def _complete(matrix: csc_array, velocity: Callable[[Tensor], Tensor], x: Tensor) -> bool:
         along = direction(x.shape[1])
-        step = 1e-6 * x.abs().amax().clamp_min(1e-3)
+        step = 1e-6 * size_of(x)
         slope = ((velocity(x + step * along) - velocity(x - step * along)) / (2 * step))[0].detach().numpy()
         error = np.abs(matrix @ along.numpy() - slope)
         scale = abs(matrix) @ along.numpy() + np.abs(slope)
@@ -141,7 +152,12 @@ def _packed(matrix: csc_array, below: int, above: int) -> np.ndarray:
 
 
 def _integrate(
-    begin: Callable[[], OdeSolver], t: np.ndarray, out: np.ndarray, limit: float, deadline: Deadline
+    begin: Callable[[], OdeSolver],
+    t: np.ndarray,
+    out: np.ndarray,
+    limit: float,
+    deadline: Deadline,
+    sizes: Sizes | None,
 ) -> float | None:
     """Fills `out` from the second row on, as far as the method gets; returns the time when a deadline ended it."""
     done = 1
@@ -153,6 +169,8 @@ def _integrate(
         while solver.status == "running" and np.abs(solver.y).max() <= limit:
             if deadline.passed():
                 return float(solver.t)
+            if sizes is not None:
+                sizes.see(torch.from_numpy(solver.y)[None])
             solver.step()
             reached = done + int(np.searchsorted(t[done:], solver.t, side="right"))
             if reached > done and solver.status != "failed":

@@ -41,6 +41,12 @@ def check_solver(solver: Solver, accuracy: float = 1e-4) -> None:
     unfit = solver.solve(field, torch.where(x0 == 2.0, torch.nan, x0), times)
     claim(close(unfit[:2], alone, accuracy), "a row that starts with NaN must not touch the others.")
     claim(torch.equal(solver.solve(field, x0, times[:1]), x0[:, None]), "one time must give x0.")
+    finer = solver.refined(2.0, field, times)
+    if finer is not None:
+        claim(isinstance(finer, Solver), "refined must give a Solver, or None where it is not known how.")
+        error = (finer.solve(field, x0, times)[:2] - exact[:2]).abs().max()
+        limit = max(1e-9, 1.01 * float((states[:2] - exact[:2]).abs().max()))
+        claim(float(error) <= limit, "refined must not be less accurate.")
     check_settings(claim, solver, Solver, solver)
 
 

@@ -15,6 +15,7 @@ import dynred
 from dynred.cli.app import main
 from dynred.data.points import load_data
 from dynred.data.trajectories import Trajectories
+from dynred.errors import DynredWarning, InputError
 from dynred.report import inspection_page, model_page
 from dynred.report.inspection_page import render, write_inspection
 from dynred.report.page import find_figures
@@ -166,3 +167,12 @@ def test_figures_of_an_inspection_are_not_figures_of_the_model_report():
     assert own
     assert others
     assert not {type(figure) for figure in own} & {type(figure) for figure in others}
+
+
+def test_a_right_hand_side_that_depends_on_time_is_a_grave_doubt():
+    torus = draw("torus", 0)
+    states = torch.as_tensor(torus[:600] if not isinstance(torus, Trajectories) else torus.states[:600])
+    forced = Trajectories(states, torch.arange(600.0), torch.tensor([600]), attributes={"time_dependent": 0.25})
+    verdict = dynred.inspect(forced, rng=generator(0))
+    doubts = [doubt for doubt in verdict.doubts if "depends on time (by up to 25 % of itself" in doubt.says]
+    assert [doubt.grave for doubt in doubts] == [True]

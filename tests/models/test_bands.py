@@ -3,10 +3,11 @@ import dataclasses
 import pytest
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
-from dynred.evaluation.evaluate import evaluate
+from dynred.evaluation.evaluate import coverage, evaluate
 from dynred.models.bands import Calibration, calibrate, predict_band
 from dynred.models.reduced import ReducedModel
 from dynred.ode.find import find_system
@@ -98,3 +99,33 @@ def test_what_cannot_be_calibrated_is_refused(models, lifted):
     mixed = type(uneven).concatenate([lifted[1], uneven])
     with pytest.raises(InputError, match="validation must be trajectories sampled alike"):
         calibrate(models[0], mixed, horizon=10)
+
+
+@pytest.mark.parametrize("way", ["at 1e3", "at 1e9", "each elsewhere", "through float32"])
+def test_bands_and_their_coverage_do_not_depend_on_when_the_clock_starts_or_on_how_times_were_stored(
+    models, lifted, way
+):
+    def moved(data):
+        starts = {"at 1e3": [1e3], "at 1e9": [1e9], "each elsewhere": [0.1, 1e6 / 3, 1e9 / 7]}.get(way, [0.0])
+        shift = torch.tensor(starts).double()[data.owner % len(starts)]
+        t = data.t.float().double() if way == "through float32" else data.t + shift
+        return dataclasses.replace(data, t=t)
+
+    clean = calibrate(models[0], lifted[1], horizon=5)
+    other = calibrate(models[0], moved(lifted[1]), horizon=5)
+    assert other.lead == pytest.approx(clean.lead, abs=1e-6)
+    assert torch.allclose(torch.tensor(other.factors), torch.tensor(clean.factors), rtol=1e-3)
+    expected, scored = coverage(models[0], clean, lifted[2]), coverage(models[0], other, moved(lifted[2]))
+    assert len(scored.t) == 6
+    assert scored.holds == pytest.approx(expected.holds, abs=0.02)
+
+
+def test_coverage_is_scored_on_every_time_grid(models, lifted):
+    calibration, test = calibrate(models[0], lifted[1], horizon=10), lifted[2]
+    coarse = Trajectories.from_stacked(test[60:].stacked()[:, ::2], test.times(0)[::2])
+    short = test[30:60].windows(4, 11)
+    mixed = Trajectories.concatenate([coarse, test[:30], short])
+    score, alone = coverage(models[0], calibration, mixed), coverage(models[0], calibration, test)
+    assert score.t == pytest.approx(alone.t)
+    assert score.holds == pytest.approx(alone.holds, abs=0.08)
+    assert all(low <= value <= high for low, value, high in zip(score.low, score.holds, score.high, strict=True))

@@ -274,3 +274,9 @@ def test_an_error_that_cannot_be_printed_or_is_very_long_is_told_in_a_short_sent
         with pytest.raises(InputError, match=words) as caught:
             System("bad", 2, rhs=lambda t, x, error=error: fail(error)).right_hand_side  # noqa: B018
         assert len(str(caught.value)) < 2000
+
+
+def test_a_right_hand_side_that_is_first_used_without_gradients_is_differentiable_all_the_same():
+    system = System("decay", 2, lambda t, x: -x)
+    with torch.no_grad():
+        assert system.right_hand_side.differentiable

@@ -85,7 +85,7 @@ def test_where_states_are_given_only_a_store_draws_and_only_its_name(tmp_path):
 def test_what_a_store_is_known_by_is_what_it_was_known_by_since_version_0_1(tmp_path):
     low = Event(lambda t, x: x[..., 0] - 0.5, "low", terminal=True, direction=-1)
     settings = {"initial": X, "parameters": {"rate": [1.0, 3.0]}, "transient": 1, "events": [low], "time_limit": 1000}
-    solver, rng = Explicit(rtol=1e-7), generator(0, "identity of a store")
+    solver, rng = Explicit(rtol=1e-7, atol=1e-8), generator(0, "identity of a store")
     simulate_to(tmp_path / "a.zarr", DECAY, 2, TIMES, rng=rng, solver=solver, **settings)
     assert json.dumps(identity_of(open_store(tmp_path / "a.zarr")[1])) == (
         '{"system": "decay", "arguments": {"length": "22.0"}, "equation": "435f0ff3cdd92d06", '

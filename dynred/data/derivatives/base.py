@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
+from dynred.numerics.time_grids import even_step
 from dynred.spec import Spec
 
 Curve = Callable[[Float[np.ndarray, " S"], int], Float[np.ndarray, "S D"]]
@@ -41,6 +43,5 @@ class Estimator(Spec, ABC):
 
 
 def evenly_spaced(t: Float[np.ndarray, " T"]) -> bool:
-    """Whether the times are at equal distances, up to a millionth of a distance."""
-    steps = np.diff(t)
-    return len(steps) > 0 and bool(np.ptp(steps) <= 1e-6 * steps.mean())
+    """Whether the times are at equal distances, up to their round-off."""
+    return even_step([torch.from_numpy(t)]) is not None
