@@ -243,7 +243,7 @@ def until(trajectories: Trajectories, horizon: float | None) -> Trajectories:
         [max(SHORTEST, count_until(trajectories.times(i), horizon)) for i in range(len(trajectories))]
     )
     place = torch.arange(len(trajectories.t)) - trajectories.starts[trajectories.owner]
-    return trajectories.where(place < counts[trajectories.owner])
+    return trajectories.where(place < torch.tensor(lasting).clamp_min(SHORTEST)[trajectories.owner])
 
 
 def _in_time(lengths: Int[Tensor, " N"], usable: Bool[Tensor, " N"], fraction: float) -> tuple[Mask, Mask, Mask]:

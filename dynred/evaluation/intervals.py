@@ -84,7 +84,7 @@ def snapshot_quantile_interval(
         return None
     estimate = np.quantile(values, fraction)
     below = np.bincount(owner, values <= estimate, minlength=n)
-    low, high = fraction_interval(below[:, None], np.bincount(owner, minlength=n), np.array([fraction]))
+    low, high = fraction_interval(below[:, None], np.bincount(owner, minlength=n)[:, None], np.array([fraction]))
     ordered = np.sort(values)
     first, last = int(low[0] * len(ordered)), math.ceil(high[0] * len(ordered))
     if first < 1 or last >= len(ordered):
@@ -94,10 +94,10 @@ def snapshot_quantile_interval(
 
 def fraction_interval(
     counts: Float[np.ndarray, "N T"],
-    lengths: Int[np.ndarray, " N"],
+    lengths: Int[np.ndarray, "N #T"],
     fractions: Float[np.ndarray, " T"] | None = None,
 ) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, " T"]]:
-    """Intervals of fractions of snapshots, at least five trajectories.
+    """Intervals of fractions of snapshots; from 0 to 1 where fewer than five trajectories have snapshots.
 
     Snapshots of a trajectory depend on each other, so a fraction is worth fewer of them: as many independent ones as
     would spread as much as the trajectories do. Of so many, the exact interval is taken.
@@ -106,27 +106,27 @@ def fraction_interval(
 
     Args:
         counts: how many snapshots of every trajectory count, in each of T columns.
-        lengths: snapshots of every trajectory.
+        lengths: how many there are, in each column or in all of them.
         fractions: the fractions that are estimated; default: those of the counts.
 
     Returns:
         The lower and the upper ends.
     """
-    n, m = len(lengths), int(lengths.sum())
+    n, m = np.maximum((lengths > 0).sum(0), 2), np.maximum(lengths.sum(0), 2)
     observed = counts.sum(0) / m
     p = observed if fractions is None else fractions
-    rest = counts - observed * lengths[:, None]
-    variance = n / (n - 1) * (rest**2).sum(0) / m**2
+    variance = n / (n - 1) * ((counts - observed * lengths) ** 2).sum(0) / m**2
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = np.where(variance > 0, observed * (1 - observed) / variance, m)
-    shrunk = (float(t.ppf((1 + LEVEL) / 2, m - 1)) / float(t.ppf((1 + LEVEL) / 2, n - 1))) ** 2 if m > n else 1.0
+    shrunk = (t.ppf((1 + LEVEL) / 2, m - 1) / t.ppf((1 + LEVEL) / 2, n - 1)) ** 2
     # Where all snapshots count, or none, nothing spreads: only trajectories are sure to be independent.
     certain = (observed == 0) | (observed == 1)
     effective = np.where(certain, n, np.clip(effective * shrunk, 1.0, m))
     events, tail = p * effective, (1 - LEVEL) / 2
     low = np.where(events > 0, beta.ppf(tail, np.maximum(events, 1e-12), effective - events + 1), 0.0)
     high = np.where(p < 1, beta.ppf(1 - tail, events + 1, np.maximum(effective - events, 1e-12)), 1.0)
-    return np.minimum(low, p), np.maximum(high, p)
+    enough = (lengths > 0).sum(0) >= FEWEST
+    return np.where(enough, np.minimum(low, p), 0.0), np.where(enough, np.maximum(high, p), 1.0)
 
 
 def proportion_interval(k: int, n: int, level: float = LEVEL) -> Interval:

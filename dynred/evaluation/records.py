@@ -162,14 +162,9 @@ class Coverage:
         holds = np.nanmean(table, 0)
         if len(table) < FEWEST:
             return cls(level, t, holds.tolist())
-        ends = []
-        for column in table.T:
-            last = column[~np.isnan(column)]
-            low, high = (
-                fraction_interval(last[:, None], np.ones(len(last), dtype=int)) if len(last) >= FEWEST else ([0], [1])
-            )
-            ends.append((float(low[0]), float(high[0])))
-        return cls(level, t, holds.tolist(), [low for low, _ in ends], [high for _, high in ends])
+        lasts = ~np.isnan(table)
+        low, high = fraction_interval(np.where(lasts, table, 0.0), lasts.astype(int))
+        return cls(level, t, holds.tolist(), low.tolist(), high.tolist())
 
 
 @dataclass(frozen=True)

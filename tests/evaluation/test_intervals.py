@@ -115,7 +115,7 @@ def test_95_of_100_intervals_hold_the_true_quantile_over_snapshots():
 
 
 def test_a_fraction_that_all_trajectories_share_is_no_certainty():
-    low, high = fraction_interval(np.full((10, 1), 5.0), np.full(10, 5))
+    low, high = fraction_interval(np.full((10, 1), 5.0), np.full((10, 1), 5))
     assert high[0] == 1
     assert low[0] == pytest.approx(proportion_interval(10, 10)[0])
 
