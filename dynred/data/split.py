@@ -239,9 +239,7 @@ def until(trajectories: Trajectories, horizon: float | None) -> Trajectories:
     """The beginning of every trajectory, as long as the horizon, of at least two snapshots; None leaves them whole."""
     if horizon is None:
         return trajectories
-    counts = torch.tensor(
-        [max(SHORTEST, count_until(trajectories.times(i), horizon)) for i in range(len(trajectories))]
-    )
+    lasting = [count_until(trajectories.times(i), horizon) for i in range(len(trajectories))]
     place = torch.arange(len(trajectories.t)) - trajectories.starts[trajectories.owner]
     return trajectories.where(place < torch.tensor(lasting).clamp_min(SHORTEST)[trajectories.owner])
 

@@ -94,7 +94,7 @@ def snapshot_quantile_interval(
 
 def fraction_interval(
     counts: Float[np.ndarray, "N T"],
-    lengths: Int[np.ndarray, "N #T"],
+    lengths: Int[np.ndarray, "N S"],
     fractions: Float[np.ndarray, " T"] | None = None,
 ) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, " T"]]:
     """Intervals of fractions of snapshots; from 0 to 1 where fewer than five trajectories have snapshots.
@@ -106,7 +106,7 @@ def fraction_interval(
 
     Args:
         counts: how many snapshots of every trajectory count, in each of T columns.
-        lengths: how many there are, in each column or in all of them.
+        lengths: how many there are, in each column (S = T), or in all of them (S = 1).
         fractions: the fractions that are estimated; default: those of the counts.
 
     Returns:
