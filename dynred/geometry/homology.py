@@ -70,19 +70,36 @@ class Diagram:
         return max(0.0, float(deaths.max(initial=0.0)) / 2 - self.radius)
 
 
-def components(points: Float[np.ndarray, "n Q"], diameter: float) -> tuple[Int[np.ndarray, " n"], float]:
+def components(
+    points: Float[np.ndarray, "n Q"],
+    diameter: float,
+    *,
+    owner: Int[np.ndarray, " n"] | None = None,
+    apart: float = 0.0,
+) -> tuple[Int[np.ndarray, " n"], float]:
     """The component of every point, by single linkage of a net, and how clear the components are.
 
     Args:
         points: the sample.
         diameter: of the whole set, in state units.
+        owner: index of the curve of every point, which follow each other on it; a curve is connected. None for points
+            that lie on none.
+        apart: how far apart the passes of curves lie, in state units; so much parts nothing.
 
     Returns:
         Labels from 0, largest component first; and the clarity: how far the ratios of successive edges of the spanning
         tree are from ambiguous, above 1 where the components are clear.
     """
-    rows, _ = farthest_points(points, PARTS)
+    rows, radius = farthest_points(points, PARTS)
+    cells = neighbours(points, points[rows], 1)[1][:, 0]
     table = cdist(points[rows], points[rows])
+    if owner is not None:
+        follows = owner[1:] == owner[:-1]
+        first, second = cells[1:][follows], cells[:-1][follows]
+        table[first, second] = table[second, first] = 0
+        # Shorter edges than these tell nothing: they are as the net, or the passes, happen to lie.
+        table = np.maximum(table, max(radius, min(apart, diameter), 1e-300))
+        np.fill_diagonal(table, 0)
     tree = minimum_spanning_tree(table).toarray()
     edges = np.sort(tree[tree > 0])[::-1]
     floor = max(FAR * diameter, 1e-300)
@@ -93,7 +110,7 @@ def components(points: Float[np.ndarray, "n Q"], diameter: float) -> tuple[Int[n
     clarity = UNCLEAR_GAP / float(other_ratios.max(initial=1.0))
     tree[tree >= (edges[last] if last >= 0 else np.inf)] = 0
     _, net_labels = connected_components(tree, directed=False)
-    labels = net_labels[neighbours(points, points[rows], 1)[1][:, 0]]
+    labels = net_labels[cells]
     order = np.argsort(-np.bincount(labels), kind="stable")
     return np.argsort(order)[labels], clarity
 

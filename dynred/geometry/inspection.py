@@ -16,6 +16,7 @@ from dynred.geometry.examine import Evidence, Moments, examine
 from dynred.geometry.extra import load
 from dynred.geometry.homology import PARTS, components
 from dynred.geometry.injectivity import injective_from
+from dynred.geometry.passes import Passes, passes
 from dynred.geometry.piece import Doubt, Piece
 from dynred.geometry.sample import SAME, Sample, take_sample
 from dynred.geometry.verdict import Verdict
@@ -76,19 +77,23 @@ def inspect(
     sample = take_sample(data, rng)
     measured_drift = drift(sample, rng) if isinstance(data, Trajectories) else None
     window = time_window(data, sample.diameter) if isinstance(data, Trajectories) else 0.0
+    flow = passes(data, sample, rng) if isinstance(data, Trajectories) else None
     progress("inspect", 0, 1)
     isolated = _isolated(sample, window)
+    points = sample.points if flow is None else flow.drawn.points
     if isolated is not None:
         pieces = tuple(Piece(1, 0.0, (0.0, 0.0), 0, True, reach=np.inf) for _ in isolated)
         findings = Findings(sample, (), [], measured_drift)
         total, clarity = len(pieces), np.inf
     else:
-        labels, clarity = components(sample.points, sample.diameter)
+        linked = {} if flow is None else {"owner": flow.drawn.owner, "apart": flow.apart}
+        labels, clarity = components(points, sample.diameter, **linked)
         total = int(labels.max()) + 1
-        pieces, evidence = _examined(sample, labels, window, rng, progress)
-        findings = Findings(sample, evidence, covering_dimensions(sample.points), measured_drift)
+        pieces, evidence = _examined(sample, labels, window, flow, rng, progress)
+        findings = Findings(sample, evidence, covering_dimensions(points), measured_drift)
     doubts = [
         *_doubts(sample, measured_drift, clarity, total - len(pieces)),
+        *([] if flow is None or not flow.few else [_too_few(flow, sample)]),
         *(d for piece in pieces for d in piece.doubts),
     ]
     verdict = Verdict(
@@ -97,7 +102,7 @@ def inspect(
         sample.snapshots,
         len(sample.points),
         sample.diameter,
-        1 if sample.diameter == 0 or isolated is not None else injective_from(sample.points),
+        1 if sample.diameter == 0 or isolated is not None else sample.rank if flow is not None and flow.few else injective_from(points),
         latent_dim,
         tuple(dict.fromkeys(doubts)),
         findings,
@@ -118,21 +123,22 @@ def _isolated(sample: Sample, window: float) -> Float[np.ndarray, "p Q"] | None:
 
 
 def _examined(
-    sample: Sample, labels: np.ndarray, window: float, rng: torch.Generator, progress: Progress
+    sample: Sample, labels: np.ndarray, window: float, flow: Passes | None, rng: torch.Generator, progress: Progress
 ) -> tuple[tuple[Piece, ...], tuple[Evidence, ...]]:
     scatter = sample.noise * sample.rank**0.5
     judged = min(MOST, int(labels.max()) + 1)
+    points, owner, time = sample.points, sample.owner, sample.time
+    if flow is not None:
+        points, owner, time = flow.drawn.points, flow.drawn.owner if flow.few else None, flow.drawn.time
     pieces, evidence = [], []
     for label in range(judged):
         progress("inspect", label, judged)
         in_component = labels == label
         moments = None
-        if sample.owner is not None and sample.time is not None and sample.visits < REPEATED:
-            moments = Moments(sample.owner[in_component], sample.time[in_component], window)
-        piece, piece_evidence = examine(
-            sample.points[in_component], rng, diameter=sample.diameter, noise=scatter, when=moments
-        )
-        pieces.append(piece)
+        if owner is not None and time is not None and sample.visits < REPEATED:
+            moments = Moments(owner[in_component], time[in_component], window)
+        piece, piece_evidence = examine(points[in_component], rng, diameter=sample.diameter, noise=scatter, when=moments)
+        pieces.append(piece.unseen() if flow is not None and flow.few else piece)
         evidence.append(piece_evidence)
     return tuple(pieces), tuple(evidence)
 
@@ -155,6 +161,11 @@ def _doubts(sample: Sample, measured_drift: Drift | None, clarity: float, unjudg
     if unjudged:
         doubts.append(Doubt(f"{unjudged} components were not judged"))
     return doubts
+
+
+def _too_few(flow: Passes, sample: Sample) -> Doubt:
+    size = f"lie {flow.apart / sample.diameter:.2g} diameters apart" if np.isfinite(flow.apart) else "never come back"
+    return Doubt(f"too few passes to tell what lies between them: trajectories {size}", grave=True)
 
 
 def _consistent(verdict: Verdict) -> Verdict:

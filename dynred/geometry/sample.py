@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
@@ -23,6 +23,7 @@ CLOSE = 1e-4
 TREE = 16  # dimensions up to which a tree finds neighbours faster than a table of all distances
 RANK = 1e-6  # fraction of the largest singular value: smaller ones are round-off
 TAIL = 5  # fewest singular values of equal size that make a noise floor
+CHUNK = 10000  # states that are projected at a time
 FAINT = 0.01  # fraction of the largest energy: a tail above this is no noise floor but an evenly spread set
 
 
@@ -42,6 +43,8 @@ class Sample:
         noise: standard deviation per coordinate of a white noise floor, in state units; 0 where none is seen.
         diameter: largest distance from a point at the rim; the true diameter is at most twice as large.
         visits: mean number of snapshots per point: more than 1 where snapshots repeat.
+        modes: the POD modes of the coordinates that are not constant.
+        moving: which coordinates are not constant [D].
     """
 
     points: Float[np.ndarray, "n Q"]
@@ -55,6 +58,19 @@ class Sample:
     noise: float
     diameter: float
     visits: float
+    modes: Modes
+    moving: Bool[Tensor, " D"]
+
+    def projected(self, states: Float[Tensor, "m D"]) -> Float[np.ndarray, "m Q"]:
+        """Other states of K in the coordinates of the points."""
+        parts = [self.modes.coefficients(part[:, self.moving].double())[:, : self.rank] for part in states.split(CHUNK)]
+        return np.ascontiguousarray(torch.cat(parts).numpy())
+
+    def projected_velocities(self, velocities: Float[Tensor, "m D"]) -> Float[np.ndarray, "m Q"]:
+        """Velocities of states, in the coordinates of the points."""
+        basis = self.modes.basis[:, : self.rank]
+        parts = [part[:, self.moving].double() @ basis for part in velocities.split(CHUNK)]
+        return np.ascontiguousarray(torch.cat(parts).numpy())
 
 
 def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator) -> Sample:
@@ -73,9 +89,9 @@ def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator
     moving = states.max(0).values > states.min(0).values
     most = min(DENSE, max(2000, ENTRIES // states.shape[1]))
     chosen = torch.sort(torch.randperm(len(states), generator=rng)[:most]).values
+    constant = int((~moving).sum())
+    moving[0] |= not moving.any()
     x = states[chosen][:, moving].double()
-    if not moving.any():
-        x = states[chosen][:, :1].double()
     modes = Modes.of(x, min(x.shape[1], len(x), 500), scaled=False)
     variance = float((x - modes.mean).pow(2).sum(1).mean())
     energy = modes.energy.clamp_min(0).numpy()
@@ -93,12 +109,14 @@ def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator
         None if time is None else time[chosen].double().numpy()[distinct],
         len(states),
         states.shape[1],
-        int((~moving).sum()),
+        constant,
         energy,
         rank,
         noise,
         size,
         len(points) / len(distinct),
+        modes,
+        moving,
     )
 
 
