@@ -26,6 +26,8 @@ RIM = 0.8  # one-sidedness of a point at a boundary; inside it stays below .65
 NET = 500
 SHARE = 5  # sample points for each point of the net
 BEND = 3000  # about how many points the reach is taken over at most
+SMALL = 0.1  # fraction of the diameter: a set that is no manifold may have holes of this size
+COARSE = 0.55  # of the reach: a coarser net may not show the holes of a manifold
 CLEAR = 1.15  # margin of a diagram, below which holes and noise are not clearly told apart
 
 
@@ -56,6 +58,7 @@ def examine(
     *,
     diameter: float,
     noise: float = 0.0,
+    scatter: float = 0.0,
     when: Moments | None = None,
 ) -> tuple[Piece, Evidence]:
     """Judges one connected component.
@@ -65,6 +68,7 @@ def examine(
         rng: chooses sub-samples.
         diameter: of the whole set, in state units.
         noise: length of the scatter around the set, in state units, where a noise floor was seen.
+        scatter: how far apart the passes of trajectories lie, in state units: that of a curve that they repeat.
         when: when trajectories visited the points; None for bare points.
 
     Returns:
@@ -81,8 +85,22 @@ def examine(
     curve = dimensions(points, rng, **times)
     value, doubts_of_dimension = _dimension(curve, len(points))
     persistence = diagrams(points, value)
+    if round(value) == 1 and np.isfinite(scatter):
+        noise = max(noise, scatter)
     piece = _judge(points, value, curve, persistence, noise)
-    return _doubted(piece, *doubts_of_dimension), Evidence(curve, persistence)
+    doubts_of_holes = _hidden(piece, persistence, diameter)
+    return _doubted(piece, *doubts_of_dimension, *doubts_of_holes), Evidence(curve, persistence)
+
+
+def _hidden(piece: Piece, persistence: list[Diagram], diameter: float) -> list[Doubt]:
+    """Whether the sample is too coarse to show all holes: those of a manifold are no smaller than its reach."""
+    unseen = max(d.unseen for d in persistence if d.degree == 1)
+    if piece.reach is None and unseen > SMALL * diameter:
+        reason = f"holes smaller than {unseen / diameter:.2g} diameters do not show in so few points"
+        return [Doubt(reason, grave=True)]
+    if piece.reach is not None and max(d.radius for d in persistence) > COARSE * piece.reach:
+        return [Doubt("the sample is coarse against the reach, so that holes may be hidden", grave=True)]
+    return []
 
 
 def _dimension(curve: list[Dimension], count: int) -> tuple[float, list[Doubt]]:

@@ -125,11 +125,12 @@ def _isolated(sample: Sample, window: float) -> Float[np.ndarray, "p Q"] | None:
 def _examined(
     sample: Sample, labels: np.ndarray, window: float, flow: Passes | None, rng: torch.Generator, progress: Progress
 ) -> tuple[tuple[Piece, ...], tuple[Evidence, ...]]:
-    scatter = sample.noise * sample.rank**0.5
+    noise = sample.noise * sample.rank**0.5
     judged = min(MOST, int(labels.max()) + 1)
-    points, owner, time = sample.points, sample.owner, sample.time
+    points, owner, time, scatter = sample.points, sample.owner, sample.time, 0.0
     if flow is not None:
         points, owner, time = flow.drawn.points, flow.drawn.owner if flow.few else None, flow.drawn.time
+        scatter = flow.scatter
     pieces, evidence = [], []
     for label in range(judged):
         progress("inspect", label, judged)
@@ -137,7 +138,9 @@ def _examined(
         moments = None
         if owner is not None and time is not None and sample.visits < REPEATED:
             moments = Moments(owner[in_component], time[in_component], window)
-        piece, piece_evidence = examine(points[in_component], rng, diameter=sample.diameter, noise=scatter, when=moments)
+        piece, piece_evidence = examine(
+            points[in_component], rng, diameter=sample.diameter, noise=noise, scatter=scatter, when=moments
+        )
         pieces.append(piece.unseen() if flow is not None and flow.few else piece)
         evidence.append(piece_evidence)
     return tuple(pieces), tuple(evidence)

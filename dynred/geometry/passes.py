@@ -14,6 +14,7 @@ FINE = 20000  # points among which the nearest pass is looked for
 MOST = 8000  # most points that are drawn: more show the error of the interpolation
 ASKED = 1500  # points whose nearest other pass is looked for
 TABLE = 2 * 10**7  # most distances at a time
+ALL = 0.97  # fraction of the passes that counts as all
 BENT = 2.0  # in distances: two points farther apart along a curve lie on different passes
 FEWEST = 300  # points as far apart along the passes as the passes are: fewer do not show what lies between the passes
 THIN = 1000  # points that are drawn of passes too few
@@ -29,11 +30,13 @@ class Passes:
         drawn: the points.
         apart: median distance from a pass to the nearest other one, across the flow, in state units; infinite where
             most of the curves are passed once only.
+        scatter: distance that all but 3 % of the passes keep from the nearest other one.
         few: whether the passes are too few to show what lies between them.
     """
 
     drawn: Drawn
     apart: float
+    scatter: float
     few: bool
 
 
@@ -54,11 +57,12 @@ def passes(data: Trajectories, sample: Sample, rng: torch.Generator) -> Passes |
 
 def passes_of(curves: Curves, rng: torch.Generator) -> Passes:
     """Draws points on curves, as far apart along them as they are from each other, but at most about `MOST`."""
-    apart = float(np.median(_apart(draw(curves, curves.length / FINE, rng), rng)))
+    distance = _apart(draw(curves, curves.length / FINE, rng), rng)
+    apart, scatter = (float(np.quantile(distance, q, method="lower")) for q in (0.5, ALL))
     single = np.bincount(curves.owner, np.append(np.diff(curves.arc), 0.0))
     few = bool(np.maximum(1, single / max(apart, curves.length / MOST)).sum() < FEWEST)
     spacing = curves.length / THIN if few else max(apart, curves.length / MOST)
-    return Passes(draw(curves, spacing, rng), apart, few)
+    return Passes(draw(curves, spacing, rng), apart, scatter, few)
 
 
 def _blocks(data: Trajectories, most: int, rng: torch.Generator) -> Trajectories:
