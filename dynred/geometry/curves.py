@@ -1,6 +1,7 @@
 """Trajectories as curves: interpolated between snapshots, cut where they jump, sampled along their arcs."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -107,12 +108,14 @@ def draw(curves: Curves, spacing: float, rng: torch.Generator) -> Drawn:
     left, share = left[order], share[order]
     right = np.where(curves.owner[np.minimum(left + 1, len(curves.arc) - 1)] == curves.owner[left], left + 1, left)
     h = (curves.time[right] - curves.time[left])[:, None]
-    ends = [part[rows] for rows in (left, right) for part in (curves.points, curves.velocities)]
-    points, slope = _hermite(*ends, h, share[:, None])
+    x, v = curves.points, curves.velocities
+    points, slope = _hermite(x[left], v[left], x[right], v[right], h, share[:, None])
     speed = np.linalg.norm(slope, axis=1, keepdims=True)
     direction = np.divide(slope, speed, out=np.zeros_like(slope), where=speed > 0)
     time = curves.time[left] + share * h[:, 0]
-    return Drawn(points, direction, curves.owner[left], time, curves.arc[left] + share * (curves.arc[right] - curves.arc[left]))
+    return Drawn(
+        points, direction, curves.owner[left], time, curves.arc[left] + share * (curves.arc[right] - curves.arc[left])
+    )
 
 
 def _every(owner: Int[np.ndarray, " n"], stride: int) -> Int[np.ndarray, " m"]:
@@ -124,7 +127,7 @@ def _every(owner: Int[np.ndarray, " n"], stride: int) -> Int[np.ndarray, " m"]:
 def _slopes(x: Float[np.ndarray, "n Q"], t: Float[np.ndarray, " n"], owner: Int[np.ndarray, " n"]) -> np.ndarray:
     slopes = np.zeros_like(x)
     bounds = np.append(np.flatnonzero(np.diff(owner, prepend=-1)), len(owner))
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+    for a, b in pairwise(bounds):
         if b - a > 1:
             slopes[a:b] = CubicSpline(t[a:b], x[a:b])(t[a:b], 1)
     return slopes

@@ -94,6 +94,8 @@ def examine(
 
 def _hidden(piece: Piece, persistence: list[Diagram], diameter: float) -> list[Doubt]:
     """Whether the sample is too coarse to show all holes: those of a manifold are no smaller than its reach."""
+    if piece.kind == "circle":  # which has no other hole
+        return []
     unseen = max(d.unseen for d in persistence if d.degree == 1)
     if piece.reach is None and unseen > SMALL * diameter:
         reason = f"holes smaller than {unseen / diameter:.2g} diameters do not show in so few points"

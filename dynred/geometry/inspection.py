@@ -86,8 +86,8 @@ def inspect(
         findings = Findings(sample, (), [], measured_drift)
         total, clarity = len(pieces), np.inf
     else:
-        linked = {} if flow is None else {"owner": flow.drawn.owner, "apart": flow.apart}
-        labels, clarity = components(points, sample.diameter, **linked)
+        owner, apart = (None, 0.0) if flow is None else (flow.drawn.owner, flow.apart)
+        labels, clarity = components(points, sample.diameter, owner=owner, apart=apart)
         total = int(labels.max()) + 1
         pieces, evidence = _examined(sample, labels, window, flow, rng, progress)
         findings = Findings(sample, evidence, covering_dimensions(points), measured_drift)
@@ -102,7 +102,8 @@ def inspect(
         sample.snapshots,
         len(sample.points),
         sample.diameter,
-        1 if sample.diameter == 0 or isolated is not None else sample.rank if flow is not None and flow.few else injective_from(points),
+        sample.dim,
+        _projects_from(sample, points, isolated is not None, flow),
         latent_dim,
         tuple(dict.fromkeys(doubts)),
         findings,
@@ -164,6 +165,12 @@ def _doubts(sample: Sample, measured_drift: Drift | None, clarity: float, unjudg
     if unjudged:
         doubts.append(Doubt(f"{unjudged} components were not judged"))
     return doubts
+
+
+def _projects_from(sample: Sample, points: np.ndarray, isolated: bool, flow: Passes | None) -> int:
+    if isolated or sample.diameter == 0:
+        return 1
+    return sample.dim if flow is not None and flow.few else injective_from(points)
 
 
 def _too_few(flow: Passes, sample: Sample) -> Doubt:

@@ -44,7 +44,7 @@ class Sample:
         diameter: largest distance from a point at the rim; the true diameter is at most twice as large.
         visits: mean number of snapshots per point: more than 1 where snapshots repeat.
         modes: the POD modes of the coordinates that are not constant.
-        moving: which coordinates are not constant [D].
+        moving: which of all coordinates are not constant [C].
     """
 
     points: Float[np.ndarray, "n Q"]
@@ -59,7 +59,7 @@ class Sample:
     diameter: float
     visits: float
     modes: Modes
-    moving: Bool[Tensor, " D"]
+    moving: Bool[Tensor, " C"]
 
     def projected(self, states: Float[Tensor, "m D"]) -> Float[np.ndarray, "m Q"]:
         """Other states of K in the coordinates of the points."""

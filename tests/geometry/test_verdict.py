@@ -30,8 +30,8 @@ ARC = piece(1, False)
 POINT = piece(0)
 
 
-def verdict(*pieces, projects_from=50, doubts=()):
-    return Verdict(pieces, len(pieces), 1000, 1000, 2.0, projects_from, doubts=doubts)
+def verdict(*pieces, projects_from=50, dim=50, doubts=()):
+    return Verdict(pieces, len(pieces), 1000, 1000, 2.0, dim, projects_from, doubts=doubts)
 
 
 def answers(found, most):
