@@ -1,12 +1,12 @@
 """From the points of one component to a `Piece`."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
+from dynred.geometry.cloud import Moments
 from dynred.geometry.dimension import Dimension, dimensions
 from dynred.geometry.homology import Diagram, diagrams
 from dynred.geometry.piece import Doubt, Piece
@@ -42,14 +42,6 @@ class Evidence:
 
     dimensions: list[Dimension]
     diagrams: list[Diagram]
-
-
-class Moments(NamedTuple):
-    """When the points were visited: trajectory and time of each, and the time within which neighbours do not count."""
-
-    owner: Int[np.ndarray, " n"]
-    time: Float[np.ndarray, " n"]
-    window: float
 
 
 def examine(

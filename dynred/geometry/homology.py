@@ -85,7 +85,7 @@ def components(
     points: Float[np.ndarray, "n Q"],
     diameter: float,
     *,
-    owner: Int[np.ndarray, " n"] | None = None,
+    curve: Int[np.ndarray, " n"] | None = None,
     apart: float = 0.0,
 ) -> tuple[Int[np.ndarray, " n"], float]:
     """The component of every point, by single linkage of a net, and how clear the components are.
@@ -93,7 +93,7 @@ def components(
     Args:
         points: the sample.
         diameter: of the whole set, in state units.
-        owner: index of the curve of every point, which follow each other on it; a curve is connected. None for points
+        curve: index of the curve of every point, which follow each other on it; a curve is connected. None for points
             that lie on none.
         apart: how far apart the passes of curves lie, in state units; so much parts nothing.
 
@@ -104,8 +104,8 @@ def components(
     rows, radius = farthest_points(points, PARTS)
     cells = neighbours(points, points[rows], 1)[1][:, 0]
     table = cdist(points[rows], points[rows])
-    if owner is not None:
-        follows = owner[1:] == owner[:-1]
+    if curve is not None:
+        follows = curve[1:] == curve[:-1]
         first, second = cells[1:][follows], cells[:-1][follows]
         table[first, second] = table[second, first] = 0
         # Shorter edges than these tell nothing: they are as the net, or the passes, happen to lie.

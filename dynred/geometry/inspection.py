@@ -10,13 +10,13 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import generator_given, integer
 from dynred.data.trajectories import Trajectories
+from dynred.geometry.cloud import REPEATED, Cloud, along_flow, moves, snapshots
 from dynred.geometry.covering import Covering, covering_dimensions
-from dynred.geometry.drift import Drift, drift, time_window
-from dynred.geometry.examine import Evidence, Moments, examine
+from dynred.geometry.drift import Drift, drift
+from dynred.geometry.examine import Evidence, examine
 from dynred.geometry.extra import load
 from dynred.geometry.homology import PARTS, components
 from dynred.geometry.injectivity import injective_from
-from dynred.geometry.passes import Passes, passes
 from dynred.geometry.piece import Doubt, Piece
 from dynred.geometry.sample import SAME, Sample, take_sample
 from dynred.geometry.verdict import Verdict
@@ -25,7 +25,6 @@ from dynred.runtime import Progress, silent
 
 FEW = 500  # snapshots below which a verdict is never sure
 MOST = 8  # most components that are judged
-REPEATED = 3.0  # with so many snapshots per distinct point, the points are taken for isolated ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,24 +75,21 @@ def inspect(
         load(name)
     sample = take_sample(data, rng)
     measured_drift = drift(sample, rng) if isinstance(data, Trajectories) else None
-    window = time_window(data, sample.diameter) if isinstance(data, Trajectories) else 0.0
-    flow = passes(data, sample, rng) if isinstance(data, Trajectories) else None
     progress("inspect", 0, 1)
-    isolated = _isolated(sample, window)
-    points = sample.points if flow is None else flow.drawn.points
+    isolated = _isolated(sample, moves(data, sample))
+    cloud = snapshots(data, sample) if isolated is not None else along_flow(data, sample, rng)
     if isolated is not None:
         pieces = tuple(Piece(1, 0.0, (0.0, 0.0), 0, True, reach=np.inf) for _ in isolated)
         findings = Findings(sample, (), [], measured_drift)
         total, clarity = len(pieces), np.inf
     else:
-        owner, apart = (None, 0.0) if flow is None else (flow.drawn.owner, flow.apart)
-        labels, clarity = components(points, sample.diameter, owner=owner, apart=apart)
+        labels, clarity = components(cloud.points, sample.diameter, curve=cloud.curve, apart=cloud.apart)
         total = int(labels.max()) + 1
-        pieces, evidence = _examined(sample, labels, window, flow, rng, progress)
-        findings = Findings(sample, evidence, covering_dimensions(points), measured_drift)
+        pieces, evidence = _examined(sample, cloud, labels, rng, progress)
+        findings = Findings(sample, evidence, covering_dimensions(cloud.points), measured_drift)
     doubts = [
         *_doubts(sample, measured_drift, clarity, total - len(pieces)),
-        *([] if flow is None or not flow.few else [_too_few(flow, sample)]),
+        *cloud.doubts,
         *(d for piece in pieces for d in piece.doubts),
     ]
     verdict = Verdict(
@@ -103,7 +99,7 @@ def inspect(
         len(sample.points),
         sample.diameter,
         sample.dim,
-        _projects_from(sample, points, isolated is not None, flow),
+        _projects_from(sample, cloud, isolated is not None),
         latent_dim,
         tuple(dict.fromkeys(doubts)),
         findings,
@@ -112,11 +108,10 @@ def inspect(
     return _consistent(verdict)
 
 
-def _isolated(sample: Sample, window: float) -> Float[np.ndarray, "p Q"] | None:
+def _isolated(sample: Sample, moving: bool) -> Float[np.ndarray, "p Q"] | None:
     """The distinct points, where the snapshots visit only a few; None where they visit many, or where states move."""
     rows, radius = farthest_points(sample.points, PARTS, apart=SAME * sample.diameter)
-    still = window == 0 or not np.isfinite(window)
-    if sample.diameter == 0 or (radius <= SAME * sample.diameter and still):
+    if sample.diameter == 0 or (radius <= SAME * sample.diameter and not moving):
         visits = sample.visits * len(sample.points) / len(rows)
         if sample.diameter == 0 or visits >= REPEATED:
             return sample.points[rows]
@@ -124,25 +119,17 @@ def _isolated(sample: Sample, window: float) -> Float[np.ndarray, "p Q"] | None:
 
 
 def _examined(
-    sample: Sample, labels: np.ndarray, window: float, flow: Passes | None, rng: torch.Generator, progress: Progress
+    sample: Sample, cloud: Cloud, labels: np.ndarray, rng: torch.Generator, progress: Progress
 ) -> tuple[tuple[Piece, ...], tuple[Evidence, ...]]:
-    noise = sample.noise * sample.rank**0.5
+    sizes = {"diameter": sample.diameter, "noise": sample.noise * sample.rank**0.5, "scatter": cloud.scatter}
     judged = min(MOST, int(labels.max()) + 1)
-    points, owner, time, scatter = sample.points, sample.owner, sample.time, 0.0
-    if flow is not None:
-        points, owner, time = flow.drawn.points, flow.drawn.owner if flow.few else None, flow.drawn.time
-        scatter = flow.scatter
     pieces, evidence = [], []
     for label in range(judged):
         progress("inspect", label, judged)
-        in_component = labels == label
-        moments = None
-        if owner is not None and time is not None and sample.visits < REPEATED:
-            moments = Moments(owner[in_component], time[in_component], window)
-        piece, piece_evidence = examine(
-            points[in_component], rng, diameter=sample.diameter, noise=noise, scatter=scatter, when=moments
-        )
-        pieces.append(piece.unseen() if flow is not None and flow.few else piece)
+        inside = labels == label
+        when = None if cloud.moments is None else cloud.moments.of(inside)
+        piece, piece_evidence = examine(cloud.points[inside], rng, when=when, **sizes)
+        pieces.append(piece if cloud.seen else piece.unseen())
         evidence.append(piece_evidence)
     return tuple(pieces), tuple(evidence)
 
@@ -167,15 +154,10 @@ def _doubts(sample: Sample, measured_drift: Drift | None, clarity: float, unjudg
     return doubts
 
 
-def _projects_from(sample: Sample, points: np.ndarray, isolated: bool, flow: Passes | None) -> int:
+def _projects_from(sample: Sample, cloud: Cloud, isolated: bool) -> int:
     if isolated or sample.diameter == 0:
         return 1
-    return sample.dim if flow is not None and flow.few else injective_from(points)
-
-
-def _too_few(flow: Passes, sample: Sample) -> Doubt:
-    size = f"lie {flow.apart / sample.diameter:.2g} diameters apart" if np.isfinite(flow.apart) else "never come back"
-    return Doubt(f"too few passes to tell what lies between them: trajectories {size}", grave=True)
+    return injective_from(cloud.points) if cloud.seen else sample.dim
 
 
 def _consistent(verdict: Verdict) -> Verdict:
