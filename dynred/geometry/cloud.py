@@ -37,6 +37,7 @@ class Cloud:
         curve: index of the curve on which each point lies [n]; None where points lie on none.
         apart: how far the passes of trajectories lie apart, in state units; 0 for points on no curve.
         scatter: distance that nearly all passes keep from the nearest other one; 0 for points on no curve.
+        counts: number of snapshots that each point stands for [n]; None for points drawn on curves.
         moments: when the points were visited, where neighbours in time must not count; None where all neighbours do.
         doubts: why the points may not show K.
     """
@@ -45,6 +46,7 @@ class Cloud:
     curve: Int[np.ndarray, " n"] | None = None
     apart: float = 0.0
     scatter: float = 0.0
+    counts: Int[np.ndarray, " n"] | None = None
     moments: Moments | None = None
     doubts: tuple[Doubt, ...] = ()
 
@@ -62,11 +64,11 @@ def moves(data: object, sample: Sample) -> bool:
 def snapshots(data: object, sample: Sample) -> Cloud:
     """The snapshots of a sample, as they are."""
     if not isinstance(data, Trajectories) or sample.visits >= REPEATED:
-        return Cloud(sample.points)
+        return Cloud(sample.points, counts=sample.counts)
     assert sample.owner is not None
     assert sample.time is not None
     moments = Moments(sample.owner, sample.time, time_window(data, sample.diameter))
-    return Cloud(sample.points, moments=moments)
+    return Cloud(sample.points, counts=sample.counts, moments=moments)
 
 
 def along_flow(data: object, sample: Sample, rng: torch.Generator) -> Cloud:
@@ -80,4 +82,4 @@ def along_flow(data: object, sample: Sample, rng: torch.Generator) -> Cloud:
     how = f"lie {found.apart / sample.diameter:.2g} diameters apart" if np.isfinite(found.apart) else "do not come back"
     doubt = Doubt(f"too few passes to tell what lies between them: trajectories {how}", grave=True)
     moments = Moments(drawn.owner, drawn.time, time_window(data, sample.diameter))
-    return Cloud(drawn.points, drawn.owner, found.apart, 0.0, moments, (doubt,))
+    return Cloud(drawn.points, drawn.owner, found.apart, moments=moments, doubts=(doubt,))

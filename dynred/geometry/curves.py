@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.interpolate import CubicSpline
 
 STRIDES = (1, 2, 4, 8, 16)  # where noise hides the curve, it shows between every second, fourth ... snapshot
-OFF = 0.3  # error of the interpolation, in distances of the snapshots around: beyond, the states jump
+OFF = 0.25  # error of the interpolation, in distances of the snapshots around: beyond, the states jump
 UNRESOLVED = 0.1  # fraction of such steps beyond which snapshots are no curve: a map, noise, or too coarse a sampling
 STILL = 1e-4  # fraction of the diameter: shorter steps are no jumps
 
@@ -77,8 +77,8 @@ def as_curves(
         rows = _every(owner, stride)
         x, t, own = points[rows], time[rows], owner[rows]
         estimated = _slopes(x, t, own)
-        candidates = [estimated] if velocities is None else [velocities[rows], estimated]
-        errors = [_left_out(x, t, own, slope) for slope in candidates]
+        candidates = [estimated] if velocities is None else [estimated, velocities[rows]]
+        errors = [_left_out(x, t, own, slope) for slope in (_slopes_of_halves(x, t, own), *candidates[1:])]
         if not np.isfinite(errors[0]).any():
             return None
         best = int(np.argmin([np.nanmedian(error) for error in errors]))
@@ -87,8 +87,9 @@ def as_curves(
         inner = own[1:] == own[:-1]
         if jumps[inner].mean() <= UNRESOLVED:
             cut = ~inner | jumps
-            arc = np.concatenate([[0.0], np.cumsum(np.where(cut, 0.0, step))])
-            curves = Curves(x, candidates[best], t, np.concatenate([[0], np.cumsum(cut)]), arc)
+            arc, curve = (np.concatenate([[0], np.cumsum(part)]) for part in (np.where(cut, 0.0, step), cut))
+            slopes = _slopes(x, t, curve) if candidates[best] is estimated else candidates[best]
+            curves = Curves(x, slopes, t, curve.astype(int), arc)
             return curves if curves.length > STILL * diameter else None
     return None
 
@@ -124,6 +125,15 @@ def _every(owner: Int[np.ndarray, " n"], stride: int) -> Int[np.ndarray, " m"]:
     return np.flatnonzero(place % stride == 0)
 
 
+def _slopes_of_halves(x: np.ndarray, t: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Velocities estimated from every second snapshot, so that they do not know of those between."""
+    slopes = np.zeros_like(x)
+    even = np.isin(np.arange(len(x)), _every(owner, 2))
+    for half in (even, ~even):
+        slopes[half] = _slopes(x[half], t[half], owner[half])
+    return slopes
+
+
 def _slopes(x: Float[np.ndarray, "n Q"], t: Float[np.ndarray, " n"], owner: Int[np.ndarray, " n"]) -> np.ndarray:
     slopes = np.zeros_like(x)
     bounds = np.append(np.flatnonzero(np.diff(owner, prepend=-1)), len(owner))
@@ -142,7 +152,9 @@ def _left_out(x: np.ndarray, t: np.ndarray, owner: np.ndarray, slopes: np.ndarra
     share = (t[middle] - t[a])[:, None] / h
     guess, _ = _hermite(x[a], slopes[a], x[b], slopes[b], h, share)
     chord = np.linalg.norm(x[middle] - x[a], axis=1) + np.linalg.norm(x[b] - x[middle], axis=1)
-    error[middle] = np.linalg.norm(guess - x[middle], axis=1) / np.maximum(chord, 1e-300)
+    straight = (1 - share) * x[a] + share * x[b]  # near a jump, slopes that a spline estimates are off
+    off = np.minimum(np.linalg.norm(guess - x[middle], axis=1), np.linalg.norm(straight - x[middle], axis=1))
+    error[middle] = off / np.maximum(chord, 1e-300)
     return error
 
 

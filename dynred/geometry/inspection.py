@@ -24,6 +24,7 @@ from dynred.numerics.farthest_points import farthest_points
 from dynred.runtime import Progress, silent
 
 FEW = 500  # snapshots below which a verdict is never sure
+LONELY = 5  # snapshots that a component must have so that it is none of outliers
 MOST = 8  # most components that are judged
 
 
@@ -81,7 +82,7 @@ def inspect(
     if isolated is not None:
         pieces = tuple(Piece(1, 0.0, (0.0, 0.0), 0, True, reach=np.inf) for _ in isolated)
         findings = Findings(sample, (), [], measured_drift)
-        total, clarity = len(pieces), np.inf
+        total, clarity, labels = len(pieces), np.inf, np.arange(0)
     else:
         labels, clarity = components(cloud.points, sample.diameter, curve=cloud.curve, apart=cloud.apart)
         total = int(labels.max()) + 1
@@ -90,6 +91,7 @@ def inspect(
     doubts = [
         *_doubts(sample, measured_drift, clarity, total - len(pieces)),
         *cloud.doubts,
+        *_lonely(cloud, labels),
         *(d for piece in pieces for d in piece.doubts),
     ]
     verdict = Verdict(
@@ -158,6 +160,14 @@ def _projects_from(sample: Sample, cloud: Cloud, isolated: bool) -> int:
     if isolated or sample.diameter == 0:
         return 1
     return injective_from(cloud.points) if cloud.seen else sample.dim
+
+
+def _lonely(cloud: Cloud, labels: np.ndarray) -> list[Doubt]:
+    if cloud.counts is None or len(labels) == 0:
+        return []
+    lonely = int((np.bincount(labels, cloud.counts) < LONELY).sum())
+    reason = f"components have fewer than {LONELY} snapshots each, {lonely} of them: outliers, or hardly visited"
+    return [Doubt(reason, grave=True)] if lonely else []
 
 
 def _consistent(verdict: Verdict) -> Verdict:

@@ -42,7 +42,7 @@ class Sample:
         rank: number of modes that are more than round-off and noise.
         noise: standard deviation per coordinate of a white noise floor, in state units; 0 where none is seen.
         diameter: largest distance from a point at the rim; the true diameter is at most twice as large.
-        visits: mean number of snapshots per point: more than 1 where snapshots repeat.
+        counts: number of the snapshots looked at that each point stands for [n]: more than 1 where they repeat.
         modes: the POD modes of the coordinates that are not constant.
         moving: which of all coordinates are not constant [C].
     """
@@ -57,9 +57,14 @@ class Sample:
     rank: int
     noise: float
     diameter: float
-    visits: float
+    counts: Int[np.ndarray, " n"]
     modes: Modes
     moving: Bool[Tensor, " C"]
+
+    @property
+    def visits(self) -> float:
+        """Mean number of snapshots per point."""
+        return float(self.counts.mean())
 
     def projected(self, states: Float[Tensor, "m D"]) -> Float[np.ndarray, "m Q"]:
         """Other states of K in the coordinates of the points."""
@@ -102,7 +107,7 @@ def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator
     rank = rank if quiet is None else quiet
     points = np.ascontiguousarray(points[:, :rank])
     size = extent(points)
-    distinct = _distinct(points, CLOSE * size) if size > 0 else np.array([0])
+    distinct, counts = _distinct(points, CLOSE * size) if size > 0 else (np.array([0]), np.array([len(points)]))
     return Sample(
         points[distinct],
         None if owner is None else owner[chosen].numpy()[distinct],
@@ -114,7 +119,7 @@ def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator
         rank,
         noise,
         size,
-        len(points) / len(distinct),
+        counts,
         modes,
         moving,
     )
@@ -151,8 +156,12 @@ def _arrays(data: "Trajectories | Tensor | np.ndarray") -> tuple[Tensor, Tensor 
     return finite("points", states.double()), None, None
 
 
-def _distinct(points: Float[np.ndarray, "n Q"], cell: float) -> Int[np.ndarray, " m"]:
-    return np.sort(np.unique(np.floor(points / cell + 0.5).astype(np.int64), axis=0, return_index=True)[1])
+def _distinct(points: Float[np.ndarray, "n Q"], cell: float) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """Rows of the first point in every occupied cell, increasing, and how many points are in each."""
+    cells = np.floor(points / cell + 0.5).astype(np.int64)
+    _, rows, counts = np.unique(cells, axis=0, return_index=True, return_counts=True)
+    order = np.argsort(rows)
+    return rows[order], counts[order]
 
 
 def _noise_floor(energy: Float[np.ndarray, " r"], points: Float[np.ndarray, "n r"]) -> int | None:
