@@ -22,7 +22,10 @@ def circle(t):
     return np.stack([np.cos(t), np.sin(t)], 1)
 
 
-def torus(t, rotation=(math.sqrt(5) - 1) / 2):
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def torus(t, rotation=GOLDEN):
     return np.concatenate([circle(t), 0.5 * circle(rotation * t)], 1)
 
 
