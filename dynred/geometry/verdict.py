@@ -242,11 +242,10 @@ class Verdict:
                 "No reduction found: a state has one coordinate. Of a measured signal, make states of several delayed "
                 "values first."
             )
-        known = "needs" if self._first() is not None else "asks for, by the embedding theorem,"
         return (
-            f"No reduction found: K, as far as these states show it, {known} {count(self._lines, 'line')}, and a state "
-            f"has {count(self.dim, 'coordinate')}. Give more or longer trajectories, or states after the transient, "
-            "where K should have fewer dimensions; or choose a number of coordinates yourself and judge the errors."
+            "No reduction found: the fewest coordinates known to carry K, as far as these states show it, are "
+            f"{self._lines}, and a state has {self.dim}. Give more or longer trajectories, or states after the "
+            "transient alone, where K should have fewer dimensions; or choose a number of coordinates and judge the errors."
         )
 
     def sure(self) -> str:
