@@ -146,12 +146,12 @@ def _judge(
     m = round(value)
     if m == 1 and (betti[1] or 0) > 1:
         return _doubted(unknown, Doubt("it is a curve that branches, or touches itself"))
+    # Strands of a curve that lie closer than its points have such a dimension, or are not smooth, and hide its holes.
     if not (1 <= m <= min(HIGHEST, points.shape[1]) and abs(value - m) <= WHOLE):
-        return _doubted(unknown, Doubt(f"dimension {value:.3g} is that of no manifold seen clearly"))
+        return _doubted(unknown, Doubt(f"dimension {value:.3g} is that of no manifold seen clearly", grave=m == 1))
     net = points[farthest_points(points, max(30, min(NET if m > 1 else NET // 2, len(points) // SHARE)))[0]]
     spaces = tangents(net, points, m, noise=noise)
     if np.quantile(spaces.roughness, ROUGH[0]) > ROUGH[1] + 2 * noise / spaces.radius:
-        # Strands of a curve that lie closer than its points look so, and hide its holes.
         reason = "it is not smooth everywhere at the sample's resolution: no manifold, or too few points"
         return _doubted(unknown, Doubt(reason, grave=m == 1))
     closed, rim, unsure = _closed(spaces, m, betti)

@@ -245,7 +245,7 @@ class Verdict:
         return (
             "No reduction found: the fewest coordinates known to carry K, as far as these states show it, are "
             f"{self._lines}, and a state has {self.dim}. Give more or longer trajectories, or states after the "
-            "transient alone, where K should have fewer dimensions; or choose a number of coordinates and judge the errors."
+            "transient alone, where K should have fewer dimensions; or choose a number yourself and judge the errors."
         )
 
     def sure(self) -> str:
