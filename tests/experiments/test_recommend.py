@@ -38,7 +38,7 @@ def data(tmp_path, dim, n=12):
 @pytest.mark.parametrize("dim", [1, 2])
 def test_data_that_cannot_be_reduced_are_refused_with_the_reason(tmp_path, dim, monkeypatch):
     told(monkeypatch, dim, Piece(1000, 2.0, (2.0, 2.1), 2, False))
-    with pytest.raises(InputError, match="No reduction found: .* (delayed values|choose a number of coordinates)"):
+    with pytest.raises(InputError, match="No reduction found: .* (delayed values|choose a number yourself)"):
         choose_recommended(data(tmp_path, dim))
 
 
