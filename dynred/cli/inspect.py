@@ -54,6 +54,8 @@ def inspect(
 
 
 def _print(name: str, verdict: "Verdict") -> None:
-    rows = [(str(k), verdict.answer(k)) for k in verdict.ks]
+    from dynred.geometry.verdict import numbers
+
+    rows = [(numbers(ks), verdict.answer(ks[0])) for ks in verdict.rows]
     show(f"{name}: {verdict.what()}", ("coordinates", "verdict"), rows, None, False)
     results().write(f"{verdict.advice()}\n{verdict.sure()}\n")

@@ -79,7 +79,7 @@ def choose_recommended(
     The arguments are those of `choose_experiment`; `runtime` reports progress.
 
     Raises:
-        InputError: as `choose_experiment`, or the reducer has no angles where they are recommended.
+        InputError: as `choose_experiment`, or no reduction is found; the message says why, and what to do.
         MissingExtraError: without `pip install 'dynred[geometry]'`.
     """
     spec = choose_experiment(

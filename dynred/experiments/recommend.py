@@ -1,6 +1,7 @@
 """The latent space that the verdict on K recommends, as settings of an experiment."""
 
 from dynred.dynamics.fourier import FourierSpec
+from dynred.errors import InputError
 from dynred.experiments.spec import ExperimentSpec
 from dynred.geometry.inspection import inspect
 from dynred.geometry.verdict import Verdict
@@ -20,17 +21,25 @@ def with_recommended_latents(
         runtime: reports progress.
 
     Raises:
-        InputError: the verdict recommends angles, and the reducer has none.
+        InputError: no reduction is found, or none that the reducer can fit; the message says why, and what to do.
         MissingExtraError: without `pip install 'dynred[geometry]'`.
     """
-    runtime, source = runtime or Runtime(), spec.open()
-    verdict = inspect(
-        source.parts(spec.data, spec.seed, runtime).train,
-        rng=generator(spec.seed, "inspect"),
-        progress=runtime.progress,
-    )
-    best = verdict.recommended
-    return with_latents(spec, best.angles, best.lines, best.charts, keep_dynamics=keep_dynamics), verdict
+    runtime = runtime or Runtime()
+    train = spec.open_source().parts(spec.data, spec.seed, runtime).train
+    verdict = inspect(train, rng=generator(spec.seed, "inspect"), progress=runtime.progress)
+    if verdict.recommended is None:
+        raise InputError(verdict.advice())
+    refusals = []
+    for space in verdict.options:
+        try:
+            best = with_latents(spec, space.angles, space.lines, space.charts, keep_dynamics=keep_dynamics)
+            assert best.reducer is not None
+            best.reducer.check_data(train)
+        except InputError as refusal:
+            refusals.append(f"{space}: {refusal}")
+        else:
+            return best, verdict
+    raise InputError(f"No reduction found that these settings can fit. {' '.join(refusals)}")
 
 
 def with_latents(

@@ -78,9 +78,16 @@ class ExperimentSpec(Spec):
         Raises:
             InputError: the source is unknown or unusable, or has no more than `latent_dim` dimensions.
         """
-        source = open_source(self.source, self.arguments)
-        if self.test is not None:
-            source = source.tested_on(OtherTest.of(self.test))
+        source = self.open_source()
         advice = f"The state has {source.dim} dimensions; a reduction has fewer."
         integer("latent_dim", self.latent_dim, 1, source.dim - 1, advice)
         return source
+
+    def open_source(self) -> Source:
+        """Opens the source of the experiment, and its test where that is elsewhere, whatever `latent_dim` is.
+
+        Raises:
+            InputError: the source or the test is unknown or unusable.
+        """
+        source = open_source(self.source, self.arguments)
+        return source if self.test is None else source.tested_on(OtherTest.of(self.test))

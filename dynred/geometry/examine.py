@@ -1,18 +1,19 @@
 """From the points of one component to a `Piece`."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
+from dynred.geometry.cloud import Moments
 from dynred.geometry.dimension import Dimension, dimensions
 from dynred.geometry.homology import Diagram, diagrams
 from dynred.geometry.piece import Doubt, Piece
 from dynred.geometry.reach import local_reach, reach
 from dynred.geometry.sample import CLOSE, extent
 from dynred.geometry.tangent import Tangents, depth, one_sidedness, tangents
+from dynred.geometry.thin import thin_size, unevenness
 from dynred.numerics.farthest_points import farthest_points
 
 FEW = 200  # points of a component below which its verdict rests on too little
@@ -26,6 +27,9 @@ RIM = 0.8  # one-sidedness of a point at a boundary; inside it stays below .65
 NET = 500
 SHARE = 5  # sample points for each point of the net
 BEND = 3000  # about how many points the reach is taken over at most
+UNEVEN = 4.0  # ratio of densities; evenly drawn samples of at least 300 points reach 2.6, whatever their dimension
+SMALL = 0.1  # fraction of the diameter: a set that is no manifold may have holes of this size
+COARSE = 0.55  # of the reach: a coarser net may not show the holes of a manifold
 CLEAR = 1.15  # margin of a diagram, below which holes and noise are not clearly told apart
 
 
@@ -42,20 +46,13 @@ class Evidence:
     diagrams: list[Diagram]
 
 
-class Moments(NamedTuple):
-    """When the points were visited: trajectory and time of each, and the time within which neighbours do not count."""
-
-    owner: Int[np.ndarray, " n"]
-    time: Float[np.ndarray, " n"]
-    window: float
-
-
 def examine(
     points: Float[np.ndarray, "n Q"],
     rng: torch.Generator,
     *,
     diameter: float,
     noise: float = 0.0,
+    scatter: float = 0.0,
     when: Moments | None = None,
 ) -> tuple[Piece, Evidence]:
     """Judges one connected component.
@@ -65,6 +62,7 @@ def examine(
         rng: chooses sub-samples.
         diameter: of the whole set, in state units.
         noise: length of the scatter around the set, in state units, where a noise floor was seen.
+        scatter: how far apart the passes of trajectories lie, in state units: that of a curve that they repeat.
         when: when trajectories visited the points; None for bare points.
 
     Returns:
@@ -72,8 +70,8 @@ def examine(
     """
     size = extent(points)
     if size < max(10 * CLOSE * diameter, BLOB * noise):
-        doubts = (Doubt("a component is as small as the noise and taken for a point"),) if noise > 0 else ()
-        return Piece(len(points), 0.0, (0.0, 0.0), 0, True, reach=np.inf, doubts=doubts), Evidence([], [])
+        tiny = (Doubt("a component is as small as the noise and taken for a point"),) if noise > 0 else ()
+        return Piece(len(points), 0.0, (0.0, 0.0), 0, True, reach=np.inf, doubts=tiny), Evidence([], [])
     if len(points) < 30:
         doubt = Doubt(f"a component has only {len(points)} points", grave=True)
         return Piece(len(points), 0.0, (0.0, 0.0), None, None, betti=(1, None, None), doubts=(doubt,)), Evidence([], [])
@@ -81,8 +79,38 @@ def examine(
     curve = dimensions(points, rng, **times)
     value, doubts_of_dimension = _dimension(curve, len(points))
     persistence = diagrams(points, value)
+    if round(value) == 1 and np.isfinite(scatter):
+        noise = max(noise, scatter)
     piece = _judge(points, value, curve, persistence, noise)
-    return _doubted(piece, *doubts_of_dimension), Evidence(curve, persistence)
+    thin = thin_size(points, round(value), diameter=diameter, scatter=noise)
+    doubts = [*doubts_of_dimension, *_hidden(piece, persistence, diameter), *_unlike(points, value, thin / diameter)]
+    return _doubted(piece, *doubts), Evidence(curve, persistence)
+
+
+def _unlike(points: Float[np.ndarray, "n Q"], dimension: float, thin: float) -> list[Doubt]:
+    """Doubts where the sample is finer in some places or directions than in others."""
+    doubts = []
+    if thin > 0:
+        reason = f"coordinates of {thin:.2g} diameters differ between neighbours: noise, or K is too thin there to show"
+        doubts.append(Doubt(reason, grave=True))
+    rarer = unevenness(points) ** max(1.0, dimension)
+    if rarer > UNEVEN:
+        reason = f"points are {rarer:.2g} times rarer in places than elsewhere, which hides or feigns gaps and holes"
+        doubts.append(Doubt(reason, grave=True))
+    return doubts
+
+
+def _hidden(piece: Piece, persistence: list[Diagram], diameter: float) -> list[Doubt]:
+    """Whether the sample is too coarse to show all holes: those of a manifold are no smaller than its reach."""
+    if piece.kind == "circle":  # which has no other hole
+        return []
+    unseen = max(d.unseen for d in persistence if d.degree == 1)
+    if piece.reach is None and unseen > SMALL * diameter:
+        reason = f"holes smaller than {unseen / diameter:.2g} diameters do not show in so few points"
+        return [Doubt(reason, grave=True)]
+    if piece.reach is not None and max(d.radius for d in persistence) > COARSE * piece.reach:
+        return [Doubt("the sample is coarse against the reach, so that holes may be hidden", grave=True)]
+    return []
 
 
 def _dimension(curve: list[Dimension], count: int) -> tuple[float, list[Doubt]]:
@@ -118,13 +146,14 @@ def _judge(
     m = round(value)
     if m == 1 and (betti[1] or 0) > 1:
         return _doubted(unknown, Doubt("it is a curve that branches, or touches itself"))
+    # Strands of a curve that lie closer than its points have such a dimension, or are not smooth, and hide its holes.
     if not (1 <= m <= min(HIGHEST, points.shape[1]) and abs(value - m) <= WHOLE):
-        return _doubted(unknown, Doubt(f"dimension {value:.3g} is that of no manifold seen clearly"))
+        return _doubted(unknown, Doubt(f"dimension {value:.3g} is that of no manifold seen clearly", grave=m == 1))
     net = points[farthest_points(points, max(30, min(NET if m > 1 else NET // 2, len(points) // SHARE)))[0]]
     spaces = tangents(net, points, m, noise=noise)
     if np.quantile(spaces.roughness, ROUGH[0]) > ROUGH[1] + 2 * noise / spaces.radius:
         reason = "it is not smooth everywhere at the sample's resolution: no manifold, or too few points"
-        return _doubted(unknown, Doubt(reason))
+        return _doubted(unknown, Doubt(reason, grave=m == 1))
     closed, rim, unsure = _closed(spaces, m, betti)
     orientable, puzzle = _orientable(persistence) if m == 2 and closed else (None, [])
     manifold = replace(

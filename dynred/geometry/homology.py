@@ -1,5 +1,6 @@
 """Components and holes: persistent homology of farthest-point nets, and which bars are more than sampling noise."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from dynred.numerics.farthest_points import farthest_points
 PARTS = 500  # points of the net for components
 NET = 800  # for H1
 NET_LINE = 300  # for H1 of a curve: as good, and without the many triangles of the large circle
+NET_STRANDS = 1500  # for H1 of a curve that seems to have several holes
+FOLLOWED = 12.0  # covering radii up to which these are followed
 NET_H2 = 400  # for H2, whose cost grows with the fourth power
 MOST = 6000  # points that nets are chosen from
 SHARE = 5  # sample points for each point of a net: with fewer the net shows the gaps of the sample
@@ -69,20 +72,45 @@ class Diagram:
         deaths = np.minimum(self.bars[self.holes, 1], self.limit)
         return max(0.0, float(deaths.max(initial=0.0)) / 2 - self.radius)
 
+    @property
+    def unseen(self) -> float:
+        """The radius of the largest hole that the net may hide, in state units.
 
-def components(points: Float[np.ndarray, "n Q"], diameter: float) -> tuple[Int[np.ndarray, " n"], float]:
+        A round hole of radius r dies at sqrt 3 r, and is told from noise where that is `RATIO` times its birth.
+        """
+        return 2 * self.radius * RATIO[self.degree][1] / math.sqrt(3)
+
+
+def components(
+    points: Float[np.ndarray, "n Q"],
+    diameter: float,
+    *,
+    curve: Int[np.ndarray, " n"] | None = None,
+    apart: float = 0.0,
+) -> tuple[Int[np.ndarray, " n"], float]:
     """The component of every point, by single linkage of a net, and how clear the components are.
 
     Args:
         points: the sample.
         diameter: of the whole set, in state units.
+        curve: index of the curve of every point, which follow each other on it; a curve is connected. None for points
+            that lie on none.
+        apart: how far apart the passes of curves lie, in state units; so much parts nothing.
 
     Returns:
         Labels from 0, largest component first; and the clarity: how far the ratios of successive edges of the spanning
         tree are from ambiguous, above 1 where the components are clear.
     """
-    rows, _ = farthest_points(points, PARTS)
+    rows, radius = farthest_points(points, PARTS)
+    cells = neighbours(points, points[rows], 1)[1][:, 0]
     table = cdist(points[rows], points[rows])
+    if curve is not None:
+        follows = curve[1:] == curve[:-1]
+        first, second = cells[1:][follows], cells[:-1][follows]
+        table[first, second] = table[second, first] = 0
+        # Shorter edges than these tell nothing: they are as the net, or the passes, happen to lie.
+        table = np.maximum(table, max(radius, min(apart, diameter), 1e-300))
+        np.fill_diagonal(table, 0)
     tree = minimum_spanning_tree(table).toarray()
     edges = np.sort(tree[tree > 0])[::-1]
     floor = max(FAR * diameter, 1e-300)
@@ -93,7 +121,7 @@ def components(points: Float[np.ndarray, "n Q"], diameter: float) -> tuple[Int[n
     clarity = UNCLEAR_GAP / float(other_ratios.max(initial=1.0))
     tree[tree >= (edges[last] if last >= 0 else np.inf)] = 0
     _, net_labels = connected_components(tree, directed=False)
-    labels = net_labels[neighbours(points, points[rows], 1)[1][:, 0]]
+    labels = net_labels[cells]
     order = np.argsort(-np.bincount(labels), kind="stable")
     return np.argsort(order)[labels], clarity
 
@@ -109,25 +137,32 @@ def diagrams(points: Float[np.ndarray, "n Q"], dimension: float) -> list[Diagram
     """
     points = points[:: max(1, len(points) // MOST)]
     if dimension < 1.5:
-        return _bars(points, NET_LINE, 2, late=LATE_CURVE)
+        coarse = _bars(points, NET_LINE, 2, late=LATE_CURVE)
+        # Two strands that pass close by close holes of a coarse net, which are none of the curve.
+        return coarse if coarse[0].betti < 2 else _bars(points, NET_STRANDS, 2, FOLLOWED, LATE_CURVE)
     isolation = neighbours(points, points, min(6, len(points)))[0][:, -1]
     points = points[np.argsort(isolation)[: len(points) - int(ISOLATED * len(points))]]
     persistence = _bars(points, NET, 2)
     if dimension < 3.5:
         limit = THRESHOLD[round(dimension)]
-        persistence += _bars(points, NET_H2, 2, limit)[1:] + _bars(points, NET_H2, 3, limit)
+        persistence += _bars(points, NET_H2, 2, limit, top=2)[1:] + _bars(points, NET_H2, 3, limit, top=2)
     return persistence
 
 
 def _bars(
-    points: Float[np.ndarray, "n Q"], count: int, coefficients: int, radii: float | None = None, late: float = LATE
+    points: Float[np.ndarray, "n Q"],
+    count: int,
+    coefficients: int,
+    radii: float = np.inf,
+    late: float = LATE,
+    top: int = 1,
 ) -> list[Diagram]:
-    """H1 of a net, and H2 where `radii` is given: then both are followed up to so many covering radii."""
+    """Homology of a net up to the degree `top`, followed up to so many covering radii."""
     rows, radius = farthest_points(points, max(30, min(count, len(points) // SHARE)))
     table = cdist(points[rows], points[rows])
     latest = late * max(2 * radius, float(minimum_spanning_tree(table).data.max()))
     enclosing = float(table.max(1).min())  # the complex is a cone from here on
-    limit, top = (enclosing, 1) if radii is None else (min(enclosing, radii * radius), 2)
+    limit = min(enclosing, radii * radius)
     barcodes = load("ripser").ripser(table, maxdim=top, distance_matrix=True, coeff=coefficients, thresh=limit)["dgms"]
     return [_judged(q, coefficients, barcodes[q], latest, limit, radius) for q in range(1, top + 1)]
 

@@ -10,9 +10,10 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import generator_given, integer
 from dynred.data.trajectories import Trajectories
+from dynred.geometry.cloud import REPEATED, Cloud, along_flow, moves, snapshots
 from dynred.geometry.covering import Covering, covering_dimensions
-from dynred.geometry.drift import Drift, drift, time_window
-from dynred.geometry.examine import Evidence, Moments, examine
+from dynred.geometry.drift import Drift, drift
+from dynred.geometry.examine import Evidence, examine
 from dynred.geometry.extra import load
 from dynred.geometry.homology import PARTS, components
 from dynred.geometry.injectivity import injective_from
@@ -24,8 +25,8 @@ from dynred.ode.autonomy import time_words
 from dynred.runtime import Progress, silent
 
 FEW = 500  # snapshots below which a verdict is never sure
+LONELY = 5  # snapshots that a component must have so that it is none of outliers
 MOST = 8  # most components that are judged
-REPEATED = 3.0  # with so many snapshots per distinct point, the points are taken for isolated ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,21 +77,23 @@ def inspect(
         load(name)
     sample = take_sample(data, rng)
     measured_drift = drift(sample, rng) if isinstance(data, Trajectories) else None
-    window = time_window(data, sample.diameter) if isinstance(data, Trajectories) else 0.0
     progress("inspect", 0, 1)
-    isolated = _isolated(sample, window)
+    isolated = _isolated(sample, moves(data, sample))
+    cloud = snapshots(data, sample) if isolated is not None else along_flow(data, sample, rng)
     if isolated is not None:
         pieces = tuple(Piece(1, 0.0, (0.0, 0.0), 0, True, reach=np.inf) for _ in isolated)
         findings = Findings(sample, (), [], measured_drift)
-        total, clarity = len(pieces), np.inf
+        total, clarity, labels = len(pieces), np.inf, np.arange(0)
     else:
-        labels, clarity = components(sample.points, sample.diameter)
+        labels, clarity = components(cloud.points, sample.diameter, curve=cloud.curve, apart=cloud.apart)
         total = int(labels.max()) + 1
-        pieces, evidence = _examined(sample, labels, window, rng, progress)
-        findings = Findings(sample, evidence, covering_dimensions(sample.points), measured_drift)
+        pieces, evidence = _examined(sample, cloud, labels, rng, progress)
+        findings = Findings(sample, evidence, covering_dimensions(cloud.points), measured_drift)
     doubts = [
         *_doubts(sample, measured_drift, clarity, total - len(pieces)),
         *_doubts_of_time(data),
+        *cloud.doubts,
+        *_lonely(cloud, labels),
         *(d for piece in pieces for d in piece.doubts),
     ]
     verdict = Verdict(
@@ -99,7 +102,8 @@ def inspect(
         sample.snapshots,
         len(sample.points),
         sample.diameter,
-        1 if sample.diameter == 0 or isolated is not None else injective_from(sample.points),
+        sample.dim,
+        _projects_from(sample, cloud, isolated is not None),
         latent_dim,
         tuple(dict.fromkeys(doubts)),
         findings,
@@ -108,11 +112,10 @@ def inspect(
     return _consistent(verdict)
 
 
-def _isolated(sample: Sample, window: float) -> Float[np.ndarray, "p Q"] | None:
+def _isolated(sample: Sample, moving: bool) -> Float[np.ndarray, "p Q"] | None:
     """The distinct points, where the snapshots visit only a few; None where they visit many, or where states move."""
     rows, radius = farthest_points(sample.points, PARTS, apart=SAME * sample.diameter)
-    still = window == 0 or not np.isfinite(window)
-    if sample.diameter == 0 or (radius <= SAME * sample.diameter and still):
+    if sample.diameter == 0 or (radius <= SAME * sample.diameter and not moving):
         visits = sample.visits * len(sample.points) / len(rows)
         if sample.diameter == 0 or visits >= REPEATED:
             return sample.points[rows]
@@ -120,21 +123,17 @@ def _isolated(sample: Sample, window: float) -> Float[np.ndarray, "p Q"] | None:
 
 
 def _examined(
-    sample: Sample, labels: np.ndarray, window: float, rng: torch.Generator, progress: Progress
+    sample: Sample, cloud: Cloud, labels: np.ndarray, rng: torch.Generator, progress: Progress
 ) -> tuple[tuple[Piece, ...], tuple[Evidence, ...]]:
-    scatter = sample.noise * sample.rank**0.5
+    sizes = {"diameter": sample.diameter, "noise": sample.noise * sample.rank**0.5, "scatter": cloud.scatter}
     judged = min(MOST, int(labels.max()) + 1)
     pieces, evidence = [], []
     for label in range(judged):
         progress("inspect", label, judged)
-        in_component = labels == label
-        moments = None
-        if sample.owner is not None and sample.time is not None and sample.visits < REPEATED:
-            moments = Moments(sample.owner[in_component], sample.time[in_component], window)
-        piece, piece_evidence = examine(
-            sample.points[in_component], rng, diameter=sample.diameter, noise=scatter, when=moments
-        )
-        pieces.append(piece)
+        inside = labels == label
+        when = None if cloud.moments is None else cloud.moments.of(inside)
+        piece, piece_evidence = examine(cloud.points[inside], rng, when=when, **sizes)
+        pieces.append(piece if cloud.seen else piece.unseen())
         evidence.append(piece_evidence)
     return tuple(pieces), tuple(evidence)
 
@@ -162,6 +161,20 @@ def _doubts(sample: Sample, measured_drift: Drift | None, clarity: float, unjudg
 def _doubts_of_time(data: "Trajectories | Tensor | np.ndarray") -> list[Doubt]:
     words = time_words(data.attributes) if isinstance(data, Trajectories) else None
     return [Doubt(words, grave=True)] if words else []
+
+
+def _projects_from(sample: Sample, cloud: Cloud, isolated: bool) -> int:
+    if isolated or sample.diameter == 0:
+        return 1
+    return injective_from(cloud.points) if cloud.seen else sample.dim
+
+
+def _lonely(cloud: Cloud, labels: np.ndarray) -> list[Doubt]:
+    if cloud.counts is None or len(labels) == 0:
+        return []
+    lonely = int((np.bincount(labels, cloud.counts) < LONELY).sum())
+    reason = f"components have fewer than {LONELY} snapshots each, {lonely} of them: outliers, or hardly visited"
+    return [Doubt(reason, grave=True)] if lonely else []
 
 
 def _consistent(verdict: Verdict) -> Verdict:

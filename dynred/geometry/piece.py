@@ -1,7 +1,7 @@
 """One connected component of K: what a sample shows of it, and what follows for k Euclidean coordinates."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal["point", "circle", "arc", "sphere", "disc", "torus", "surface", "manifold", "set"]
@@ -49,6 +49,12 @@ class Piece:
     depth: float = 0.0
     open_until: tuple[float, float] = (0.0, 0.0)
     doubts: tuple[Doubt, ...] = field(default=(), repr=False)
+
+    def unseen(self) -> "Piece":
+        """The piece without what only a sample of all of it shows: a manifold, its boundary, holes and reach."""
+        return replace(
+            self, manifold=None, closed=None, orientable=None, betti=(1, None, None), reach=None, open_until=(0.0, 0.0)
+        )
 
     @property
     def kind(self) -> Kind:

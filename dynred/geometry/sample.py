@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
@@ -23,6 +23,7 @@ CLOSE = 1e-4
 TREE = 16  # dimensions up to which a tree finds neighbours faster than a table of all distances
 RANK = 1e-6  # fraction of the largest singular value: smaller ones are round-off
 TAIL = 5  # fewest singular values of equal size that make a noise floor
+CHUNK = 10000  # states that are projected at a time
 FAINT = 0.01  # fraction of the largest energy: a tail above this is no noise floor but an evenly spread set
 
 
@@ -41,7 +42,9 @@ class Sample:
         rank: number of modes that are more than round-off and noise.
         noise: standard deviation per coordinate of a white noise floor, in state units; 0 where none is seen.
         diameter: largest distance from a point at the rim; the true diameter is at most twice as large.
-        visits: mean number of snapshots per point: more than 1 where snapshots repeat.
+        counts: number of the snapshots looked at that each point stands for [n]: more than 1 where they repeat.
+        modes: the POD modes of the coordinates that are not constant.
+        moving: which of all coordinates are not constant [C].
     """
 
     points: Float[np.ndarray, "n Q"]
@@ -54,7 +57,25 @@ class Sample:
     rank: int
     noise: float
     diameter: float
-    visits: float
+    counts: Int[np.ndarray, " n"]
+    modes: Modes
+    moving: Bool[Tensor, " C"]
+
+    @property
+    def visits(self) -> float:
+        """Mean number of snapshots per point."""
+        return float(self.counts.mean())
+
+    def projected(self, states: Float[Tensor, "m D"]) -> Float[np.ndarray, "m Q"]:
+        """Other states of K in the coordinates of the points."""
+        parts = [self.modes.coefficients(part[:, self.moving].double())[:, : self.rank] for part in states.split(CHUNK)]
+        return np.ascontiguousarray(torch.cat(parts).numpy())
+
+    def projected_velocities(self, velocities: Float[Tensor, "m D"]) -> Float[np.ndarray, "m Q"]:
+        """Velocities of states, in the coordinates of the points."""
+        basis = self.modes.basis[:, : self.rank]
+        parts = [part[:, self.moving].double() @ basis for part in velocities.split(CHUNK)]
+        return np.ascontiguousarray(torch.cat(parts).numpy())
 
 
 def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator) -> Sample:
@@ -73,9 +94,9 @@ def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator
     moving = states.max(0).values > states.min(0).values
     most = min(DENSE, max(2000, ENTRIES // states.shape[1]))
     chosen = torch.sort(torch.randperm(len(states), generator=rng)[:most]).values
+    constant = int((~moving).sum())
+    moving[0] |= not moving.any()
     x = states[chosen][:, moving].double()
-    if not moving.any():
-        x = states[chosen][:, :1].double()
     modes = Modes.of(x, min(x.shape[1], len(x), 500), scaled=False)
     variance = float((x - modes.mean).pow(2).sum(1).mean())
     energy = modes.energy.clamp_min(0).numpy()
@@ -86,19 +107,21 @@ def take_sample(data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator
     rank = rank if quiet is None else quiet
     points = np.ascontiguousarray(points[:, :rank])
     size = extent(points)
-    distinct = _distinct(points, CLOSE * size) if size > 0 else np.array([0])
+    distinct, counts = _distinct(points, CLOSE * size) if size > 0 else (np.array([0]), np.array([len(points)]))
     return Sample(
         points[distinct],
         None if owner is None else owner[chosen].numpy()[distinct],
         None if time is None else time[chosen].double().numpy()[distinct],
         len(states),
         states.shape[1],
-        int((~moving).sum()),
+        constant,
         energy,
         rank,
         noise,
         size,
-        len(points) / len(distinct),
+        counts,
+        modes,
+        moving,
     )
 
 
@@ -133,8 +156,12 @@ def _arrays(data: "Trajectories | Tensor | np.ndarray") -> tuple[Tensor, Tensor 
     return finite("points", states.double()), None, None
 
 
-def _distinct(points: Float[np.ndarray, "n Q"], cell: float) -> Int[np.ndarray, " m"]:
-    return np.sort(np.unique(np.floor(points / cell + 0.5).astype(np.int64), axis=0, return_index=True)[1])
+def _distinct(points: Float[np.ndarray, "n Q"], cell: float) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """Rows of the first point in every occupied cell, increasing, and how many points are in each."""
+    cells = np.floor(points / cell + 0.5).astype(np.int64)
+    _, rows, counts = np.unique(cells, axis=0, return_index=True, return_counts=True)
+    order = np.argsort(rows)
+    return rows[order], counts[order]
 
 
 def _noise_floor(energy: Float[np.ndarray, " r"], points: Float[np.ndarray, "n r"]) -> int | None:

@@ -1,7 +1,8 @@
 """The verdict: what k latent coordinates can and cannot do, how sure that is, and the latent space that works."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from typing import Any
 
 from dynred.geometry.piece import Doubt, Piece
@@ -35,8 +36,17 @@ class Recommended:
     lines: int
     charts: int = 1
 
+    @property
+    def dim(self) -> int:
+        """Number of coordinates."""
+        return self.angles + self.lines
+
+    def reduces(self, dim: int) -> bool:
+        """Whether states of `dim` dimensions can be reduced to it: R < D, and the cosines and sines fit into D."""
+        return self.dim < dim and 2 * self.angles + self.lines <= dim
+
     def __str__(self) -> str:
-        parts = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((self.angles, "angle"), (self.lines, "line")) if n]
+        parts = [count(n, word) for n, word in ((self.angles, "angle"), (self.lines, "line")) if n]
         text = " and ".join(parts)
         return text if self.charts == 1 else f"an atlas of {self.charts} charts of {text} each"
 
@@ -51,6 +61,7 @@ class Verdict:
         snapshots: number M of snapshots given.
         looked_at: number of distinct points that were looked at.
         diameter: of the sample.
+        dim: dimension D of a state.
         projects_from: the least k whose leading POD coordinates already tell all states apart.
         latent_dim: the k that was asked about, if any.
         doubts: reasons not to trust the verdict, those of the pieces included.
@@ -62,6 +73,7 @@ class Verdict:
     snapshots: int
     looked_at: int
     diameter: float
+    dim: int
     projects_from: int
     latent_dim: int | None = None
     doubts: tuple[Doubt, ...] = ()
@@ -131,27 +143,40 @@ class Verdict:
         last = first if first is not None else min(20, 2 * math.ceil(self.dimension_range[1]) + 1)
         return range(1, max(last, self.latent_dim or 1) + 1)
 
+    @property
+    def rows(self) -> list[range]:
+        """The k that a verdict is given for; those that follow each other and have one answer are together."""
+        groups = [list(group) for _, group in groupby(self.ks, self.answer)]
+        return [range(group[0], group[-1] + 1) for group in groups]
+
     def _first(self) -> int | None:
         most = max(self.projects_from, 2 * math.ceil(self.dimension_range[1]) + 1)
         return next((k for k in range(1, most + 1) if self.possible(k)), None)
 
     @property
-    def recommended(self) -> Recommended:
-        """A latent space with fewest coordinates among those known to work.
+    def recommended(self) -> Recommended | None:
+        """The first of the `options`; None where no reduction is found."""
+        return next(iter(self.options), None)
 
-        Where none is known, it has as many lines as the embedding theorem asks for, more than twice the dimension. A
-        line sets components apart. A surface that needs four lines gets an atlas of discs instead.
+    @property
+    def options(self) -> list[Recommended]:
+        """Latent spaces with fewer coordinates than a state, those with fewest coordinates known to work first.
+
+        Where none is known, there are as many lines as the embedding theorem asks for, more than twice the dimension.
+        A line sets components apart. A surface that needs four lines gets an atlas of discs instead.
         """
-        kinds = [piece.kind for piece in self.pieces]
-        first = self._first()
-        lines = Recommended(0, first if first is not None else math.floor(2 * self.dimension_range[1]) + 1)
+        kinds, lines, charts = [piece.kind for piece in self.pieces], Recommended(0, self._lines), []
         if any(kind == "surface" and p.orientable is False for kind, p in zip(kinds, self.pieces, strict=True)):
-            return Recommended(0, 2, CHARTS_OF_SURFACE * len(self.pieces)) if lines.lines > 2 else lines
-        if set(kinds) <= {"circle", "torus", "point", "arc"} and set(kinds) & {"circle", "torus"}:
+            charts = [Recommended(0, 2, CHARTS_OF_SURFACE * len(self.pieces))] if lines.lines > 2 else []
+        elif set(kinds) <= {"circle", "torus", "point", "arc"} and set(kinds) & {"circle", "torus"}:
             angles = Recommended(2 if "torus" in kinds else 1, 1 if self.components > 1 else 0)
-            if not self.unjudged and angles.angles + angles.lines <= lines.lines:
-                return angles
-        return lines
+            charts = [angles] if not self.unjudged and angles.dim <= lines.lines else []
+        return [space for space in (*charts, lines) if space.reduces(self.dim)]
+
+    @property
+    def _lines(self) -> int:
+        first = self._first()
+        return first if first is not None else math.floor(2 * self.dimension_range[1]) + 1
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as JSON values. None stands for what cannot be known, and for an infinite reach."""
@@ -163,11 +188,7 @@ class Verdict:
             "closed": self.closed,
             "reach": plain([piece.reach for piece in self.pieces]),
             "verdict": {str(k): {"possible": self.possible(k), "lower_bound": self._stated_bound(k)} for k in self.ks},
-            "recommended": {
-                "angles": self.recommended.angles,
-                "lines": self.recommended.lines,
-                "charts": self.recommended.charts,
-            },
+            "recommended": None if self.recommended is None else asdict(self.recommended),
             "confidence": self.confidence,
         }
 
@@ -175,7 +196,7 @@ class Verdict:
         return self.lower_bound(k) if self.possible(k) is False else 0.0
 
     def __str__(self) -> str:
-        answers = [f"{k} coordinate{'s' if k > 1 else ''}: {self.answer(k)}" for k in self.ks]
+        answers = [f"{numbers(ks)} coordinate{'s' if ks[-1] > 1 else ''}: {self.answer(ks[0])}" for ks in self.rows]
         return "\n".join([f"K: {self.what()}.", *answers, self.advice(), self.sure()])
 
     def what(self) -> str:
@@ -209,13 +230,37 @@ class Verdict:
         )
 
     def advice(self) -> str:
-        """The latent space that works, in words."""
+        """The latent space that works, or why there is none and what to do, in words."""
+        if self.recommended is None:
+            return self._no_reduction()
         note = "" if self._first() is not None else ", enough by the embedding theorem if the dimension is right"
         return f"Recommended latent space: {self.recommended}{note}."
+
+    def _no_reduction(self) -> str:
+        if self.dim == 1:
+            return (
+                "No reduction found: a state has one coordinate. Of a measured signal, make states of several delayed "
+                "values first."
+            )
+        return (
+            "No reduction found: the fewest coordinates known to carry K, as far as these states show it, are "
+            f"{self._lines}, and a state has {self.dim}. Give more or longer trajectories, or states after the "
+            "transient alone, where K should have fewer dimensions; or choose a number yourself and judge the errors."
+        )
 
     def sure(self) -> str:
         """How sure all this is, in words."""
         return f"Confidence: {self.confidence}."
+
+
+def numbers(ks: range) -> str:
+    """A row of numbers in words: "3", or "4 to 47"."""
+    return str(ks[0]) if len(ks) == 1 else f"{ks[0]} to {ks[-1]}"
+
+
+def count(n: int, word: str) -> str:
+    """The number and the word, in the plural but for 1."""
+    return f"{n} {word}{'' if n == 1 else 's'}"
 
 
 def _sum(values: list[int | None]) -> int | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from dynred.errors import InputError
 from dynred.files import check_target, is_page, write_text
 from dynred.geometry.piece import Piece
-from dynred.geometry.verdict import NAMES, Verdict
+from dynred.geometry.verdict import NAMES, Verdict, numbers
 from dynred.report import page
 
 FOLDER = "dynred.report.inspection"
@@ -48,7 +48,7 @@ def render(verdict: Verdict, name: str) -> str:
         what=verdict.what(),
         advice=verdict.advice(),
         sure=verdict.sure(),
-        answers=[(k, *_WORDS[verdict.possible(k)], _bound(verdict, k)) for k in verdict.ks],
+        answers=[(numbers(ks), *_WORDS[verdict.possible(ks[0])], _bound(verdict, ks[0])) for ks in verdict.rows],
         components=[_row(piece) for piece in verdict.pieces[:MOST]],
     )
 

@@ -98,6 +98,34 @@ def swiss_roll(n: int, rng: torch.Generator) -> Tensor:
     return torch.stack([s * torch.cos(s), 21 * uniform(n, rng), s * torch.sin(s)], -1)
 
 
+def circle_and_point(n: int, rng: torch.Generator) -> Tensor:
+    """A unit circle, and every tenth time one and the same point above it."""
+    x = torch.cat([circle(n, rng), torch.zeros(n, 1, dtype=torch.float64)], 1)
+    x[::10] = torch.tensor([0.0, 0.0, 2.0], dtype=torch.float64)
+    return x
+
+
+def trefoil(n: int, rng: torch.Generator) -> Tensor:
+    (s,) = angles(n, 1, rng)
+    across = [torch.sin(s) + 2 * torch.sin(2 * s), torch.cos(s) - 2 * torch.cos(2 * s)]
+    return torch.stack([*across, -torch.sin(3 * s)], -1)
+
+
+def crossing(n: int, rng: torch.Generator, height: float = 0.0) -> Tensor:
+    """C. Gerono's lemniscate; with a height its two strands pass over each other, and it is a closed curve."""
+    (s,) = angles(n, 1, rng)
+    parts = [torch.cos(s), torch.sin(s) * torch.cos(s), height * torch.sin(s)]
+    return torch.stack(parts if height else parts[:2], -1)
+
+
+def ball(n: int, rng: torch.Generator) -> Tensor:
+    return sphere(n, 2, rng) * uniform(n, rng)[:, None] ** (1 / 3)
+
+
+def annulus(n: int, rng: torch.Generator) -> Tensor:
+    return circle(n, rng) * (1 + 3 * uniform(n, rng)).sqrt()[:, None]
+
+
 def lorenz(n: int, rng: torch.Generator) -> Tensor:
     """States of n trajectories after 20 time units, by Runge and Kutta's method with steps of .01."""
     system = find_system("lorenz63")

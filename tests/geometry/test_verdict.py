@@ -30,8 +30,8 @@ ARC = piece(1, False)
 POINT = piece(0)
 
 
-def verdict(*pieces, projects_from=50, doubts=()):
-    return Verdict(pieces, len(pieces), 1000, 1000, 2.0, projects_from, doubts=doubts)
+def verdict(*pieces, projects_from=50, dim=50, doubts=()):
+    return Verdict(pieces, len(pieces), 1000, 1000, 2.0, dim, projects_from, doubts=doubts)
 
 
 def answers(found, most):
@@ -101,6 +101,40 @@ def test_an_unobstructed_k_has_no_bound(k):
 )
 def test_recommended_latent_space(pieces, expected):
     assert verdict(*pieces).recommended == expected
+
+
+@pytest.mark.parametrize(
+    ("pieces", "dim", "says"),
+    [
+        ((DISC,), 2, "are 2, and a state has 2"),
+        ((TORUS,), 3, "are 3, and a state has 3"),  # the cosines and sines of two angles are four
+        ((POINT,), 1, "a state has one coordinate"),
+        ((Piece(1000, 9.0, (8.0, 11.0), None, None),), 20, "are 23, and a state has 20"),
+    ],
+)
+def test_no_reduction_found_is_an_answer_that_says_why(pieces, dim, says):
+    found = verdict(*pieces, dim=dim)
+    assert found.recommended is None
+    assert found.options == []
+    assert found.to_dict()["recommended"] is None
+    assert found.advice().startswith("No reduction found")
+    assert says in found.advice()
+
+
+@pytest.mark.parametrize("dim", range(1, 9))
+@pytest.mark.parametrize("known", [POINT, ARC, CIRCLE, SPHERE, TORUS, KLEIN, DISC, piece(3), piece(2, None)])
+def test_what_is_recommended_has_fewer_coordinates_than_a_state(known, dim):
+    for space in verdict(known, projects_from=dim, dim=dim).options:
+        assert 1 <= space.angles + space.lines < dim
+        assert 2 * space.angles + space.lines <= dim
+
+
+def test_equal_answers_that_follow_each_other_are_one_row():
+    strange = Piece(1000, 20.0, (19.0, 23.0), None, None)
+    found = verdict(strange, projects_from=47)
+    assert found.rows == [range(1, 47), range(47, 48)]
+    assert "1 to 46 coordinates: cannot be known from this sample." in str(found)
+    assert [k for rows in found.rows for k in rows] == list(found.ks)
 
 
 def test_a_topology_that_forbids_what_a_projection_does_is_no_verdict():
@@ -242,7 +276,8 @@ def test_a_single_coordinate_is_an_interval():
     found = dynred.inspect(torch.rand(800, 1, generator=generator(0), dtype=torch.float64), rng=generator(0))
     assert found.dimension == pytest.approx(1, abs=0.1)
     assert found.possible(1)
-    assert found.recommended == Recommended(0, 1)
+    assert found.recommended is None  # there is nothing to reduce
+    assert "delayed values" in found.advice()
 
 
 def test_a_cycle_that_returns_to_the_same_states_is_a_circle_and_no_set_of_points():
