@@ -1,0 +1,144 @@
+"""Do the states determine their velocities? Where they do not, no autonomous ODE in these states exists."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.spatial import cKDTree
+
+from dynred.data.trajectories import Trajectories
+
+ENOUGH = 200  # snapshots below which nothing is said
+QUERIES = 2000  # states whose neighbours are looked at
+STORED = 50000  # states among which they are
+AXES = 8  # POD coordinates by which neighbours are found
+NEAREST = 8  # neighbours of every state
+BLOCKS = 20  # of the states, in order, by which the statistic's error is found
+STEPS = 400  # lags of the autocorrelation
+FORGOTTEN = 0.2  # autocorrelation of the velocity at which two states of one trajectory count as different passes
+CLOSE = 0.5  # of the distance of two random states, root mean square: neighbours farther apart tell nothing
+SURE = 3.0  # standard errors
+LEAST = 0.15  # of the velocity's variance: less may come from the curvature that a straight line leaves out
+
+
+@dataclass(frozen=True)
+class TwoValued:
+    """Whether the velocity is a function of the state.
+
+    Attributes:
+        statistic: mean squared difference of the velocities of two equal states, from different passes, as a fraction
+            of that of two random states: 0 where states determine velocities, 1 where they tell nothing of them. None
+            where it is not known.
+        threshold: the statistic above which the verdict is true; None where the statistic is.
+        verdict: whether velocities are not determined.
+        reason: why the statistic is not known; empty where it is.
+    """
+
+    statistic: float | None
+    threshold: float | None
+    verdict: bool
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, float | bool | None]:
+        """The statistic and the verdict as JSON values."""
+        return {"statistic": self.statistic, "verdict": self.verdict}
+
+
+def two_valued(trajectories: Trajectories, *, velocity_error: float | None = None) -> TwoValued:
+    """Whether close states have different velocities.
+
+    The squared difference of velocities is averaged over every state's p-th nearest neighbour, p = 1, 2, ..., and
+    fitted by a straight line in the mean squared distance; the value at distance 0 is the part of the velocity's
+    variance that states do not explain (the gamma test: A. Stefansson, N. Koncar, A. J. Jones, Neural Comput. Appl. 5,
+    131 (1997)). Neighbours within the time in which a velocity is forgotten do not count (J. Theiler, Phys. Rev. A 34,
+    2427 (1986)). The threshold is three standard errors, by jackknife over blocks of states, above what errors of the
+    velocities and the curvature of the line may explain.
+
+    Args:
+        trajectories: with velocities, exact or estimated.
+        velocity_error: error of the velocities as a fraction of their root mean square; default: the attribute
+            `velocity_error`, else 0.
+    """
+    if trajectories.velocities is None:
+        return TwoValued(None, None, False, "there are no velocities")
+    if len(trajectories.states) < ENOUGH:
+        return TwoValued(None, None, False, f"there are fewer than {ENOUGH} snapshots")
+    error = trajectories.attributes.get("velocity_error") if velocity_error is None else velocity_error
+    step = max(1, -(-len(trajectories.states) // STORED))
+    rows = slice(None, None, step)
+    x = trajectories.states[rows].detach().cpu().double().numpy()
+    v = trajectories.velocities[rows].detach().cpu().double().numpy()
+    owner, t = trajectories.owner[rows].numpy(), trajectories.t[rows].double().numpy()
+    spread, speed = float(((x - x.mean(0)) ** 2).sum(1).mean()), float(((v - v.mean(0)) ** 2).sum(1).mean())
+    if spread == 0 or speed == 0:
+        return TwoValued(None, None, False, "nothing moves")
+    distance, difference = _pairs(x, v, owner, t)
+    distance, difference = distance / (2 * spread), difference / (2 * speed)
+    if len(distance) < ENOUGH or float(np.median(distance[:, 0])) > CLOSE**2:
+        return TwoValued(None, None, False, "no state has close neighbours on other passes")
+    statistic, uncertain = _jackknife(distance, difference)
+    threshold = LEAST + (error or 0.0) ** 2 + SURE * uncertain
+    return TwoValued(statistic, threshold, statistic > threshold)
+
+
+def _pairs(
+    x: Float[np.ndarray, "n D"], v: Float[np.ndarray, "n D"], owner: Int[np.ndarray, " n"], t: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:
+    """Squared distances and velocity differences of some states and their nearest neighbours on other passes."""
+    near = _axes(x)
+    window = _memory(v, owner, t)
+    queries = np.unique(np.linspace(0, len(x) - 1, min(len(x), QUERIES)).astype(int))
+    tree, distances, differences = cKDTree(near), [], []
+    left, most = queries, 4 * NEAREST
+    while len(left):
+        found = tree.query(near[left], min(most, len(x)))[1]
+        other = (owner[found] != owner[left][:, None]) | (np.abs(t[found] - t[left][:, None]) > window)
+        whole = other.sum(1) >= NEAREST
+        done = whole if most < len(x) else np.zeros(len(left), bool)
+        chosen = np.argsort(~other[done], axis=1, kind="stable")[:, :NEAREST]
+        partners = np.take_along_axis(found[done], chosen, 1)
+        mine = left[done]
+        distances.append(((x[partners] - x[mine][:, None]) ** 2).sum(2))
+        differences.append(((v[partners] - v[mine][:, None]) ** 2).sum(2))
+        left = left[~done]
+        if most >= min(len(x), 1024):
+            break
+        most *= 4
+    distance, difference = np.concatenate(distances), np.concatenate(differences)
+    order = np.argsort(distance, axis=1, kind="stable")
+    return np.take_along_axis(distance, order, 1), np.take_along_axis(difference, order, 1)
+
+
+def _axes(x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n a"]:
+    part = x[:: max(1, len(x) // QUERIES)]
+    centred = part - part.mean(0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:AXES]
+    return np.ascontiguousarray((x - part.mean(0)) @ axes.T)
+
+
+def _memory(v: Float[np.ndarray, "n D"], owner: Int[np.ndarray, " n"], t: Float[np.ndarray, " n"]) -> float:
+    """The time after which a velocity is forgotten, from the longest trajectories; infinite where it never is."""
+    longest = np.flatnonzero(owner == np.bincount(owner).argmax())
+    mine, times = v[longest] - v.mean(0), t[longest]
+    square = float((mine**2).sum(1).mean())
+    lags = np.unique(np.linspace(1, max(1, len(longest) - 2), STEPS).astype(int))
+    lags = np.unique(np.concatenate([np.arange(1, min(STEPS, len(longest) - 1)), lags]))
+    for lag in lags:
+        if float((mine[lag:] * mine[:-lag]).sum(1).mean()) < FORGOTTEN * square:
+            return float(np.median(times[lag:] - times[:-lag]))
+    return math.inf
+
+
+def _jackknife(distance: Float[np.ndarray, "q k"], difference: Float[np.ndarray, "q k"]) -> tuple[float, float]:
+    """The value at distance 0 and its standard error."""
+    block = np.arange(len(distance)) * BLOCKS // len(distance)
+    values = np.array([_at_zero(distance[block != b], difference[block != b]) for b in range(BLOCKS)])
+    variance = (BLOCKS - 1) / BLOCKS * float(((values - values.mean()) ** 2).sum())
+    return _at_zero(distance, difference), math.sqrt(variance)
+
+
+def _at_zero(distance: Float[np.ndarray, "q k"], difference: Float[np.ndarray, "q k"]) -> float:
+    d, v = distance.mean(0), difference.mean(0)
+    slope = max(0.0, float(np.cov(d, v)[0, 1] / max(np.var(d, ddof=1), 1e-300)))
+    return max(0.0, float(v.mean() - slope * d.mean()))
