@@ -1,5 +1,6 @@
 """How wrong velocities from samples are, by method, where the true ones are unknown."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +10,14 @@ from jaxtyping import Bool, Float
 
 from dynred.data.derivatives.base import Estimator
 
-FAST, SLOW, SLOWEST = 1e-3, 0.9, 0.6  # bounds of the observed rate
+FAST, SLOW, SLOWEST = 1e-3, 0.8, 0.6  # bounds of the observed rate
 SURE = 5.0  # a sum of squares of noise is larger than what is subtracted in one of e^5 cases
 PAIRS = 2000  # snapshots on which pairs of methods are compared
 LIKELY = 1.0  # the same where the error itself is estimated
 SPARE = 0.1  # relative error of the estimated variance of noise
-BEYOND = 3.0
+BEYOND = 6
 MISSED = 0.1  # of the mean square of the motion: a method that misses more is left out
+LONGEST = 7  # methods in a row of growing accuracy
 UNKNOWN = 0.5  # rate where none is observed
 END = 4  # coefficients from either end of a trajectory within which its end is felt
 UNEVEN = 2.0  # ratio of mean to median of mean squares over time, beyond which they are not those of noise
@@ -83,16 +85,20 @@ class Judgement:
     def errors(self, candidates: Sequence[Estimator]) -> dict[Estimator, float]:
         """The estimated error of the velocities by each candidate, root mean square over all snapshots."""
         candidates = [candidate for candidate in candidates if self._response(candidate).missed < MISSED * self._motion]
-        own = {candidate: bias for candidate in candidates if (bias := self._extrapolated(candidate)) is not None}
-        if not own:
+        both = {candidate: pair for candidate in candidates if (pair := self._extrapolated(candidate)) is not None}
+        if not both:
             return {}
+        own = {candidate: bias for candidate, (bias, _) in both.items()}
         bias = self._contradicted(candidates, own)
         reference = min(own, key=lambda candidate: bias[candidate] ** 2 + self._most(candidate))
         for candidate in candidates:
             if candidate not in own:
                 apart = math.sqrt(sum(self._distances(candidate, reference)))
                 bias[candidate] = max(bias[candidate], math.hypot(apart, bias[reference]))
-        return {candidate: math.sqrt(bias[candidate] ** 2 + self._scatter(candidate)) for candidate in candidates}
+        local = [c for c in own if c.higher() is not None]
+        unseen = both[min(local, key=lambda c: bias[c] ** 2 + self._most(c))][1] if local else 0.0
+        most = self.size(reference) ** 2  # no method that follows the samples is worse than a velocity of zero
+        return {c: math.sqrt(min(bias[c] ** 2 + unseen, max(bias[c] ** 2, most)) + self._scatter(c)) for c in candidates}
 
     def best(self, errors: dict[Estimator, float]) -> Estimator:
         """The candidate of least error, where noise may be as bad as it may well be."""
@@ -153,7 +159,8 @@ class Judgement:
     def _scatter(self, estimator: Estimator) -> float:
         return self.noise * self._response(estimator).gain
 
-    def _extrapolated(self, estimator: Estimator) -> float | None:
+    def _extrapolated(self, estimator: Estimator) -> tuple[float, float] | None:
+        """Bias, and the mean square error by motion that is too fast for all methods."""
         higher, lower = estimator.higher(), estimator.lower()
         if higher is not None and not all(higher.suits(curve.t) for curve in self.curves):
             higher = None
@@ -162,13 +169,31 @@ class Judgement:
             return None
         near = self._distances(steps[0], steps[1])
         far = self._distances(steps[1], steps[2]) if steps[2] is not None else (0.0, 0.0)
-        square = 0.0
-        for d1, d2, beyond in zip(near, far, (0.5, BEYOND), strict=True):
-            slow = SLOW if beyond < 1 else SLOWEST
-            rate = min(max(math.sqrt(d1 / d2), FAST), slow) if d2 > 0 else UNKNOWN
-            left = 1 / (1 - rate**2) if beyond < 1 else (1 - rate) ** (-2 * beyond)
-            square += d1 * (1 if higher is not None else rate) ** 2 * left
-        return math.sqrt(square)
+        apart = self._since_divergence(estimator)
+        square = unseen = 0.0
+        for d1, d2, least, inside in zip(near, far, apart, (False, True), strict=True):
+            rate = min(max(math.sqrt(d1 / d2), FAST), SLOWEST if inside else SLOW) if d2 > 0 else UNKNOWN
+            part = d1 * (1 if higher is not None else rate) ** 2 / (1 - rate**2)
+            if d1 > d2 > 0 and higher is not None:
+                part = d2  # the error of the last method of a sequence that comes no closer is about the last step
+            square += max(part, least)
+            if inside and d2 > 0 and higher is not None:
+                unseen += part * ((1 - rate**2) / (1 - rate) ** BEYOND - 1)
+        return math.sqrt(square), unseen
+
+    def _since_divergence(self, estimator: Estimator) -> tuple[float, float]:
+        """Distances, as of `_distances`, to the last of the lower methods up to which each came closer to the next."""
+        chain: list[Estimator] = [estimator]
+        while len(chain) < LONGEST and (lower := chain[0].lower()) is not None:
+            chain.insert(0, lower)
+        result = [0.0, 0.0]
+        steps = [self._distances(b, a) for a, b in itertools.pairwise(chain)]
+        for zone in range(2):
+            for k in range(1, len(steps)):
+                if steps[k][zone] > steps[k - 1][zone]:
+                    result[zone] = self._distances(estimator, chain[k])[zone]
+                    break
+        return result[0], result[1]
 
     def _distances(self, one: Estimator, other: Estimator) -> tuple[float, float]:
         """Mean squared distance of velocities but for noise: the parts of snapshots at ends, and of all others."""

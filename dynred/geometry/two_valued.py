@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 
 from dynred.data.trajectories import Trajectories
+from dynred.data.velocities import estimate_velocities
 
 ENOUGH = 200  # snapshots below which nothing is said
 QUERIES = 2000  # states whose neighbours are looked at
@@ -18,6 +19,7 @@ BLOCKS = 20  # of the states, in order, by which the statistic's error is found
 STEPS = 400  # lags of the autocorrelation
 FORGOTTEN = 0.2  # autocorrelation of the velocity at which two states of one trajectory count as different passes
 CLOSE = 0.5  # of the distance of two random states, root mean square: neighbours farther apart tell nothing
+SAME = 0.1  # of the step between snapshots: closer states with closer velocities are visits to one
 SURE = 3.0  # standard errors
 LEAST = 0.15  # of the velocity's variance: less may come from the curvature that a straight line leaves out
 
@@ -44,6 +46,17 @@ class TwoValued:
         """The statistic and the verdict as JSON values."""
         return {"statistic": self.statistic, "verdict": self.verdict}
 
+    def advice(self) -> str:
+        """What a true verdict means, and what to do."""
+        return (
+            f"These states do not determine the motion: equal ones have different velocities (statistic "
+            f"{self.statistic:.2g}, above {self.threshold:.2g}), so that no autonomous ODE exists in them. Delay-embed "
+            "the signal: states (x(t), x(t - tau), ...); or measure velocities too."
+        )
+
+
+UNKNOWN = TwoValued(None, None, False, "there are no trajectories")
+
 
 def two_valued(trajectories: Trajectories, *, velocity_error: float | None = None) -> TwoValued:
     """Whether close states have different velocities.
@@ -52,28 +65,29 @@ def two_valued(trajectories: Trajectories, *, velocity_error: float | None = Non
     fitted by a straight line in the mean squared distance; the value at distance 0 is the part of the velocity's
     variance that states do not explain (the gamma test: A. Stefansson, N. Koncar, A. J. Jones, Neural Comput. Appl. 5,
     131 (1997)). Neighbours within the time in which a velocity is forgotten do not count (J. Theiler, Phys. Rev. A 34,
-    2427 (1986)). The threshold is three standard errors, by jackknife over blocks of states, above what errors of the
+    2427 (1986)), and neither do repetitions of the same state and velocity. The threshold is three standard errors, by jackknife over blocks of states, above what errors of the
     velocities and the curvature of the line may explain.
 
     Args:
-        trajectories: with velocities, exact or estimated.
+        trajectories: velocities that they lack are estimated.
         velocity_error: error of the velocities as a fraction of their root mean square; default: the attribute
             `velocity_error`, else 0.
     """
+    if len(trajectories.states) < ENOUGH or int(trajectories.lengths.min()) < 2:
+        return TwoValued(None, None, False, f"there are fewer than {ENOUGH} snapshots, or single ones")
     if trajectories.velocities is None:
-        return TwoValued(None, None, False, "there are no velocities")
-    if len(trajectories.states) < ENOUGH:
-        return TwoValued(None, None, False, f"there are fewer than {ENOUGH} snapshots")
+        trajectories = estimate_velocities(trajectories)
     error = trajectories.attributes.get("velocity_error") if velocity_error is None else velocity_error
     step = max(1, -(-len(trajectories.states) // STORED))
-    rows = slice(None, None, step)
-    x = trajectories.states[rows].detach().cpu().double().numpy()
-    v = trajectories.velocities[rows].detach().cpu().double().numpy()
-    owner, t = trajectories.owner[rows].numpy(), trajectories.t[rows].double().numpy()
+    every = slice(None, None, step)
+    x = trajectories.states[every].detach().cpu().double().numpy()
+    v = trajectories.velocities[every].detach().cpu().double().numpy()
+    owner, t = trajectories.owner[every].numpy(), trajectories.t[every].double().numpy()
     spread, speed = float(((x - x.mean(0)) ** 2).sum(1).mean()), float(((v - v.mean(0)) ** 2).sum(1).mean())
     if spread == 0 or speed == 0:
         return TwoValued(None, None, False, "nothing moves")
-    distance, difference = _pairs(x, v, owner, t)
+    window, rows = _memory(v, owner, t), _distinct(x, v, owner)
+    distance, difference = _pairs(x[rows], v[rows], owner[rows], t[rows], window)
     distance, difference = distance / (2 * spread), difference / (2 * speed)
     if len(distance) < ENOUGH or float(np.median(distance[:, 0])) > CLOSE**2:
         return TwoValued(None, None, False, "no state has close neighbours on other passes")
@@ -83,11 +97,14 @@ def two_valued(trajectories: Trajectories, *, velocity_error: float | None = Non
 
 
 def _pairs(
-    x: Float[np.ndarray, "n D"], v: Float[np.ndarray, "n D"], owner: Int[np.ndarray, " n"], t: Float[np.ndarray, " n"]
+    x: Float[np.ndarray, "n D"],
+    v: Float[np.ndarray, "n D"],
+    owner: Int[np.ndarray, " n"],
+    t: Float[np.ndarray, " n"],
+    window: float,
 ) -> tuple[Float[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:
     """Squared distances and velocity differences of some states and their nearest neighbours on other passes."""
     near = _axes(x)
-    window = _memory(v, owner, t)
     queries = np.unique(np.linspace(0, len(x) - 1, min(len(x), QUERIES)).astype(int))
     tree, distances, differences = cKDTree(near), [], []
     left, most = queries, 4 * NEAREST
@@ -108,6 +125,28 @@ def _pairs(
     distance, difference = np.concatenate(distances), np.concatenate(differences)
     order = np.argsort(distance, axis=1, kind="stable")
     return np.take_along_axis(distance, order, 1), np.take_along_axis(difference, order, 1)
+
+
+def _step(values: Float[np.ndarray, "n D"], owner: Int[np.ndarray, " n"]) -> float:
+    """The typical squared change between successive snapshots."""
+    steps = (np.diff(values[: 2 * QUERIES], axis=0) ** 2).sum(1)
+    return float(np.median(steps[owner[1 : len(steps) + 1] == owner[: len(steps)]]))
+
+
+def _distinct(
+    x: Float[np.ndarray, "n D"], v: Float[np.ndarray, "n D"], owner: Int[np.ndarray, " n"]
+) -> Int[np.ndarray, " m"]:
+    """Rows without repetitions of a state and its velocity, of which one at random stays.
+
+    Snapshots of a cycle at a fraction of its period visit few states often; their visits are no neighbours.
+    """
+    cells = []
+    for values in (x, v):
+        step = _step(values, owner)
+        if step > 0:
+            cells.append(np.floor(_axes(values)[:, :2] / (SAME * math.sqrt(step))))
+    order = np.random.default_rng(0).permutation(len(x))
+    return np.sort(order[np.unique(np.concatenate(cells, 1)[order], axis=0, return_index=True)[1]]) if cells else order
 
 
 def _axes(x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n a"]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynred.geometry.piece import Doubt, Piece
+from dynred.geometry.two_valued import UNKNOWN, TwoValued
 from dynred.records import plain
 
 NAMES = {
@@ -55,6 +56,7 @@ class Verdict:
         latent_dim: the k that was asked about, if any.
         doubts: reasons not to trust the verdict, those of the pieces included.
         evidence: what the figures are drawn from.
+        two_valued: whether states determine their velocities.
     """
 
     pieces: tuple[Piece, ...]
@@ -66,6 +68,7 @@ class Verdict:
     latent_dim: int | None = None
     doubts: tuple[Doubt, ...] = ()
     evidence: Any = field(default=None, repr=False, compare=False)
+    two_valued: TwoValued = UNKNOWN
 
     @property
     def dimension(self) -> float:
@@ -169,6 +172,7 @@ class Verdict:
                 "charts": self.recommended.charts,
             },
             "confidence": self.confidence,
+            "two_valued": self.two_valued.to_dict(),
         }
 
     def _stated_bound(self, k: int) -> float:
@@ -190,6 +194,8 @@ class Verdict:
 
     def answer(self, k: int) -> str:
         """What k Euclidean coordinates can do, in words."""
+        if self.two_valued.verdict:
+            return "no autonomous ODE exists in coordinates of these states."
         if self.possible(k):
             return "possible."
         if self.possible(k) is None:
@@ -210,6 +216,8 @@ class Verdict:
 
     def advice(self) -> str:
         """The latent space that works, in words."""
+        if self.two_valued.verdict:
+            return self.two_valued.advice()
         note = "" if self._first() is not None else ", enough by the embedding theorem if the dimension is right"
         return f"Recommended latent space: {self.recommended}{note}."
 

@@ -48,9 +48,13 @@ def render(verdict: Verdict, name: str) -> str:
         what=verdict.what(),
         advice=verdict.advice(),
         sure=verdict.sure(),
-        answers=[(k, *_WORDS[verdict.possible(k)], _bound(verdict, k)) for k in verdict.ks],
+        answers=[(k, *_words(verdict, k), _bound(verdict, k)) for k in verdict.ks],
         components=[_row(piece) for piece in verdict.pieces[:MOST]],
     )
+
+
+def _words(verdict: Verdict, k: int) -> tuple[str, str]:
+    return ("no", "no autonomous ODE") if verdict.two_valued.verdict else _WORDS[verdict.possible(k)]
 
 
 def _bound(verdict: Verdict, k: int) -> str:
