@@ -101,7 +101,7 @@ def _judges(curves: list[Curve]) -> list[Curve]:
     for curve in curves[:: math.ceil(len(curves) / JUDGES)]:
         if left < len(curve.at) and judges:
             break
-        count = int(np.searchsorted(curve.t, curve.at[:left][-1], side="right"))
+        count = int(np.searchsorted(curve.t, curve.at[:left][-1])) + 1  # a sample may lie beyond the last time
         judges.append(Curve(curve.t[:count], curve.x[:count] @ axes, curve.at[:left]))
         left -= len(curve.at)
     return judges

@@ -14,7 +14,8 @@ ENOUGH = 200  # snapshots below which nothing is said
 QUERIES = 2000  # states whose neighbours are looked at
 STORED = 50000  # states among which they are
 AXES = 8  # POD coordinates by which neighbours are found
-NEAREST = 8  # neighbours of every state
+FEW = 20  # distinct states below which nothing is said
+NEAREST = 8  # neighbours of every state; fewer among few states
 BLOCKS = 20  # of the states, in order, by which the statistic's error is found
 STEPS = 400  # lags of the autocorrelation
 FORGOTTEN = 0.2  # autocorrelation of the velocity at which two states of one trajectory count as different passes
@@ -65,8 +66,8 @@ def two_valued(trajectories: Trajectories, *, velocity_error: float | None = Non
     fitted by a straight line in the mean squared distance; the value at distance 0 is the part of the velocity's
     variance that states do not explain (the gamma test: A. Stefansson, N. Koncar, A. J. Jones, Neural Comput. Appl. 5,
     131 (1997)). Neighbours within the time in which a velocity is forgotten do not count (J. Theiler, Phys. Rev. A 34,
-    2427 (1986)), and neither do repetitions of the same state and velocity. The threshold is three standard errors, by jackknife over blocks of states, above what errors of the
-    velocities and the curvature of the line may explain.
+    2427 (1986)), and neither do repetitions of the same state and velocity. The threshold is three standard errors, by
+    jackknife over blocks of states, above what errors of the velocities and the curvature of the line may explain.
 
     Args:
         trajectories: velocities that they lack are estimated.
@@ -89,7 +90,7 @@ def two_valued(trajectories: Trajectories, *, velocity_error: float | None = Non
     window, rows = _memory(v, owner, t), _distinct(x, v, owner)
     distance, difference = _pairs(x[rows], v[rows], owner[rows], t[rows], window)
     distance, difference = distance / (2 * spread), difference / (2 * speed)
-    if len(distance) < ENOUGH or float(np.median(distance[:, 0])) > CLOSE**2:
+    if len(distance) < FEW or float(np.median(distance[:, 0])) > CLOSE**2:
         return TwoValued(None, None, False, "no state has close neighbours on other passes")
     statistic, uncertain = _jackknife(distance, difference)
     threshold = LEAST + (error or 0.0) ** 2 + SURE * uncertain
@@ -107,13 +108,13 @@ def _pairs(
     near = _axes(x)
     queries = np.unique(np.linspace(0, len(x) - 1, min(len(x), QUERIES)).astype(int))
     tree, distances, differences = cKDTree(near), [], []
+    count = max(2, min(NEAREST, len(x) // NEAREST))
     left, most = queries, 4 * NEAREST
     while len(left):
         found = tree.query(near[left], min(most, len(x)))[1]
         other = (owner[found] != owner[left][:, None]) | (np.abs(t[found] - t[left][:, None]) > window)
-        whole = other.sum(1) >= NEAREST
-        done = whole if most < len(x) else np.zeros(len(left), bool)
-        chosen = np.argsort(~other[done], axis=1, kind="stable")[:, :NEAREST]
+        done = other.sum(1) >= count
+        chosen = np.argsort(~other[done], axis=1, kind="stable")[:, :count]
         partners = np.take_along_axis(found[done], chosen, 1)
         mine = left[done]
         distances.append(((x[partners] - x[mine][:, None]) ** 2).sum(2))
@@ -159,7 +160,7 @@ def _axes(x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n a"]:
 def _memory(v: Float[np.ndarray, "n D"], owner: Int[np.ndarray, " n"], t: Float[np.ndarray, " n"]) -> float:
     """The time after which a velocity is forgotten, from the longest trajectories; infinite where it never is."""
     longest = np.flatnonzero(owner == np.bincount(owner).argmax())
-    mine, times = v[longest] - v.mean(0), t[longest]
+    mine, times = _axes(v[longest]), t[longest]
     square = float((mine**2).sum(1).mean())
     lags = np.unique(np.linspace(1, max(1, len(longest) - 2), STEPS).astype(int))
     lags = np.unique(np.concatenate([np.arange(1, min(STEPS, len(longest) - 1)), lags]))
