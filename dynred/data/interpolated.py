@@ -28,11 +28,12 @@ def nodes(
     padded = np.concatenate([np.full(AROUND, np.inf), bend, np.full(AROUND, np.inf)])
     largest = sliding_window_view(padded, AROUND).max(1)
     straight = np.zeros(len(t), bool)
-    straight[1:-1] = bend <= STRAIGHT * np.minimum(np.minimum(largest[: len(bend)], largest[AROUND + 1 :]), bend.max())
+    around = np.minimum(np.minimum(largest[: len(bend)], largest[AROUND + 1 :]), bend.max())
+    straight[1:-1] = (around > 0) & (bend <= STRAIGHT * around)
     if straight.mean() < MANY or not bend.max() > 0:
         return t, x
     places = np.flatnonzero(~straight)
-    between = np.array([_between(straight, i) for i in places])
+    between = np.array([_between(straight, int(i)) for i in places])
     first = places[between]
     after = np.flatnonzero(np.isin(places, first + 1))
     times, states = t[places].copy(), x[places].copy()

@@ -10,6 +10,7 @@ from dynred.data.trajectories import Trajectories
 
 FEWEST = 8  # snapshots of a trajectory below which nothing is said
 WRAP, RESET = 2.0, 10.0  # a wrap, or a reset, is so many times larger than the steps around it
+ABOVE = 4.0  # a reset is so many times larger than nine of ten steps
 AROUND = 3  # steps on either side that a jump is held against
 MOST = 0.3  # fraction of the steps: more are no jumps but the motion itself
 EQUAL = 0.05  # relative spread of the periods by which wraps jump
@@ -36,8 +37,8 @@ class Jumps:
         when = f"at {len(self.times)} times" if len(self.times) > 1 else f"once, at t = {self.times[0]:.4g}"
         angle = "declare the angle; " if self.wrap else ""
         return (
-            f"component {self.component} jumps by {self.size:.3g} {when}: {angle}cut trajectories there; or use discrete "
-            "dynamics"
+            f"component {self.component} jumps by {self.size:.3g} {when}: {angle}cut trajectories there; "
+            "or use discrete dynamics"
         )
 
 
@@ -55,7 +56,8 @@ def find_jumps(trajectories: Trajectories) -> list[Jumps]:
     for component in range(trajectories.dim):
         leaps = [leap for t, x in parts for leap in _leaps(t, x[:, component])]
         steps = sum(len(t) - 1 for t, _ in parts)
-        jump = _jumps(component, leaps)
+        sizes = np.concatenate([np.abs(np.diff(x[:, component])) for _, x in parts]) if parts else np.zeros(1)
+        jump = _jumps(component, leaps, ABOVE * float(np.quantile(sizes, 0.9)))
         if jump is not None and len(jump.times) <= MOST * steps:
             jumps.append(jump)
     return jumps
@@ -87,17 +89,17 @@ def _leaps(t: Float[np.ndarray, " T"], x: Float[np.ndarray, " T"]) -> list[_Leap
     return leaps
 
 
-def _jumps(component: int, leaps: list[_Leap]) -> Jumps | None:
+def _jumps(component: int, leaps: list[_Leap], least: float) -> Jumps | None:
     """The wraps among the leaps where there are some, else the resets; None where there are neither."""
     against = [leap for leap in leaps if leap.step * leap.usual < 0]
     periods = np.array([abs(leap.step - leap.usual) for leap in against])
     if len(periods):
         period = float(np.median(periods))
         known = any(abs(period - p) <= EQUAL * p for p in PERIODS)
-        equal = len(periods) > 2 and float(periods.std()) <= EQUAL * period
+        equal = len(periods) > 1 and float(periods.std()) <= EQUAL * period
         if len(periods) >= len(leaps) / 2 and (known or equal):
             return Jumps(component, period, tuple(leap.time for leap in against), True)
-    resets = [leap for leap in leaps if leap.ratio >= RESET]
+    resets = [leap for leap in leaps if leap.ratio >= RESET and abs(leap.step) >= least]
     if not resets:
         return None
     size = float(np.median([abs(leap.step) for leap in resets]))

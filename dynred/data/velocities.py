@@ -54,7 +54,9 @@ def estimate_velocities(trajectories: Trajectories, estimator: Estimator | None 
     if estimator is not None:
         for i, curve in enumerate(curves):
             if not estimator.takes(curve.t):
-                raise refuse("trajectories", f"such as a {estimator.describe()} takes", f"{len(curve.t)} samples in {i}")
+                raise refuse(
+                    "trajectories", f"such as a {estimator.describe()} takes", f"{len(curve.t)} samples in {i}"
+                )
     judgement = Judgement(_judges(curves))
     chosen, errors = _chosen(estimator, curves, judgement)
     velocities = np.concatenate([chosen.curve(curve.t, curve.x)(curve.at, 1) for curve in curves])
@@ -97,7 +99,8 @@ def _judges(curves: list[Curve]) -> list[Curve]:
     if dim > WIDEST:
         rng = np.random.default_rng(0)
         axes = np.linalg.qr(rng.standard_normal((dim, WIDEST)))[0] * math.sqrt(dim / WIDEST)
-    judges, left = [], LONGEST
+    judges: list[Curve] = []
+    left = LONGEST
     for curve in curves[:: math.ceil(len(curves) / JUDGES)]:
         if left < len(curve.at) and judges:
             break

@@ -85,7 +85,9 @@ def check_velocities(trajectories: Trajectories, *, force: bool = False) -> str 
     quality = velocity_quality(trajectories)
     warning = quality.warning()
     if quality.useless and not force:
-        raise InputError(f"{warning} Above {USELESS:.0%} no dynamics are fitted to them, unless that is forced (force).")
+        raise InputError(
+            f"{warning} Above {USELESS:.0%} no dynamics are fitted to them, unless that is forced (force)."
+        )
     return warning
 
 

@@ -78,6 +78,7 @@ def two_valued(trajectories: Trajectories, *, velocity_error: float | None = Non
         return TwoValued(None, None, False, f"there are fewer than {ENOUGH} snapshots, or single ones")
     if trajectories.velocities is None:
         trajectories = estimate_velocities(trajectories)
+    assert trajectories.velocities is not None
     error = trajectories.attributes.get("velocity_error") if velocity_error is None else velocity_error
     step = max(1, -(-len(trajectories.states) // STORED))
     every = slice(None, None, step)

@@ -72,7 +72,9 @@ class RegressionSpline(Estimator):
         """See `Estimator.curve`."""
         degree = min(self.degree, len(t) - 1)
         inside = max(0, round(len(t) / self.spacing) - degree - 1)
-        end = min(self.spacing * (degree + 1), len(t) - 1.0) / 2  # fewer samples would not decide the pieces at the ends
+        end = (
+            min(self.spacing * (degree + 1), len(t) - 1.0) / 2
+        )  # fewer samples would not decide the pieces at the ends
         places = np.linspace(end, len(t) - 1 - end, inside) if inside > 1 else np.full(inside, (len(t) - 1) / 2)
         inner = np.interp(places, np.arange(len(t)), t)
         knots = np.concatenate([np.repeat(t[0], degree + 1), inner, np.repeat(t[-1], degree + 1)])
