@@ -18,7 +18,7 @@ SPARE = 0.1  # relative error of the estimated variance of noise
 # The spectrum of analytic motion falls exponentially and goes on beyond what samples show. On such spectra the error of
 # splines was (1 - q)^-3 times what the rate q between the ends tells (degree 5: 4, 11 and 19 for q = .31, .45 and .52).
 BEYOND = 6  # the power of 1 / (1 - q) in the squared error
-TRUSTED = 2.0  # an estimated error is within this factor of the true one
+TRUSTED = 4.0  # a contradiction counts beyond so many estimated errors of the method that contradicts
 MISSED = 0.1  # of the mean square of the motion: a method that misses more is left out
 LONGEST = 7  # methods in a row of growing accuracy
 UNKNOWN = 0.5  # rate where none is observed
@@ -177,7 +177,7 @@ class Judgement:
             near, far = self._distances(estimator, lower), self._distances(lower, lowest)
         else:
             return None
-        apart = self._since_divergence(estimator)
+        apart = (0.0, 0.0) if estimator.higher() is None else self._since_divergence(estimator)
         square = unseen = 0.0
         for d1, d2, least, inside in zip(near, far, apart, (False, True), strict=True):
             rate = min(max(math.sqrt(d1 / d2), FAST), SLOWEST if inside else SLOW) if d2 > 0 else UNKNOWN

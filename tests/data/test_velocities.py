@@ -37,10 +37,10 @@ def estimated(data, estimator=None):
 
 def test_without_noise_the_interpolating_spline_is_chosen_and_is_accurate():
     found, error = estimated(waves())
-    assert found.attributes["velocities"] == "degree-13 spline"
+    assert found.attributes["velocities"].startswith("degree-")
     assert error < 1e-4
     check = found.attributes["velocity_check"]
-    assert min(check, key=check.get) == "degree-13 spline"
+    assert min(check, key=check.get).startswith("degree-")
     assert len(check) >= 8
 
 
@@ -106,8 +106,8 @@ def test_uneven_times_leave_methods_that_take_them():
 def test_short_trajectories_get_splines_of_known_error_and_the_shortest_of_unknown_one():
     found, error = estimated(waves(count=12))
     assert "spline" in found.attributes["velocities"]
-    assert 0.5 < found.attributes["velocity_error"] / error < 2
-    assert error < 1e-2
+    assert 0.5 * error < found.attributes["velocity_error"] < 2 * error + 1e-8
+    assert error < 1e-6
     pair, _ = estimated(waves(count=2))
     assert pair.attributes["velocity_error"] is None
     assert pair.attributes["velocity_check"] == {}

@@ -14,6 +14,7 @@ from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import PACKAGE, estimate_velocities
 
 SETS = 32
+ROUND_OFF = 1e-9
 KINDS = ("plain", "short", "noisy", "oversampled", "interpolated", "uneven", "scales", "gaps")
 
 
@@ -82,12 +83,12 @@ def measured(seed):
 
 
 def test_the_estimated_error_is_within_a_factor_2_of_the_true_one_in_nine_of_ten_data_sets():
-    wrong = [measured(seed) for seed in range(SETS) if not 0.5 <= measured(seed)[1] / measured(seed)[2] <= 2]
+    wrong = [m for m in map(measured, range(SETS)) if not 0.5 * m[2] - ROUND_OFF <= m[1] <= 2 * m[2] + ROUND_OFF]
     assert len(wrong) <= SETS // 10, wrong
 
 
 def test_the_chosen_method_is_near_the_best_in_three_of_four_data_sets():
-    wrong = [measured(seed) for seed in range(SETS) if measured(seed)[2] > 1.5 * measured(seed)[3]]
+    wrong = [m for m in map(measured, range(SETS)) if m[2] > 1.5 * m[3] + ROUND_OFF]
     assert len(wrong) <= SETS // 4, wrong
 
 
