@@ -9,7 +9,7 @@ from dynred.errors import InputError
 DOUBTFUL = 0.05  # error, as a fraction of the root mean square velocity, from which there is a warning
 USELESS = 0.3  # the same, from which velocities are refused
 ORDER = 4  # the error of a spline falls by the fourth power of the interval at least, once motion is resolved
-RESOLVED = 12  # samples in a period of the typical motion, from which it is resolved
+RESOLVED = 24  # samples in a period of the typical motion, from which it is resolved
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,10 @@ def velocity_quality(trajectories: Trajectories) -> VelocityQuality:
     steps = trajectories.t.diff()[(trajectories.owner.diff() == 0).to(trajectories.t.device)]
     sampling = float(steps.median()) if len(steps) else 0.0
     enough = None
-    if error is not None and error > DOUBTFUL and not (noise is not None and noise > error / 2):
+    if error is not None and error > DOUBTFUL:
+        resolved = sampling * RESOLVED < _period(trajectories)  # motion that is not looks like noise
+        if resolved and noise is not None and noise > error / 2:
+            return VelocityQuality(error, noise, sampling, None)
         enough = sampling * min(0.5, (DOUBTFUL / error) ** (1 / ORDER))
         if error > USELESS:
             enough = min(enough, _period(trajectories) / RESOLVED)
