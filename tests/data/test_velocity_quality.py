@@ -24,13 +24,15 @@ def test_good_velocities_get_no_warning():
     assert check_velocities(exact) is None
 
 
-def test_bad_velocities_are_refused_unless_forced_and_the_interval_that_would_do_does():
+def test_bad_velocities_are_refused_unless_forced_and_the_advised_interval_does_at_the_second_time():
     coarse = cycle(3.3)
     with pytest.raises(InputError, match=r"wrong by about .*%; a sampling interval of .* instead of 0.3 would do"):
         check_velocities(coarse)
     assert "would do" in check_velocities(coarse, force=True)
-    finer = cycle(1 / velocity_quality(coarse).enough)
-    assert not velocity_quality(finer).doubtful
+    finer = cycle(1 / velocity_quality(coarse).enough)  # from motion that is not resolved the first advice is rough
+    assert not velocity_quality(finer).useless
+    again = cycle(1 / (velocity_quality(finer).enough or velocity_quality(finer).sampling))
+    assert not velocity_quality(again).doubtful
 
 
 def test_noise_is_told_from_coarse_sampling():
