@@ -27,7 +27,7 @@ def with_recommended_latents(
     runtime = runtime or Runtime()
     train = spec.open_source().parts(spec.data, spec.seed, runtime).train
     verdict = inspect(train, rng=generator(spec.seed, "inspect"), progress=runtime.progress)
-    if verdict.recommended is None:
+    if verdict.recommended is None or verdict.two_valued.verdict:
         raise InputError(verdict.advice())
     refusals = []
     for space in verdict.options:

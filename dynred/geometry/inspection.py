@@ -19,6 +19,7 @@ from dynred.geometry.homology import PARTS, components
 from dynred.geometry.injectivity import injective_from
 from dynred.geometry.piece import Doubt, Piece
 from dynred.geometry.sample import SAME, Sample, take_sample
+from dynred.geometry.two_valued import UNKNOWN, two_valued
 from dynred.geometry.verdict import Verdict
 from dynred.numerics.farthest_points import farthest_points
 from dynred.ode.autonomy import time_words
@@ -107,6 +108,7 @@ def inspect(
         latent_dim,
         tuple(dict.fromkeys(doubts)),
         findings,
+        two_valued(data) if isinstance(data, Trajectories) else UNKNOWN,
     )
     progress("inspect", 1, 1)
     return _consistent(verdict)

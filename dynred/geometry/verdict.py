@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from dynred.geometry.piece import Doubt, Piece
+from dynred.geometry.two_valued import UNKNOWN, TwoValued
 from dynred.records import plain
 
 NAMES = {
@@ -66,6 +67,7 @@ class Verdict:
         latent_dim: the k that was asked about, if any.
         doubts: reasons not to trust the verdict, those of the pieces included.
         evidence: what the figures are drawn from.
+        two_valued: whether states determine their velocities.
     """
 
     pieces: tuple[Piece, ...]
@@ -78,6 +80,7 @@ class Verdict:
     latent_dim: int | None = None
     doubts: tuple[Doubt, ...] = ()
     evidence: Any = field(default=None, repr=False, compare=False)
+    two_valued: TwoValued = UNKNOWN
 
     @property
     def dimension(self) -> float:
@@ -190,6 +193,7 @@ class Verdict:
             "verdict": {str(k): {"possible": self.possible(k), "lower_bound": self._stated_bound(k)} for k in self.ks},
             "recommended": None if self.recommended is None else asdict(self.recommended),
             "confidence": self.confidence,
+            "two_valued": self.two_valued.to_dict(),
         }
 
     def _stated_bound(self, k: int) -> float:
@@ -211,6 +215,8 @@ class Verdict:
 
     def answer(self, k: int) -> str:
         """What k Euclidean coordinates can do, in words."""
+        if self.two_valued.verdict:
+            return "no autonomous ODE exists in coordinates of these states."
         if self.possible(k):
             return "possible."
         if self.possible(k) is None:
@@ -231,6 +237,8 @@ class Verdict:
 
     def advice(self) -> str:
         """The latent space that works, or why there is none and what to do, in words."""
+        if self.two_valued.verdict:
+            return self.two_valued.advice()
         if self.recommended is None:
             return self._no_reduction()
         note = "" if self._first() is not None else ", enough by the embedding theorem if the dimension is right"

@@ -48,9 +48,13 @@ def render(verdict: Verdict, name: str) -> str:
         what=verdict.what(),
         advice=verdict.advice(),
         sure=verdict.sure(),
-        answers=[(numbers(ks), *_WORDS[verdict.possible(ks[0])], _bound(verdict, ks[0])) for ks in verdict.rows],
+        answers=[(numbers(ks), *_words(verdict, ks[0]), _bound(verdict, ks[0])) for ks in verdict.rows],
         components=[_row(piece) for piece in verdict.pieces[:MOST]],
     )
+
+
+def _words(verdict: Verdict, k: int) -> tuple[str, str]:
+    return ("no", "no autonomous ODE") if verdict.two_valued.verdict else _WORDS[verdict.possible(k)]
 
 
 def _bound(verdict: Verdict, k: int) -> str:

@@ -37,10 +37,10 @@ def estimated(data, estimator=None):
 
 def test_without_noise_the_interpolating_spline_is_chosen_and_is_accurate():
     found, error = estimated(waves())
-    assert found.attributes["velocities"] == "quintic spline"
+    assert found.attributes["velocities"].startswith("degree-")
     assert error < 1e-4
     check = found.attributes["velocity_check"]
-    assert min(check, key=check.get) == "quintic spline"
+    assert min(check, key=check.get).startswith("degree-")
     assert len(check) >= 8
 
 
@@ -48,7 +48,7 @@ def test_without_noise_the_interpolating_spline_is_chosen_and_is_accurate():
 def test_with_noise_a_method_that_smooths_is_chosen_and_is_several_times_better_than_the_spline(noise):
     data = waves(noise=noise)
     found, error = estimated(data)
-    assert "spline (smoothing" in found.attributes["velocities"] or "Savitzky" in found.attributes["velocities"]
+    assert any(word in found.attributes["velocities"] for word in ("smoothing", "Savitzky", "least squares"))
     _, interpolated = estimated(data, Spline())
     assert error < 0.3 * interpolated
 
@@ -100,15 +100,17 @@ def test_uneven_times_leave_methods_that_take_them():
     t = torch.sort(torch.rand(80, generator=generator(0), dtype=torch.float64) * 10).values
     data = Trajectories(torch.sin(t)[:, None], t, torch.tensor([80]), torch.cos(t)[:, None])
     found, _ = estimated(data)
-    assert all("spline" in name for name in found.attributes["velocity_check"])
+    assert all("spline" in name for name in found.attributes["velocity_check"])  # neither Fourier nor Savitzky-Golay
 
 
-def test_short_trajectories_get_splines_of_unknown_error():
+def test_short_trajectories_get_splines_of_known_error_and_the_shortest_of_unknown_one():
     found, error = estimated(waves(count=12))
-    assert found.attributes["velocities"] == "quintic spline"
-    assert found.attributes["velocity_error"] is None
-    assert found.attributes["velocity_check"] == {}
-    assert error < 1e-2
+    assert "spline" in found.attributes["velocities"]
+    assert 0.5 * error < found.attributes["velocity_error"] < 2 * error + 1e-8
+    assert error < 1e-6
+    pair, _ = estimated(waves(count=2))
+    assert pair.attributes["velocity_error"] is None
+    assert pair.attributes["velocity_check"] == {}
 
 
 def test_what_cannot_be_used_is_refused():

@@ -41,6 +41,26 @@ class Estimator(Spec, ABC):
             x: samples [T, D].
         """
 
+    def higher(self) -> Self | None:
+        """The same method of the next higher accuracy on smooth motion; None where there is none."""
+        return None
+
+    def lower(self) -> Self | None:
+        """The same method of the next lower accuracy on smooth motion; None where there is none.
+
+        From three methods in a row errors are estimated, see `dynred.data.velocity_error`.
+        """
+        return None
+
+    @property
+    def resolution(self) -> float:
+        """Samples per coefficient of the curve."""
+        return 1.0
+
+    def suits(self, t: Float[np.ndarray, " T"]) -> bool:
+        """Whether the settings are meant for so many samples; where they are not, others do the same or better."""
+        return self.takes(t)
+
 
 def evenly_spaced(t: Float[np.ndarray, " T"]) -> bool:
     """Whether the times are at equal distances, up to their round-off."""

@@ -46,6 +46,10 @@ class SavitzkyGolay(Estimator):
         """See `Estimator.takes`."""
         return len(t) >= self.window and evenly_spaced(t)
 
+    def lower(self) -> "Self | None":
+        """See `Estimator.lower`."""
+        return type(self)(self.window, self.order - 2) if self.order > 2 else None
+
     def curve(self, t: Float[np.ndarray, " T"], x: Float[np.ndarray, "T D"]) -> Curve:
         """See `Estimator.curve`."""
         h, half = (t[-1] - t[0]) / (len(t) - 1), self.window // 2

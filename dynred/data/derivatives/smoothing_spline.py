@@ -30,7 +30,7 @@ class SmoothingSpline(Estimator):
     @classmethod
     def candidates(cls) -> list[Self]:
         """See `Estimator.candidates`."""
-        return [cls(10.0**k) for k in range(-1, 4)]
+        return [cls(10.0**k) for k in range(-1, 9)]
 
     def describe(self) -> str:
         """See `Estimator.describe`."""
@@ -39,6 +39,10 @@ class SmoothingSpline(Estimator):
     def takes(self, t: Float[np.ndarray, " T"]) -> bool:
         """See `Estimator.takes`."""
         return len(t) >= 5
+
+    def lower(self) -> Self:
+        """See `Estimator.lower`."""
+        return type(self)(10 * self.smoothing)
 
     def curve(self, t: Float[np.ndarray, " T"], x: Float[np.ndarray, "T D"]) -> Curve:
         """See `Estimator.curve`."""
