@@ -33,6 +33,7 @@ def reduce(
     test_trajectories: Annotated[list[Whole] | None, Parameter(negative="", consume_multiple=True)] = None,
     test_fraction: float | None = None,
     split: Literal["auto", "trajectories", "time"] | None = None,
+    force: Annotated[bool, Parameter(negative="")] = False,
     reducer: Reducer = "autoencoder",
     dynamics: Dynamics = None,
     charts: Whole = 1,
@@ -58,6 +59,7 @@ def reduce(
         test_fraction: Part of the trajectories of the data, or of each of them in time, that is the test; default: 0.1.
         split: How data are divided: trajectories keeps each whole, time tests on the last part of each; auto keeps them
             whole where there are at least three.
+        force: Fit dynamics even to velocities whose estimated error is above 30 %.
         charts: More than one cut K into overlapping charts, each with coordinates and dynamics of its own.
         device: auto, cpu or cuda.
         resume: Go on with an interrupted run of the same settings, to the same result.
@@ -74,7 +76,8 @@ def reduce(
     words: dict[str, Any] = {"reducer": reducer, "dynamics": dynamics, "seed": seed}
     tested = {"test_trajectories": test_trajectories, "test_fraction": test_fraction, "split": split}
     chosen: dict[str, Any] = {f"data.{name}": value for name, value in tested.items() if value is not None}
-    chosen |= {} if test is None else {"test": str(test)}
+    chosen |= {"test": str(test)} if test is not None else {}
+    chosen |= {"data.force": True} if force else {}
     words |= {"arguments": pairs(with_ or []), "changes": {**chosen, **pairs(set_ or [])}}
     if latent == "auto":
         if latent_dim is not None or angles or charts > 1:

@@ -51,6 +51,7 @@ class HeldOut:
         largest: for every test trajectory, the largest |x| of the whole trajectory that it is a part of; empty where
             it is whole itself.
         name: name of the file.
+        trusted: time for which the truth can be trusted: two solvers agree so long; None where nobody knows.
     """
 
     how: How = "given"
@@ -58,6 +59,7 @@ class HeldOut:
     of: int = 0
     largest: tuple[float, ...] = ()
     name: str = ""
+    trusted: float | None = None
 
     @property
     def seen(self) -> bool | None:

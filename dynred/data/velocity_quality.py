@@ -89,7 +89,7 @@ def check_velocities(trajectories: Trajectories, *, force: bool = False) -> str 
     warning = quality.warning()
     if quality.useless and not force:
         raise InputError(
-            f"{warning} Above {USELESS:.0%} no dynamics are fitted to them, unless that is forced (force)."
+            f"{warning} Above {USELESS:.0%} no dynamics are fitted to them, unless that is forced (`--force`, `DataSpec.force`)."
         )
     return warning
 

@@ -29,6 +29,7 @@ from dynred.evaluation.records import (
     Speedup,
 )
 from dynred.evaluation.spreads import Quantiles, Score, Spread
+from dynred.geometry.two_valued import two_valued
 from dynred.metrics.base import Metric, find_metrics, measured
 from dynred.models.bands import Calibration, predict_band
 from dynred.models.base import Model
@@ -130,6 +131,7 @@ def score(
         metrics=scorer.scores(predictions, ("predictions", "reconstructions")),
         statistics=scorer.statistics(predictions),
     )
+    evaluation = replace(evaluation, two_valued=None if train is None else two_valued(train))
     return replace(evaluation, findings=find(evaluation, model, predictions, train, notes))
 
 

@@ -22,6 +22,7 @@ from dynred.evaluation.records import (
 from dynred.evaluation.spreads import Score
 from dynred.evaluation.words import distance, number, plain_number, with_interval
 from dynred.files import read_json
+from dynred.geometry.two_valued import TwoValued
 from dynred.records import plain, revive
 
 SCHEMA = 1
@@ -67,6 +68,7 @@ class Evaluation:
         long_time: what very long rollouts show, where they were made.
         band: how often a calibrated band around the predictions held the truth, where one could be calibrated.
         findings: what a reader should know before the scores, most important first.
+        two_valued: whether states determine their velocities; None without training data.
     """
 
     system: str
@@ -85,6 +87,7 @@ class Evaluation:
     long_time: LongTime | None = None
     band: Coverage | None = None
     findings: tuple[Finding, ...] = ()
+    two_valued: TwoValued | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data; numbers that are not finite become None."""

@@ -7,13 +7,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
+from dynred.data.velocity_quality import velocity_quality
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.intervals import FEWEST
 from dynred.evaluation.records import Finding, Reconstruction, Rollout
 from dynred.evaluation.spreads import Score
 from dynred.evaluation.words import number
+from dynred.metrics.valid_time import ValidTime
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
+from dynred.ode.autonomy import time_words
 from dynred.reducers.pod import PODSpec
 
 # Baselines that a model must beat. The mean of the training states is none: beyond the horizon of a chaotic system it
@@ -78,6 +81,37 @@ def _worse(evaluation: Evaluation) -> list[Finding]:
 def _quality(rollout: Rollout, metrics: Mapping[str, Score]) -> tuple[float, float]:
     """Mean valid time and mean rollout error."""
     return rollout.valid_time.mean, metrics["rollout_error"].mean
+
+
+def _not_an_ode(evaluation: Evaluation, model: Model) -> list[Finding]:
+    findings, states = [], evaluation.two_valued
+    if states is not None and states.verdict:
+        findings.append(Finding("two_valued", states.advice(), states.statistic))
+    if words := time_words(model.about):
+        size = float(model.about["time_dependent"])  # type: ignore[arg-type] # a number where there are words
+        findings.append(Finding("time_dependent", f"{words[0].upper()}{words[1:]}.", size))
+    return findings
+
+
+def _velocities(train: Trajectories) -> list[Finding]:
+    quality = velocity_quality(train)
+    warning = quality.warning()
+    return [] if warning is None else [Finding("velocities", warning, quality.error)]
+
+
+def _beyond_trust(evaluation: Evaluation, predictions: Forecast) -> list[Finding]:
+    trusted, threshold = evaluation.test.trusted, evaluation.rollout.threshold
+    if trusted is None:
+        return []
+    times = ValidTime(threshold)(predictions)
+    beyond = int((times > trusted * (1 + 1e-9)).sum())
+    if not beyond:
+        return []
+    text = (
+        f"{beyond} of {len(times)} valid times are longer than the truth can be trusted: a solver ten times finer agrees "
+        f"with the test for {number(trusted)} time units. Use a finer solver or a shorter `data.horizon`."
+    )
+    return [Finding("beyond_trust", text, trusted)]
 
 
 def _diverged(evaluation: Evaluation, model: Model, predictions: Forecast, train: Trajectories | None) -> list[Finding]:

@@ -19,6 +19,7 @@ class HeldOutTest:
             are not taken from the data.
         seen: whether training saw other parts of the same trajectories; None where that is not known.
         durations: shortest and longest duration, in time units; None where an earlier version did not store them.
+        trusted: time for which the truth can be trusted, in time units; None where nobody knows, or where it is data.
         words: all this in words.
     """
 
@@ -29,6 +30,7 @@ class HeldOutTest:
     among: int = 0
     seen: bool | None = None
     durations: tuple[float, float] | None = None
+    trusted: float | None = None
     words: str = ""
 
     @classmethod
@@ -38,7 +40,17 @@ class HeldOutTest:
         spans = test.t[test.starts + test.lengths - 1] - test.t[test.starts]
         durations = float(spans.min()), float(spans.max())
         words = f"{_counted(n, held_out)}, {_lasting(durations, n)} {unit}{_seen(held_out)}"
-        return cls(n, len(test.states), held_out.how, held_out.chosen, held_out.of, held_out.seen, durations, words)
+        return cls(
+            n,
+            len(test.states),
+            held_out.how,
+            held_out.chosen,
+            held_out.of,
+            held_out.seen,
+            durations,
+            held_out.trusted,
+            words + _trust(held_out.trusted, durations[1], unit),
+        )
 
 
 def _counted(n: int, held_out: HeldOut) -> str:
@@ -68,3 +80,12 @@ def _seen(held_out: HeldOut) -> str:
         return " long, never trained on"
     which = "the parts before" if held_out.how == "time" else "other pieces of the same trajectories"
     return f" long; training saw {which}"
+
+
+def _trust(trusted: float | None, longest: float, unit: str) -> str:
+    if trusted is None:
+        return ""
+    all_of_it = trusted >= longest * (1 - 1e-9)
+    return (
+        "; a finer solver agrees with all of it" if all_of_it else f"; a finer solver agrees for {trusted:.4g} {unit}"
+    )

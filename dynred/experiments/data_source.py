@@ -10,6 +10,7 @@ from torch import Tensor
 from dynred.data.split import PIECES, HeldOut, Masks, Parts, in_pieces, largest, until
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import estimate_velocities
+from dynred.data.velocity_quality import check_velocities
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.requirements import Sizes
@@ -84,6 +85,7 @@ class DataSource(Source):
         masks = self._masks(data, seed)
         learned = masks.train | masks.validation
         known = _with_velocities(whole.where(learned))
+        check_velocities(known, force=data.force)
         train, validation = (known.where(mask[learned]) for mask in (masks.train, masks.validation))
         if self.tests is not None:
             return Parts(train, validation, self.tests.beside(train, data.horizon), self.tests.held_out, masks.notes)

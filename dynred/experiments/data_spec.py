@@ -27,6 +27,7 @@ class DataSpec(Spec):
             part of each trajectory. `auto`: whole where there are at least three. `pieces`: as earlier versions did.
         test_fraction: part of the trajectories of data, or of each of them in time, that is the test, in (0, 1).
         test_trajectories: indices of the trajectories of data that are the test; none leaves the choice to `seed`.
+        force: take velocities that are estimated from data however wrong they are.
     """
 
     train: int | None = None
@@ -40,6 +41,7 @@ class DataSpec(Spec):
     split: str = "auto"
     test_fraction: float | None = None
     test_trajectories: tuple[int, ...] = ()
+    force: bool = False
 
     def __post_init__(self):
         for name in SIMULATED:

@@ -19,6 +19,7 @@ def todays(settings: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(data, Mapping) and "split" not in data:
         split = "pieces" if is_data(str(settings.get("source", ""))) else "auto"
         counts = {name: None if data.get(name) == SIMULATED[name] else data.get(name) for name in SIMULATED}
-        settings["data"] = {**data, **counts, "split": split, "test_fraction": None, "test_trajectories": []}
+        settings["data"] = {**data, **counts, "split": split, "test_fraction": None}
+        settings["data"] |= {"test_trajectories": [], "force": True}
     settings.setdefault("test", None)
     return settings

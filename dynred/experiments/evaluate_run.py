@@ -65,7 +65,7 @@ def evaluate_run(
             long_time=scores_over_long_times,
             calibration=calibration,
             metrics=own,
-            held_out=parts.held_out,
+            held_out=source.trusted(parts, spec.threshold),
             notes=parts.notes,
         )
         publish(stored.folder, model, evaluation, predictions, source, calibration, own)

@@ -103,10 +103,10 @@ def reduce(
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     spec = model_spec(reducer, dynamics, partition, joint)
     check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
-    stages = _Stages(source, spec, seed, runtime or Runtime())
+    stages = _Stages(source, spec, seed, threshold, runtime or Runtime())
     parts = stages.simulate(data)
     model = stages.fit(parts.train, parts.validation)
-    return stages.evaluate(model, parts, threshold)
+    return stages.evaluate(model, parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +117,7 @@ class _Stages:
         source: what the reduction starts from.
         spec: the settings of the model.
         seed: decides every draw.
+        threshold: rollout error that counts as lost.
         runtime: device, progress, checkpoints.
         seconds: time that every stage took, by the name of its entry in `Cost`.
     """
@@ -124,13 +125,15 @@ class _Stages:
     source: Source
     spec: ModelSpec
     seed: int
+    threshold: float
     runtime: Runtime
     seconds: dict[str, float] = field(default_factory=dict)
 
     def simulate(self, data: DataSpec) -> Parts:
         """Training, validation and test trajectories, and what the test is."""
         with self._timed("simulate_s"):
-            return self.source.parts(data, self.seed, self.runtime)
+            parts = self.source.parts(data, self.seed, self.runtime)
+            return replace(parts, held_out=self.source.trusted(parts, self.threshold))
 
     def fit(self, train: Trajectories, validation: Trajectories) -> Model:
         """The model: coordinates, then dynamics in them, then both refined together where the settings say so."""
@@ -148,14 +151,14 @@ class _Stages:
             )
             return spec.refine(model, train, validation, rng=generator(self.seed, "joint"), runtime=runtime)
 
-    def evaluate(self, model: Model, parts: Parts, threshold: float) -> Reduction:
+    def evaluate(self, model: Model, parts: Parts) -> Reduction:
         """The model with its scores, predictions and calibration, and with the cost of all stages."""
         with self._timed("evaluate_s"):
             self.runtime.progress("evaluate", 0, 1)
             predictions = forecast(model, parts.test, parts.held_out.largest)
             calibration = calibrated(model, parts.validation)
             evaluation = score(
-                *(predictions, model, parts.train, self.source.system, threshold),
+                *(predictions, model, parts.train, self.source.system, self.threshold),
                 calibration=calibration,
                 held_out=parts.held_out,
                 notes=parts.notes,

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.data.split import Parts
+from dynred.data.split import HeldOut, Parts
 from dynred.data.trajectories import Trajectories
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.fingerprint import differences
@@ -20,7 +20,7 @@ from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters
 from dynred.runtime import Runtime
 
-_REMEMBERED = ("solver", "solver_reason", "time_dependent", "velocities", "velocity_error")  # attributes of the data
+_REMEMBERED = ("solver", "solver_reason", "time_dependent", "velocities", "velocity_error", "velocity_noise")
 
 
 class Source(ABC):
@@ -69,6 +69,15 @@ class Source(ABC):
             InputError: the settings or the trajectories do not allow it.
             DivergenceError: the system diverged.
         """
+
+    def trusted(self, parts: Parts, threshold: float) -> HeldOut:
+        """What the test is, with the time for which its truth can be trusted, where that can be found out.
+
+        Args:
+            parts: what `parts` gave.
+            threshold: rollout error that counts as lost.
+        """
+        return parts.held_out
 
     @abstractmethod
     def unseen(self, data: DataSpec, seed: int, samples: int, *, sample_seed: int, runtime: Runtime) -> Trajectories:
