@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from dynred.data.jumps import Jumps, find_jumps
 from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
 
@@ -22,12 +23,14 @@ class VelocityQuality:
         noise: the part of the error that noise makes.
         sampling: the median interval between snapshots, in time units.
         enough: the interval that would do, in time units; None where no finer sampling is needed or none would help.
+        jumps: what jumps, looked for where the error is above 5 %: no estimator follows a jump.
     """
 
     error: float | None
     noise: float | None
     sampling: float
     enough: float | None
+    jumps: tuple[Jumps, ...] = ()
 
     @property
     def doubtful(self) -> bool:
@@ -44,6 +47,9 @@ class VelocityQuality:
         if self.error is None or not self.doubtful:
             return None
         size = f"Velocities estimated from these snapshots are wrong by about {self.error:.0%}"
+        if self.jumps:
+            named = "; ".join(f"{jump}" for jump in self.jumps[:NAMED])
+            return f"{size}, as {named}{' ...' if len(self.jumps) > NAMED else ''}."
         if self.enough is not None:
             return f"{size}; a sampling interval of {self.enough:.2g} instead of {self.sampling:.2g} would do."
         return (
@@ -72,7 +78,8 @@ def velocity_quality(trajectories: Trajectories) -> VelocityQuality:
         enough = sampling * min(0.5, (DOUBTFUL / error) ** (1 / ORDER))
         if error > USELESS:
             enough = min(enough, _period(trajectories) / RESOLVED)
-    return VelocityQuality(error, noise, sampling, enough)
+    jumps = find_jumps(trajectories) if error is not None and error > DOUBTFUL else []
+    return VelocityQuality(error, noise, sampling, enough, tuple(jumps))
 
 
 def check_velocities(trajectories: Trajectories, *, force: bool = False) -> str | None:
@@ -89,7 +96,8 @@ def check_velocities(trajectories: Trajectories, *, force: bool = False) -> str 
     warning = quality.warning()
     if quality.useless and not force:
         raise InputError(
-            f"{warning} Above {USELESS:.0%} no dynamics are fitted to them, unless that is forced (`--force`, `DataSpec.force`)."
+            f"{warning} Above {USELESS:.0%} no dynamics are fitted to them, unless that is forced (`--force`, or "
+            "`DataSpec.force`)."
         )
     return warning
 

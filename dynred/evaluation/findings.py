@@ -49,11 +49,11 @@ def find(
         train: the training trajectories; without them fewer things can be found.
         notes: sentences on data that could not be used.
     """
-    findings = [
-        *_worse(evaluation),
-        *_diverged(evaluation, model, predictions, train),
-        *_pod_as_good(evaluation, model),
-    ]
+    findings = [*_worse(evaluation), *_not_an_ode(evaluation, model)]
+    if train is not None:
+        findings += _velocities(train)
+    findings += [*_diverged(evaluation, model, predictions, train), *_pod_as_good(evaluation, model)]
+    findings += _beyond_trust(evaluation, predictions)
     if train is not None:
         findings += _resting(predictions.truth, train)
     findings += [Finding("unused_data", note) for note in notes]
@@ -108,8 +108,8 @@ def _beyond_trust(evaluation: Evaluation, predictions: Forecast) -> list[Finding
     if not beyond:
         return []
     text = (
-        f"{beyond} of {len(times)} valid times are longer than the truth can be trusted: a solver ten times finer agrees "
-        f"with the test for {number(trusted)} time units. Use a finer solver or a shorter `data.horizon`."
+        f"{beyond} of {len(times)} valid times are longer than the truth can be trusted: a solver ten times finer "
+        f"agrees with the test for {number(trusted)} time units. Use a finer solver or a shorter `data.horizon`."
     )
     return [Finding("beyond_trust", text, trusted)]
 
