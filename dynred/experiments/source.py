@@ -30,6 +30,7 @@ from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
 from dynred.runtime import Runtime
 from dynred.simulation.simulate import simulate
+from dynred.solvers.base import Solver
 
 PARTS = ("train", "validation", "test")
 FEWEST = 10  # trajectories of data: the fewest of which a tenth can be set apart
@@ -144,9 +145,11 @@ class SystemSource(Source):
 
     Attributes:
         full: the system.
+        solver: that of a run made before, whose defaults may have been others; None takes that of the settings.
     """
 
     full: System
+    solver: Solver | None = None
 
     @property
     def dim(self) -> int:
@@ -188,7 +191,7 @@ class SystemSource(Source):
                 getattr(data, part),
                 torch.arange(steps[part] + 1, dtype=torch.float64) * sampling,
                 rng=generator(seed, part),
-                solver=data.solver,
+                solver=self.solver or data.solver,
                 transient=data.transient,
                 progress=runtime.progress,
             )

@@ -10,15 +10,16 @@ from typing import Any
 from dynred.checks import refuse
 from dynred.data.screening import is_data
 from dynred.data.trajectories import Trajectories
-from dynred.errors import FileFormatError
+from dynred.errors import FileFormatError, InputError
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.origin import identity_of
-from dynred.experiments.source import Source
+from dynred.experiments.source import Source, SystemSource
 from dynred.experiments.spec import ExperimentSpec
 from dynred.models.base import Model
 from dynred.models.load import load_model
 from dynred.plugins import code_of, is_foreign, load_code, only, reopen
 from dynred.runtime import Runtime
+from dynred.solvers.base import Solver
 from dynred.trust import Code
 
 
@@ -85,7 +86,17 @@ def _opened(folder: RunFolder, plugins: Sequence[str | Path], trust: bool) -> It
         source = _reopened(folder, spec, stored)
         if source.dim != model.state_dim:
             raise refuse("the source of the run", f"of {model.state_dim} dimensions, like its model", source.dim)
-        yield StoredRun(folder, spec, source, model)
+        yield StoredRun(folder, spec, _solved_as_before(source, model), model)
+
+
+def _solved_as_before(source: Source, model: Model) -> Source:
+    """The source, which simulates by the solver that the model remembers: defaults may have changed since then."""
+    if not isinstance(source, SystemSource) or "solver" not in model.about:
+        return source
+    try:
+        return replace(source, solver=Solver.from_dict(model.about["solver"]))
+    except InputError:  # a solver of one's own whose code is not loaded: the settings name it
+        return source
 
 
 class _Permission:
