@@ -105,6 +105,14 @@ class Source(ABC):
     def tested_on(self, test: OtherTest) -> Self:
         """This source with another test."""
 
+    def as_before(self, about: Mapping[str, Any]) -> "Source":
+        """This source, as it was when a model was made from it.
+
+        Args:
+            about: what the model remembers of it.
+        """
+        return self
+
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]:
         """Plain JSON data that tell this source from another."""

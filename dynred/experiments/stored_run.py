@@ -9,9 +9,14 @@ from typing import Any
 
 from dynred.checks import refuse
 from dynred.data.screening import is_data
+<<<<<<< HEAD
 from dynred.data.split import Parts
 from dynred.errors import FileFormatError
 from dynred.experiments.earlier import todays
+=======
+from dynred.data.trajectories import Trajectories
+from dynred.errors import FileFormatError
+>>>>>>> truth
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.origin import identity_of
 from dynred.experiments.source import Source
@@ -86,7 +91,7 @@ def _opened(folder: RunFolder, plugins: Sequence[str | Path], trust: bool) -> It
         source = _reopened(folder, spec, stored)
         if source.dim != model.state_dim:
             raise refuse("the source of the run", f"of {model.state_dim} dimensions, like its model", source.dim)
-        yield StoredRun(folder, spec, source, model)
+        yield StoredRun(folder, spec, source.as_before(model.about), model)
 
 
 class _Permission:

@@ -10,6 +10,7 @@ from torch import Tensor
 from dynred.checks import refuse
 from dynred.data.split import HeldOut, Parts
 from dynred.data.trajectories import Trajectories
+from dynred.errors import InputError
 from dynred.evaluation.certify import FOLLOWED
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.fingerprint import projections
@@ -24,6 +25,7 @@ from dynred.rng import generator
 from dynred.runtime import Runtime
 from dynred.simulation.simulate import simulate
 from dynred.simulation.trusted import trusted_times
+from dynred.solvers.base import Solver
 
 CHECKED = 8  # test trajectories that are solved again, ten times as finely: as costly as eighty
 _COMPARED = ("dim", "transient", "duration", "sampling", "time_scale")  # numbers by which a system is recognised
@@ -36,10 +38,12 @@ class SystemSource(Source):
     Attributes:
         full: the system.
         tests: a test that replaces the simulated one; None simulates it.
+        solver: that of a run made before, whose defaults may have been others; None takes that of the settings.
     """
 
     full: System
     tests: OtherTest | None = None
+    solver: Solver | None = None
 
     @property
     def dim(self) -> int:
@@ -93,7 +97,7 @@ class SystemSource(Source):
             data.counts[part],
             torch.arange(steps + 1, dtype=torch.float64) * sampling,
             rng=generator(seed, part),
-            solver=data.solver,
+            solver=self.solver or data.solver,
             transient=data.transient,
             progress=runtime.progress,
         )
@@ -121,6 +125,13 @@ class SystemSource(Source):
     def tested_on(self, test: OtherTest) -> Self:
         """See `Source.tested_on`."""
         return replace(self, tests=test)
+
+    def as_before(self, about: Mapping[str, Any]) -> "SystemSource":
+        """See `Source.as_before`: simulated by the solver that the model remembers."""
+        try:
+            return replace(self, solver=Solver.from_dict(about["solver"]))
+        except (KeyError, InputError):  # not remembered, or of one's own and not loaded: the settings name it
+            return self
 
     def fingerprint(self) -> dict[str, Any]:
         """See `Source.fingerprint`: numbers of the system, and values of its equation at two states."""

@@ -16,18 +16,19 @@ import torch
 from torch import Tensor
 
 from dynred.checks import refuse
+from dynred.data.screening import screen
 from dynred.data.store import StoredTrajectories
-from dynred.data.store_layout import lock_path
+from dynred.data.store_layout import identity_of, lock_path, open_store
 from dynred.data.store_writer import StoreWriter, check_same, is_complete
 from dynred.data.trajectories import Trajectories
-from dynred.errors import DynredError, FileFormatError
+from dynred.errors import DynredError, FileFormatError, InputError
 from dynred.files import check_target
 from dynred.locks import locked
 from dynred.rng import generator
 from dynred.runtime import Progress
 from dynred.simulation.integrate import OUT_OF_TIME, integrate
 from dynred.simulation.request import Request
-from dynred.solvers.base import Deadline
+from dynred.solvers.base import Deadline, Solver
 
 VALUES = 2**22  # numbers in the states of one block and span: 32 MB; a solver needs a few times as much
 ROWS = 64  # trajectories that are solved together even where each is large: batches make solvers fast
@@ -65,7 +66,9 @@ def stream(request: Request, path: str | Path, progress: Progress) -> StoredTraj
         FileFormatError: writing failed, as on a full disk; what was written before stays readable.
     """
     _check_streamable(request, path)
-    path, content = Path(path), identity(request)
+    path = Path(path)
+    request = _as_begun(request, path)
+    content = identity(request)
     if os.path.lexists(path):
         check_same(path, content)
     if is_complete(path):
@@ -81,6 +84,23 @@ def stream(request: Request, path: str | Path, progress: Progress) -> StoredTraj
         advice = "What was written of it stays readable. Make room, then the same call goes on."
         raise FileFormatError(f"{path} could not be written: {error.strerror or error}. {advice}") from error
     return StoredTrajectories(path)
+
+
+def _as_begun(request: Request, path: Path) -> Request:
+    """The request, with the solver by which the store at the path was begun where only its default settings differ.
+
+    Defaults may have changed since then.
+    """
+    if not path.is_dir():
+        return request
+    try:
+        screen(path)
+        begun = Solver.from_dict((identity_of(open_store(path)[1]) or {})["solver"])
+    except (FileFormatError, InputError, KeyError):
+        return request
+    own = replace(request.method, time_limit=None)
+    by_default = type(begun) is type(own) and own == type(own)()
+    return replace(request, method=replace(begun, time_limit=request.method.time_limit)) if by_default else request
 
 
 def _check_streamable(request: Request, path: str | Path) -> None:
