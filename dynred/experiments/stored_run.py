@@ -9,14 +9,9 @@ from typing import Any
 
 from dynred.checks import refuse
 from dynred.data.screening import is_data
-<<<<<<< HEAD
 from dynred.data.split import Parts
 from dynred.errors import FileFormatError
 from dynred.experiments.earlier import todays
-=======
-from dynred.data.trajectories import Trajectories
-from dynred.errors import FileFormatError
->>>>>>> truth
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.origin import identity_of
 from dynred.experiments.source import Source

@@ -1,5 +1,6 @@
 """A system as the source of a reduction: it is simulated."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
