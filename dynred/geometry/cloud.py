@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from dynred.data.trajectories import Trajectories
 from dynred.geometry.drift import time_window
@@ -23,7 +23,7 @@ class Moments(NamedTuple):
     time: Float[np.ndarray, " n"]
     window: float
 
-    def of(self, chosen: np.ndarray) -> "Moments":
+    def of(self, chosen: Bool[np.ndarray, " n"] | Int[np.ndarray, " m"]) -> "Moments":
         """Those of the chosen points."""
         return Moments(self.owner[chosen], self.time[chosen], self.window)
 

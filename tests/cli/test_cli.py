@@ -74,11 +74,11 @@ def test_several_runs_are_shown_side_by_side(capsys, tmp_path):
 
 def test_simulate_writes_trajectories_that_reduce_takes(capsys, tmp_path):
     data = tmp_path / "data.zarr"
-    options = ("--n", 12, "--duration", 3, "--sampling", 0.1, "--set", "mu=2.0")
+    options = ("--n", 14, "--duration", 3, "--sampling", 0.1, "--set", "mu=2.0")
     assert call("simulate", "stuart_landau", "--out", data, *options, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     found = load_trajectories(data)
-    assert told["snapshots"] == len(found.states) == 12 * 31
+    assert told["snapshots"] == len(found.states) == 14 * 31
     assert (found.parameters["mu"] == 2.0).all()
     assert torch.allclose(found.states.norm(dim=1), torch.tensor(2.0).double().sqrt(), atol=1e-6)
     assert call("reduce", data, "--latent-dim", 1, "--out", tmp_path / "run", *SMALL, "--json") == 0
@@ -158,7 +158,7 @@ def test_bad_systems_are_refused_in_one_sentence_and_nothing_is_written(capsys, 
             {"states": np.full((12, 5, 4), np.nan), "t": np.arange(5.0)},
             "states must be finite, got nan in trajectory 0",
         ),
-        ({"states": np.ones((12, 1, 4)), "t": np.zeros(1)}, "at least 2 snapshots each"),
+        ({"states": np.ones((12, 1, 4)), "t": np.zeros(1)}, "trajectories of at least 2 snapshots, got of 1 each"),
         ({"states": np.zeros((12, 5, 4)), "t": np.zeros(5)}, "t must be strictly increasing"),
         ({"states": np.zeros((0, 5, 4)), "t": np.zeros(5)}, "states must be not empty"),
     ],

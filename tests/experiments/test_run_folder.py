@@ -87,7 +87,7 @@ def finished(original, tmp_path):
 
 
 def settings(source, seed=0):
-    data = DataSpec(train=8, validation=2, test=4, duration=6.0, sampling=0.2, transient=1.0)
+    data = DataSpec(train=8, validation=2, test=2, duration=6.0, sampling=0.2, transient=1.0)
     return ExperimentSpec(str(source), 1, seed=seed, data=data, reducer=PODSpec(1), dynamics=LinearSpec())
 
 
