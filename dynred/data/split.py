@@ -51,7 +51,8 @@ class HeldOut:
         largest: for every test trajectory, the largest |x| of the whole trajectory that it is a part of; empty where
             it is whole itself.
         name: name of the file.
-        trusted: time for which the truth can be trusted: two solvers agree so long; None where nobody knows.
+        trusted: for the first few test trajectories, the time for which their truth can be trusted: two solvers agree
+            so long; empty where nobody knows.
     """
 
     how: How = "given"
@@ -59,7 +60,7 @@ class HeldOut:
     of: int = 0
     largest: tuple[float, ...] = ()
     name: str = ""
-    trusted: float | None = None
+    trusted: tuple[float, ...] = ()
 
     @property
     def seen(self) -> bool | None:

@@ -100,18 +100,18 @@ def _velocities(train: Trajectories) -> list[Finding]:
 
 
 def _beyond_trust(evaluation: Evaluation, predictions: Forecast) -> list[Finding]:
-    trusted, threshold = evaluation.test.trusted, evaluation.rollout.threshold
-    if trusted is None:
-        return []
-    times = ValidTime(threshold)(predictions)
+    trusted = torch.tensor(evaluation.test.trusted, dtype=torch.float64)
+    times = ValidTime(evaluation.rollout.threshold)(predictions).double()[: len(trusted)]
     beyond = int((times > trusted * (1 + 1e-9)).sum())
     if not beyond:
         return []
+    shortest = number(float(trusted.min()))
     text = (
-        f"{beyond} of {len(times)} valid times are longer than the truth can be trusted: a solver ten times finer "
-        f"agrees with the test for {number(trusted)} time units. Use a finer solver or a shorter `data.horizon`."
+        f"{beyond} of {len(trusted)} valid times that were checked are longer than the truth can be trusted: a solver ten "
+        f"times finer agrees with the test for {shortest} time units at least. Use a finer solver or a shorter "
+        "`data.horizon`."
     )
-    return [Finding("beyond_trust", text, trusted)]
+    return [Finding("beyond_trust", text, float(trusted.min()))]
 
 
 def _diverged(evaluation: Evaluation, model: Model, predictions: Forecast, train: Trajectories | None) -> list[Finding]:

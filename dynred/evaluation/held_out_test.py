@@ -19,7 +19,8 @@ class HeldOutTest:
             are not taken from the data.
         seen: whether training saw other parts of the same trajectories; None where that is not known.
         durations: shortest and longest duration, in time units; None where an earlier version did not store them.
-        trusted: time for which the truth can be trusted, in time units; None where nobody knows, or where it is data.
+        trusted: for the first few trajectories, the time for which their truth can be trusted, in time units; empty
+            where nobody knows, and where it is data.
         words: all this in words.
     """
 
@@ -30,7 +31,7 @@ class HeldOutTest:
     among: int = 0
     seen: bool | None = None
     durations: tuple[float, float] | None = None
-    trusted: float | None = None
+    trusted: tuple[float, ...] = ()
     words: str = ""
 
     @classmethod
@@ -82,10 +83,9 @@ def _seen(held_out: HeldOut) -> str:
     return f" long; training saw {which}"
 
 
-def _trust(trusted: float | None, longest: float, unit: str) -> str:
-    if trusted is None:
+def _trust(trusted: tuple[float, ...], longest: float, unit: str) -> str:
+    if not trusted:
         return ""
-    all_of_it = trusted >= longest * (1 - 1e-9)
-    return (
-        "; a finer solver agrees with all of it" if all_of_it else f"; a finer solver agrees for {trusted:.4g} {unit}"
-    )
+    if min(trusted) >= longest * (1 - 1e-9):
+        return "; a finer solver agrees with all of it"
+    return f"; a finer solver agrees for {min(trusted):.4g} to {max(trusted):.4g} {unit} ({len(trusted)} checked)"

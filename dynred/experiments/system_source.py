@@ -104,12 +104,11 @@ class SystemSource(Source):
         )
 
     def trusted(self, parts: Parts, threshold: float) -> HeldOut:
-        """See `Source.trusted`: the shortest time of a few simulated trajectories. A system that is seen through an
-        observation does not tell: its states are not kept."""
+        """See `Source.trusted`. A system that is seen through an observation does not tell: its states are not kept."""
         if parts.held_out.how != "simulated":
             return parts.held_out
         times = trusted_times(self.full, parts.test[:CHECKED], threshold=threshold)
-        return parts.held_out if times is None else replace(parts.held_out, trusted=float(times.min()))
+        return parts.held_out if times is None else replace(parts.held_out, trusted=tuple(times.tolist()))
 
     def unseen(self, data: DataSpec, seed: int, samples: int, *, sample_seed: int, runtime: Runtime) -> Trajectories:
         """See `Source.unseen`: newly simulated ones; where K has a sampler, only those that a certificate follows."""

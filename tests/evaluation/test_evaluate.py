@@ -109,11 +109,12 @@ def test_evaluation_json_has_exactly_the_documented_fields(oscillators, exact):
     assert set(data) == {
         *("schema", "system", "state_dim", "latent_dim", "latent_space", "seed", "test"),
         *("reconstruction", "rollout", "baselines", "cost", "speedup", "metrics", "statistics", "long_time", "band"),
-        "findings",
+        *("findings", "two_valued"),
     }
     assert data["schema"] == 1
     assert data["latent_space"] == {"angles": 0, "lines": 2}
     counted = {"trajectories": 6, "snapshots": 186, "how": "given", "chosen": [], "among": 0, "seen": None}
+    counted["trusted"] = []
     words = "6 trajectories given by the caller, each 6 time units"
     assert data["test"] == {**counted, "durations": [6, 6], "words": words}
     assert set(data["reconstruction"]) == {"nmse", "nmse_interval", "relative_error"}

@@ -1,0 +1,143 @@
+"""What is said before the scores: each finding where it is true, with its number, and nowhere else."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from dynred.data.split import HeldOut
+from dynred.data.trajectories import Trajectories
+from dynred.dynamics.linear import LinearSpec
+from dynred.evaluation.evaluate import evaluate, score
+from dynred.evaluation.evaluation import Evaluation
+from dynred.models.forecast import forecast
+from dynred.models.reduced import ReducedSpec
+from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.reducers.pod import PODSpec
+from dynred.rng import generator
+from dynred.training.minimise import TrainingSpec
+
+
+def turning(n=6, steps=80, rate=1.0, seed=0, decay=0.0):
+    """Rotations in a plane of four dimensions with exact velocities."""
+    rng = np.random.default_rng(seed)
+    t = np.linspace(0, 16, steps)
+    angle, size = rng.uniform(0, 6.28, (n, 1)) + rate * t, rng.uniform(1, 2, (n, 1)) * np.exp(-decay * t)
+    z = np.stack([size * np.cos(angle), size * np.sin(angle)], -1)
+    v = np.stack([-rate * z[..., 1] - decay * z[..., 0], rate * z[..., 0] - decay * z[..., 1]], -1)
+    plane = np.linalg.qr(np.random.default_rng(9).normal(size=(4, 2)))[0].T
+    return Trajectories.from_stacked(torch.from_numpy(z @ plane), torch.from_numpy(t), torch.from_numpy(v @ plane))
+
+
+def fitted(train, reducer=None, drift=1.0):
+    spec, rng = ReducedSpec(reducer or PODSpec(2), LinearSpec()), generator(0)
+    model = spec.fit_dynamics(spec.fit_coordinates(train, train, rng=rng), train, train, rng=rng, about={})
+    model.dynamics.matrix *= drift
+    return model
+
+
+def kinds(evaluation):
+    return [finding.kind for finding in evaluation.findings]
+
+
+def test_an_exact_model_on_enough_trajectories_has_no_findings():
+    train = turning()
+    assert kinds(evaluate(fitted(train), turning(seed=1), train=train)) == []
+
+
+def test_a_model_that_is_worse_than_linear_dynamics_says_so_first_with_both_numbers():
+    train = turning()
+    found = evaluate(fitted(train, drift=1.3), turning(seed=1), train=train)
+    first = found.findings[0]
+    assert first.kind == "worse_than_a_baseline"
+    assert "linear dynamics" in first.text
+    assert first.value == pytest.approx(found.baselines["linear"]["metrics"]["rollout_error"].mean)
+    assert str(found).splitlines()[1] == f"! {first.text}"
+
+
+def test_pod_that_is_as_good_is_named_but_not_to_a_model_of_pod():
+    train = turning()
+    hasty = fitted(train, AutoencoderSpec(2, training=TrainingSpec(steps=1)))
+    assert "pod_as_good" in kinds(evaluate(hasty, turning(seed=1), train=train))
+
+
+def test_few_trajectories_are_told_and_get_no_intervals():
+    train = turning()
+    found = evaluate(fitted(train), turning(n=4, seed=1), train=train)
+    assert kinds(found) == ["few_tests"]
+    assert found.rollout.valid_time.median_interval is None
+    assert found.reconstruction.nmse_interval is None
+    assert found.rollout.error.low is None
+
+
+def test_a_test_at_rest_is_told():
+    train = turning(decay=2.0)
+    assert "at_rest" in kinds(evaluate(fitted(train), turning(seed=1, decay=2.0), train=train))
+
+
+def test_valid_times_beyond_the_trust_in_the_truth_are_counted():
+    train, test = turning(), turning(seed=1)
+    model = fitted(train)
+    scored = score(forecast(model, test), model, train, held_out=HeldOut("simulated", trusted=(7.5, 16.0)))
+    (finding,) = scored.findings
+    assert finding.kind == "beyond_trust"
+    assert finding.text.startswith("1 of 2 valid times that were checked are longer than the truth can be trusted")
+    assert scored.test.words.endswith("a finer solver agrees for 7.5 to 16 time units (2 checked)")
+    assert not score(forecast(model, test), model, train, held_out=HeldOut("simulated", trusted=(16.0,))).findings
+
+
+def test_states_that_do_not_determine_the_motion_are_told():
+    train = turning(n=12, steps=400)
+    one = Trajectories(train.states[:, :1], train.t, train.lengths, train.velocities[:, :1])
+    flat = Trajectories(one.states.repeat(1, 3), one.t, one.lengths, one.velocities.repeat(1, 3))
+    found = evaluate(fitted(flat, PODSpec(1)), flat, train=flat)
+    assert found.two_valued.verdict
+    assert "two_valued" in kinds(found)
+    assert not evaluate(fitted(train), train, train=train).two_valued.verdict
+
+
+def test_a_right_hand_side_that_depends_on_time_is_told():
+    train = turning()
+    model = fitted(train).described(time_dependent=0.4)
+    assert "time_dependent" in kinds(evaluate(model, turning(seed=1), train=train))
+
+
+def test_a_rollout_that_diverges_says_when_how_far_and_what_to_try():
+    train = turning()
+    model = fitted(train)
+    model.dynamics.matrix[:, :2] += 60 * torch.eye(2)
+    found = evaluate(model, turning(seed=1), train=train)
+    (finding,) = [finding for finding in found.findings if finding.kind == "diverged"]
+    assert finding.value == 6
+    assert "standard deviations from the nearest training state" in finding.text
+    assert "stabilised" in finding.text
+
+
+def test_what_was_not_used_and_how_bad_velocities_are_is_passed_on():
+    train = turning()
+    bad = dataclasses.replace(train, attributes={"velocity_error": 0.2})
+    model = fitted(train)
+    scored = score(forecast(model, turning(seed=1)), model, bad, notes=("Not used: trajectory 3.",))
+    assert kinds(scored) == ["velocities", "unused_data"]
+    assert scored.findings[0].value == 0.2
+
+
+def test_findings_survive_json():
+    train = turning()
+    found = evaluate(fitted(train, drift=1.3), turning(n=3, seed=1), train=train)
+    again = Evaluation.from_dict(found.to_dict())
+    assert again.findings == found.findings
+    assert again.two_valued == found.two_valued
+    assert again.test == found.test
+
+
+def test_trajectories_that_are_parts_of_one_give_no_intervals_however_many():
+    train, test = turning(), turning(seed=1)
+    model = fitted(train)
+    held_out = HeldOut("pieces", (0, 0, 1, 1, 2, 2), 3)
+    scored = score(forecast(model, test), model, train, held_out=held_out)
+    assert scored.rollout.valid_time.median_interval is None
+    assert all(each.mean_interval is None for each in scored.metrics.values())
+    assert all(each.interval is None for each in scored.statistics.values())
+    assert scored.test.words.startswith("6 pieces of 3 trajectories")
