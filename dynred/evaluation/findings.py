@@ -107,8 +107,8 @@ def _beyond_trust(evaluation: Evaluation, predictions: Forecast) -> list[Finding
         return []
     shortest = number(float(trusted.min()))
     text = (
-        f"{beyond} of {len(trusted)} valid times that were checked are longer than the truth can be trusted: a solver ten "
-        f"times finer agrees with the test for {shortest} time units at least. Use a finer solver or a shorter "
+        f"{beyond} of {len(trusted)} valid times that were checked are longer than the truth can be trusted: a solver "
+        f"ten times finer agrees with the test for {shortest} time units at least. Use a finer solver or a shorter "
         "`data.horizon`."
     )
     return [Finding("beyond_trust", text, float(trusted.min()))]
