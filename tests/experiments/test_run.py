@@ -9,6 +9,7 @@ import time
 import pytest
 import torch
 
+from dynred.cli.app import main
 from dynred.data.storage import save_trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import DivergenceError, FileFormatError, InputError
@@ -132,14 +133,24 @@ def test_folders_without_a_run_or_of_a_newer_schema_are_refused(spec, tmp_path):
         evaluate_run(tmp_path)
 
 
-COMMAND = [
-    *(sys.executable, "-c", "from dynred.cli.app import main; main()"),
+WORDS = [
     *("reduce", "graph_lift", "--latent-dim", "2", "--with", "dim=8"),
     *("--set", "data.train=8", "--set", "data.validation=2", "--set", "data.test=2", "--set", "data.duration=6.0"),
     *("--set", "reducer.width=16", "--set", "reducer.training.batch_size=32", "--set", "reducer.training.steps=400"),
     *("--set", "dynamics.width=16", "--set", "dynamics.training.batch_size=32"),
     *("--set", "dynamics.training.steps=1000"),
 ]
+COMMAND = [sys.executable, "-c", "from dynred.cli.app import main; main()", *WORDS]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a run of the command that nobody stops, without figures."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dynred.report.page.find_figures", lambda folder: [])
+        main([*WORDS, "--out", str(out)])
+    return out
 
 
 def interrupt(out, number):
@@ -157,14 +168,14 @@ def interrupt(out, number):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_ends_with_the_same_weights_bit_for_bit(tmp_path, number, code):
+def test_a_stopped_run_ends_with_the_same_weights_bit_for_bit(tmp_path, monkeypatch, whole, number, code):
     returned, said = interrupt(tmp_path / "stopped", number)
     assert returned == code
     assert number == signal.SIGKILL or "--resume" in said
     assert not (tmp_path / "stopped" / "model.safetensors").exists()
-    for out, more in ((tmp_path / "whole", []), (tmp_path / "stopped", ["--resume"])):
-        subprocess.run([*COMMAND, "--out", str(out), *more], check=True, capture_output=True)
-    a, b = (load_model(tmp_path / name) for name in ("whole", "stopped"))
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
+    main([*WORDS, "--out", str(tmp_path / "stopped"), "--resume"])
+    a, b = load_model(whole), load_model(tmp_path / "stopped")
     for part in ("reducer", "dynamics"):
         left, right = getattr(a, part).state_dict(), getattr(b, part).state_dict()
         assert all(torch.equal(left[key], right[key]) for key in left)
