@@ -11,8 +11,9 @@ from dynred.arguments import public
 from dynred.checks import refuse
 from dynred.data.derivatives.base import Estimator
 from dynred.data.interpolated import nodes
+from dynred.data.responses import Curve
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocity_error import Curve, Judgement
+from dynred.data.velocity_error import Judgement
 
 PACKAGE = "dynred.data.derivatives"
 DEFAULT = "spline"  # the method where trajectories are too short for a choice
@@ -76,7 +77,7 @@ def _chosen(
     estimator: Estimator | None, curves: list[Curve], judgement: Judgement
 ) -> tuple[Estimator, dict[Estimator, float]]:
     """The given estimator or the best, and the errors of all that suit the trajectories."""
-    longest = max((curve.t for curve in judgement.curves), key=len)
+    longest = max((curve.t for curve in curves), key=len)
     candidates = [
         candidate
         for name in plugins.names(PACKAGE)

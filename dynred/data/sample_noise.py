@@ -1,0 +1,75 @@
+"""How much white noise there is in samples of smooth motion."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from numpy.lib.stride_tricks import sliding_window_view
+
+UNEVEN = 2.0  # ratio of mean to median of mean squares over time, beyond which they are not those of noise
+BLOCK = 16  # differences in a row whose mean square is taken; where motion is fast for a while, it is no noise
+BLOCKS = 512  # of them, evenly spread, are looked at
+ORDERS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20)  # of the differences that noise is seen in
+
+
+def noise_variance(
+    times: Sequence[Float[np.ndarray, " n"]], samples: Sequence[Float[np.ndarray, "n C"]], dim: int
+) -> float:
+    """Variance of white noise in the samples, summed over components.
+
+    High differences of smooth motion vanish and those of noise do not: the least over several orders.
+
+    Args:
+        times: of every set of curves [n].
+        samples: of every set of curves, side by side [n, C].
+        dim: columns of one curve.
+    """
+    levels, spread = [], []
+    for order in ORDERS:
+        squares = [_squares(t, x, order, dim) for t, x in zip(times, samples, strict=True) if len(t) > order]
+        if squares:
+            levels.append(_level(squares))
+            spread.append(math.sqrt(2 * math.sqrt(order) / (sum(s.size for s in squares) * dim)))
+    if not levels:
+        return 0.0
+    least = min(level * (1 + 3 * error) for level, error in zip(levels, spread, strict=True))
+    return next(level for level in levels if level <= least)
+
+
+def _squares(t: Float[np.ndarray, " n"], x: Float[np.ndarray, "n C"], order: int, dim: int) -> np.ndarray:
+    """Squared differences [m, curves], whole blocks of them where there are many."""
+    count = len(t) - order
+    first = np.arange(count)
+    blocks = count // BLOCK
+    if blocks > BLOCKS:
+        first = (np.linspace(0, blocks - 1, BLOCKS).astype(int)[:, None] * BLOCK + np.arange(BLOCK)).ravel()
+    change = differences(t, x, order, first)
+    return (change**2).reshape(len(change), -1, dim).sum(2)
+
+
+def _level(squares: Sequence[Float[np.ndarray, "m curves"]]) -> float:
+    """The mean square; the typical one of short times where it differs much over time, as that of noise does not."""
+    mean = sum(float(s.sum()) for s in squares) / sum(s.size for s in squares)
+    means, sizes = [], []
+    for s in squares:
+        for block in np.array_split(s, max(1, len(s) // BLOCK)):
+            means.append(block.mean(0))
+            sizes.append(np.full(s.shape[1], len(block)))
+    typical = float(np.median(np.repeat(np.concatenate(means), np.concatenate(sizes))))
+    return mean if mean < UNEVEN * typical else typical
+
+
+def differences(
+    t: Float[np.ndarray, " n"], x: Float[np.ndarray, "n C"], order: int, first: np.ndarray
+) -> Float[np.ndarray, "m C"]:
+    """Divided differences from samples `first` on, scaled so that those of white noise of variance 1 have variance 1."""
+    windows = sliding_window_view(t, order + 1)[first]
+    gaps = windows[:, :, None] - windows[:, None, :]
+    logs = np.log(np.abs(gaps) + np.eye(order + 1)).sum(2)
+    weights = np.exp(logs.min(1, keepdims=True) - logs) * (-1.0) ** np.arange(order + 1)
+    weights /= np.linalg.norm(weights, axis=1, keepdims=True)
+    change = np.zeros((len(first), x.shape[1]))
+    for k in range(order + 1):
+        change += weights[:, k, None] * x[first + k]
+    return change
