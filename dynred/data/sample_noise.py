@@ -10,6 +10,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 UNEVEN = 2.0  # ratio of mean to median of mean squares over time, beyond which they are not those of noise
 BLOCK = 16  # differences in a row whose mean square is taken; where motion is fast for a while, it is no noise
 BLOCKS = 512  # of them, evenly spread, are looked at
+STRIDE = 4  # orders in which levels
+FALLING = 0.75  # of smooth motion fall by this factor, and those of noise
+STEADY = 0.1  # by less than this
 ORDERS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20)  # of the differences that noise is seen in
 
 
@@ -25,16 +28,26 @@ def noise_variance(
         samples: of every set of curves, side by side [n, C].
         dim: columns of one curve.
     """
-    levels, spread = [], []
+    levels, spread, orders = [], [], []
     for order in ORDERS:
         squares = [_squares(t, x, order, dim) for t, x in zip(times, samples, strict=True) if len(t) > order]
         if squares:
             levels.append(_level(squares))
             spread.append(math.sqrt(2 * math.sqrt(order) / (sum(s.size for s in squares) * dim)))
+            orders.append(order)
     if not levels:
         return 0.0
     least = min(level * (1 + 3 * error) for level, error in zip(levels, spread, strict=True))
-    return next(level for level in levels if level <= least)
+    k = next(k for k, level in enumerate(levels) if level <= least)
+    return levels[k] * _certain(orders, levels) if k == len(levels) - 1 else levels[k]
+
+
+def _certain(orders: Sequence[int], levels: Sequence[float]) -> float:
+    """The part of the last level that is noise: all where levels have ceased to fall, none where they fall on."""
+    if len(levels) < 2 or levels[-2] == 0:
+        return 0.0
+    falls = (levels[-1] / levels[-2]) ** (STRIDE / (orders[-1] - orders[-2]))
+    return min(max((falls - FALLING) / (1 - FALLING - STEADY), 0.0), 1.0)
 
 
 def _squares(t: Float[np.ndarray, " n"], x: Float[np.ndarray, "n C"], order: int, dim: int) -> np.ndarray:
@@ -63,7 +76,7 @@ def _level(squares: Sequence[Float[np.ndarray, "m curves"]]) -> float:
 def differences(
     t: Float[np.ndarray, " n"], x: Float[np.ndarray, "n C"], order: int, first: np.ndarray
 ) -> Float[np.ndarray, "m C"]:
-    """Divided differences from samples `first` on, scaled so that those of white noise of variance 1 have variance 1."""
+    """Divided differences from samples `first` on, scaled so that white noise of variance 1 keeps its variance."""
     windows = sliding_window_view(t, order + 1)[first]
     gaps = windows[:, :, None] - windows[:, None, :]
     logs = np.log(np.abs(gaps) + np.eye(order + 1)).sum(2)
