@@ -8,8 +8,10 @@ from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
 
 UNEVEN = 2.0  # ratio of mean to median of mean squares over time, beyond which they are not those of noise
-BLOCK = 16  # differences in a row whose mean square is taken; where motion is fast for a while, it is no noise
-BLOCKS = 512  # of them, evenly spread, are looked at
+import os
+Q=float(os.environ.get('Q','.25'))
+BLOCK = int(os.environ.get('BLOCK','16'))  # differences in a row whose mean square is taken; where motion is fast for a while, it is no noise
+BLOCKS = 512 if BLOCK == 16 else 1024  # of them, evenly spread, are looked at
 STRIDE = 4  # orders in which levels
 FALLING = 0.75  # of smooth motion fall by this factor, and those of noise
 STEADY = 0.1  # by less than this
@@ -69,8 +71,8 @@ def _level(squares: Sequence[Float[np.ndarray, "m curves"]]) -> float:
         for block in np.array_split(s, max(1, len(s) // BLOCK)):
             means.append(block.mean(0))
             sizes.append(np.full(s.shape[1], len(block)))
-    typical = float(np.median(np.repeat(np.concatenate(means), np.concatenate(sizes))))
-    return mean if mean < UNEVEN * typical else typical
+    each = np.repeat(np.concatenate(means), np.concatenate(sizes))
+    return mean if mean < UNEVEN * float(np.median(each)) else float(np.quantile(each, Q))
 
 
 def differences(
