@@ -5,9 +5,6 @@ from jaxtyping import Float
 from scipy.optimize import least_squares
 
 FEWEST = 3  # methods whose distances tell their errors
-SMALLEST = 1e-300
-import os
-SLACK=float(os.environ.get('SLACK','-2'))
 
 
 def row_errors(squares: Float[np.ndarray, "m m"]) -> Float[np.ndarray, " m"]:
@@ -19,16 +16,16 @@ def row_errors(squares: Float[np.ndarray, "m m"]) -> Float[np.ndarray, " m"]:
     weighted by their errors, and the distance from it tells each method's own error.
 
     Args:
-        squares: squared distances of m >= 3 methods, the lowest first [m, m].
+        squares: squared distances of m >= 3 methods, the lowest first [m, m]; 0 where noise hides them, at least
+            three others.
     """
     count = len(squares)
-    i, j = np.triu_indices(count, 1)
-    seen = np.log(np.maximum(squares[i, j], SMALLEST))
+    i, j = np.nonzero(np.triu(squares, 1))
+    seen = np.log(squares[i, j])
     place = np.arange(count)
-    slack = SLACK * np.log(place + 1)
 
     def logs(parabola: np.ndarray) -> np.ndarray:
-        return parabola[0] + parabola[1] * place + parabola[2] * place**2 + slack
+        return parabola[0] + parabola[1] * place + parabola[2] * place**2
 
     def misfit(parabola: np.ndarray) -> np.ndarray:
         level = logs(parabola)

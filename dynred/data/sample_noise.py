@@ -8,10 +8,9 @@ from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
 
 UNEVEN = 2.0  # ratio of mean to median of mean squares over time, beyond which they are not those of noise
-import os
-Q=float(os.environ.get('Q','.25'))
-BLOCK = int(os.environ.get('BLOCK','16'))  # differences in a row whose mean square is taken; where motion is fast for a while, it is no noise
-BLOCKS = 512 if BLOCK == 16 else 1024  # of them, evenly spread, are looked at
+CALM = 0.25  # quantile over time that is taken for noise where they are not
+BLOCK = 8  # differences in a row whose mean square is taken; where motion is fast for a while, it is no noise
+BLOCKS = 1024  # of them, evenly spread, are looked at
 STRIDE = 4  # orders in which levels
 FALLING = 0.75  # of smooth motion fall by this factor, and those of noise
 STEADY = 0.1  # by less than this
@@ -64,7 +63,7 @@ def _squares(t: Float[np.ndarray, " n"], x: Float[np.ndarray, "n C"], order: int
 
 
 def _level(squares: Sequence[Float[np.ndarray, "m curves"]]) -> float:
-    """The mean square; the typical one of short times where it differs much over time, as that of noise does not."""
+    """The mean square; that of calm times where it differs much over time, as that of noise does not."""
     mean = sum(float(s.sum()) for s in squares) / sum(s.size for s in squares)
     means, sizes = [], []
     for s in squares:
@@ -72,7 +71,7 @@ def _level(squares: Sequence[Float[np.ndarray, "m curves"]]) -> float:
             means.append(block.mean(0))
             sizes.append(np.full(s.shape[1], len(block)))
     each = np.repeat(np.concatenate(means), np.concatenate(sizes))
-    return mean if mean < UNEVEN * float(np.median(each)) else float(np.quantile(each, Q))
+    return mean if mean < UNEVEN * float(np.median(each)) else float(np.quantile(each, CALM))
 
 
 def differences(

@@ -18,7 +18,7 @@ from dynred.data.velocity_error import Judgement
 PACKAGE = "dynred.data.derivatives"
 DEFAULT = "spline"  # the method where trajectories are too short for a choice
 JUDGES = 32  # trajectories, evenly spread, on which methods are compared: a choice among few needs no more
-LONGEST = 20000  # snapshots on which they are compared
+LONGEST = 12000  # snapshots on which they are compared
 WIDEST = 6  # dimensions on which they are compared
 
 

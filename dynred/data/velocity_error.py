@@ -17,10 +17,9 @@ LIKELY = 1.0  # the same where the error itself is estimated
 SPARE = 0.1  # relative error of the estimated variance of noise
 # The spectrum of analytic motion falls exponentially and goes on beyond what samples show. On such spectra the error of
 # splines was (1 - q)^-3 times what the rate q between the ends tells (degree 5: 4, 11 and 19 for q = .31, .45 and .52).
-import os
-BEYOND = float(os.environ.get('BEYOND','6'))  # the power of 1 / (1 - q) in the squared error
-TRUSTED = float(os.environ.get('TRUSTED','4'))  # a contradiction counts beyond so many estimated errors of the method that contradicts
-EXACT = 1e-16
+BEYOND = 4  # the power of 1 / (1 - q) in the squared error
+TRUSTED = 4.0  # a contradiction counts beyond so many estimated errors of the method that contradicts
+EXACT = 1e-16  # of the mean square of the motion: a method that misses less goes through the samples
 MISSED = 0.1  # of the mean square of the motion: a method that misses more is left out
 LONGEST = 8  # methods in a row of growing accuracy
 UNKNOWN = 0.5  # rate where none is observed
@@ -57,7 +56,7 @@ class Judgement:
             for candidate in candidates
             if self._response(candidate).missed - self.noise < MISSED * self._motion
         ]
-        if self.noise == 0 and os.environ.get("ONLY","1")=="1":
+        if self.noise == 0:
             candidates = [c for c in candidates if self._response(c).missed <= EXACT * self._motion] or candidates
         both = {candidate: pair for candidate in candidates if (pair := self._extrapolated(candidate)) is not None}
         if not both:
@@ -78,6 +77,7 @@ class Judgement:
 
     def best(self, errors: dict[Estimator, float]) -> Estimator:
         """The candidate of least error, where noise may be as bad as it may well be."""
+
         return min(errors, key=lambda c: errors[c] ** 2 - self._scatter(c) + self._most(c))
 
     def _contradicted(self, candidates: Sequence[Estimator], own: dict[Estimator, float]) -> dict[Estimator, float]:
@@ -152,7 +152,10 @@ class Judgement:
             near = self._distances(higher, estimator)
             far = (0.0, 0.0) if lower is None else self._distances(estimator, lower)
         elif lower is not None and (lowest is not None or estimator.higher() is not None):
-            near, far = self._distances(estimator, lower), (0.0, 0.0) if lowest is None else self._distances(lower, lowest)
+            near, far = (
+                self._distances(estimator, lower),
+                (0.0, 0.0) if lowest is None else self._distances(lower, lowest),
+            )
         else:
             return None
         apart = (0.0, 0.0) if estimator.higher() is None else self._since_divergence(estimator)
@@ -183,8 +186,10 @@ class Judgement:
             return None
         if row[0] not in self._ends:
             squares = np.array([[self._distances(a, b)[0] if a != b else 0.0 for b in row] for a in row])
-            self._ends[row[0]] = dict(zip(row, row_errors(squares), strict=True)) if squares.any() else {}
-        return float(self._ends[row[0]].get(estimator, 0.0))
+            self._ends[row[0]] = (
+                dict(zip(row, row_errors(squares), strict=True)) if np.count_nonzero(squares) >= 2 * FEWEST else {}
+            )
+        return self._ends[row[0]].get(estimator)
 
     def _since_divergence(self, estimator: Estimator) -> tuple[float, float]:
         """Distances, as of `_distances`, to the last of the lower methods up to which each came closer to the next."""
