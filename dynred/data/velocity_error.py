@@ -31,8 +31,9 @@ class Judgement:
     The squared error has two parts. Noise: differences of the samples give its variance, and the method's own response
     to white noise its effect. Bias: with d1 the distance between the velocities of a method and those of the next lower
     one (`Estimator.lower`), d2 the same one lower, and q = d1 / d2 the observed rate, it is d1 q / (1 - q) (Aitken's
-    extrapolation). What noise contributes to d1 and d2 is subtracted, and ends of trajectories have a rate of their
-    own. The method of least error by that is the reference, from which the bias of all others is measured.
+    extrapolation). What noise contributes to d1 and d2 is subtracted. At ends of trajectories the distances between
+    all interpolating splines tell (`row_errors`). Where there is no noise only methods that go through the samples
+    compete. The method of least error by that is the reference, from which the bias of all others is measured.
     """
 
     def __init__(self, curves: list[Curve]):

@@ -9,6 +9,7 @@ from dynred.errors import InputError
 
 DOUBTFUL = 0.05  # error, as a fraction of the root mean square velocity, from which there is a warning
 USELESS = 0.3  # the same, from which velocities are refused
+NAMED = 3  # most jumps that a sentence lists
 ORDER = 4  # the error of a spline falls by the fourth power of the interval at least, once motion is resolved
 RESOLVED = 24  # samples in a period of the typical motion, from which it is resolved
 
