@@ -11,13 +11,14 @@ from dynred.arguments import public
 from dynred.checks import refuse
 from dynred.data.derivatives.base import Estimator
 from dynred.data.interpolated import nodes
+from dynred.data.responses import Curve
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocity_error import Curve, Judgement
+from dynred.data.velocity_error import Judgement
 
 PACKAGE = "dynred.data.derivatives"
 DEFAULT = "spline"  # the method where trajectories are too short for a choice
 JUDGES = 32  # trajectories, evenly spread, on which methods are compared: a choice among few needs no more
-LONGEST = 20000  # snapshots on which they are compared
+LONGEST = 12000  # snapshots on which they are compared
 WIDEST = 6  # dimensions on which they are compared
 
 
@@ -76,7 +77,7 @@ def _chosen(
     estimator: Estimator | None, curves: list[Curve], judgement: Judgement
 ) -> tuple[Estimator, dict[Estimator, float]]:
     """The given estimator or the best, and the errors of all that suit the trajectories."""
-    longest = max((curve.t for curve in judgement.curves), key=len)
+    longest = max((curve.t for curve in curves), key=len)
     candidates = [
         candidate
         for name in plugins.names(PACKAGE)

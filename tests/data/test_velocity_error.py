@@ -87,9 +87,9 @@ def test_the_estimated_error_is_within_a_factor_2_of_the_true_one_in_nine_of_ten
     assert len(wrong) <= SETS // 10, wrong
 
 
-def test_the_chosen_method_is_near_the_best_in_three_of_four_data_sets():
+def test_the_chosen_method_is_near_the_best_in_nine_of_ten_data_sets():
     wrong = [m for m in map(measured, range(SETS)) if m[2] > 1.5 * m[3] + ROUND_OFF]
-    assert len(wrong) <= SETS // 4, wrong
+    assert len(wrong) <= SETS // 10, wrong
 
 
 def test_strong_oversampling_with_noise_is_smoothed_as_it_can_be():

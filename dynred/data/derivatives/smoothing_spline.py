@@ -1,5 +1,6 @@
 """Smoothing splines: smooth curves that pass near the samples; for samples with noise."""
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -39,6 +40,15 @@ class SmoothingSpline(Estimator):
     def takes(self, t: Float[np.ndarray, " T"]) -> bool:
         """See `Estimator.takes`."""
         return len(t) >= 5
+
+    @property
+    def resolution(self) -> float:
+        """See `Estimator.resolution`."""
+        return max(1.0, 2 * math.sqrt(2) * self.smoothing**0.25)
+
+    def suits(self, t: Float[np.ndarray, " T"]) -> bool:
+        """See `Estimator.suits`."""
+        return self.takes(t) and len(t) >= 4 * self.resolution
 
     def lower(self) -> Self:
         """See `Estimator.lower`."""
