@@ -71,7 +71,7 @@ def passes_of(curves: Curves, rng: torch.Generator) -> Passes:
 def kept_apart(drawn: Drawn, part: Int[np.ndarray, " m"], rng: torch.Generator) -> float:
     """Distance that all but 3 % of the passes keep from the nearest other one of their part, in state units.
 
-    Passes without another one in their part do not count; 0 where none has one.
+    Passes without another one beside them in their part do not count; 0 where none has one.
 
     Args:
         drawn: points on curves.
@@ -95,6 +95,7 @@ def _apart(drawn: Drawn, rng: torch.Generator, part: Int[np.ndarray, " m"] | Non
     """Distance across the flow from some points to the nearest one of another pass, in the same part."""
     points = torch.from_numpy(drawn.points)
     asked = torch.randperm(len(points), generator=rng)[:ASKED].numpy()
+    spacing = 2 * float(drawn.arc[-1]) / len(points)  # the most from one random point of a stretch to the next
     result = []
     for rows in np.array_split(asked, 1 + len(asked) * len(points) // TABLE):
         table = torch.cdist(points[rows], points).numpy()
@@ -107,5 +108,7 @@ def _apart(drawn: Drawn, rng: torch.Generator, part: Int[np.ndarray, " m"] | Non
         offset = drawn.points[nearest] - drawn.points[rows]
         along = np.einsum("ij,ij->i", offset, drawn.direction[rows])
         across = np.sqrt(np.clip(np.einsum("ij,ij->i", offset, offset) - along**2, 0, None))
-        result.append(np.where(np.isfinite(distance), across, np.inf))
+        # Where one half of a cycle is passed once, the nearest pass is the other half, ahead or behind.
+        beside = (np.abs(along) <= np.maximum(across, spacing)) if part is not None else True
+        result.append(np.where(np.isfinite(distance) & beside, across, np.inf))
     return np.concatenate(result)
