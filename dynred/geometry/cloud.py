@@ -16,6 +16,9 @@ from dynred.geometry.piece import Doubt
 from dynred.geometry.sample import Sample
 
 REPEATED = 3.0  # with so many snapshots per distinct point, neighbours in time are neighbours in space
+# Passes that scatter around a cycle do so all along it: noise and the interpolation of coarse snapshots reach 15
+# medians where they matter. Passes farther apart than so many are branches, as of transients, which are no scatter.
+SCATTERED = 20.0
 
 
 class Moments(NamedTuple):
@@ -39,7 +42,7 @@ class Cloud:
         drawn: the points as points of curves; None where they lie on none.
         dense: more points of K, closer along the flow than across it [m, Q]; None where there are no more.
         apart: how far the passes of trajectories lie apart, in state units; 0 for points on no curve.
-        scatter: distance that nearly all passes keep from the nearest other one; 0 for points on no curve.
+        scatter: distance that nearly all passes of a cycle keep from the nearest other one; 0 for points on no curve.
         counts: number of snapshots that each point stands for [n]; None for points drawn on curves.
         moments: when the points were visited, where neighbours in time must not count; None where all neighbours do.
         doubts: why the points may not show K.
@@ -103,7 +106,8 @@ def along_flow(data: object, sample: Sample, rng: torch.Generator) -> Cloud:
         return snapshots(data, sample)
     drawn = found.drawn
     if not found.few:
-        return Cloud(drawn.points, drawn, found.dense.points, found.apart, found.scatter)
+        scatter = min(found.scatter, SCATTERED * found.apart)
+        return Cloud(drawn.points, drawn, found.dense.points, found.apart, scatter)
     how = f"lie {found.apart / sample.diameter:.2g} diameters apart" if np.isfinite(found.apart) else "do not come back"
     doubt = Doubt(f"too few passes to tell what lies between them: trajectories {how}", grave=True)
     moments = Moments(drawn.owner, drawn.time, time_window(data, sample.diameter))
