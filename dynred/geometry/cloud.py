@@ -8,12 +8,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from dynred.data.trajectories import Trajectories
+from dynred.geometry.curves import Drawn
 from dynred.geometry.drift import time_window
-from dynred.geometry.passes import passes
+from dynred.geometry.homology import components
+from dynred.geometry.passes import kept_apart, passes
 from dynred.geometry.piece import Doubt
 from dynred.geometry.sample import Sample
 
 REPEATED = 3.0  # with so many snapshots per distinct point, neighbours in time are neighbours in space
+# Passes that scatter around a cycle do so all along it: noise and the interpolation of coarse snapshots reach 15
+# medians where they matter. Passes farther apart than so many are branches, as of transients, which are no scatter.
+SCATTERED = 20.0
 
 
 class Moments(NamedTuple):
@@ -34,16 +39,18 @@ class Cloud:
 
     Attributes:
         points: [n, Q], POD coordinates.
-        curve: index of the curve on which each point lies [n]; None where points lie on none.
+        drawn: the points as points of curves; None where they lie on none.
+        dense: more points of K, closer along the flow than across it [m, Q]; None where there are no more.
         apart: how far the passes of trajectories lie apart, in state units; 0 for points on no curve.
-        scatter: distance that nearly all passes keep from the nearest other one; 0 for points on no curve.
+        scatter: distance that nearly all passes of a cycle keep from the nearest other one; 0 for points on no curve.
         counts: number of snapshots that each point stands for [n]; None for points drawn on curves.
         moments: when the points were visited, where neighbours in time must not count; None where all neighbours do.
         doubts: why the points may not show K.
     """
 
     points: Float[np.ndarray, "n Q"]
-    curve: Int[np.ndarray, " n"] | None = None
+    drawn: Drawn | None = None
+    dense: Float[np.ndarray, "m Q"] | None = None
     apart: float = 0.0
     scatter: float = 0.0
     counts: Int[np.ndarray, " n"] | None = None
@@ -54,6 +61,27 @@ class Cloud:
     def seen(self) -> bool:
         """Whether the points can show all of K."""
         return not self.doubts
+
+
+def parts(cloud: Cloud, diameter: float, rng: torch.Generator) -> tuple[Int[np.ndarray, " n"], float]:
+    """The component of every point and how clear the components are, see `components`.
+
+    Where the flow contracts, most passes lie close, and gaps between those that have just started look wide. A gap must
+    be wider than those that nearly all passes of a component keep from each other.
+
+    Args:
+        cloud: the points.
+        diameter: of K, in state units.
+        rng: chooses the points whose nearest pass is looked for.
+    """
+    if cloud.drawn is None:
+        return components(cloud.points, diameter)
+    curve = cloud.drawn.owner
+    labels, clarity = components(cloud.points, diameter, curve=curve, apart=cloud.apart)
+    if labels.max() == 0:
+        return labels, clarity
+    apart = max(cloud.apart, kept_apart(cloud.drawn, labels, rng))
+    return components(cloud.points, diameter, curve=curve, apart=apart)
 
 
 def moves(data: object, sample: Sample) -> bool:
@@ -78,8 +106,9 @@ def along_flow(data: object, sample: Sample, rng: torch.Generator) -> Cloud:
         return snapshots(data, sample)
     drawn = found.drawn
     if not found.few:
-        return Cloud(drawn.points, drawn.owner, found.apart, found.scatter)
+        scatter = min(found.scatter, SCATTERED * found.apart)
+        return Cloud(drawn.points, drawn, found.dense.points, found.apart, scatter)
     how = f"lie {found.apart / sample.diameter:.2g} diameters apart" if np.isfinite(found.apart) else "do not come back"
     doubt = Doubt(f"too few passes to tell what lies between them: trajectories {how}", grave=True)
     moments = Moments(drawn.owner, drawn.time, time_window(data, sample.diameter))
-    return Cloud(drawn.points, drawn.owner, found.apart, moments=moments, doubts=(doubt,))
+    return Cloud(drawn.points, drawn, apart=found.apart, moments=moments, doubts=(doubt,))

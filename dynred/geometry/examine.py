@@ -28,6 +28,7 @@ NET = 500
 SHARE = 5  # sample points for each point of the net
 BEND = 3000  # about how many points the reach is taken over at most
 UNEVEN = 4.0  # ratio of densities; evenly drawn samples of at least 300 points reach 2.6, whatever their dimension
+HELD = 1.5  # radii of a net: where such balls hold a few points everywhere, it does not show where points are rare
 SMALL = 0.1  # fraction of the diameter: a set that is no manifold may have holes of this size
 COARSE = 0.55  # of the reach: a coarser net may not show the holes of a manifold
 CLEAR = 1.15  # margin of a diagram, below which holes and noise are not clearly told apart
@@ -53,6 +54,7 @@ def examine(
     diameter: float,
     noise: float = 0.0,
     scatter: float = 0.0,
+    on_curves: bool = False,
     when: Moments | None = None,
 ) -> tuple[Piece, Evidence]:
     """Judges one connected component.
@@ -63,6 +65,7 @@ def examine(
         diameter: of the whole set, in state units.
         noise: length of the scatter around the set, in state units, where a noise floor was seen.
         scatter: how far apart the passes of trajectories lie, in state units: that of a curve that they repeat.
+        on_curves: whether the points lie on curves in the set.
         when: when trajectories visited the points; None for bare points.
 
     Returns:
@@ -78,37 +81,49 @@ def examine(
     times = {} if when is None else when._asdict()
     curve = dimensions(points, rng, **times)
     value, doubts_of_dimension = _dimension(curve, len(points))
-    persistence = diagrams(points, value)
+    persistence = diagrams(points, value, on_curves=on_curves)
     if round(value) == 1 and np.isfinite(scatter):
         noise = max(noise, scatter)
     piece = _judge(points, value, curve, persistence, noise)
+    finest = min(diagram.radius for diagram in persistence)
     thin = thin_size(points, round(value), diameter=diameter, scatter=noise)
-    doubts = [*doubts_of_dimension, *_hidden(piece, persistence, diameter), *_unlike(points, value, thin / diameter)]
+    doubts = [
+        *doubts_of_dimension,
+        *_hidden(piece, persistence, diameter),
+        *_unlike(points, value, thin / diameter, finest),
+    ]
     return _doubted(piece, *doubts), Evidence(curve, persistence)
 
 
-def _unlike(points: Float[np.ndarray, "n Q"], dimension: float, thin: float) -> list[Doubt]:
-    """Doubts where the sample is finer in some places or directions than in others."""
+def _unlike(points: Float[np.ndarray, "n Q"], dimension: float, thin: float, finest: float) -> list[Doubt]:
+    """Doubts where the sample is finer in some places or directions than in others, and than the finest net."""
     doubts = []
     if thin > 0:
         reason = f"coordinates of {thin:.2g} diameters differ between neighbours: noise, or K is too thin there to show"
         doubts.append(Doubt(reason, grave=True))
-    rarer = unevenness(points) ** max(1.0, dimension)
-    if rarer > UNEVEN:
+    rarest, ratio = unevenness(points)
+    rarer = ratio ** max(1.0, dimension)
+    if rarer > UNEVEN and rarest > HELD * finest:
         reason = f"points are {rarer:.2g} times rarer in places than elsewhere, which hides or feigns gaps and holes"
         doubts.append(Doubt(reason, grave=True))
     return doubts
 
 
 def _hidden(piece: Piece, persistence: list[Diagram], diameter: float) -> list[Doubt]:
-    """Whether the sample is too coarse to show all holes: those of a manifold are no smaller than its reach."""
+    """Whether the sample is too coarse to show all holes that are not small.
+
+    Those of a manifold are no smaller than its reach. Where that is smaller than the holes that may hide in any set, it
+    tells no more than these: a band that is folded has a small reach and no small holes.
+    """
     if piece.kind == "circle":  # which has no other hole
         return []
-    unseen = max(d.unseen for d in persistence if d.degree == 1)
-    if piece.reach is None and unseen > SMALL * diameter:
+    unseen = min(d.unseen for d in persistence if d.degree == 1)
+    if unseen <= SMALL * diameter:
+        return []
+    if piece.reach is None:
         reason = f"holes smaller than {unseen / diameter:.2g} diameters do not show in so few points"
         return [Doubt(reason, grave=True)]
-    if piece.reach is not None and max(d.radius for d in persistence) > COARSE * piece.reach:
+    if max(d.radius for d in persistence) > COARSE * piece.reach:
         return [Doubt("the sample is coarse against the reach, so that holes may be hidden", grave=True)]
     return []
 

@@ -20,7 +20,7 @@ FOLLOWED = 12.0  # covering radii up to which these are followed
 NET_H2 = 400  # for H2, whose cost grows with the fourth power
 MOST = 6000  # points that nets are chosen from
 SHARE = 5  # sample points for each point of a net: with fewer the net shows the gaps of the sample
-ISOLATED = 0.02  # fraction of points left out of nets: the outermost of an uneven sample, which make the net coarse
+ISOLATED = 0.02  # fraction of bare points left out of nets: the outermost of an uneven sample, which make it coarse
 GAP = 3.0  # ratio of successive edges of the spanning tree that parts components; within one component it reaches 1.8
 UNCLEAR_GAP = 1.8
 FAR = 0.02  # fraction of the diameter: a gap smaller than this parts nothing
@@ -126,10 +126,16 @@ def components(
     return np.argsort(order)[labels], clarity
 
 
-def diagrams(points: Float[np.ndarray, "n Q"], dimension: float) -> list[Diagram]:
+def diagrams(points: Float[np.ndarray, "n Q"], dimension: float, *, on_curves: bool = False) -> list[Diagram]:
     """Bars of a connected set: H1 over Z/2; from dimension 1.5 on also H2 over Z/2 and both over Z/3.
 
     H2 is left out beyond dimension 3.5, where nets of 300 points show nothing.
+
+    Args:
+        points: the sample.
+        dimension: of the set.
+        on_curves: whether the points lie on curves in the set. Then none is an outlier: the isolated ones lie where the
+            flow spreads, and without them a hole would show there.
 
     Source:
         U. Bauer, "Ripser: efficient computation of Vietoris-Rips persistence barcodes", J. Appl. Comput. Topol. 5, 391
@@ -140,8 +146,9 @@ def diagrams(points: Float[np.ndarray, "n Q"], dimension: float) -> list[Diagram
         coarse = _bars(points, NET_LINE, 2, late=LATE_CURVE)
         # Two strands that pass close by close holes of a coarse net, which are none of the curve.
         return coarse if coarse[0].betti < 2 else _bars(points, NET_STRANDS, 2, FOLLOWED, LATE_CURVE)
-    isolation = neighbours(points, points, min(6, len(points)))[0][:, -1]
-    points = points[np.argsort(isolation)[: len(points) - int(ISOLATED * len(points))]]
+    if not on_curves:
+        isolation = neighbours(points, points, min(6, len(points)))[0][:, -1]
+        points = points[np.argsort(isolation)[: len(points) - int(ISOLATED * len(points))]]
     persistence = _bars(points, NET, 2)
     if dimension < 3.5:
         limit = THRESHOLD[round(dimension)]

@@ -13,7 +13,7 @@ NEAR = 6.0  # in covering radii: closer pairs tell whether a tangent is lost, fa
 SHRUNK = 0.3  # least factor by which the projection may shorten close pairs
 
 
-def injective_from(points: Float[np.ndarray, "n Q"]) -> int:
+def injective_from(points: Float[np.ndarray, "n Q"], *, gap: float = 0.0) -> int:
     """The least k such that the projection to the first k POD coordinates is one-to-one at the sample's resolution.
 
     Far pairs must stay farther apart than the balls around them, whose insides the net does not show. Close pairs must
@@ -21,8 +21,10 @@ def injective_from(points: Float[np.ndarray, "n Q"]) -> int:
 
     Args:
         points: POD coordinates, by decreasing energy.
+        gap: width of the gaps that the points leave, in state units, where these are wider than the balls.
     """
     rows, radius = farthest_points(points, max(10, min(NET, len(points) // SHARE)))
+    radius = max(radius, gap)
     net = points[rows]
     table = cdist(net, net)
     pairs = np.triu_indices(len(net), 1)

@@ -10,12 +10,12 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import generator_given, integer
 from dynred.data.trajectories import Trajectories
-from dynred.geometry.cloud import REPEATED, Cloud, along_flow, moves, snapshots
+from dynred.geometry.cloud import REPEATED, Cloud, along_flow, moves, parts, snapshots
 from dynred.geometry.covering import Covering, covering_dimensions
 from dynred.geometry.drift import Drift, drift
 from dynred.geometry.examine import Evidence, examine
 from dynred.geometry.extra import load
-from dynred.geometry.homology import PARTS, components
+from dynred.geometry.homology import PARTS
 from dynred.geometry.injectivity import injective_from
 from dynred.geometry.piece import Doubt, Piece
 from dynred.geometry.sample import SAME, Sample, take_sample
@@ -86,7 +86,7 @@ def inspect(
         findings = Findings(sample, (), [], measured_drift)
         total, clarity, labels = len(pieces), np.inf, np.arange(0)
     else:
-        labels, clarity = components(cloud.points, sample.diameter, curve=cloud.curve, apart=cloud.apart)
+        labels, clarity = parts(cloud, sample.diameter, rng)
         total = int(labels.max()) + 1
         pieces, evidence = _examined(sample, cloud, labels, rng, progress)
         findings = Findings(sample, evidence, covering_dimensions(cloud.points), measured_drift)
@@ -128,13 +128,14 @@ def _examined(
     sample: Sample, cloud: Cloud, labels: np.ndarray, rng: torch.Generator, progress: Progress
 ) -> tuple[tuple[Piece, ...], tuple[Evidence, ...]]:
     sizes = {"diameter": sample.diameter, "noise": sample.noise * sample.rank**0.5, "scatter": cloud.scatter}
+    on_curves = cloud.drawn is not None
     judged = min(MOST, int(labels.max()) + 1)
     pieces, evidence = [], []
     for label in range(judged):
         progress("inspect", label, judged)
         inside = labels == label
         when = None if cloud.moments is None else cloud.moments.of(inside)
-        piece, piece_evidence = examine(cloud.points[inside], rng, when=when, **sizes)
+        piece, piece_evidence = examine(cloud.points[inside], rng, on_curves=on_curves, when=when, **sizes)
         pieces.append(piece if cloud.seen else piece.unseen())
         evidence.append(piece_evidence)
     return tuple(pieces), tuple(evidence)
@@ -168,7 +169,9 @@ def _doubts_of_time(data: "Trajectories | Tensor | np.ndarray") -> list[Doubt]:
 def _projects_from(sample: Sample, cloud: Cloud, isolated: bool) -> int:
     if isolated or sample.diameter == 0:
         return 1
-    return injective_from(cloud.points) if cloud.seen else sample.dim
+    if not cloud.seen:
+        return sample.dim
+    return injective_from(cloud.points) if cloud.dense is None else injective_from(cloud.dense, gap=cloud.apart)
 
 
 def _lonely(cloud: Cloud, labels: np.ndarray) -> list[Doubt]:

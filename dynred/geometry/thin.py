@@ -45,11 +45,12 @@ def thin_size(points: Float[np.ndarray, "n Q"], m: int, *, diameter: float, scat
     return float(size[small & (unexplained > FOLLOWS)].max(initial=0.0))
 
 
-def unevenness(points: Float[np.ndarray, "n Q"]) -> float:
-    """How much farther apart points lie in the rarest twentieth of the set than in its middle.
+def unevenness(points: Float[np.ndarray, "n Q"]) -> tuple[float, float]:
+    """How far apart points lie in the rarest twentieth of the set, in state units; how much farther than in its middle.
 
     It is measured at a net, whose points are spread evenly however dense the sample is.
     """
     net = points[farthest_points(points, min(BASES, max(2, len(points) // 5)))[0]]
     distance = neighbours(net, points, NEAREST + 1)[0][:, -1]
-    return float(np.quantile(distance, 0.95) / max(float(np.median(distance)), 1e-300))
+    rarest = float(np.quantile(distance, 0.95))
+    return rarest, rarest / max(float(np.median(distance)), 1e-300)

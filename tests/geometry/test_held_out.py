@@ -1,4 +1,8 @@
-"""Sets that nothing was tuned on, sampled badly: verdicts may be unsure, but none is wrong and sure of it."""
+"""Sets beyond those of `geometry_sets.SETS`, sampled badly: verdicts may be unsure, but none is wrong and sure of it.
+
+No threshold was fitted to these sets, but their results were looked at while the tests of thin directions, uneven
+samples and outliers were written, so that they are no independent test of these.
+"""
 
 import math
 
@@ -92,10 +96,10 @@ def confidently_wrong(name, case, seed):
     ("name", "case"),
     [
         ("annulus", "1 : 1000"),
-        ("trefoil", "1 : 30"),
         ("trefoil", "outliers"),
-        ("torus", "uneven"),
         ("sphere", "100 points"),
+        pytest.param("trefoil", "1 : 30", marks=pytest.mark.slow),
+        pytest.param("torus", "uneven", marks=pytest.mark.slow),
     ],
 )
 def test_a_bad_sample_gives_no_confident_wrong_verdict(name, case):
@@ -109,7 +113,7 @@ def test_no_held_out_set_gets_a_confident_wrong_verdict(case):
         assert confidently_wrong(name, case, 1) == [], name
 
 
-@pytest.mark.parametrize("ratio", [1.0, 3.0])
+@pytest.mark.parametrize("ratio", [3.0, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_an_ellipse_that_its_sample_shows_is_a_closed_curve(ratio):
     rng = generator(0)
     found = dynred.inspect(lifted(squeezed(circle(2000, rng), ratio), rng), rng=rng)
