@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dynred.errors import DivergenceError, InputError
-from dynred.evaluation.evaluate import by_trajectory
+from dynred.metrics.base import measured
 from dynred.metrics.nmte import NMTE
 from dynred.models.forecast import Forecast
 from dynred.ode.find import find_system
@@ -67,7 +67,7 @@ def test_maps_events_and_metrics_that_fail_are_told_with_their_line():
     ):
         own = type("Own", (NMTE,), {"__call__": function})()
         with pytest.raises(InputError, match=words):
-            by_trajectory(Forecast(truth, truth, truth), [own])
+            measured(own, Forecast(truth, truth, truth))
 
 
 def test_a_map_that_fails_later_is_told():

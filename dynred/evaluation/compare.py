@@ -15,7 +15,7 @@ from dynred.evaluation.evaluate import checked_test
 from dynred.evaluation.intervals import FEWEST, ratio_interval
 from dynred.evaluation.spreads import Score
 from dynred.evaluation.words import interval_text
-from dynred.metrics.base import Metric, find_metrics, measured
+from dynred.metrics.base import Metric, cut_off, find_metrics, measured
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.records import plain
@@ -169,7 +169,7 @@ class _Sample:
 
     @classmethod
     def of(cls, metric: Metric, prediction: Forecast, independent: bool) -> "_Sample":
-        values, censored = measured(metric, prediction).numpy(), metric.censored(prediction).numpy()
+        values, censored = measured(metric, prediction).numpy(), cut_off(metric, prediction).numpy()
         score = Score.of(values, metric.higher_is_better, metric.unit, censored, independent=independent)
         return cls(values, score, independent)
 

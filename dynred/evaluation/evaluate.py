@@ -30,7 +30,7 @@ from dynred.evaluation.records import (
 )
 from dynred.evaluation.spreads import Quantiles, Score, Spread
 from dynred.geometry.two_valued import two_valued
-from dynred.metrics.base import Metric, find_metrics, measured
+from dynred.metrics.base import Metric, cut_off, find_metrics, measured
 from dynred.models.bands import Calibration, predict_band
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
@@ -176,7 +176,7 @@ class _Scorer:
         scores = {}
         for metric in self.metrics:
             if metric.measures in measures:
-                values, censored = measured(metric, predictions), metric.censored(predictions)
+                values, censored = measured(metric, predictions), cut_off(metric, predictions)
                 scores[metric.name] = Score.of(
                     values.numpy(), metric.higher_is_better, metric.unit, censored.numpy(), independent=self.independent
                 )
@@ -194,7 +194,7 @@ class _Scorer:
     def rollout(self, predictions: Forecast) -> Rollout:
         """The errors of rollouts."""
         metric, n = next(metric for metric in self.metrics if metric.name == "valid_time"), len(predictions.truth)
-        times, censored = measured(metric, predictions).numpy(), metric.censored(predictions).numpy()
+        times, censored = measured(metric, predictions).numpy(), cut_off(metric, predictions).numpy()
         valid = Spread.of(times, censored, independent=self.independent)
         diverged = len(torch.unique(predictions.truth.owner[torch.isinf(predictions.rollout_error())]))
         low, high = proportion_interval(diverged, n)

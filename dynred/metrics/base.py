@@ -159,6 +159,21 @@ def measured(metric: Metric, forecast: Forecast) -> Float[Tensor, " N"]:
     return values.double()
 
 
+def cut_off(metric: Metric, forecast: Forecast) -> Bool[Tensor, " N"]:
+    """Which values of a metric are only known to be at least so large, checked like `measured`.
+
+    Raises:
+        InputError: the metric failed, or did not give one truth value per trajectory.
+    """
+    with user_code(f"metric {type(metric).__name__}"):
+        censored = torch.as_tensor(metric.censored(forecast))
+    if censored.shape != (len(forecast.truth),) or censored.dtype != torch.bool:
+        expected = f"one truth value per trajectory [{len(forecast.truth)}]"
+        given = f"{censored.dtype} of shape {list(censored.shape)}"
+        raise refuse(f"metric {type(metric).__name__}.censored", expected, given)
+    return censored
+
+
 def find_metrics(own: Sequence[Metric | str] = (), threshold: float = 0.5) -> list[Metric]:
     """Every metric of this folder with its default settings, and the user's own metrics.
 

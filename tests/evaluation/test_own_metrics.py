@@ -167,3 +167,13 @@ def test_a_value_that_is_not_finite_is_null(made):
 
     model, _, test = made
     assert evaluate(model, test, metrics=[Broken()]).to_dict()["metrics"]["broken"]["mean"] is None
+
+
+def test_a_metric_that_says_wrongly_what_was_cut_off_is_refused(made):
+    class Careless(ValidTime):
+        def censored(self, forecast):
+            return torch.ones(2)
+
+    model, train, test = made
+    with pytest.raises(InputError, match=r"Careless.censored must be one truth value per trajectory \[\d+\], got"):
+        evaluate(model, test, train=train, metrics=[Careless()])

@@ -234,8 +234,9 @@ def test_the_verdict_is_plain_json_of_the_promised_form():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert list(found) == [
         *("dimension", "dimension_range", "components", "betti", "closed", "reach", "verdict", "recommended"),
-        "confidence",
+        *("confidence", "two_valued"),
     ]
+    assert found["two_valued"] == {"statistic": None, "verdict": False}
     assert found["verdict"]["1"] == {"possible": False, "lower_bound": pytest.approx(1, rel=1e-2)}
     assert found["verdict"]["2"] == {"possible": True, "lower_bound": 0.0}
     assert found["recommended"] == {"angles": 1, "lines": 0, "charts": 1}
