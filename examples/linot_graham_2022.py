@@ -94,7 +94,8 @@ def measured(spec: ExperimentSpec, path: Path, trajectories: int, duration: floa
     system = find_system(spec.source, **spec.arguments)
     truth = simulate(system, trajectories, times, rng=generator(spec.seed, "measured"))
     save_trajectories(replace(truth, velocities=None), path)
-    return replace(spec, source=str(path), arguments={})
+    data = replace(spec.data, train=None, validation=None, test=None)  # the fractions of data without an equation
+    return replace(spec, source=str(path), arguments={}, data=data)
 
 
 def ours(evaluation: Evaluation) -> dict[str, float]:

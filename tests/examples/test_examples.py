@@ -26,7 +26,7 @@ def test_the_published_model_is_compared_with_ours(tmp_path, capsys):
 def test_the_same_goes_without_the_equation_from_samples_alone(tmp_path):
     main = load("linot_graham_2022").main
     found = main(tmp_path / "run", steps=50, train=20, terms=200, from_data=True, duration=40.0)
-    assert found.test["trajectories"] == 2
+    assert found.test.trajectories == 2
     assert found.rollout.valid_time.median > 10
 
 

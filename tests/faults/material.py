@@ -68,7 +68,7 @@ def digest(tensor: torch.Tensor) -> str:
     return f"{tensor.dtype} {list(tensor.shape)} {hashlib.sha256(content).hexdigest()}"
 
 
-def small_data(n: int = 12, seed: int = 0) -> Trajectories:
+def small_data(n: int = 14, seed: int = 0) -> Trajectories:
     """Trajectories of a plane cycle, with velocities, parameters and attributes."""
     return simulate(find_system("stuart_landau"), n, TIMES, rng=generator(seed))
 

@@ -41,7 +41,9 @@ def on_circles(dim=3, n=16):
 def circles():
     """(trajectories, an atlas of six charts of one coordinate on them)."""
     data = on_circles()
-    return data, spec().fit(data[:12], data[12:], rng=generator(1), about={"system": "linked_circles", "seed": 1})
+    return data, spec(steps=200).fit(
+        data[:12], data[12:], rng=generator(1), about={"system": "linked_circles", "seed": 1}
+    )
 
 
 def dense(n, label, dim=3):
