@@ -28,6 +28,12 @@ def state_folder(tmp_path_factory):
         yield
 
 
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Reports without figures, for tests that look at other things: drawing takes longer than a small run."""
+    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
+
+
 @pytest.fixture(scope="session")
 def circle():
     """Stuart-Landau trajectories on its limit cycle: 12 of 41 snapshots in the plane, with exact velocities."""

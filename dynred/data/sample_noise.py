@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
 UNEVEN = 2.0  # ratio of mean to median of mean squares over time, beyond which they are not those of noise
@@ -75,7 +75,7 @@ def _level(squares: Sequence[Float[np.ndarray, "m curves"]]) -> float:
 
 
 def differences(
-    t: Float[np.ndarray, " n"], x: Float[np.ndarray, "n C"], order: int, first: np.ndarray
+    t: Float[np.ndarray, " n"], x: Float[np.ndarray, "n C"], order: int, first: Int[np.ndarray, " m"]
 ) -> Float[np.ndarray, "m C"]:
     """Divided differences from samples `first` on, scaled so that white noise of variance 1 keeps its variance."""
     windows = sliding_window_view(t, order + 1)[first]

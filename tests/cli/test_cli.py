@@ -45,6 +45,7 @@ def test_help_is_answered_without_importing_torch():
     assert all(name in done.stdout for name in ("reduce", "simulate", "evaluate", "systems"))
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_reduce_and_evaluate_print_tables_or_json(capsys, tmp_path):
     assert call("reduce", "stuart_landau", "--latent-dim", 1, "--out", tmp_path / "run", *SMALL, "--json") == 0
     out, err = capsys.readouterr()
@@ -57,6 +58,7 @@ def test_reduce_and_evaluate_print_tables_or_json(capsys, tmp_path):
     assert "nmse" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_several_runs_are_shown_side_by_side(capsys, tmp_path):
     for seed in (0, 1):
         out = tmp_path / str(seed)
@@ -72,6 +74,7 @@ def test_several_runs_are_shown_side_by_side(capsys, tmp_path):
     assert second["difference"] == second["value"] - first["value"]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_simulate_writes_trajectories_that_reduce_takes(capsys, tmp_path):
     data = tmp_path / "data.zarr"
     options = ("--n", 14, "--duration", 3, "--sampling", 0.1, "--set", "mu=2.0")

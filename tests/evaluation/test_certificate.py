@@ -339,6 +339,7 @@ def test_every_run_has_a_certificate_and_the_command_renews_it(tmp_path, capsys)
     assert "proven to be at least 1" in err
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_angles_are_asked_for_by_command_and_take_a_fourier_series(tmp_path, capsys):
     small = [f"--set=data.{name}" for name in ("train=6", "validation=2", "test=2", "duration=6.3", "sampling=0.3")]
     steps = [f"--set=reducer.{key}" for key in ("training.steps=5", "training.batch_size=16", "trials=1")]
@@ -366,6 +367,7 @@ def test_contradictory_latent_spaces_are_refused(tmp_path, capsys, options, mess
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_automatic_latent_space_of_a_lifted_cycle_is_one_angle():
     pytest.importorskip("ripser")
     data = DataSpec(train=24, validation=2, test=2, duration=6.3, sampling=0.1)

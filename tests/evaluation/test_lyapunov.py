@@ -40,8 +40,8 @@ def test_the_exponents_of_lorenz_sum_to_its_divergence_exactly():
     found = lyapunov_spectrum(
         find_system("lorenz63"),
         rng=generator(0),
-        n=8,
-        duration=30.0,
+        n=16,
+        duration=15.0,
         interval=0.2,
         solver=Explicit(method="rk4", step=0.01),
     )
