@@ -147,14 +147,21 @@ def test_a_process_prints_results_alone_on_standard_output_(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="descriptors of a terminal differ")
-@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), ("| true; exit ${PIPESTATUS[0]}", 141), ("> /dev/full", 2)])
-def test_a_standard_output_that_cannot_be_written_to_loses_no_results(closed, code, tmp_path):
+@pytest.mark.parametrize(
+    ("closed", "code", "sentence"),
+    [
+        (">&-", 0, ""),
+        ("| true; exit ${PIPESTATUS[0]}", 2, "standard output was closed before all of the result was written"),
+        ("> /dev/full", 2, "No space left on device"),
+    ],
+)
+def test_a_standard_output_that_cannot_be_written_to_loses_no_results(closed, code, sentence, tmp_path):
     out = tmp_path / "d.npz"
     shell = " ".join(f"'{part}'" for part in [*COMMAND, "simulate", "lorenz63", "-n", "2", "--duration", "1", "--json"])
     done = subprocess.run(["bash", "-c", f"{shell} --out {out} {closed}"], capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     assert out.exists()
-    assert ("No space left on device" in done.stderr) == (code == 2)
+    assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
 
