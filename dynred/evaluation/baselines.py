@@ -4,6 +4,8 @@ POD with as many coordinates, and dynamic mode decomposition in them; the best l
 coordinates; persistence, which predicts that nothing changes; climatology, which predicts the mean.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from jaxtyping import Complex, Float
@@ -22,8 +24,8 @@ EVEN = 0.01  # relative variation of the time between snapshots up to which a ma
 FAR = 1e150  # coordinates beyond it have diverged; their squares would overflow
 
 
-def baseline_forecasts(model: Model, train: Trajectories, test: Trajectories) -> dict[str, Forecast]:
-    """The forecasts of the baselines, by name.
+def baseline_forecasts(model: Model, train: Trajectories, test: Trajectories) -> Iterator[tuple[str, Forecast]]:
+    """The forecasts of the baselines with their names, one after the other: each is as large as the test.
 
     That of `pod` reconstructs alone; the others predict alone, so their reconstructions are of no meaning. There is no
     `dmd` where the training trajectories are not sampled evenly.
@@ -35,17 +37,15 @@ def baseline_forecasts(model: Model, train: Trajectories, test: Trajectories) ->
     """
     pod = PODSpec(model.latent_space.dim).fit(train, train, rng=generator(0, "baselines"))  # draws nothing
     reconstructed = _like(test, pod.at(test.row_parameters).reconstruct(test.states).double())
+    yield POD, Forecast(test, reconstructed, reconstructed)
+    del reconstructed
+    yield LINEAR, forecast(linear_model(model, train), test)
+    yield PERSISTENCE, _predicting(test, test.initial.double()[test.owner])
     mean = train.states.double().mean(0)
-    forecasts = {
-        POD: Forecast(test, reconstructed, reconstructed),
-        LINEAR: forecast(linear_model(model, train), test),
-        PERSISTENCE: _predicting(test, test.initial.double()[test.owner]),
-        CLIMATOLOGY: _predicting(test, mean.expand(len(test.states), -1)),
-    }
+    yield CLIMATOLOGY, _predicting(test, mean.expand(len(test.states), -1))
     step = _step(train)
     if step is not None:
-        forecasts[DMD] = _predicting(test, dmd(pod, train, test, step))
-    return forecasts
+        yield DMD, _predicting(test, dmd(pod, train, test, step))
 
 
 def linear_model(model: Model, train: Trajectories) -> Model:

@@ -1,7 +1,7 @@
 """Scores a reduced model on a test, always beside baselines."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -153,10 +153,12 @@ class _Scorer:
     grid: Grid | None
     independent: bool
 
-    def baselines(self, forecasts: Mapping[str, Forecast], largest: tuple[float, ...]) -> dict[str, dict[str, Any]]:
+    def baselines(
+        self, forecasts: Iterable[tuple[str, Forecast]], largest: tuple[float, ...]
+    ) -> dict[str, dict[str, Any]]:
         """The scores of the baselines, each of what it does."""
         scores: dict[str, dict[str, Any]] = {}
-        for name, prediction in forecasts.items():
+        for name, prediction in forecasts:
             prediction = replace(prediction, largest=largest)
             if name == POD:
                 parts = {"reconstruction": self.reconstruction(prediction)}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dynred.dynamics.base import DynamicsSpec
 from dynred.evaluation.bootstrap import RESAMPLES
+from dynred.geometry.two_valued import STORED
 from dynred.memory import check_memory
 from dynred.numerics.modes import Modes
 from dynred.reducers.base import ReducerSpec
@@ -49,9 +50,10 @@ class Sizes:
     @property
     def evaluation(self) -> int:
         """Bytes that scoring needs beside the data: the modes of the baselines; twelve sets of test states, which three
-        models reconstruct and predict, with the differences; six sets of validation states for the bands; two tables of
-        which trajectories are in which resample."""
-        sets = NUMBER * self.dim * (12 * self.test + 6 * self.validation)
+        models reconstruct and predict, with the differences; six sets of validation states for the bands; five of the
+        training states whose velocities are compared (`two_valued`); two tables of which trajectories are in which
+        resample."""
+        sets = NUMBER * self.dim * (12 * self.test + 6 * self.validation + 5 * min(self.train, STORED))
         return Modes.memory(self.dim, self.train) + sets + 2 * NUMBER * RESAMPLES * self.trajectories
 
 

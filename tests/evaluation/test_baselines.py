@@ -42,14 +42,14 @@ def test_dmd_is_exact_for_a_linear_system_at_any_time():
 
 def test_persistence_keeps_the_first_state_and_climatology_the_mean_of_the_training():
     train, test = spirals(5, np.arange(20) * 0.5), spirals(2, np.arange(7) * 0.5, seed=1)
-    forecasts = baseline_forecasts(model(train), train, test)
+    forecasts = dict(baseline_forecasts(model(train), train, test))
     assert torch.equal(forecasts["persistence"].predicted.states, test.initial[test.owner])
     assert torch.allclose(forecasts["climatology"].predicted.states, train.states.mean(0).expand(14, -1))
 
 
 def test_without_an_even_step_there_is_no_dmd():
     train = spirals(5, np.array([0, 0.1, 0.3, 0.9, 1.0, 2.0]))
-    assert "dmd" not in baseline_forecasts(model(train), train, train)
+    assert "dmd" not in dict(baseline_forecasts(model(train), train, train))
 
 
 def test_the_linear_model_is_in_the_models_own_coordinates():
@@ -75,5 +75,5 @@ def test_a_map_that_grows_beyond_all_numbers_ends_as_a_divergence():
 @pytest.mark.parametrize("n", [1, 3])
 def test_forecasts_have_the_times_of_the_test(n):
     train, test = spirals(5, np.arange(20) * 0.5), spirals(n, np.arange(7) * 0.3, seed=1)
-    for prediction in baseline_forecasts(model(train), train, test).values():
+    for prediction in dict(baseline_forecasts(model(train), train, test)).values():
         assert torch.equal(prediction.predicted.t, test.t)
