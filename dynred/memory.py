@@ -46,6 +46,8 @@ def peak_memory_mb() -> float:
     """Largest resident memory of this process so far, in MiB."""
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset / 2**20
+    with contextlib.suppress(OSError, ValueError, IndexError):  # Linux: getrusage counts the parent's memory, too
+        return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 

@@ -60,6 +60,14 @@ def test_the_peak_is_that_of_this_process():
     assert memory.peak_memory_mb() * 2**20 >= memory.psutil.Process().memory_info().rss * 0.5
 
 
+@unix
+def test_the_peak_is_not_that_of_the_process_that_started_it():
+    large = bytearray(b"x") * (400 * 2**20)
+    code = "import sys; from dynred.memory import peak_memory_mb; print(peak_memory_mb())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < len(large) / 2**20 / 2
+
+
 def limited(code, limit="RLIMIT_AS", size=0):
     head = f"import resource, sys\nresource.setrlimit(resource.{limit}, ({size},) * 2)\n" if size else ""
     done = subprocess.run([sys.executable, "-c", head + code], capture_output=True, text=True)

@@ -265,15 +265,16 @@ def test_stores_that_cannot_be_are_refused(tmp_path):
 
 
 SCRIPT = """
-import resource, sys
+import sys
 import torch
+from dynred.memory import peak_memory_mb
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate_to
 from dynred.ode.find import find_system
 path, n = sys.argv[1], int(sys.argv[2])
 system = find_system("lorenz96")
 simulate_to(path, system, n, torch.linspace(0, 1, 21), rng=generator(0), transient=0.1, solver="explicit")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+print(peak_memory_mb())
 """
 
 
