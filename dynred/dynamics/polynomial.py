@@ -44,7 +44,7 @@ class PolynomialODESpec(DynamicsSpec):
         polynomial: degrees and weights that are tried; the degree whose validation rollouts are best is taken.
     """
 
-    polynomial: PolynomialSpec = field(default_factory=lambda: PolynomialSpec(degree=6, terms=3003))
+    polynomial: PolynomialSpec = field(default_factory=lambda: PolynomialSpec(terms=3003))
 
     def _fit(self, data: LatentData) -> PolynomialODE:
         """The fit whose validation rollouts are best; see `DynamicsSpec._fit`. Draws nothing from `rng`."""

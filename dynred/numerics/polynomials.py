@@ -16,6 +16,10 @@ from dynred.spec import Spec
 
 HIGHEST, MOST_TERMS = 100, 100_000  # largest degree of a polynomial, and largest number of its monomials
 PIECE = 1024  # points whose monomials are computed at once
+FIRST, GROWTH = 6, 4  # the degree up to which all are tried, and by how much the number of monomials grows from there
+WORTHWHILE = 0.9  # the part of the least error below which an error is worth a higher degree
+ENOUGH = 1e-14  # of the mean square of the values: an error that no degree has to lower
+BEYOND = 0.25  # of the range of the points: how far outside it a bounded polynomial still follows its variables
 
 
 def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
@@ -200,17 +204,48 @@ class PolynomialMap(nn.Module):
         return all_monomials(y.to(self.coefficients), self.degree) @ self.coefficients
 
 
+class BoundedMap(PolynomialMap):
+    """A polynomial map that has, outside the box of the points to which it was fitted, the value at the box's border.
+
+    Of a high degree it would soon be wrong there by orders of magnitude, and a field stiff: following a chart of an
+    atlas to where the next one takes over took minutes at degree 12, seconds with a bound.
+
+    Attributes:
+        reach: lowest and highest values [2, F] of the variables that it follows.
+    """
+
+    reach: Float[Tensor, "2 F"]
+
+    def __init__(self, variables: int, values: int, degree: int):
+        super().__init__(variables, values, degree)
+        self.register_buffer("reach", torch.zeros(2, variables, dtype=torch.float64))
+
+    @classmethod
+    def of(cls, fitted: PolynomialMap, y: Float[Tensor, "M F"]) -> "BoundedMap":
+        """`fitted`, bounded a quarter of the range of the points y outside it."""
+        bounded = cls(y.shape[1], fitted.coefficients.shape[1], fitted.degree)
+        bounded.factors, bounded.coefficients = fitted.factors, fitted.coefficients
+        low, high = y.amin(0), y.amax(0)
+        margin = BEYOND * (high - low)
+        bounded.reach = torch.stack([low - margin, high + margin]).to(fitted.coefficients)
+        return bounded
+
+    def forward(self, y: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch S"]:
+        """The value at y."""
+        return super().forward(torch.clamp(y.to(self.reach), self.reach[0], self.reach[1]))
+
+
 @dataclass(frozen=True)
 class PolynomialSpec(Spec):
     """Settings of a least squares fit by polynomials.
 
     Attributes:
-        degree: the largest degree that is tried, >= 1.
+        degree: the largest degree that is tried, >= 1; degrees above 6 only as long as the error falls with them.
         terms: the largest number of monomials, >= 1; a quarter of the points is a bound too. Degree 1 is always tried.
         ridge: weights of squared coefficients, each > 0, in units in which every monomial has mean square 1.
     """
 
-    degree: int = 5
+    degree: int = 20
     terms: int = 1500
     ridge: tuple[float, ...] = (1e-12, 1e-10, 1e-8, 1e-6)
 
@@ -220,15 +255,31 @@ class PolynomialSpec(Spec):
         if not self.ridge or min(self.ridge) <= 0:
             raise refuse("ridge", "one or more weights > 0", self.ridge)
 
+    def highest(self, variables: int, points: int) -> int:
+        """The largest degree that is tried in so many variables at so many points."""
+        return min(self.degree, largest_degree(variables, min(self.terms, points // 4)))
+
     def memory(self, variables: int, values: int, points: int) -> int:
         """About how many bytes `fits` takes beside its points.
 
         It takes five matrices of monomials times monomials, the monomials of one piece and what these are computed
         from, and the coefficients of every weight.
         """
-        degree = min(self.degree, largest_degree(variables, min(self.terms, points // 4)))
+        degree = self.highest(variables, points)
         terms = math.comb(variables + degree, degree)
         return 8 * terms * (5 * terms + 4 * PIECE + 8 * (degree + 4) + 2 * values * (len(self.ridge) + degree))
+
+    def best(
+        self,
+        known: tuple[Float[Tensor, "M F"], Float[Tensor, "M S"]],
+        held: tuple[Float[Tensor, "m F"], Float[Tensor, "m S"]],
+    ) -> tuple[float, PolynomialMap]:
+        """Of `fits`, the one whose error times 2^(degree / 2) is least.
+
+        Two more degrees must halve the error: the more terms a polynomial has, the sooner it is wrong elsewhere.
+        """
+        enough = ENOUGH * float(held[1].double().pow(2).sum(1).mean())
+        return min(self.fits(known, held), key=lambda fit: max(fit[0], enough) * 2 ** (fit[1].degree / 2))
 
     def fits(
         self,
@@ -239,19 +290,34 @@ class PolynomialSpec(Spec):
 
         The map is the one whose ridge gives the least error. Points of order one are best.
         """
-        y, values = known
-        variables = y.shape[1]
-        highest = min(self.degree, largest_degree(variables, min(self.terms, len(y) // 4)))
-        equations = Regression.of(y, values, highest)
-        best_fits = []
-        for degree in range(1, highest + 1):
-            maps = [PolynomialMap(variables, values.shape[1], degree) for _ in self.ridge]
-            for fitted, weight in zip(maps, self.ridge, strict=True):
-                fitted.coefficients = equations.solution(degree, weight)
-            errors = [mean_squared_error(fitted, *held) for fitted in maps]
-            best = min(range(len(maps)), key=errors.__getitem__)
-            best_fits.append((errors[best], maps[best]))
-        return best_fits
+        fits: list[tuple[float, PolynomialMap]] = []
+        for last in self._stages(known[0].shape[1], len(known[0])):
+            equations = Regression.of(*known, last)
+            fits += [self._fit(equations, degree, held) for degree in range(len(fits) + 1, last + 1)]
+            errors = [error for error, _ in fits]
+            if len(fits) > 2 and min(errors[-2:]) > WORTHWHILE * min(errors[:-2]):
+                break  # two degrees, because an odd function gains nothing from even ones
+        return fits
+
+    def _stages(self, variables: int, points: int) -> Iterator[int]:
+        # Up to which degree equations are set up at once: the next stage costs some ten times what this one does.
+        highest = self.highest(variables, points)
+        last = min(FIRST, highest)
+        yield last
+        while last < highest:
+            more = largest_degree(variables, GROWTH * math.comb(variables + last, last))
+            last = min(max(last + 1, more), highest)
+            yield last
+
+    def _fit(
+        self, equations: Regression, degree: int, held: tuple[Float[Tensor, "m F"], Float[Tensor, "m S"]]
+    ) -> tuple[float, PolynomialMap]:
+        maps = [PolynomialMap(held[0].shape[1], held[1].shape[1], degree) for _ in self.ridge]
+        for fitted, weight in zip(maps, self.ridge, strict=True):
+            fitted.coefficients = equations.solution(degree, weight)
+        errors = [mean_squared_error(fitted, *held) for fitted in maps]
+        least = min(range(len(maps)), key=errors.__getitem__)
+        return errors[least], maps[least]
 
 
 def batches(

@@ -77,7 +77,8 @@ class PolynomialManifoldSpec(ReducerSpec):
     """Settings of the polynomial manifold.
 
     Attributes:
-        polynomial: degrees and weights that are tried; those with the least validation error are taken.
+        polynomial: degrees and weights that are tried; `PolynomialSpec.best` by the validation error
+            is taken.
         starts: number of random projections, >= 0, from which better ones than the leading modes are searched for,
             where K folds over those; None takes the leading modes as they are. On Kuramoto-Sivashinsky the search takes
             as long as all the rest and finds nothing better (nmse 2.2e-6 at degree 4 with and without); on Lorenz's
@@ -87,7 +88,7 @@ class PolynomialManifoldSpec(ReducerSpec):
         parametric: whether the decoder sees the parameters that differ between training trajectories.
     """
 
-    polynomial: PolynomialSpec = field(default_factory=lambda: PolynomialSpec(degree=6, terms=3003))
+    polynomial: PolynomialSpec = field(default_factory=lambda: PolynomialSpec(terms=3003))
     starts: int | None = None
     tolerance: float = 1e-10
     max_modes: int = 256
@@ -112,7 +113,7 @@ class PolynomialManifoldSpec(ReducerSpec):
         projection = self._projection(known, spawn(rng, "projection"))
         given = (seen(part.row_parameters, [len(part.states)]) for part in (train, validation))
         pairs = ((torch.cat([a @ projection, p], -1), a) for a, p in zip((known, held), given, strict=True))
-        decoder = min(self.polynomial.fits(*pairs), key=lambda fit: fit[0])[1]
+        decoder = self.polynomial.best(*pairs)[1]
         return PolynomialManifold(self, modes, projection, decoder, seen)
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:
