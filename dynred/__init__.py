@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynred.data.grid import Axis, Grid
+    from dynred.data.readers.base import Reader
+    from dynred.data.reading import ReadingSpec
     from dynred.data.storage import load_trajectories, save_trajectories
     from dynred.data.store import StoredTrajectories
     from dynred.data.trajectories import Trajectories
@@ -119,6 +121,8 @@ _HOMES = {
     "PolynomialManifoldSpec": "dynred.reducers.polynomial",
     "PolynomialODESpec": "dynred.dynamics.polynomial",
     "QuadraticSpec": "dynred.dynamics.quadratic",
+    "Reader": "dynred.data.readers.base",
+    "ReadingSpec": "dynred.data.reading",
     "ReducedModel": "dynred.models.reduced",
     "ReducedSpec": "dynred.models.reduced",
     "Reducer": "dynred.reducers.base",

@@ -17,6 +17,7 @@ FOLDERS = (
 )
 PLUGINS = (
     "data/derivatives",
+    "data/readers",
     "solvers",
     "reducers",
     "dynamics",
@@ -30,6 +31,7 @@ HOMES = {
     "xarray": "data",
     "zarr": "data",
     "h5py": "data",
+    "pandas": "data",
     "psutil": "",
     "safetensors": "",
     "filelock": "",
