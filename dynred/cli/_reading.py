@@ -45,5 +45,5 @@ class Reading:
     def _said(self) -> dict[str, Any]:
         said = {name: value for name, value in vars(self).items() if value is not None}
         if self.dims is not None:
-            said["dims"] = tuple(name.strip() for name in self.dims.split(","))
+            said["dims"] = tuple(name.strip() for name in self.dims.split(","))  # dynred.data would import torch
         return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}

@@ -77,7 +77,7 @@ class _Roles:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NamedArray], reading: ReadingSpec, *, table: bool) -> "_Roles":
-        dims = {dim for array in arrays.values() for dim in array.dims}
+        dims = {dim for array in arrays.values() for dim in array.dims if not table}
         time, group = reading.time, reading.group
         if time is not None:
             _check_known("time (--time)", time, arrays, dims)
@@ -126,6 +126,8 @@ def _check_known(what: str, name: str, arrays: Mapping[str, NamedArray], dims: s
 
 def _numeric(rest: Mapping[str, NamedArray], arrays: Mapping[str, NamedArray]) -> list[str]:
     states = [name for name, array in rest.items() if array.is_real or array.dtype.kind == "c"]
+    if not any(array.shape[0] for array in arrays.values()):
+        raise refuse("states", "not empty", "a table without rows")
     if not states:
         raise refuse("data", "to hold columns of numbers beside time and trajectory", listed(arrays) or "nothing")
     return states
@@ -155,8 +157,6 @@ def _of_table(roles: _Roles, reading: ReadingSpec) -> Arranged:
     columns = [roles.arrays[name].load() for name in roles.states]
     kind = np.result_type(*(column.dtype if column.dtype.kind == "f" else np.float64 for column in columns))
     states = np.column_stack([column.astype(kind) for column in columns])
-    if len(states) == 0:
-        raise refuse("states", "not empty", "a table without rows")
     order, lengths = _grouped(roles, len(states))
     t, unit = _row_times(roles, reading, order, lengths)
     parameters = {

@@ -1,9 +1,17 @@
 """What a user says of data that cannot be guessed from names and shapes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dynred.checks import positive, refuse
+from dynred.checks import kind_of, positive, refuse
 from dynred.spec import Spec
+
+
+def listed_names(what: str, names: str | Sequence[str]) -> tuple[str, ...]:
+    """Names in a list, or in a text that separates them by commas; `what` says in messages what they name."""
+    if not isinstance(names, str | Sequence):
+        raise refuse(what, "a list of names", kind_of(names))
+    return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Times as people write them, numbers or dates, as numbers."""
 
 import contextlib
+import math
 
 import numpy as np
 import pandas
@@ -43,7 +44,7 @@ def _dates(name: str, values: np.ndarray) -> np.ndarray:
     for parse in (_as_numbers, _as_dates, _as_spans):
         with contextlib.suppress(ValueError, TypeError, OverflowError, AttributeError):
             return parse(flat).reshape(values.shape)
-    shown = next((str(value) for value in flat if not _is_date(value)), str(flat[0]) if len(flat) else "none")
+    shown = next((str(value) for value in flat if not _is_time(value)), str(flat[0]) if len(flat) else "none")
     raise refuse(f"time {name}", "numbers or dates", repr(shown), ADVICE)
 
 
@@ -59,7 +60,12 @@ def _as_spans(flat: np.ndarray) -> np.ndarray:
     return np.asarray(pandas.to_timedelta(flat))
 
 
-def _is_date(value: object) -> bool:
+def _is_time(value: object) -> bool:
+    try:
+        if math.isfinite(float(str(value))):
+            return True
+    except ValueError:
+        pass
     try:
         return not pandas.isna(pandas.Timestamp(value))  # type: ignore[arg-type] # whatever it is
     except (ValueError, TypeError):

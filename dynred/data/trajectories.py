@@ -13,7 +13,7 @@ from dynred.arguments import public
 from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, real, refuse
 from dynred.data.parameters import cut
 from dynred.data.readers.base import read_file
-from dynred.data.reading import ReadingSpec
+from dynred.data.reading import ReadingSpec, listed_names
 from dynred.data.take import take
 from dynred.data.trajectory_checks import check_finite, check_parameters, check_times, plain_arrays
 from dynred.numerics.batches import as_index, pieces, ranges
@@ -70,10 +70,10 @@ class Trajectories:
         *,
         t: Any = None,
         dt: float | None = None,
-        states: Sequence[str] = (),
+        states: str | Sequence[str] = (),
         time: str | None = None,
         group: str | None = None,
-        dims: Sequence[str] = (),
+        dims: str | Sequence[str] = (),
     ) -> "Trajectories":
         """Trajectories from whatever holds them; `attributes["reading"]` says in a sentence what was guessed.
 
@@ -93,7 +93,7 @@ class Trajectories:
         """
         if isinstance(x, Trajectories):
             return x
-        reading = ReadingSpec(tuple(states), time, dt, group, tuple(dims))
+        reading = ReadingSpec(listed_names("states", states), time, dt, group, listed_names("dims", dims))
         arranged = take(x, t, reading) if not isinstance(x, str | Path) else read_file(x, reading)
         return cls(**arranged.arguments())
 

@@ -43,7 +43,6 @@ class CsvReader(Reader):
             comment="#",
             skipinitialspace=True,
             encoding="utf-8-sig",
-            float_precision="round_trip",
         )
         if not named:
             frame.columns = [f"column {i}" for i in range(len(frame.columns))]
