@@ -78,7 +78,8 @@ def check_there(path: Path, *, folder: bool) -> None:
 
 
 def sizes(path: Path) -> dict[str, int]:
-    """The declared size in bytes of every array of a .zarr, .npz or HDF5 file, after a look at how they are kept.
+    """The declared size in bytes of every array of a .zarr, .npz or HDF5 file by its path, after a look at how arrays
+    are kept.
 
     Raises:
         FileFormatError: the file holds something that only an attack needs.
@@ -153,10 +154,11 @@ def _zarr(path: Path) -> dict[str, int]:
             metadata = parse_json(read_bytes(file, LARGEST_METADATA), str(file))
             if not isinstance(metadata, dict):
                 raise FileFormatError(f"{file} must hold a JSON object, got a {type(metadata).__name__}.")
+            name = file.parent.relative_to(path).as_posix()
             if file.name == ".zarray":
-                declared[file.parent.name] = _array_of_format_2(path, metadata)
+                declared[name] = _array_of_format_2(path, metadata)
             elif metadata.get("node_type") == "array":
-                declared[file.parent.name] = _array_of_format_3(path, metadata)
+                declared[name] = _array_of_format_3(path, metadata)
     return declared
 
 
@@ -237,8 +239,8 @@ def _hdf5(path: Path) -> dict[str, int]:
         return declared
 
 
-def _group(path: Path, h5py: Any, group: Any, declared: dict[str, int], seen: set[Any]) -> None:
-    """Adds the sizes of a group's arrays to `declared`; looks at every link before it follows it.
+def _group(path: Path, h5py: Any, group: Any, declared: dict[str, int], seen: set[Any], above: str = "") -> None:
+    """Adds the sizes of a group's arrays to `declared`, by path; looks at every link before it follows it.
 
     A group may hold itself, so `seen` has all objects that were visited.
     """
@@ -251,9 +253,9 @@ def _group(path: Path, h5py: Any, group: Any, declared: dict[str, int], seen: se
             continue
         seen.add(child)
         if isinstance(child, h5py.Group):
-            _group(path, h5py, child, declared, seen)
+            _group(path, h5py, child, declared, seen, f"{above}{name}/")
         elif isinstance(child, h5py.Dataset):
-            declared[name] = _dataset(path, name, child)
+            declared[f"{above}{name}"] = _dataset(path, name, child)
 
 
 def _dataset(path: Path, name: str, dataset: Any) -> int:

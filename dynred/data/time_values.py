@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import warnings
 
 import numpy as np
 import pandas
@@ -53,7 +54,9 @@ def _as_numbers(flat: np.ndarray) -> np.ndarray:
 
 
 def _as_dates(flat: np.ndarray) -> np.ndarray:
-    return np.asarray(pandas.to_datetime(flat, utc=True).tz_localize(None))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas says when dates have no common form; they are dates all the same
+        return np.asarray(pandas.to_datetime(flat, utc=True).tz_localize(None))
 
 
 def _as_spans(flat: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import pytest
 import scipy.io
 import torch
 import xarray
+import zarr
 from data.material import EVEN, NAMES, UNEVEN, T, dataset, even, frame, uneven, write_plain_hdf5
 
 from dynred import memory
@@ -30,7 +31,7 @@ def assert_same(trajectories, states, times):
     expected = plain(states, times)
     assert torch.equal(trajectories.lengths, expected.lengths)
     assert torch.equal(trajectories.states, expected.states)
-    assert torch.equal(trajectories.t, expected.t)
+    assert torch.allclose(trajectories.t, expected.t, rtol=1e-15, atol=0)
     assert trajectories.attributes["reading"].startswith(f"Read as {len(times)} trajectories of")
 
 
@@ -109,6 +110,42 @@ def test_a_table_without_heads_is_one_of_numbered_columns(tmp_path):
     (tmp_path / "a.csv").write_text("# made by hand\n0,1.5,2\n1,2.5,3\n\n2,3.5,5\n")
     trajectories = load_trajectories(tmp_path / "a.csv", ReadingSpec(time="column 0"))
     assert trajectories.states.tolist() == [[1.5, 2], [2.5, 3], [3.5, 5]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "t,x,y\n0,1,2\n1,3,4\n",
+        "\ufefft,x,y\n0,1,2\n1,3,4\n",
+        "# t,x,y\n0,1,2\n1,3,4\n",
+        "# by hand\n\nt; x; y\n0;1,0;2\n1;3,0;4\n",
+        "t,x,y,\n0,1,2,\n1,3,4,\n",
+        ",x,y\n2024-01-01 00:00:00,1,2\n2024-01-01 00:00:01,3,4\n",
+        "t\tx\ty\r\n0\t1\t2\r\n1\t3\t4\r\n",
+        "Time (µs),Sample #1,y\n0,1,2\n1,3,4\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_tables_are_read_as_programs_write_them(tmp_path, text, encoding):
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding, errors="ignore"))
+    trajectories = load_trajectories(tmp_path / "a.csv")
+    assert trajectories.states.tolist() == [[1, 2], [3, 4]]
+    assert trajectories.t.tolist() == [0, 1]
+
+
+def test_one_array_is_a_store_too(tmp_path):
+    states, t = even()
+    for version in (2, 3):
+        zarr.save_array(tmp_path / f"{version}.zarr", states, zarr_format=version)
+        assert_same(load_trajectories(tmp_path / f"{version}.zarr", ReadingSpec(dt=t[1])), list(states), [t, t])
+
+
+def test_a_group_that_holds_itself_is_read_once(tmp_path):
+    states, t = even()
+    write_plain_hdf5(tmp_path / "a.h5", X=states, t=t)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["again"], file["and again"] = file["/"], file["/"]
+    assert_same(load_trajectories(tmp_path / "a.h5"), list(states), [t, t])
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,21 @@ from dynred.data.content import NamedArray
 HIDDEN = "#"  # begins the names of groups in which MATLAB keeps the content of cells
 
 
-def datasets(group: Any, h5py: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """The datasets of a group and of the groups in it, by path; links were looked at before, see `screening`."""
-    for name in group:
-        if name.startswith(HIDDEN) or above.count("/") > 20:
-            continue
-        child = group[name]
-        if isinstance(child, h5py.Dataset):
-            yield f"{above}{name}", child
-        elif isinstance(child, h5py.Group):
-            yield from datasets(child, h5py, f"{above}{name}/")
+def datasets(group: Any, h5py: Any) -> Iterator[tuple[str, Any]]:
+    """The datasets of a group and of the groups in it, each once, by path; links were looked at before, see
+    `dynred.data.screening`."""
+    waiting, seen = [("", group)], {group}
+    while waiting:
+        above, parent = waiting.pop(0)
+        for name in parent:
+            child = parent[name]
+            if name.startswith(HIDDEN) or child in seen:
+                continue
+            seen.add(child)
+            if isinstance(child, h5py.Dataset):
+                yield f"{above}{name}", child
+            elif isinstance(child, h5py.Group):
+                waiting.append((f"{above}{name}/", child))
 
 
 def lazy(dataset: Any) -> NamedArray:

@@ -15,6 +15,7 @@ from dynred.data.readers.base import Reader
 from dynred.data.roles import is_time
 from dynred.data.screening import check_claim, check_size, need_netcdf, sizes, wanted
 from dynred.errors import InputError
+from dynred.memory import check_memory
 
 CLASSIC = b"CDF"  # begins files of NetCDF 3, which need no HDF5
 
@@ -42,8 +43,10 @@ class NetcdfReader(Reader):
     @contextmanager
     def content(self, path: Path) -> Iterator[Content]:
         """See `Reader.content`."""
-        options: dict[str, Any] = {"engine": "scipy"}
-        if not _is_classic(path):
+        options: dict[str, Any] = {"engine": "scipy", "mmap": False}  # a map outlives the file with any array of it
+        if _is_classic(path):
+            check_memory(f"Reading {path}", 2 * path.stat().st_size)
+        else:
             need_netcdf()
             check_claim(path, sum(sizes(path).values()))
             options = {"engine": "h5netcdf", "phony_dims": "access"}

@@ -30,7 +30,7 @@ class ZarrReader(Reader):
     def own(self, path: Path) -> Arranged | None:
         """See `Reader.own`."""
         declared = sizes(path)
-        if (path / ".zarray").exists() or (path.name in declared and len(declared) == 1):
+        if "." in declared:  # one array, no group
             return None
         if identity_of(open_store(path)[1]) is not None:
             return arranged(StoredTrajectories(path).load())
