@@ -23,6 +23,12 @@ KINDS = (
 )
 
 
+def may_hold_trajectories(x: object) -> bool:
+    """Whether an object is of a class that `take` knows."""
+    named = Mapping | pandas.Series | pandas.DataFrame | xarray.DataArray | xarray.Dataset
+    return isinstance(x, np.ndarray | Tensor | list | tuple | named)
+
+
 def take(x: object, t: object, reading: ReadingSpec) -> Arranged:
     """The arguments of `Trajectories` that an object stands for.
 

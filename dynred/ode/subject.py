@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dynred.checks import integer, refuse
+from dynred.checks import integer, kind_of, refuse
 from dynred.data.readers.base import is_data, suffixes
 from dynred.data.reading import ReadingSpec
 from dynred.data.storage import load_trajectories
+from dynred.data.take import KINDS, may_hold_trajectories
 from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
 from dynred.ode.find import find_system
@@ -56,6 +57,9 @@ def subject_of(
         advice = "A function f(t, x) needs it, e.g. dim=3."
         name = getattr(x, "__name__", "")
         return System(name if name.isidentifier() else "system", integer("dim", dim, 1, advice=advice), x)
+    if not may_hold_trajectories(x):
+        kinds = "a system, its name or file, a function f(t, x), a data file, or trajectories or points as"
+        raise refuse("source", f"{kinds} {KINDS}", kind_of(x))
     return Trajectories.of(
         *(x,), t=t, dt=reading.dt, states=reading.states, time=reading.time, group=reading.group, dims=reading.dims
     )

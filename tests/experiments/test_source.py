@@ -151,8 +151,8 @@ def test_a_name_is_a_system_or_a_data_file(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (None, "x must be an array .*, got None"),
-        (3, "x must be an array .*, got 3"),
+        (None, "source must be a system, .* a data file, .* an array .*, got None"),
+        (3, "source must be a system, .*, got 3"),
         (torch.zeros(3, 2), "data must be to hold the times `t`"),
         (["stuart_landau"], "x must be an array .*, got a str, 'stuart_landau'"),
     ],
