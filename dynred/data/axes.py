@@ -59,7 +59,8 @@ class Field:
     def words(self) -> str:
         """What the array is, in words."""
         axes = [f"{dim} {size}" for dim, size in zip(self.dims, self.array.shape, strict=True)]
-        return f"states {self.name} ({', '.join(axes)}{'; snapshots are columns' if self.turned else ''})"
+        name = self.name if self.name == "states" else f"states {self.name}"
+        return f"{name} ({', '.join(axes)}{'; snapshots are columns' if self.turned else ''})"
 
     def layout(self, arrays: Mapping[str, NamedArray]) -> Grid | None:
         """How its components lie in space; None where they do not, or where a coordinate holds texts."""

@@ -112,6 +112,9 @@ UNEVEN = {
     "index.parquet": lambda path, x, t: frame(x, t).set_index(["run", "time"]).to_parquet(path),
     "cells.mat": lambda path, x, t: scipy.io.savemat(path, {"X": cells(x), "t": cells(t)}),
     "columns.mat": lambda path, x, t: scipy.io.savemat(path, {"X": cells([a.T for a in x]), "t": cells(t)}),
+    "times_beside.mat": lambda path, x, t: scipy.io.savemat(
+        path, {"data": np.stack([cells(t), cells([a.T for a in x])], 1)}
+    ),
     "new_cells.mat": lambda path, x, t: write_new_mat(path, X=list(x), t=list(t)),
     "groups.h5": write_groups,
     "flat.h5": lambda path, x, t: write_plain_hdf5(

@@ -75,9 +75,20 @@ def _flatten(name: str, value: Any, values: Values, depth: int = 0) -> None:
         if len(cells) == 1 and hasattr(cells[0], "_fieldnames"):
             _flatten(name, cells[0], values, depth)
         elif all(isinstance(cell, np.ndarray) and cell.dtype != object for cell in cells):
-            values[name] = cells
+            values |= _of_cells(name, [list(row) for row in np.atleast_2d(value)])
     elif isinstance(value, np.ndarray):
         values[name] = value
+
+
+def _of_cells(name: str, rows: list[list[np.ndarray]]) -> Values:
+    """What a cell array holds: a trajectory in each cell, or in each row of two its times and its states."""
+    if all(len(row) == 2 and _are_times(*row) for row in rows):
+        return {f"{name}.time": [t for t, _ in rows], name: [x for _, x in rows]}
+    return {name: [cell for row in rows for cell in row]}
+
+
+def _are_times(t: np.ndarray, x: np.ndarray) -> bool:
+    return t.size in x.shape and t.size in t.shape and t.dtype.kind in "fiu" and bool((np.diff(t.ravel()) > 0).all())
 
 
 def _of_new(path: Path) -> Values:
@@ -88,9 +99,9 @@ def _of_new(path: Path) -> Values:
     with h5py.File(path, "r") as opened:
         for name, dataset in datasets(opened, h5py):
             if dataset.dtype == h5py.ref_dtype:
-                cells = [opened[reference] for reference in dataset[()].ravel() if reference]
-                if all(isinstance(cell, h5py.Dataset) and cell.dtype != h5py.ref_dtype for cell in cells):
-                    values[name.replace("/", ".")] = [_turned(cell) for cell in cells]
+                rows = [[opened[reference] for reference in row] for row in np.atleast_2d(dataset[()]).T]
+                if all(isinstance(cell, h5py.Dataset) and cell.dtype != h5py.ref_dtype for row in rows for cell in row):
+                    values |= _of_cells(name.replace("/", "."), [[_turned(cell) for cell in row] for row in rows])
             elif not name.startswith(HIDDEN):
                 values[name.replace("/", ".")] = _turned(dataset)
     return values
