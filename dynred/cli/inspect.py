@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from dynred.cli._own_data import OwnData
 from dynred.cli._process import results
-from dynred.cli._reading import Reading
 from dynred.cli.base import Arguments, AsJson, Out, Parameters, Whole, pairs, show, stderr, working
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def inspect(
     out: Out | None = None,
     n: Annotated[Whole, Parameter(name=["--n", "-n"])] = 64,
     seed: Whole = 0,
-    reading: Reading | None = None,
+    reading: OwnData = None,
     with_: Arguments = None,
     set_: Parameters = None,
     as_json: AsJson = False,

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from dynred.cli._own_data import OwnData
 from dynred.cli._process import going_on
-from dynred.cli._reading import Reading
 from dynred.cli.base import Arguments, AsJson, Out, Settings, Whole, listed, pairs, show_evaluation, stderr, working
 from dynred.errors import InputError
 
@@ -38,7 +38,7 @@ def reduce(
     reducer: Reducer = "autoencoder",
     dynamics: Dynamics = None,
     charts: Whole = 1,
-    reading: Reading | None = None,
+    reading: OwnData = None,
     set_: Settings = None,
     with_: Arguments = None,
     device: str = "auto",

@@ -9,7 +9,7 @@ from dynred.data.reading import ReadingSpec
 from dynred.errors import InputError
 from dynred.geometry.inspection import inspect
 from dynred.geometry.verdict import Verdict
-from dynred.ode.subject import subject_of
+from dynred.ode.subject import no_reading, subject_of
 from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
@@ -52,5 +52,6 @@ def inspect_source(
         return inspect(load_data(name, reading), rng=rng, latent_dim=latent_dim, progress=progress)
     system = subject_of(name, arguments)
     assert isinstance(system, System)
+    no_reading(reading, system)
     data = simulate(system, n, rng=generator(seed, "train"), parameters=parameters or {}, progress=progress)
     return inspect(data, rng=rng, latent_dim=latent_dim, progress=progress)

@@ -9,7 +9,7 @@ from dynred.experiments.data_source import DataSource
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.source import Source
 from dynred.experiments.system_source import SystemSource
-from dynred.ode.subject import subject_of
+from dynred.ode.subject import no_reading, subject_of
 from dynred.ode.system import System
 
 
@@ -41,6 +41,8 @@ def source_of(
     else:
         subject = subject_of(given, t=t, dt=dt, dim=dim, reading=reading)
         source = SystemSource(subject) if isinstance(subject, System) else DataSource(subject)
+        if isinstance(subject, System) and test is None:
+            no_reading(ReadingSpec(dt=dt) if reading is None else reading, subject)
     return source if test is None else source.tested_on(OtherTest.of(test, reading, dt))
 
 

@@ -15,6 +15,7 @@ from dynred.experiments.other_test import OtherTest
 from dynred.experiments.source import Source
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
+from dynred.ode.subject import no_reading
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.spec import Spec
@@ -93,4 +94,6 @@ class ExperimentSpec(Spec):
             InputError: the source or the test is unknown or unusable.
         """
         source = open_source(self.source, self.arguments, self.reading)
+        if source.system is not None and self.test is None:
+            no_reading(self.reading, source.system)
         return source if self.test is None else source.tested_on(OtherTest.of(self.test, self.reading))

@@ -28,7 +28,7 @@ from dynred.geometry.two_valued import UNKNOWN, two_valued
 from dynred.geometry.verdict import Verdict
 from dynred.numerics.farthest_points import farthest_points
 from dynred.ode.autonomy import time_words
-from dynred.ode.subject import subject_of
+from dynred.ode.subject import no_reading, subject_of
 from dynred.ode.system import System
 from dynred.rng import generator
 from dynred.runtime import Progress, silent
@@ -103,6 +103,7 @@ def inspect(
         return _verdict(load_data(data, reading), rng, latent_dim, progress)
     subject = subject_of(data, t=t, dt=dt, dim=dim, reading=reading)
     if isinstance(subject, System):
+        no_reading(ReadingSpec(dt=dt) if reading is None else reading, subject)
         subject = simulate(subject, TRAJECTORIES, rng=rng, progress=progress)
     return _verdict(subject, rng, latent_dim, progress)
 

@@ -65,6 +65,13 @@ def subject_of(
     )
 
 
+def no_reading(reading: ReadingSpec | None, system: System) -> None:
+    """Refuses what is said of data where a system is given, and no data are the test."""
+    if reading is not None and not (reading.is_empty and reading.reader is None):
+        what = "reading (--states, --time, --dt, --group, --dims, --reader)"
+        raise refuse(what, "left out where there are no data", f"some for the system {system.name}")
+
+
 def _system_named(name: str, arguments: Mapping[str, Any]) -> System:
     is_module = "." in name and not name.partition(":")[0].endswith(".py")
     if is_module and ":" not in name and code_of(name).digest is None:

@@ -16,6 +16,7 @@ from dynred.errors import InputError
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.earlier import todays
 from dynred.experiments.evaluate_run import evaluate_run
+from dynred.experiments.inspect_source import inspect_source
 from dynred.experiments.open_source import source_of
 from dynred.experiments.pipeline import reduce
 from dynred.experiments.run import stored_spec
@@ -202,6 +203,21 @@ def test_whatever_is_reduced_is_inspected(tmp_path, monkeypatch):
 def test_a_source_that_is_none_is_answered_with_what_can_be_one(source, words):
     with pytest.raises((InputError, OSError), match=words):
         reduce(source, 2)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: reduce("lorenz63", 2, dt=0.1),
+        lambda: reduce("lorenz63", 2, reading=ReadingSpec(states=("x",))),
+        lambda: ExperimentSpec("lorenz63", 2, reading=ReadingSpec(dt=0.1)).open(),
+        lambda: inspect("lorenz63", dt=0.1),
+        lambda: inspect_source("lorenz63", reading=ReadingSpec(group="run")),
+    ],
+)
+def test_what_is_said_of_data_is_refused_where_there_are_none(ask):
+    with pytest.raises(InputError, match="reading .* must be left out where there are no data, got some for"):
+        ask()
 
 
 def test_a_model_of_a_file_is_read_again(tmp_path):

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
 DATA = Group("Own data", help="What cannot be guessed of a data file; what was guessed is printed in a line.")
 
 
-@Parameter(name="*", group=DATA)
 @dataclass(frozen=True)
-class Reading:
+class DataOptions:
     """What cannot be guessed of a data file.
 
     Attributes:
@@ -47,3 +46,6 @@ class Reading:
         if self.dims is not None:
             said["dims"] = tuple(name.strip() for name in self.dims.split(","))  # dynred.data would import torch
         return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+
+
+OwnData = Annotated[DataOptions | None, Parameter(name="*", group=DATA, help="What cannot be guessed of a data file.")]
