@@ -2,6 +2,7 @@
 
 import importlib
 import zlib
+from contextlib import contextmanager
 
 import h5py
 import numpy as np
@@ -15,11 +16,13 @@ from data.material import EVEN, NAMES, UNEVEN, T, dataset, even, frame, uneven, 
 
 from dynred import memory
 from dynred.data import screening
-from dynred.data.readers.base import is_data, suffixes
+from dynred.data.readers.base import is_data, reader_of, suffixes
+from dynred.data.readers.npy import NpyReader
 from dynred.data.reading import ReadingSpec
 from dynred.data.storage import load_trajectories
 from dynred.data.trajectories import Trajectories
 from dynred.errors import DynredError, FileFormatError, InputError, MissingExtraError
+from dynred.testing import check_reader
 
 
 def plain(states, times):
@@ -47,6 +50,38 @@ def test_trajectories_of_different_lengths_are_read_as_they_were_written(tmp_pat
     states, times = uneven()
     UNEVEN[name](tmp_path / name, states, times)
     assert_same(load_trajectories(tmp_path / name), states, times)
+
+
+@pytest.mark.parametrize("name", [*EVEN, *UNEVEN])
+def test_every_reader_keeps_its_contract(tmp_path, name):
+    if name in EVEN:
+        states, t = even()
+        EVEN[name](tmp_path / name, states, t)
+        expected = plain(list(states), [t, t])
+    else:
+        UNEVEN[name](tmp_path / name, *uneven())
+        expected = plain(*uneven())
+    check_reader(reader_of(tmp_path / name, ReadingSpec()), tmp_path / name, expected)
+
+
+class Careless(NpyReader):
+    suffixes = (".npy",)
+
+    @contextmanager
+    def content(self, path):
+        with super().content(path) as content:
+            path.write_bytes(path.read_bytes() + b" ")
+            yield content
+
+
+def test_a_reader_that_breaks_its_contract_is_told(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones(9))
+    ones, zeros = (plain([np.full((9, 1), value)], [np.arange(9.0)]) for value in (1.0, 0.0))
+    check_reader(NpyReader(), tmp_path / "a.npy", ones, ReadingSpec(dt=1.0))
+    with pytest.raises(AssertionError, match="NpyReader: the states must be those of the file"):
+        check_reader(NpyReader(), tmp_path / "a.npy", zeros, ReadingSpec(dt=1.0))
+    with pytest.raises(AssertionError, match="Careless: the file must stay as it is"):
+        check_reader(Careless(), tmp_path / "a.npy", ones, ReadingSpec(dt=1.0))
 
 
 def test_a_bare_array_is_read_with_the_time_between_its_snapshots(tmp_path):
@@ -255,6 +290,9 @@ def test_a_reader_of_ones_own_is_a_file(tmp_path):
     assert is_data("a.words", reading)
     assert not is_data("a.words")
     assert load_trajectories(tmp_path / "a.words", reading).states.tolist() == [[1, 2], [3, 4], [5, 7]]
+    (tmp_path / "mine.py").write_text(READER.replace("rows[:, 1:]", "columns"))
+    with pytest.raises(InputError, match=r"reader Words failed at .*a\.words: .*name 'columns' is not defined"):
+        load_trajectories(tmp_path / "a.words", reading)
 
 
 @pytest.mark.parametrize(

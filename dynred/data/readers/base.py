@@ -16,6 +16,7 @@ from dynred.data.reading import ReadingSpec
 from dynred.data.screening import check_there
 from dynred.errors import DynredError, FileFormatError, InputError
 from dynred.plugins import classes, load_class
+from dynred.user_code import place_and_reason
 
 PACKAGE = "dynred.data.readers"
 log = logging.getLogger("dynred.reading")  # hears what was guessed of files; the command line prints it
@@ -58,7 +59,7 @@ class Reader(ABC):
             MissingExtraError: a library that is needed is not installed.
         """
         check_there(path, folder=self.is_folder)
-        with _named(path, self.suffixes[0]):
+        with _named(path, self):
             if reading.is_empty and (arranged := self.own(path)) is not None:
                 return arranged
             with self.content(path) as content:
@@ -66,8 +67,9 @@ class Reader(ABC):
 
 
 @contextlib.contextmanager
-def _named(path: Path, suffix: str) -> Iterator[None]:
-    """Puts the name of the file into every error."""
+def _named(path: Path, reader: Reader) -> Iterator[None]:
+    """Puts the name of the file into every error; that of a user's own reader names the line in it."""
+    module, name = type(reader).__module__, type(reader).__name__
     try:
         yield
     except InputError as error:
@@ -81,8 +83,11 @@ def _named(path: Path, suffix: str) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:  # whatever a broken file does to the library that reads it
+        if not module.startswith("dynred."):
+            where = place_and_reason(error)
+            raise InputError(f"reader {name} failed at {path}: {where}.") from error
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise FileFormatError(f"{path} is empty, truncated or no {suffix} file: {reason}") from error
+        raise FileFormatError(f"{path} is empty, truncated or no {reader.suffixes[0]} file: {reason}") from error
 
 
 @functools.cache
