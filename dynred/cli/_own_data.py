@@ -21,7 +21,7 @@ class DataOptions:
         dt: Time between snapshots, where there are no times.
         group: Column or dimension that tells trajectories apart.
         dims: Axes of the states in their order, e.g. time,y,x; time, trajectory, component; others are space.
-        reader: A reader of your own, e.g. path/to/mine.py.
+        reader: csv, mat ..., or a file with a reader of your own, for files whose suffix does not name one.
     """
 
     states: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None

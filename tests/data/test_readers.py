@@ -1,6 +1,7 @@
 """Every kind of file, as its own library writes it, holds the same trajectories as an .npz of dynred's."""
 
 import importlib
+import os
 import zlib
 from contextlib import contextmanager
 
@@ -157,6 +158,7 @@ def test_a_table_without_heads_is_one_of_numbered_columns(tmp_path):
         "t,x,y,\n0,1,2,\n1,3,4,\n",
         ",x,y\n2024-01-01 00:00:00,1,2\n2024-01-01 00:00:01,3,4\n",
         "t\tx\ty\r\n0\t1\t2\r\n1\t3\t4\r\n",
+        "# t x y\n0.0 1.0 2.0\n1.0 3.0 4.0\n",
         "Time (µs),Sample #1,y\n0,1,2\n1,3,4\n",
     ],
 )
@@ -166,6 +168,13 @@ def test_tables_are_read_as_programs_write_them(tmp_path, text, encoding):
     trajectories = load_trajectories(tmp_path / "a.csv")
     assert trajectories.states.tolist() == [[1, 2], [3, 4]]
     assert trajectories.t.tolist() == [0, 1]
+
+
+def test_a_file_of_another_suffix_is_read_by_the_reader_that_is_named(tmp_path):
+    (tmp_path / "a.txt").write_text("t x\n0 1\n1 2\n")
+    assert load_trajectories(tmp_path / "a.txt", ReadingSpec(reader="csv")).states.tolist() == [[1], [2]]
+    with pytest.raises(InputError, match="reader must be one of csv, hdf5, mat, .*got 'cvs'. Did you mean csv"):
+        load_trajectories(tmp_path / "a.txt", ReadingSpec(reader="cvs"))
 
 
 def test_one_array_is_a_store_too(tmp_path):
@@ -345,6 +354,25 @@ def test_a_file_that_was_cut_is_told_in_a_sentence(tmp_path, name):
         with pytest.raises(DynredError, match=name) as caught:
             load_trajectories(path)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".mat", ".nc"])
+def test_links_out_of_a_file_are_not_followed(tmp_path, suffix):
+    write_plain_hdf5(tmp_path / "secret.h5", X=np.ones((5, 2)))
+    for link in (h5py.ExternalLink(str(tmp_path / "secret.h5"), "X"), h5py.SoftLink("/t")):
+        with h5py.File(tmp_path / f"a{suffix}", "w") as file:
+            file["t"], file["X"] = np.arange(5.0), link
+        with pytest.raises(FileFormatError, match="that could run code or read other files"):
+            load_trajectories(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize("suffix", suffixes())
+def test_pipes_and_devices_are_no_files(tmp_path, suffix):
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    (tmp_path / f"device{suffix}").symlink_to("/dev/zero")
+    for name in ("pipe", "device"):
+        with pytest.raises(FileFormatError, match=f"{name}{suffix} is no (file|folder)"):
+            load_trajectories(tmp_path / f"{name}{suffix}")
 
 
 def test_a_pickle_is_never_opened(tmp_path):

@@ -1,4 +1,4 @@
-"""Tables as text: columns separated by commas, semicolons or tabs."""
+"""Tables as text: columns separated by commas, semicolons, tabs or blanks."""
 
 import itertools
 from collections.abc import Iterator
@@ -41,12 +41,12 @@ class CsvReader(Reader):
         rows = [line.rstrip("\n") for line in lines[len(remarks) :] if line.strip()]
         if not rows or "\0" in rows[0]:
             raise FileFormatError(f"{path} is empty, truncated or no {path.suffix} file: it has no line of text.")
-        separator = max(SEPARATORS, key=rows[0].count)
+        separator = _separator(rows)
         named = not all(_is_number(cell) for cell in rows[0].split(separator))
         points = separator != ";" or any("." in row for row in rows[1:])
         frame = pandas.read_csv(
             path,
-            sep=separator,
+            sep=separator or r"\s+",
             header=0 if named else None,
             skiprows=len(remarks),
             decimal="." if points else ",",
@@ -57,6 +57,13 @@ class CsvReader(Reader):
         if not named:
             frame.columns = pandas.Index(_names(remarks, separator, len(frame.columns)))
         yield table_content(_without_counts(frame))
+
+
+def _separator(rows: list[str]) -> str | None:
+    """What stands between the columns; None for blanks, where they make the same number of columns in every row."""
+    separator = max(SEPARATORS, key=rows[0].count)
+    counts = {len(row.split()) for row in rows}
+    return None if separator not in rows[0] and len(counts) == 1 and counts != {1} else separator
 
 
 def _encoding(path: Path) -> str:
@@ -78,7 +85,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _names(remarks: list[str], separator: str, count: int) -> list[str]:
+def _names(remarks: list[str], separator: str | None, count: int) -> list[str]:
     last = [cell.strip() for cell in remarks[-1].lstrip(REMARK).split(separator)] if remarks else []
     return last if len(last) == count and all(last) else [f"column {i}" for i in range(count)]
 
