@@ -8,6 +8,9 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dynred.data.grid import Axis, Grid
+    from dynred.data.readers.base import Reader
+    from dynred.data.reading import ReadingSpec
     from dynred.data.storage import load_trajectories, save_trajectories
     from dynred.data.store import StoredTrajectories
     from dynred.data.trajectories import Trajectories
@@ -56,7 +59,6 @@ if TYPE_CHECKING:
     from dynred.models.reduced import ReducedModel, ReducedSpec
     from dynred.numerics.latent_space import LatentSpace
     from dynred.ode.find import find_system
-    from dynred.ode.grid import Axis, Grid
     from dynred.ode.known_set import KnownSet
     from dynred.ode.observe import observe
     from dynred.ode.semilinear import Semilinear
@@ -87,7 +89,7 @@ _HOMES = {
     "AtlasModel": "dynred.models.atlas",
     "AtlasSpec": "dynred.models.atlas",
     "AutoencoderSpec": "dynred.reducers.autoencoder",
-    "Axis": "dynred.ode.grid",
+    "Axis": "dynred.data.grid",
     "Certificate": "dynred.evaluation.certificate",
     "DataSpec": "dynred.experiments.data_spec",
     "DivergenceError": "dynred.errors",
@@ -101,7 +103,7 @@ _HOMES = {
     "FileFormatError": "dynred.errors",
     "Forecast": "dynred.models.forecast",
     "FourierSpec": "dynred.dynamics.fourier",
-    "Grid": "dynred.ode.grid",
+    "Grid": "dynred.data.grid",
     "IRMAESpec": "dynred.reducers.irmae",
     "InputError": "dynred.errors",
     "JointSpec": "dynred.models.joint",
@@ -119,6 +121,8 @@ _HOMES = {
     "PolynomialManifoldSpec": "dynred.reducers.polynomial",
     "PolynomialODESpec": "dynred.dynamics.polynomial",
     "QuadraticSpec": "dynred.dynamics.quadratic",
+    "Reader": "dynred.data.readers.base",
+    "ReadingSpec": "dynred.data.reading",
     "ReducedModel": "dynred.models.reduced",
     "ReducedSpec": "dynred.models.reduced",
     "Reducer": "dynred.reducers.base",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive, refuse
-from dynred.ode.grid import Axis, Grid
+from dynred.data.grid import Axis, Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant

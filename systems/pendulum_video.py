@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer
-from dynred.ode.grid import Axis, Grid
+from dynred.data.grid import Axis, Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.observe import observe
 from dynred.ode.system import System

@@ -17,6 +17,7 @@ FOLDERS = (
 )
 PLUGINS = (
     "data/derivatives",
+    "data/readers",
     "solvers",
     "reducers",
     "dynamics",
@@ -30,6 +31,7 @@ HOMES = {
     "xarray": "data",
     "zarr": "data",
     "h5py": "data",
+    "pandas": "data",
     "psutil": "",
     "safetensors": "",
     "filelock": "",
@@ -42,7 +44,7 @@ HOMES = {
     "cyclopts": "cli",
     "rich": "cli",
 }
-SYSTEMS_MAY = {"torch", "math", "dataclasses", "dynred.rng", "dynred.checks"}  # beside dynred.ode and dynred.solvers
+SYSTEMS_MAY = {"torch", "math", "dataclasses", "dynred.rng", "dynred.checks", "dynred.data.grid"}  # and ode, solvers
 LONGEST_FILE, LONGEST_FUNCTION = 350, 60  # lines
 FILES = sorted((ROOT / "dynred").rglob("*.py"))
 SYSTEMS = sorted((ROOT / "systems").glob("*.py"))

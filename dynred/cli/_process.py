@@ -1,5 +1,6 @@
 """The process of a command: where the command prints, and how signals end it. The home of rich's consoles."""
 
+import logging
 import os
 import signal
 import sys
@@ -60,12 +61,18 @@ def only_results_on_stdout() -> Iterator[None]:
     """
     with _own_stdout() as stream, redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.showwarning = _Warnings()  # type: ignore[assignment] # mypy wants a function
+        notes, log = _Notes(), logging.getLogger("dynred")
+        level = log.level
+        log.addHandler(notes)
+        log.setLevel(logging.INFO)
         _results.append(stream)
         try:
             yield
             stream.flush()
         finally:
             _results.pop()
+            log.removeHandler(notes)
+            log.setLevel(level)
 
 
 @contextmanager
@@ -95,6 +102,20 @@ def _own_stdout() -> Iterator[TextIO]:
         ours.flush()
         os.dup2(original, 1)
         os.close(original)
+
+
+class _Notes(logging.Handler):
+    """Prints each note of the library once, on one line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = " ".join(record.getMessage().split())
+        if text not in self.seen:
+            self.seen.add(text)
+            stderr.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 class _Warnings:

@@ -1,10 +1,11 @@
 """`dynred inspect`: which latent spaces can carry K, before training."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from dynred.cli._own_data import OwnData
 from dynred.cli._process import results
 from dynred.cli.base import Arguments, AsJson, Out, Parameters, Whole, pairs, show, stderr, working
 
@@ -20,6 +21,7 @@ def inspect(
     out: Out | None = None,
     n: Annotated[Whole, Parameter(name=["--n", "-n"])] = 64,
     seed: Whole = 0,
+    reading: OwnData = None,
     with_: Arguments = None,
     set_: Parameters = None,
     as_json: AsJson = False,
@@ -27,8 +29,7 @@ def inspect(
     """Say before training which latent spaces can carry the set of long-time states: dimension, holes, reach, verdict.
 
     Args:
-        source: Name of a system, a .py file that defines one, or data (.npz, .zarr, .nc; an .npz of points holds
-            `states`).
+        source: Name of a system, a .py file that defines one, or a data file; one without times holds points.
         latent_dim: A number of latent coordinates to answer for in any case.
         out: Where to put a page with figures, e.g. page.html.
         n: Number of trajectories to simulate.
@@ -40,7 +41,8 @@ def inspect(
         from dynred.report.inspection_page import check_page, write_inspection
 
         check_page(out)
-    given = {"arguments": pairs(with_ or []), "parameters": pairs(set_ or [])}
+    given: dict[str, Any] = {"arguments": pairs(with_ or []), "parameters": pairs(set_ or [])}
+    given["reading"] = reading.spec() if reading is not None else None
     with working() as runtime:
         verdict = inspect_source(source, latent_dim=latent_dim, n=n, seed=seed, progress=runtime.progress, **given)
     name = Path(source).stem

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from dynred.cli._own_data import OwnData
 from dynred.cli._process import going_on
 from dynred.cli.base import Arguments, AsJson, Out, Settings, Whole, listed, pairs, show_evaluation, stderr, working
 from dynred.errors import InputError
@@ -37,6 +38,7 @@ def reduce(
     reducer: Reducer = "autoencoder",
     dynamics: Dynamics = None,
     charts: Whole = 1,
+    reading: OwnData = None,
     set_: Settings = None,
     with_: Arguments = None,
     device: str = "auto",
@@ -47,7 +49,8 @@ def reduce(
     """Reduce a system or data: simulate, learn coordinates and their dynamics, score, report.
 
     Args:
-        source: Name of a system (see `dynred systems`), a .py file that defines one, or a data file (.npz, .zarr, .nc).
+        source: Name of a system (see `dynred systems`), a .py file that defines one, or a data file (.csv, .npy,
+            .npz, .mat, .h5, .nc, .zarr, .parquet).
         latent_dim: Number of latent coordinates; default: that of the angles.
         angles: How many of them are angles: one for a closed curve, two for a torus.
         latent: auto takes the latent space that `dynred inspect` recommends.
@@ -78,6 +81,7 @@ def reduce(
     chosen: dict[str, Any] = {f"data.{name}": value for name, value in tested.items() if value is not None}
     chosen |= {"test": str(test)} if test is not None else {}
     chosen |= {"data.force": True} if force else {}
+    chosen |= reading.changes() if reading is not None else {}
     words |= {"arguments": pairs(with_ or []), "changes": {**chosen, **pairs(set_ or [])}}
     if latent == "auto":
         if latent_dim is not None or angles or charts > 1:

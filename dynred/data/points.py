@@ -1,45 +1,33 @@
 """What an inspection reads from a file: trajectories, or a bare point set."""
 
-import warnings
-import zipfile
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from dynred.checks import refuse
-from dynred.data.screening import check_size, screen
+from dynred.checks import path_given
+from dynred.data.arrange import NoTimes
+from dynred.data.readers.base import log, read_file
+from dynred.data.reading import ReadingSpec
+from dynred.data.screening import sizes
 from dynred.data.storage import load_trajectories
 from dynred.data.trajectories import Trajectories
-from dynred.errors import DynredWarning
 
 
-def load_data(path: str | Path) -> "Trajectories | Tensor":
-    """Reads trajectories from a file, or points [M, D] from an .npz file that holds `states [M, D]` and no times.
+def load_data(path: str | Path, reading: ReadingSpec | None = None) -> "Trajectories | Tensor":
+    """Reads trajectories from a file, or points [M, D] where it holds states in rows and no times.
 
     Raises:
         InputError, FileFormatError, MissingExtraError: see `load_trajectories`.
     """
-    path = Path(path)
-    if path.suffix == ".npz":
-        check_size(path, screen(path))
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-        if "states.npy" in names and "t.npy" not in names:
-            with np.load(path, allow_pickle=False) as opened:
-                states = opened["states"]
-            if states.ndim == 2 and states.dtype.kind in "fiu":
-                _check_orientation(*states.shape)
-                return torch.from_numpy(np.ascontiguousarray(states.astype(np.float64)))
-    return load_trajectories(path)
-
-
-def _check_orientation(rows: int, columns: int) -> None:
-    """Refuses as many points as components, where rows may be either, and doubts fewer."""
-    if rows == columns:
-        advice = f"Give times `t` and `lengths = [{rows}]` where rows are snapshots, else transpose `states`."
-        raise refuse("states", "of which rows are snapshots and columns components", f"a square {rows}", advice)
-    if rows < columns:
-        message = f"states has {rows} rows, taken for snapshots, and {columns} columns; transpose it if columns are."
-        warnings.warn(message, DynredWarning, stacklevel=3)
+    path, reading = path_given("path", path), reading or ReadingSpec()
+    try:
+        return load_trajectories(path, reading)
+    except NoTimes:
+        counted = Trajectories(**read_file(path, replace(reading, dt=1.0)).arguments())
+        if len(counted) > 1:  # trajectories, not points
+            raise
+        if path.suffix != ".npz" or "states" not in sizes(path):  # nothing was guessed of `states` alone
+            words = str(counted.attributes["reading"]).partition(": ")[2].rpartition("; dt")[0]
+            log.info("%s: Read as %d points, as there are no times: %s.", path, len(counted.states), words)
+        return counted.states.double()

@@ -91,8 +91,8 @@ class Response:
         missed: mean squared distance of the samples to the curves.
     """
 
-    velocities: list[Float[np.ndarray, "S C"]]
-    noise: list[Float[np.ndarray, "S K"]]
+    velocities: list[Float[np.ndarray, "_S _C"]]
+    noise: list[Float[np.ndarray, "_S _K"]]
     end: Bool[np.ndarray, " S"]
     missed: float
 

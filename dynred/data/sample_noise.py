@@ -18,7 +18,7 @@ ORDERS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20)  # of the differences that noise is 
 
 
 def noise_variance(
-    times: Sequence[Float[np.ndarray, " n"]], samples: Sequence[Float[np.ndarray, "n C"]], dim: int
+    times: Sequence[Float[np.ndarray, " _n"]], samples: Sequence[Float[np.ndarray, "_n _C"]], dim: int
 ) -> float:
     """Variance of white noise in the samples, summed over components.
 
@@ -62,7 +62,7 @@ def _squares(t: Float[np.ndarray, " n"], x: Float[np.ndarray, "n C"], order: int
     return (change**2).reshape(len(change), -1, dim).sum(2)
 
 
-def _level(squares: Sequence[Float[np.ndarray, "m curves"]]) -> float:
+def _level(squares: Sequence[Float[np.ndarray, "_m _curves"]]) -> float:
     """The mean square; that of calm times where it differs much over time, as that of noise does not."""
     mean = sum(float(s.sum()) for s in squares) / sum(s.size for s in squares)
     means, sizes = [], []

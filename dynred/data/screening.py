@@ -21,7 +21,7 @@ from dynred.errors import DynredError, FileFormatError, MissingExtraError
 from dynred.files import parse_json, read_bytes
 from dynred.memory import check_memory
 
-SUFFIXES = (".zarr", ".npz", ".nc")
+SUFFIXES = (".zarr", ".npz", ".nc")  # of the files that dynred writes
 LARGEST_METADATA = 2**24  # bytes of one JSON file in a .zarr folder
 ALLOWED_RATIO, FREE = 200, 2**30  # measured numbers compress 5 times at most; below a GB one may try
 COPIES = 2.0  # memory that reading takes, in units of the declared size
@@ -31,11 +31,6 @@ ZARR_FILTERS = {"zlib", "gzip", "bz2", "lzma", "lz4", "zstd", "blosc", "shuffle"
 ZARR_FILTERS |= {"crc32", "crc32c", "adler32", "fletcher32", "bitround", "quantize"}
 # Deflate, shuffle, fletcher32, szip, nbit, scaleoffset, lzf: h5py has them all.
 HDF5_FILTERS = {1, 2, 3, 4, 5, 6, 32000}
-
-
-def is_data(name: str | Path) -> bool:
-    """Whether a name is that of a data file."""
-    return Path(name).suffix in SUFFIXES
 
 
 def wanted(name: str) -> bool:
@@ -53,20 +48,44 @@ def screen(path: Path) -> int:
         FileFormatError: the file is missing, of another kind, or holds something that only an attack needs.
         MissingExtraError: .nc without the `netcdf` extra.
     """
-    suffix, kind = path.suffix, "folder" if path.suffix == ".zarr" else "file"
+    check_there(path, folder=path.suffix == ".zarr")
     try:
-        if not os.path.lexists(path):
-            raise FileFormatError(f"{path} does not exist.")
-        if not (path.is_dir() if kind == "folder" else path.is_file()):
-            raise FileFormatError(f"{path} is no {kind}.")
-        declared = {".zarr": _zarr, ".npz": _npz, ".nc": _netcdf}[suffix](path)
-        return sum(size for name, size in declared.items() if wanted(name))
+        return sum(size for name, size in sizes(path).items() if wanted(name))
     except DynredError:
         raise
     except PermissionError as error:
         raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from error
     except Exception as error:  # whatever a broken file does to the library that reads it
-        raise FileFormatError(f"{path} is empty, truncated or no {suffix} file: {error}") from error
+        raise FileFormatError(f"{path} is empty, truncated or no {path.suffix} file: {error}") from error
+
+
+def check_there(path: Path, *, folder: bool) -> None:
+    """Refuses a path where there is no file, or no folder.
+
+    Raises:
+        FileFormatError: nothing is there, or something else, such as a pipe.
+    """
+    kind = "folder" if folder else "file"
+    try:
+        if not os.path.lexists(path):
+            raise FileFormatError(f"{path} does not exist.")
+        if not (path.is_dir() if folder else path.is_file()):
+            raise FileFormatError(f"{path} is no {kind}.")
+    except PermissionError as error:
+        raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # a name with a null character
+        raise FileFormatError(f"{path} is no {kind}: {error}") from error
+
+
+def sizes(path: Path) -> dict[str, int]:
+    """The declared size in bytes of every array of a .zarr, .npz or HDF5 file by its path, after a look at how arrays
+    are kept.
+
+    Raises:
+        FileFormatError: the file holds something that only an attack needs.
+        MissingExtraError: HDF5 without the `netcdf` extra.
+    """
+    return {".zarr": _zarr, ".npz": _npz}.get(path.suffix.lower(), _hdf5)(path)
 
 
 def check_size(path: Path, declared: int) -> None:
@@ -76,10 +95,19 @@ def check_size(path: Path, declared: int) -> None:
         FileFormatError: its arrays are declared much larger than the file.
         InputError: they need more memory than there is.
     """
+    check_claim(path, declared)
+    check_memory(f"Reading {path}", int(COPIES * declared))
+
+
+def check_claim(path: Path, declared: int) -> None:
+    """Refuses a file whose arrays are declared much larger than the file is.
+
+    Raises:
+        FileFormatError: they are.
+    """
     size = _size(path)
     if declared > FREE and declared > ALLOWED_RATIO * size:
         raise FileFormatError(f"{path} claims to hold arrays of {declared} bytes, but has only {size} bytes.")
-    check_memory(f"Reading {path}", int(COPIES * declared))
 
 
 def _size(path: Path) -> int:
@@ -126,10 +154,11 @@ def _zarr(path: Path) -> dict[str, int]:
             metadata = parse_json(read_bytes(file, LARGEST_METADATA), str(file))
             if not isinstance(metadata, dict):
                 raise FileFormatError(f"{file} must hold a JSON object, got a {type(metadata).__name__}.")
+            name = file.parent.relative_to(path).as_posix()
             if file.name == ".zarray":
-                declared[file.parent.name] = _array_of_format_2(path, metadata)
+                declared[name] = _array_of_format_2(path, metadata)
             elif metadata.get("node_type") == "array":
-                declared[file.parent.name] = _array_of_format_3(path, metadata)
+                declared[name] = _array_of_format_3(path, metadata)
     return declared
 
 
@@ -183,7 +212,7 @@ def _product(shape: Iterable[Any]) -> int:
     return math.prod(sizes)
 
 
-# -- NetCDF -----------------------------------------------------------------------------------------------------------
+# -- HDF5 -------------------------------------------------------------------------------------------------------------
 
 
 def need_netcdf() -> Any:
@@ -196,10 +225,12 @@ def need_netcdf() -> Any:
         importlib.import_module("h5netcdf")
         return importlib.import_module("h5py")
     except ImportError as error:
-        raise MissingExtraError("NetCDF needs an extra that is not installed: pip install 'dynred[netcdf]'.") from error
+        raise MissingExtraError(
+            "HDF5 and NetCDF need an extra that is not installed: pip install 'dynred[netcdf]'."
+        ) from error
 
 
-def _netcdf(path: Path) -> dict[str, int]:
+def _hdf5(path: Path) -> dict[str, int]:
     h5py = need_netcdf()
     check_seal(path)
     with h5py.File(path, "r") as opened:
@@ -208,8 +239,8 @@ def _netcdf(path: Path) -> dict[str, int]:
         return declared
 
 
-def _group(path: Path, h5py: Any, group: Any, declared: dict[str, int], seen: set[Any]) -> None:
-    """Adds the sizes of a group's arrays to `declared`; looks at every link before it follows it.
+def _group(path: Path, h5py: Any, group: Any, declared: dict[str, int], seen: set[Any], above: str = "") -> None:
+    """Adds the sizes of a group's arrays to `declared`, by path; looks at every link before it follows it.
 
     A group may hold itself, so `seen` has all objects that were visited.
     """
@@ -222,9 +253,9 @@ def _group(path: Path, h5py: Any, group: Any, declared: dict[str, int], seen: se
             continue
         seen.add(child)
         if isinstance(child, h5py.Group):
-            _group(path, h5py, child, declared, seen)
+            _group(path, h5py, child, declared, seen, f"{above}{name}/")
         elif isinstance(child, h5py.Dataset):
-            declared[name] = _dataset(path, name, child)
+            declared[f"{above}{name}"] = _dataset(path, name, child)
 
 
 def _dataset(path: Path, name: str, dataset: Any) -> int:

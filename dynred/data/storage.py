@@ -18,23 +18,19 @@ import numpy as np
 import torch
 import xarray
 import zarr
-from torch import Tensor
 
 from dynred.arguments import public
-from dynred.checks import finite, path_given, refuse
-from dynred.data.screening import SUFFIXES, check_size, need_netcdf, screen, wanted
+from dynred.checks import path_given, refuse
+from dynred.data.readers.base import log, read_file
+from dynred.data.reading import ReadingSpec
+from dynred.data.screening import SUFFIXES, need_netcdf, screen, wanted
 from dynred.data.seal import seal
-from dynred.data.store import StoredTrajectories
 from dynred.data.store_layout import (
     DIMENSIONS,
-    changed,
     create_array,
     header,
-    identity_of,
     layout,
     lock_path,
-    open_store,
-    read_header,
 )
 from dynred.data.store_writer import is_ours as is_our_store
 from dynred.data.store_writer import remove_progress
@@ -43,7 +39,6 @@ from dynred.errors import DynredError, FileFormatError, InputError
 from dynred.files import check_target, moved_into_place
 from dynred.locks import locked
 from dynred.memory import check_memory
-from dynred.numerics.digest import content_digest
 
 LONGEST = 2**53  # largest number of snapshots in a trajectory: a float counts no further
 NETCDF_COPIES = 1.2  # memory that writing NetCDF takes, in units of the data's size
@@ -70,36 +65,32 @@ def save_trajectories(trajectories: Trajectories, path: str | Path) -> None:
 
 
 @public
-def load_trajectories(path: str | Path) -> Trajectories:
-    """Reads trajectories from .zarr, .npz or .nc, as `save_trajectories` writes them or as the module describes.
+def load_trajectories(path: str | Path, reading: ReadingSpec | None = None) -> Trajectories:
+    """Reads trajectories from a file of any kind that `dynred.data.readers` knows, by its suffix.
 
-    It runs no code and reads no other file, whoever wrote the data. From a store that `simulate_to` has not finished
-    it reads what is written so far.
+    What dynred wrote is read as it was. Of files of other programs, names and shapes tell what is state, time and
+    trajectory; `attributes["reading"]` says what was guessed. It runs no code and reads no other file, whoever wrote
+    the data. From a store that `simulate_to` has not finished it reads what is written so far.
+
+    Args:
+        path: the file, or the folder of a .zarr store.
+        reading: what cannot be guessed.
 
     Raises:
-        InputError: the arrays do not fit together, the suffix is another, or memory does not hold the data.
-        FileFormatError: the file is missing, empty, truncated, changed since it was written, or without states, or it
-            holds something that only an attack needs.
-        MissingExtraError: .nc without the `netcdf` extra.
+        InputError: the arrays do not fit together, too little is known of them, the suffix is another, or memory does
+            not hold the data.
+        FileFormatError: the file is missing, empty, truncated, changed since it was written, or it holds something that
+            only an attack needs.
+        MissingExtraError: a kind of file whose library is not installed.
     """
-    path = path_given("path", path)
-    suffix = check_path(path)
-    declared = screen(path)
-    if suffix == ".zarr" and identity_of(open_store(path)[1]) is not None:
-        return StoredTrajectories(path).load()
-    check_size(path, declared)
+    arranged = read_file(path, reading or ReadingSpec())
     try:
-        arrays, entries = _read_npz(path) if suffix == ".npz" else _read_dataset(path, suffix)
-    except DynredError:
-        raise
-    except Exception as error:
-        raise FileFormatError(f"{path} is empty, truncated or no {suffix} file: {error}") from error
-    header_entries, attributes = read_header(path, entries)
-    _check_digest(path, arrays, header_entries)
-    try:
-        return _trajectories(arrays, attributes)
+        trajectories = Trajectories(**arranged.arguments()).checked_finite()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    if "reading" in trajectories.attributes:
+        log.info("%s: %s", path, trajectories.attributes["reading"])
+    return trajectories
 
 
 def check_path(path: str | Path) -> str:
@@ -195,85 +186,3 @@ def _write_zarr(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mappin
     for name, value in arrays.items():
         create_array(group, name, value.shape, str(value.dtype))[:] = value
     group.attrs.update(header(attributes, digest=digest, layout=layout(path)))
-
-
-# -- reading ----------------------------------------------------------------------------------------------------------
-
-
-def _read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    with np.load(path, allow_pickle=False) as opened:
-        arrays = {name: opened[name] for name in opened.files if wanted(name)}
-        if "header" in opened.files:
-            entries = json.loads(str(opened["header"]))
-        else:
-            entries = {"dynred_attributes": str(opened["attributes"])} if "attributes" in opened.files else {}
-    if not isinstance(entries, dict):
-        raise FileFormatError(f"The header of {path} must be a JSON object, got a {type(entries).__name__}.")
-    return arrays, entries
-
-
-def _read_dataset(path: Path, suffix: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    engine = (
-        {"engine": "zarr", "consolidated": False}
-        if suffix == ".zarr"
-        else {"engine": "h5netcdf", "phony_dims": "access"}
-    )
-    with xarray.open_dataset(path, decode_times=False, **engine) as opened:  # type: ignore[arg-type]
-        arrays = {str(name): opened[name].to_numpy() for name in opened.variables if wanted(str(name))}
-        return arrays, {str(name): value for name, value in opened.attrs.items()}
-
-
-def _check_digest(path: Path, arrays: Mapping[str, np.ndarray], header_entries: Mapping[str, Any]) -> None:
-    if "dynred_digest" in header_entries:
-        tensors = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items() if v.dtype.kind in "fiu"}
-        if content_digest(tensors) != header_entries["dynred_digest"]:
-            raise changed(path, "its checksum is not that of its content")
-
-
-def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) -> Trajectories:
-    if "states" not in arrays:
-        raise refuse("data", "to hold an array `states`", f"{sorted(arrays) or 'nothing'}")
-    if "t" not in arrays:
-        advice = "Give `t [T]` with `states [N, T, D]`, or `t [M]` and `lengths [N]` with `states [M, D]`."
-        raise refuse("data", "to hold the times `t`", f"{sorted(arrays)}", advice)
-    states, t = _real("states", arrays["states"]), _real("t", arrays["t"]).double()
-    velocities = _real("velocities", arrays["velocities"]) if "velocities" in arrays else None
-    if velocities is not None and velocities.dtype != states.dtype:
-        raise refuse("velocities", f"of the dtype of states, {states.dtype}", f"{velocities.dtype}")
-    parameters = {k.removeprefix("parameter_"): _real(k, v) for k, v in arrays.items() if k.startswith("parameter_")}
-    for name, value in parameters.items():
-        finite(f"parameter {name}", value)
-    if states.numel() == 0:
-        raise refuse("states", "not empty", f"shape {list(states.shape)}")
-    lengths = _lengths(arrays["lengths"]) if "lengths" in arrays else None
-    if states.ndim == 3:
-        trajectories = Trajectories.from_stacked(states, t, velocities, parameters=parameters, attributes=attributes)
-        if lengths is not None and not torch.equal(lengths, trajectories.lengths):
-            raise refuse(
-                "lengths", f"{trajectories.lengths.tolist()[0]} for each of the states [N, T, D]", lengths.tolist()
-            )
-    else:
-        if lengths is None and states.ndim == 2 and len(states) == states.shape[1] == len(t):
-            advice = f"Add `lengths = [{len(t)}]` where rows are snapshots, and transpose `states` where columns are."
-            raise refuse("states", "of which rows are snapshots and columns components", f"a square {len(t)}", advice)
-        lengths = torch.tensor([len(t)]) if lengths is None else lengths
-        trajectories = Trajectories(states, t, lengths, velocities, parameters, attributes)
-    return trajectories.checked_finite()
-
-
-def _lengths(array: np.ndarray) -> Tensor:
-    if array.ndim != 1:
-        raise refuse("lengths", "one number of snapshots for each trajectory [N]", f"shape {list(array.shape)}")
-    if array.dtype.kind not in "fiu":
-        raise refuse("lengths", "integers", f"dtype {array.dtype}")
-    if not ((array == np.floor(array)) & (abs(array) < LONGEST)).all():
-        raise refuse("lengths", f"integers below {LONGEST:g}", array.tolist())
-    return torch.from_numpy(array.astype(np.int64))
-
-
-def _real(name: str, array: np.ndarray) -> Tensor:
-    if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
-        raise refuse(name, "an array of real numbers", f"dtype {array.dtype}")
-    plain = array.astype(np.float64) if array.dtype.kind != "f" else array
-    plain = plain.astype(plain.dtype.newbyteorder("="), copy=False)
-    return torch.from_numpy(np.ascontiguousarray(plain)).reshape(array.shape)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,9 +10,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.arguments import public
-from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, literal, real, refuse, whole
+from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, real, refuse
 from dynred.data.parameters import cut
-from dynred.errors import InputError
+from dynred.data.readers.base import read_file
+from dynred.data.reading import ReadingSpec, listed_names
+from dynred.data.take import take
+from dynred.data.trajectory_checks import check_finite, check_parameters, check_times, plain_arrays
 from dynred.numerics.batches import as_index, pieces, ranges
 from dynred.numerics.digest import content_digest
 from dynred.numerics.time_grids import shared
@@ -43,7 +47,8 @@ class Trajectories:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
-        self._take_arrays()
+        for name, value in plain_arrays(vars(self)).items():
+            object.__setattr__(self, name, value)
         if self.states.ndim != 2:
             raise refuse("states", "real numbers [M, D]", f"{self.states.dtype} {list(self.states.shape)}")
         m = len(self.states)
@@ -53,44 +58,44 @@ class Trajectories:
             raise refuse("lengths", f"positive and of sum {m}", f"{len(self.lengths)} of sum {int(self.lengths.sum())}")
         if self.velocities is not None and self.velocities.shape != self.states.shape:
             raise refuse("velocities", f"of shape {list(self.states.shape)}", f"{list(self.velocities.shape)}")
-        for name, value in self.parameters.items():
-            if not name or set(name) & set("/\\\0") or name in (".", ".."):  # files use it as the name of an array
-                raise refuse("a parameter's name", "a word without / or \\", literal(name))
-            if value.shape != self.lengths.shape:
-                raise refuse(f"parameter {name}", f"one value per trajectory [{len(self)}]", f"{list(value.shape)}")
-        self._check_times()
-
-    def _take_arrays(self) -> None:
-        # NumPy arrays and lists become tensors; tensors stay as they are.
-        named = instance_of("parameters", self.parameters, Mapping, "Give them by name.")
-        parameters = {name: real(f"parameter {name}", value) for name, value in named.items()}
-        instance_of("attributes", self.attributes, Mapping, "Give them by name.")
-        taken = {
-            "states": real("states", self.states),
-            "t": real("t", self.t),
-            "lengths": whole("lengths", self.lengths),
-        }
-        if self.velocities is not None:
-            taken["velocities"] = real("velocities", self.velocities)
-        for name, value in {**taken, "parameters": parameters}.items():
-            object.__setattr__(self, name, value)
-
-    def _check_times(self) -> None:
-        if not torch.isfinite(self.t).all():
-            raise refuse("t", "finite", "a time that is not")
-        inner = torch.ones(max(len(self.t) - 1, 0), dtype=torch.bool)
-        inner[torch.cumsum(self.lengths, 0)[:-1] - 1] = False
-        bad = (torch.diff(self.t) <= 0) & inner.to(self.t.device)
-        if bad.any():
-            row = int(torch.nonzero(bad)[0])
-            i = int(torch.searchsorted(torch.cumsum(self.lengths, 0), row, right=True))
-            raise refuse(
-                "t",
-                "strictly increasing in every trajectory",
-                f"{self.t[row]:g} then {self.t[row + 1]:g} in trajectory {i}",
-            )
+        check_parameters(self.parameters, self.lengths)
+        check_times(self.t, self.lengths)
 
     # -- making ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def of(
+        cls,
+        x: Any,
+        *,
+        t: Any = None,
+        dt: float | None = None,
+        states: str | Sequence[str] = (),
+        time: str | None = None,
+        group: str | None = None,
+        dims: str | Sequence[str] = (),
+    ) -> "Trajectories":
+        """Trajectories from whatever holds them; `attributes["reading"]` says in a sentence what was guessed.
+
+        Args:
+            x: an array [T], [T, D] or [N, T, D], NumPy's or torch's; a list of such arrays of different lengths; arrays
+                by name; a pandas DataFrame; an xarray DataArray or Dataset; a path, see `load_trajectories`.
+            t: times of arrays: [T], [N, T], or a list of them beside a list.
+            dt: time between snapshots, where there are no times.
+            states: names of the columns or variables that are the state.
+            time: name of the column or coordinate of times.
+            group: name of the column or dimension that tells trajectories apart.
+            dims: names of the axes of the states, e.g. ("time", "y", "x").
+
+        Raises:
+            InputError: x is of another kind, its parts do not fit, or too little is known of them.
+            FileFormatError, MissingExtraError: see `load_trajectories`.
+        """
+        if isinstance(x, Trajectories):
+            return x
+        reading = ReadingSpec(listed_names("states", states), time, dt, group, listed_names("dims", dims))
+        arranged = take(x, t, reading) if not isinstance(x, str | Path) else read_file(x, reading)
+        return cls(**arranged.arguments())
 
     @classmethod
     def from_stacked(
@@ -338,12 +343,7 @@ class Trajectories:
         Raises:
             InputError: a value is not finite; the message names its trajectory, time and component.
         """
-        for what, values in ((name, self.states), ("velocities", self.velocities)):
-            if values is None or torch.isfinite(values).all():
-                continue
-            row, component = torch.nonzero(~torch.isfinite(values))[0].tolist()
-            raise InputError(
-                f"{what} must be finite, got {values[row, component].item()} in trajectory {int(self.owner[row])} "
-                f"at time {self.t[row]:g}, component {component}. Cut or interpolate the gap."
-            )
+        check_finite(name, self.states, self.t, self.owner)
+        if self.velocities is not None:
+            check_finite("velocities", self.velocities, self.t, self.owner)
         return self

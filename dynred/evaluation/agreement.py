@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from dynred.data.grid import Grid
 from dynred.data.trajectories import Trajectories
 from dynred.evaluation.bootstrap import Interval, Resamples
 from dynred.evaluation.intervals import FEWEST
 from dynred.evaluation.records import Agreement
 from dynred.metrics.base import Gauge, Reference, find_statistics
 from dynred.models.forecast import Forecast
-from dynred.ode.grid import Grid
 from dynred.rng import generator
 
 SPLITS = 200  # random splits of the truth into two halves

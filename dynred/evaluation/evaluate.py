@@ -10,6 +10,7 @@ import torch
 
 from dynred.arguments import public
 from dynred.checks import instance_of, positive, refuse, rows_of
+from dynred.data.grid import Grid
 from dynred.data.split import HeldOut
 from dynred.data.trajectories import Trajectories
 from dynred.evaluation.agreement import agreements
@@ -35,7 +36,6 @@ from dynred.models.bands import Calibration, predict_band
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.numerics.time_grids import count_until
-from dynred.ode.grid import Grid
 from dynred.ode.system import UNNAMED_SCALE, System
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate

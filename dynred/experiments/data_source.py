@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.data.grid import Grid, remembered_grid
 from dynred.data.split import PIECES, HeldOut, Masks, Parts, in_pieces, largest, until
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import estimate_velocities
@@ -49,9 +50,9 @@ class DataSource(Source):
         return KnownSet()
 
     @property
-    def grid(self) -> None:
-        """See `Source.grid`: data do not tell it."""
-        return None
+    def grid(self) -> Grid | None:
+        """See `Source.grid`: the coordinates of the data, where these had names for the axes of space."""
+        return remembered_grid(self.trajectories.attributes, self.dim)
 
     @property
     def simulated(self) -> bool:
@@ -118,7 +119,7 @@ class DataSource(Source):
 
     def _named(self, train: Trajectories) -> dict[str, Any]:
         name = str(train.attributes.get("system", "data"))
-        return {"system": name, "time_unit": "time units"}
+        return {"system": name, "time_unit": str(train.attributes.get("time_unit", "time units"))}
 
 
 def _with_velocities(trajectories: Trajectories) -> Trajectories:

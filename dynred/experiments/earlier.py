@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dynred.data.screening import is_data
+from dynred.data.readers.base import is_data
+from dynred.data.reading import ReadingSpec
 from dynred.experiments.data_spec import SIMULATED
 from dynred.kinds import current
 
@@ -22,4 +23,5 @@ def todays(settings: Mapping[str, Any]) -> dict[str, Any]:
         settings["data"] = {**data, **counts, "split": split, "test_fraction": None}
         settings["data"] |= {"test_trajectories": [], "force": True}
     settings.setdefault("test", None)
+    settings.setdefault("reading", ReadingSpec().to_dict())
     return settings

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dynred.checks import refuse
-from dynred.data.screening import is_data
+from dynred.data.readers.base import is_data
 from dynred.errors import FileFormatError
 from dynred.files import PREFIX, check_target, check_writable, is_tensors, read_json, write_json
 from dynred.locks import holder, locked

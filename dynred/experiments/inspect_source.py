@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from dynred.data.points import load_data
-from dynred.data.screening import is_data
-from dynred.data.trajectories import Trajectories
+from dynred.data.readers.base import is_data
+from dynred.data.reading import ReadingSpec
 from dynred.errors import InputError
 from dynred.geometry.inspection import inspect
 from dynred.geometry.verdict import Verdict
-from dynred.ode.find import find_system
+from dynred.ode.subject import no_reading, subject_of
+from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
 from dynred.runtime import Progress, silent
@@ -26,18 +25,19 @@ def inspect_source(
     seed: int = 0,
     arguments: Mapping[str, Any] | None = None,
     parameters: Parameters | None = None,
+    reading: ReadingSpec | None = None,
     progress: Progress = silent,
 ) -> Verdict:
     """Which latent spaces can carry the set of long-time states of a system, or of data.
 
     Args:
-        name: the name of a system or its file, or a data file (.npz, .zarr, .nc; an .npz of points holds `states`
-            alone).
+        name: the name of a system or its file, or a data file; one without times holds points.
         latent_dim: a number of latent coordinates for which the verdict answers in any case.
         n: number of trajectories to simulate.
         seed: decides initial states and sub-samples.
         arguments: structural choices of the system.
         parameters: values of the equation's parameters that replace its defaults.
+        reading: what cannot be guessed of data.
         progress: receives reports.
 
     Raises:
@@ -45,16 +45,13 @@ def inspect_source(
             points.
         MissingExtraError: without `pip install 'dynred[geometry]'`.
     """
-    data = _data(name, n, seed, arguments or {}, parameters or {}, progress)
-    return inspect(data, rng=generator(seed, "inspect"), latent_dim=latent_dim, progress=progress)
-
-
-def _data(
-    name: str, n: int, seed: int, arguments: Mapping[str, Any], parameters: Parameters, progress: Progress
-) -> Trajectories | Tensor:
-    if is_data(name):
+    rng = generator(seed, "inspect")
+    if is_data(name, reading):
         if arguments or parameters:
             raise InputError(f"arguments and parameters (--with, --set) must be left out for data, got {name}.")
-        return load_data(name)
-    system = find_system(name, **arguments)
-    return simulate(system, n, rng=generator(seed, "train"), parameters=parameters, progress=progress)
+        return inspect(load_data(name, reading), rng=rng, latent_dim=latent_dim, progress=progress)
+    system = subject_of(name, arguments)
+    assert isinstance(system, System)
+    no_reading(reading, system)
+    data = simulate(system, n, rng=generator(seed, "train"), parameters=parameters or {}, progress=progress)
+    return inspect(data, rng=rng, latent_dim=latent_dim, progress=progress)

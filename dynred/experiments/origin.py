@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dynred.checks import refuse
-from dynred.data.screening import is_data
+from dynred.data.readers.base import is_data
 from dynred.errors import DynredWarning, InputError
 from dynred.experiments.earlier import todays
 from dynred.experiments.fingerprint import differences
@@ -36,7 +36,7 @@ def origin(spec: ExperimentSpec, source: Source, asked: Sequence[str], folder: R
     names = [*asked, spec.data.solver] if is_foreign(spec.data.solver) else asked
     codes = {code.name: code for code in (*map(code_of, names), *code_in(settings))}
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    path = str(Path(spec.source).resolve()) if is_data(spec.source) else None
+    path = str(Path(spec.source).resolve()) if is_data(spec.source, spec.reading) else None
     return {
         "digest": spec.digest(),
         "seed": spec.seed,

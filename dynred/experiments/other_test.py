@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dynred.checks import refuse
+from dynred.data.reading import ReadingSpec
 from dynred.data.split import SHORTEST, HeldOut, until
-from dynred.data.storage import load_trajectories
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import estimate_velocities
+from dynred.ode.subject import subject_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,16 +24,21 @@ class OtherTest:
     held_out: HeldOut = field(default_factory=lambda: HeldOut("file"))
 
     @classmethod
-    def of(cls, test: Trajectories | str | Path) -> "OtherTest":
-        """The test that trajectories, or a file of them, are.
+    def of(cls, test: object, reading: ReadingSpec | None = None, dt: float | None = None) -> "OtherTest":
+        """The test that data, or a file of them, are.
+
+        Args:
+            test: the data, as for `subject_of`.
+            reading: what cannot be guessed of them.
+            dt: time between snapshots, where they hold no times.
 
         Raises:
             InputError: the file is unreadable, values are not finite, or a trajectory has one snapshot only.
         """
-        if isinstance(test, Trajectories):
-            trajectories, name = test, ""
-        else:
-            trajectories, name = load_trajectories(test), Path(test).name
+        name = Path(test).name if isinstance(test, str | Path) else ""
+        trajectories = subject_of(test, dt=dt, reading=reading)
+        if not isinstance(trajectories, Trajectories):
+            raise refuse("test", "trajectories or a file of them", f"the system {trajectories.name}")
         if int(trajectories.lengths.min()) < SHORTEST:
             i = int(trajectories.lengths.argmin())
             raise refuse("test", f"trajectories of at least {SHORTEST} snapshots", f"1 in trajectory {i}")

@@ -4,9 +4,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dynred.arguments import public
 from dynred.checks import integer, positive, refuse
+from dynred.data.reading import ReadingSpec
 from dynred.data.split import Parts
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import DynamicsSpec
@@ -28,7 +30,6 @@ from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.models.reduced import ReducedSpec
 from dynred.models.spec import ModelSpec
-from dynred.ode.system import System
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.rng import generator
@@ -58,9 +59,13 @@ class Reduction:
 
 @public
 def reduce(
-    source: Source | System | Trajectories | str,
+    source: Any,
     latent_dim: int,
     *,
+    t: Any = None,
+    dt: float | None = None,
+    dim: int | None = None,
+    reading: ReadingSpec | None = None,
     seed: int = 0,
     data: DataSpec | None = None,
     reducer: ReducerSpec | None = None,
@@ -68,14 +73,19 @@ def reduce(
     partition: PartitionSpec | None = None,
     joint: JointSpec | None = None,
     threshold: float = 0.5,
-    test: Trajectories | str | None = None,
+    test: Any = None,
     runtime: Runtime | None = None,
 ) -> Reduction:
     """From an equation or data to a scored reduced model.
 
     Args:
-        source: a System, its name or file; trajectories without an equation, or a file of them (.npz, .zarr, .nc).
+        source: a System, its name or file, or a function f(t, x) with `dim`; data without an equation: whatever
+            `Trajectories.of` takes, or a file of any kind in `dynred.data.readers`.
         latent_dim: number R of latent coordinates, 1 <= R < D.
+        t: times of an array, or of a list of arrays.
+        dt: time between snapshots of data that hold no times.
+        dim: dimension D of the state of a function.
+        reading: what cannot be guessed of data: names of states, time and trajectories, axes.
         seed: decides every draw.
         data: which trajectories; default `DataSpec()`.
         reducer: default `AutoencoderSpec(latent_dim)`. Its own `latent_dim` must agree.
@@ -83,8 +93,7 @@ def reduce(
         partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
         joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
         threshold: rollout error that counts as lost.
-        test: trajectories that are the test, or a file of them; default: the test is taken from the source, as `data`
-            says.
+        test: data that are the test, or a file of them; default: the test is taken from the source, as `data` says.
         runtime: device, progress, checkpoints.
 
     Returns:
@@ -95,7 +104,7 @@ def reduce(
         DivergenceError: the full system diverged.
     """
     positive("threshold", threshold)
-    source, data = source_of(source, test), data or DataSpec()
+    source, data = source_of(source, test, t=t, dt=dt, dim=dim, reading=reading), data or DataSpec()
     advice = f"The state has {source.dim} dimensions; a reduction has fewer."
     integer("latent_dim", latent_dim, 1, source.dim - 1, advice)
     reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()

@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.data.grid import Grid
 from dynred.data.split import HeldOut, Parts
 from dynred.data.trajectories import Trajectories
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.fingerprint import differences
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.requirements import Sizes
-from dynred.ode.grid import Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters

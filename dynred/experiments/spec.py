@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dynred.checks import integer, positive, refuse
+from dynred.data.reading import ReadingSpec
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.experiments.data_spec import DataSpec
@@ -14,6 +15,7 @@ from dynred.experiments.other_test import OtherTest
 from dynred.experiments.source import Source
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
+from dynred.ode.subject import no_reading
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.spec import Spec
@@ -24,7 +26,7 @@ class ExperimentSpec(Spec):
     """Everything that decides the result of `dynred reduce`.
 
     Attributes:
-        source: name or file of a system, or a data file (.npz, .zarr, .nc).
+        source: name or file of a system, or a data file of a kind in `dynred.data.readers`.
         latent_dim: number R of latent coordinates, equal to that of the reducer's settings; `updated` changes both.
         arguments: structural choices of the system, e.g. {"length": 44.0}.
         seed: decides every draw.
@@ -34,7 +36,8 @@ class ExperimentSpec(Spec):
         dynamics: settings of the latent dynamics.
         partition: with more than one chart, the model is an atlas with a reducer and dynamics in each.
         joint: refines reducer and dynamics together at the end; None leaves this out.
-        test: a data file (.npz, .zarr, .nc) of the trajectories that are the test; None takes the test from the source.
+        test: a data file of the trajectories that are the test; None takes the test from the source.
+        reading: what cannot be guessed of the data, in both files.
     """
 
     source: str
@@ -48,6 +51,7 @@ class ExperimentSpec(Spec):
     partition: PartitionSpec = field(default_factory=PartitionSpec)
     joint: JointSpec | None = None
     test: str | None = None
+    reading: ReadingSpec = field(default_factory=ReadingSpec)
 
     def __post_init__(self):
         if not self.source:
@@ -89,5 +93,7 @@ class ExperimentSpec(Spec):
         Raises:
             InputError: the source or the test is unknown or unusable.
         """
-        source = open_source(self.source, self.arguments)
-        return source if self.test is None else source.tested_on(OtherTest.of(self.test))
+        source = open_source(self.source, self.arguments, self.reading)
+        if source.system is not None and self.test is None:
+            no_reading(self.reading, source.system)
+        return source if self.test is None else source.tested_on(OtherTest.of(self.test, self.reading))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dynred.checks import refuse
-from dynred.data.screening import is_data
+from dynred.data.readers.base import is_data
 from dynred.data.split import Parts
 from dynred.errors import FileFormatError
 from dynred.experiments.earlier import todays
@@ -78,7 +78,11 @@ def _opened(folder: RunFolder, plugins: Sequence[str | Path], trust: bool) -> It
         load_code(code)
     spec = ExperimentSpec.from_dict(todays(stored["spec"]))
     data = replace(spec.data, solver=permission.name(spec.data.solver))
-    spec = replace(spec, source=permission.name(spec.source), data=data)
+    reading = spec.reading
+    if reading.reader is not None:
+        reading = replace(reading, reader=permission.name(reading.reader))
+    named = spec.source if is_data(spec.source, reading) else permission.name(spec.source)
+    spec = replace(spec, source=named, data=data, reading=reading)
     with only(permission.code):
         model = load_model(folder / "model.safetensors")
         if model.about.get("experiment", identity_of(stored)) != identity_of(stored):
@@ -109,7 +113,7 @@ class _Permission:
 
     def name(self, name: str) -> str:
         """The name under which the code that a setting names is loaded now."""
-        if is_data(name) or not is_foreign(name):
+        if not is_foreign(name):
             return name
         return (self._now.get(name) or self(Code(name, None, None))).name
 
@@ -121,7 +125,7 @@ def _reopened(folder: RunFolder, spec: ExperimentSpec, stored: Mapping[str, Any]
         InputError: the source is gone or changed.
     """
     before = stored.get("source") or {}
-    if not is_data(spec.source):
+    if not is_data(spec.source, spec.reading):
         source = spec.open()
         if differing := source.changes(before):
             advice = "Restore it, or reduce again into another folder."

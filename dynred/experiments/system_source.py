@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import refuse
+from dynred.data.grid import Grid
 from dynred.data.split import HeldOut, Parts
 from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
@@ -18,7 +19,6 @@ from dynred.experiments.fingerprint import projections
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.requirements import Sizes
 from dynred.experiments.source import Source
-from dynred.ode.grid import Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters

@@ -1,6 +1,8 @@
 """`inspect`: from trajectories or points to the verdict."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +11,9 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import generator_given, integer
+from dynred.data.points import load_data
+from dynred.data.readers.base import is_data
+from dynred.data.reading import ReadingSpec
 from dynred.data.trajectories import Trajectories
 from dynred.geometry.cloud import REPEATED, Cloud, along_flow, moves, parts, snapshots
 from dynred.geometry.covering import Covering, covering_dimensions
@@ -23,10 +28,15 @@ from dynred.geometry.two_valued import UNKNOWN, two_valued
 from dynred.geometry.verdict import Verdict
 from dynred.numerics.farthest_points import farthest_points
 from dynred.ode.autonomy import time_words
+from dynred.ode.subject import no_reading, subject_of
+from dynred.ode.system import System
+from dynred.rng import generator
 from dynred.runtime import Progress, silent
+from dynred.simulation.simulate import simulate
 
 FEW = 500  # snapshots below which a verdict is never sure
 LONELY = 5  # snapshots that a component must have so that it is none of outliers
+TRAJECTORIES = 64  # of a system that is simulated
 MOST = 8  # most components that are judged
 
 
@@ -49,18 +59,28 @@ class Findings:
 
 @public
 def inspect(
-    data: "Trajectories | Tensor | np.ndarray",
+    data: Any,
     *,
-    rng: torch.Generator,
+    rng: torch.Generator | None = None,
     latent_dim: int | None = None,
+    t: Any = None,
+    dt: float | None = None,
+    dim: int | None = None,
+    reading: ReadingSpec | None = None,
     progress: Progress = silent,
 ) -> Verdict:
     """Can k latent coordinates carry the set K that the states lie on?
 
     Args:
-        data: trajectories on K, or bare points of it [M, D], M >= 50. Of more than 20,000 a random part is looked at.
-        rng: chooses sub-samples.
+        data: trajectories on K, or bare points of it [M, D], M >= 50: whatever `Trajectories.of` takes, or a file. Of
+            more than 20,000 snapshots a random part is looked at. Or a system, its name or file, or a function f(t, x)
+            with `dim`, of which 64 trajectories are simulated.
+        rng: chooses sub-samples and initial states; default: that of seed 0.
         latent_dim: a k that the verdict covers in any case, >= 1.
+        t: times of an array; an array [M, D] without times holds points.
+        dt: time between snapshots of data that hold no times.
+        dim: dimension of the state of a function.
+        reading: what cannot be guessed of data.
         progress: receives reports.
 
     Returns:
@@ -71,11 +91,26 @@ def inspect(
         InputError: too few points, a wrong shape, values that are not finite.
         MissingExtraError: without `pip install 'dynred[geometry]'`.
     """
-    generator_given(rng)
+    rng = generator(0, "inspect") if rng is None else generator_given(rng)
     if latent_dim is not None:
         integer("latent_dim", latent_dim, 1)
     for name in ("skdim", "ripser"):
         load(name)
+    if t is None and dt is None and isinstance(data, Trajectories | Tensor | np.ndarray) and reading is None:
+        return _verdict(data, rng, latent_dim, progress)
+    is_file = isinstance(data, str | Path) and is_data(data, reading)
+    if is_file and dt is None:
+        return _verdict(load_data(data, reading), rng, latent_dim, progress)
+    subject = subject_of(data, t=t, dt=dt, dim=dim, reading=reading)
+    if isinstance(subject, System):
+        no_reading(ReadingSpec(dt=dt) if reading is None else reading, subject)
+        subject = simulate(subject, TRAJECTORIES, rng=rng, progress=progress)
+    return _verdict(subject, rng, latent_dim, progress)
+
+
+def _verdict(
+    data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator, latent_dim: int | None, progress: Progress
+) -> Verdict:
     sample = take_sample(data, rng)
     measured_drift = drift(sample, rng) if isinstance(data, Trajectories) else None
     progress("inspect", 0, 1)

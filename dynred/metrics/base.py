@@ -13,12 +13,12 @@ from torch import Tensor
 
 from dynred import plugins
 from dynred.checks import kind_of, refuse
+from dynred.data.grid import Grid
 from dynred.data.trajectories import Trajectories
 from dynred.kinds import snake_case
 from dynred.models.forecast import Forecast
 from dynred.numerics.modes import Modes
 from dynred.numerics.time_grids import even_step
-from dynred.ode.grid import Grid
 from dynred.spec import Spec
 from dynred.user_code import user_code
 

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 
 from dynred.checks import count
+from dynred.data.grid import Grid
 from dynred.data.trajectories import Trajectories
 from dynred.metrics.base import Gauge, Reference, Statistic
-from dynred.ode.grid import Grid
 
 
 @dataclass(frozen=True)

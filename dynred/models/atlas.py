@@ -32,6 +32,7 @@ from dynred.models.spec import ModelSpec
 from dynred.models.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.time_grids import cuts, refined
+from dynred.numpy_out import as_given
 from dynred.records import revive
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
@@ -107,14 +108,17 @@ class AtlasModel(Model):
         """The connected component of the training set that is nearest to a state."""
         return self.atlas.partition.components[self.chart(x)]
 
+    @as_given
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`. It jumps where states change from one chart's core to the next."""
         return self.atlas.encode(self._states("x", x), self.given)
 
+    @as_given
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
         return self.atlas.decode(self._latents(z), self.given)
 
+    @as_given
     def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`. Between hand-overs latents move with this velocity."""
         time = real("t", t).double()

@@ -35,6 +35,7 @@ from dynred.models.numpy_model import NumpyModel
 from dynred.models.spec import ModelSpec
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
+from dynred.numpy_out import as_given
 from dynred.ode.vector_field import Parameters, VectorField
 from dynred.plugins import code_in
 from dynred.runtime import Progress, silent
@@ -129,7 +130,7 @@ class Model(ABC):
 
     @abstractmethod
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
-        """Latents of states."""
+        """Latents of states; a NumPy array gives one, as in `decode`, `reconstruct` and `rhs`."""
 
     @abstractmethod
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
@@ -155,6 +156,7 @@ class Model(ABC):
         """Latents at times t, starting with z0 at t[0], in float64; NaN from the time on at which a row diverges, and
         at times that it did not reach within the time limit, in seconds."""
 
+    @as_given
     def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """decode(encode(x)), in pieces that bound memory."""
         x = self._states("x", x)
@@ -180,7 +182,7 @@ class Model(ABC):
 
         Returns:
             N trajectories of T states, float64; NaN from the time on at which the prediction diverged. The first state
-            is the reconstruction of x0.
+            is the reconstruction of x0. Whatever x0 is, they hold tensors: `prediction.stacked().numpy()` is [N, T, D].
 
         Raises:
             InputError: wrong width of x0, values that are not finite, times that do not increase.

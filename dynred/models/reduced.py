@@ -16,6 +16,7 @@ from dynred.models.base import Model
 from dynred.models.spec import JointRefinement, ModelSpec
 from dynred.models.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.numerics.latent_space import LatentSpace
+from dynred.numpy_out import as_given
 from dynred.ode.vector_field import VectorField
 from dynred.records import revive
 from dynred.reducers.base import Reducer, ReducerSpec
@@ -86,14 +87,17 @@ class ReducedModel(Model):
         """See `Model.vector_field`."""
         return self.dynamics.bind(self.given)
 
+    @as_given
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`."""
         return self.reducer.at(self.given).encode(self._states("x", x))
 
+    @as_given
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
         return self.reducer.at(self.given).decode(self._latents(z))
 
+    @as_given
     def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`."""
         return self.vector_field()(real("t", t).double(), self._latents(z))

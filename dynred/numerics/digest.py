@@ -16,5 +16,5 @@ def content_digest(arrays: Mapping[str, Shaped[Tensor, "..."]]) -> str:
         content.update(f"{name} {str(array.dtype).removeprefix('torch.')} {list(array.shape)}\n".encode())
         rows = array if array.ndim > 1 else array.reshape(-1, 1)
         for piece in rows.split(max(1, 2**20 // max(1, rows[:1].numel()))) if len(rows) else ():
-            content.update(piece.cpu().contiguous().view(torch.uint8).numpy().data)
+            content.update(piece.cpu().reshape(-1).contiguous().view(torch.uint8).numpy().data)
     return content.hexdigest()

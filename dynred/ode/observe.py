@@ -9,9 +9,9 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import refuse
+from dynred.data.grid import Grid
 from dynred.errors import InputError
 from dynred.numerics.size import size_of
-from dynred.ode.grid import Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import Observation, System
 from dynred.rng import generator

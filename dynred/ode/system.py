@@ -12,10 +12,10 @@ from torch import Tensor
 
 from dynred.annotations import fitting
 from dynred.checks import generator_given, integer, nearest, positive, real, refuse
+from dynred.data.grid import Grid
 from dynred.data.parameters import as_tensors, cut
 from dynred.numerics.jacobian import Pattern, find_pattern
 from dynred.ode.autonomy import time_dependence
-from dynred.ode.grid import Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.right_hand_side import RightHandSide, recognise
 from dynred.ode.semilinear import Semilinear

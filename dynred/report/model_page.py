@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dynred.data.grid import Grid
 from dynred.evaluation.certificate import Certificate
 from dynred.evaluation.evaluation import Evaluation
 from dynred.files import is_page, write_text
 from dynred.metrics.base import Metric
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
-from dynred.ode.grid import Grid
 from dynred.report import page, summary, tables
 from dynred.report.figures.base import Context
 

@@ -9,8 +9,17 @@ fraction of a second plus the time of training: give reducers and dynamics setti
 
 from dynred.testing.dynamics import check_dynamics
 from dynred.testing.metrics import check_metric, check_statistic
+from dynred.testing.readers import check_reader
 from dynred.testing.reducers import check_reducer
 from dynred.testing.solvers import check_solver
 from dynred.testing.systems import check_system
 
-__all__ = ["check_dynamics", "check_metric", "check_reducer", "check_solver", "check_statistic", "check_system"]
+__all__ = [
+    "check_dynamics",
+    "check_metric",
+    "check_reader",
+    "check_reducer",
+    "check_solver",
+    "check_statistic",
+    "check_system",
+]

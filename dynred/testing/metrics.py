@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from dynred.data.grid import Axis, Grid
 from dynred.data.trajectories import Trajectories
 from dynred.metrics.base import Metric, Reference, Statistic
 from dynred.models.forecast import Forecast
-from dynred.ode.grid import Axis, Grid
 from dynred.rng import generator
 from dynred.testing.claims import (
     ROUND_OFF,

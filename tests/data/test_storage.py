@@ -648,7 +648,7 @@ def test_a_plain_zip_a_text_and_another_suffix_are_told(tmp_path):
         "b.npz": "no zip archive",
         "c.npz": "data must be to hold an array `states`, got nothing",
         "d.npz": "d.npz does not exist",
-        "e.csv": "path must be a file ending in one of .zarr, .npz, .nc",
+        "e.xyz": "path must be a file ending in one of .csv, .tsv, .h5, .hdf5, .mat, .nc",
     }.items():
         with pytest.raises(DynredError, match=words):
             load_trajectories(tmp_path / name)

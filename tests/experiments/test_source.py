@@ -148,9 +148,17 @@ def test_a_name_is_a_system_or_a_data_file(tmp_path):
         open_source(str(tmp_path / "data.npz"), {"mu": 1.0})
 
 
-@pytest.mark.parametrize("wrong", [None, 3, torch.zeros(3, 2), ["stuart_landau"]])
-def test_what_is_no_source_is_refused(wrong):
-    with pytest.raises(InputError, match="given must be"):
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (None, "source must be a system, .* a data file, .* an array .*, got None"),
+        (3, "source must be a system, .*, got 3"),
+        (torch.zeros(3, 2), "data must be to hold the times `t`"),
+        (["stuart_landau"], "x must be an array .*, got a str, 'stuart_landau'"),
+    ],
+)
+def test_what_is_no_source_is_refused(wrong, words):
+    with pytest.raises(InputError, match=words):
         source_of(wrong)
 
 

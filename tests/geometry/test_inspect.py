@@ -101,7 +101,11 @@ def test_as_many_points_as_components_are_asked_about_and_fewer_are_doubted(tmp_
         ({"states": np.zeros((20, 3))}, "points must be at least 50 to be inspected, got 20"),
         ({"states": np.full((80, 3), np.nan)}, "points must be finite everywhere, got nan"),
         ({"states": np.zeros((4, 5, 3))}, "must be to hold the times"),
-        ({"positions": np.zeros((80, 3))}, "array `states`"),
+        ({}, "array `states`"),
+        (
+            {"a": np.zeros((80, 3)), "b": np.zeros((80, 2))},
+            "states must be named where several arrays may be the state",
+        ),
         ({"states": np.zeros((80, 3), dtype=complex)}, "must be"),
     ],
 )

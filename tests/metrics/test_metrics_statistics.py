@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.stats import wasserstein_distance
 
+from dynred.data.grid import Axis, Grid
 from dynred.data.trajectories import Trajectories
 from dynred.evaluation.agreement import agreement, agreements, later_halves
 from dynred.metrics.autocorrelation import Autocorrelation
@@ -16,7 +17,6 @@ from dynred.metrics.marginals import Marginals
 from dynred.metrics.power_spectrum import PowerSpectrum
 from dynred.metrics.spatial_spectrum import SpatialSpectrum
 from dynred.models.forecast import Forecast
-from dynred.ode.grid import Axis, Grid
 from dynred.rng import generator
 
 LENGTH, POINTS, OMEGA = 5.0, 32, 2 * math.pi * 4 / 64

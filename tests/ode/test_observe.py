@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from dynred.data.grid import Axis, Grid
 from dynred.dynamics.linear import LinearSpec
 from dynred.errors import InputError
 from dynred.evaluation.lyapunov import lyapunov_spectrum
@@ -13,7 +14,6 @@ from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.pipeline import reduce
 from dynred.ode.catalogue import solver_kind
 from dynred.ode.find import find_system
-from dynred.ode.grid import Axis, Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.observe import observe
 from dynred.ode.system import Observation, System

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from dynred.data.grid import Axis, Grid
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.evaluation.error_curve import error_curve
@@ -21,7 +22,6 @@ from dynred.evaluation.records import Cost, Speedup
 from dynred.models.forecast import Forecast, forecast
 from dynred.models.reduced import ReducedModel
 from dynred.numerics.latent_space import LatentSpace
-from dynred.ode.grid import Axis, Grid
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from torch import Tensor
 
+from dynred.data.grid import Axis, Grid
 from dynred.data.trajectories import Trajectories
 from dynred.evaluation.agreement import later_halves
 from dynred.evaluation.certificate import Certificate
@@ -21,7 +22,6 @@ from dynred.metrics.base import Gauge, Metric, Reference, find_metrics, find_sta
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
 from dynred.numerics.modes import Modes
-from dynred.ode.grid import Axis, Grid
 from dynred.ode.system import UNNAMED_SCALE
 
 # Okabe and Ito's colours, distinct for every common kind of colour vision; one meaning each throughout the page.

@@ -1,0 +1,51 @@
+"""What a user says of data that cannot be guessed from names and shapes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dynred.checks import kind_of, positive, refuse
+from dynred.spec import Spec
+
+
+def listed_names(what: str, names: str | Sequence[str]) -> tuple[str, ...]:
+    """Names in a list, or in a text that separates them by commas; `what` says in messages what they name."""
+    if not isinstance(names, str | Sequence):
+        raise refuse(what, "a list of names", kind_of(names))
+    return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
+
+
+@dataclass(frozen=True)
+class ReadingSpec(Spec):
+    """How data are read; what is left out is guessed from names and shapes.
+
+    Attributes:
+        states: names of the columns, variables or arrays that are the state, in this order.
+        time: name of the column, coordinate or array of times.
+        dt: time between snapshots, where the data hold no times.
+        group: name of the column or dimension that tells trajectories apart.
+        dims: names of the axes of the states, e.g. ("time", "y", "x"): time, trajectory, component; all others are
+            space.
+        reader: name or file of a reader, for files whose suffix does not name one.
+    """
+
+    states: tuple[str, ...] = ()
+    time: str | None = None
+    dt: float | None = None
+    group: str | None = None
+    dims: tuple[str, ...] = ()
+    reader: str | None = None
+
+    def __post_init__(self):
+        if self.dt is not None:
+            positive("dt", self.dt)
+            if self.time is not None:
+                raise refuse("the times", "given in one way", "time beside dt")
+        if len(set(self.dims)) < len(self.dims) or "" in self.dims:
+            raise refuse("dims", "different names of axes, e.g. time,y,x", ",".join(self.dims))
+        if len(set(self.states)) < len(self.states):
+            raise refuse("states", "different names", ", ".join(self.states))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything about the content is guessed."""
+        return not (self.states or self.time or self.dt or self.group or self.dims)
