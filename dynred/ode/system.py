@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Inexact, Int
 from torch import Tensor
@@ -293,6 +294,20 @@ class SystemField:
     def differentiable(self) -> bool:
         """Whether torch can differentiate the field."""
         return self.system.right_hand_side.differentiable
+
+    @property
+    def in_torch(self) -> bool:
+        """Whether the right-hand side is a function of torch tensors."""
+        return self.system.right_hand_side.form.startswith("torch")
+
+    @property
+    def takes_one(self) -> bool:
+        """Whether the right-hand side is a NumPy function that takes one state at a time."""
+        return self.system.right_hand_side.form == "numpy per state"
+
+    def of_one(self) -> Callable[[float, np.ndarray], np.ndarray]:
+        """The velocity of one state [D] as a NumPy function; the field has one row."""
+        return self.system.right_hand_side.of_one(self.parameters)
 
     def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """The exact velocity; t is a number or one per state."""

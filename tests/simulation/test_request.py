@@ -14,6 +14,7 @@ from dynred.rng import generator
 from dynred.simulation.events import Event
 from dynred.simulation.request import Request
 from dynred.simulation.simulate import simulate, simulate_to
+from dynred.solvers.dop853 import Dop853
 from dynred.solvers.explicit import Explicit
 
 TIMES = torch.arange(3, dtype=torch.float64)
@@ -43,8 +44,10 @@ def test_a_request_has_the_solver_and_the_transient_that_the_system_and_the_star
     drawn, given = request(system, 2, rng=generator(0)), request(system, initial=torch.ones(2, 3))
     assert (drawn.count, drawn.dropped, drawn.initial) == (2, system.transient, None)
     assert (given.count, given.dropped, given.key) == (2, 0.0, 0)
-    assert isinstance(drawn.method, Explicit)
-    assert drawn.attributes["solver_reason"] == drawn.reason == "declared not stiff"
+    assert isinstance(drawn.method, Dop853)
+    assert drawn.attributes["solver_reason"] == drawn.reason == "declared not stiff; 2 trajectories of a small system"
+    many = request(system, 32, rng=generator(0))
+    assert (many.method, many.reason) == (Explicit(), "declared not stiff")
     with pytest.raises(dataclasses.FrozenInstanceError):
         drawn.count = 3
 
