@@ -100,6 +100,21 @@ class Spec:
         """Twelve hexadecimal digits that name the content of this spec."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
 
+    def setting(self, path: str) -> Any:
+        """The setting at a dotted path, e.g. `spec.setting("training.steps")`.
+
+        Raises:
+            InputError: there is no such setting.
+        """
+        name, _, rest = path.partition(".")
+        one_of(f"setting of {type(self).__name__}", name, {f.name for f in dataclasses.fields(self)})
+        value = getattr(self, name)
+        if not rest:
+            return value
+        if not isinstance(value, Spec):
+            raise refuse(f"setting {path}", "within a group of settings", f"{name}, which is {literal(value)}")
+        return value.setting(rest)
+
     def updated(self, path: str, value: object) -> Self:
         """A copy with the setting at a dotted path replaced, e.g. `spec.updated("training.steps", 1000)`.
 

@@ -17,16 +17,16 @@ from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Cost
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.open_source import source_of
+from dynred.experiments.plan import plan_of
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
+from dynred.experiments.spec import ExperimentSpec, model_spec
 from dynred.memory import peak_memory_mb
-from dynred.models.atlas import AtlasSpec
 from dynred.models.bands import Calibration, calibrate
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
-from dynred.models.reduced import ReducedSpec
 from dynred.models.spec import ModelSpec
 from dynred.ode.system import System
 from dynred.reducers.autoencoder import AutoencoderSpec
@@ -69,6 +69,7 @@ def reduce(
     joint: JointSpec | None = None,
     threshold: float = 0.5,
     test: Trajectories | str | None = None,
+    minutes: float | None = None,
     runtime: Runtime | None = None,
 ) -> Reduction:
     """From an equation or data to a scored reduced model.
@@ -85,6 +86,8 @@ def reduce(
         threshold: rollout error that counts as lost.
         test: trajectories that are the test, or a file of them; default: the test is taken from the source, as `data`
             says.
+        minutes: chooses trajectories and training of a system so that the answer comes within so many minutes (see
+            `dynred.plan`); what `data`, `reducer` and `dynamics` say stays. None takes the settings as they are.
         runtime: device, progress, checkpoints.
 
     Returns:
@@ -98,9 +101,17 @@ def reduce(
     source, data = source_of(source, test), data or DataSpec()
     advice = f"The state has {source.dim} dimensions; a reduction has fewer."
     integer("latent_dim", latent_dim, 1, source.dim - 1, advice)
+    kept = [
+        name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None
+    ]
     reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
+    if minutes is not None:
+        asked = ExperimentSpec("given", latent_dim, {}, seed, threshold, data, reducer, dynamics, joint=joint)
+        planned = plan_of(asked, source, minutes, fixed=kept).apply(asked)
+        assert planned.reducer is not None
+        data, reducer, dynamics = planned.data, planned.reducer, planned.dynamics
     spec = model_spec(reducer, dynamics, partition, joint)
     check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
     stages = _Stages(source, spec, seed, threshold, runtime or Runtime())
@@ -173,21 +184,6 @@ class _Stages:
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start
-
-
-def model_spec(
-    reducer: ReducerSpec, dynamics: DynamicsSpec, partition: PartitionSpec | None, joint: JointSpec | None
-) -> ModelSpec:
-    """The settings of the model: an atlas where there are several charts.
-
-    Raises:
-        InputError: `joint` asks for refinement where there are several charts.
-    """
-    if partition is None or partition.charts == 1:
-        return ReducedSpec(reducer, dynamics, joint)
-    if joint is not None:
-        raise refuse("joint", "None where there are several charts", f"{partition.charts} charts")
-    return AtlasSpec.of(partition, reducer, dynamics)
 
 
 def calibrated(model: Model, validation: Trajectories) -> Calibration | None:

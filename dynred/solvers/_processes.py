@@ -26,8 +26,8 @@ WORTH = 1.0  # seconds of work that must be left
 _task: list[Callable[[int], object]] = []  # in a worker: what it was forked to do
 
 
-def dealt(task: Callable[[int], T], count: int, *, serial: bool = False) -> list[T]:
-    """`[task(0), ..., task(count - 1)]`, computed by as many processes as there are cores where that is faster.
+def dealt(task: Callable[[int], T], count: int, most: int) -> list[T]:
+    """`[task(0), ..., task(count - 1)]`, computed by several processes where that is faster.
 
     The first result is computed here, and says whether the others are worth processes. Workers are forked, so that the
     task need not be sent to them; where processes cannot be forked, or in a worker, all is computed here.
@@ -35,14 +35,14 @@ def dealt(task: Callable[[int], T], count: int, *, serial: bool = False) -> list
     Args:
         task: gives a result that can be pickled, and depends on its number alone.
         count: number of tasks.
-        serial: compute all here, because the task is parallel in itself.
+        most: number of processes that may share the tasks.
 
     Raises:
         DynredError: a worker was killed. What the task raises passes.
     """
     results: list[T] = []
     start = time.perf_counter()
-    workers = 1 if serial or not _can_fork() else min(cores(), count - 1)
+    workers = min(most, count - 1) if _can_fork() else 1
     for i in range(count):
         left = (time.perf_counter() - start) / max(1, i) * (count - i)
         if workers > 1 and i > 0 and left > WORTH and count - i > 1:

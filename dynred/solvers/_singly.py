@@ -12,7 +12,7 @@ from torch import Tensor
 from dynred.errors import InputError
 from dynred.ode.system import SystemField
 from dynred.ode.vector_field import VectorField
-from dynred.solvers._processes import dealt
+from dynred.solvers._processes import cores, dealt
 from dynred.solvers._sizes import Sizes
 from dynred.solvers.base import Deadline, end_at_blow_up, unreached
 
@@ -47,8 +47,13 @@ def solve_singly(
         row = field.rows(slice(i, i + 1))
         return _solve_row(method, options(row), tolerances, row, x0[i], times, limit, deadline)
 
-    rows = dealt(solved, len(x0), serial=isinstance(field, SystemField) and field.in_torch)
+    rows = dealt(solved, len(x0), processes(field))
     return torch.stack(rows) if rows else x0.new_zeros(0, len(times), x0.shape[1])
+
+
+def processes(field: VectorField) -> int:
+    """How many processes share the trajectories of a field: one where it is torch's, which computes in threads."""
+    return cores() if isinstance(field, SystemField) and not field.in_torch else 1
 
 
 def _solve_row(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dynred.checks import positive
 from dynred.ode.vector_field import VectorField
-from dynred.solvers._singly import solve_singly
+from dynred.solvers._singly import processes, solve_singly
 from dynred.solvers.base import LIMIT, Solver
 
 
@@ -40,6 +40,10 @@ class Dop853(Solver):
         """See `Solver.solve`."""
         tolerances = self.rtol, self.atol
         return solve_singly(DOP853, lambda row: {}, tolerances, field, x0, times, limit, self.time_limit)
+
+    def processes(self, field: VectorField) -> int:
+        """See `Solver.processes`."""
+        return processes(field)
 
     def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Dop853":
         """See `Solver.refined`."""

@@ -16,7 +16,7 @@ from dynred.numerics.jacobian import Pattern, direction, find_pattern
 from dynred.numerics.size import size_of
 from dynred.ode.system import SystemField
 from dynred.ode.vector_field import VectorField
-from dynred.solvers._singly import moment, solve_singly
+from dynred.solvers._singly import moment, processes, solve_singly
 from dynred.solvers.base import LIMIT, Solver
 
 METHODS: dict[str, type[OdeSolver]] = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
@@ -60,6 +60,10 @@ class Stiff(Solver):
         pattern, tolerances = self._pattern(field, x0.shape[1]), (self.rtol, self.atol)
         derivative = lambda row: self._derivative(row, pattern)  # noqa: E731
         return solve_singly(METHODS[self.method], derivative, tolerances, field, x0, times, limit, self.time_limit)
+
+    def processes(self, field: VectorField) -> int:
+        """See `Solver.processes`."""
+        return processes(field)
 
     def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Stiff":
         """See `Solver.refined`."""

@@ -25,7 +25,7 @@ TIMES = torch.linspace(0, 1, 5, dtype=torch.float64)
 def eager(monkeypatch):
     """Two processes for any work."""
     monkeypatch.setattr(_processes, "WORTH", -1.0)
-    monkeypatch.setattr(_processes, "cores", lambda: 2)
+    monkeypatch.setattr(_singly, "cores", lambda: 2)
 
 
 def rhs(t, x):
@@ -40,11 +40,11 @@ def alone(i):
 @forking
 def test_states_from_processes_are_those_of_one_process_bit_for_bit(eager, monkeypatch):
     system, x0 = System("coupled", 3, rhs), torch.randn(7, 3, generator=generator(0), dtype=torch.float64)
-    pids = set(dealt(alone, 7))
+    pids = set(dealt(alone, 7, 2))
     assert os.getpid() not in pids
     assert len(pids) > 1
     many = simulate(system, times=TIMES, initial=x0, rng=generator(0))
-    monkeypatch.setattr(_singly, "dealt", lambda task, count, serial: [task(i) for i in range(count)])
+    monkeypatch.setattr(_singly, "dealt", lambda task, count, most: [task(i) for i in range(count)])
     one = simulate(system, times=TIMES, initial=x0, rng=generator(0))
     assert many.attributes["solver"] == one.attributes["solver"] == Dop853().to_dict()
     assert torch.equal(many.states, one.states)
@@ -53,7 +53,7 @@ def test_states_from_processes_are_those_of_one_process_bit_for_bit(eager, monke
 
 def test_little_work_starts_no_process(monkeypatch):
     monkeypatch.setattr(_processes, "_forked", lambda *_: pytest.fail("processes were started"))
-    assert dealt(lambda i: i, 100) == list(range(100))
+    assert dealt(lambda i: i, 100, 2) == list(range(100))
 
 
 @forking
@@ -65,7 +65,7 @@ def test_a_killed_process_is_told_in_one_sentence_and_leaves_none_behind(eager):
 
     before = multiprocessing.active_children()
     with pytest.raises(DynredError, match=r"A process that solved some of the trajectories was killed\."):
-        dealt(task, 6)
+        dealt(task, 6, 2)
     assert multiprocessing.active_children() == before
 
 
