@@ -20,6 +20,7 @@ from dynred.ode.grid import Grid
 from dynred.ode.known_set import KnownSet
 from dynred.ode.right_hand_side import RightHandSide, recognise
 from dynred.ode.semilinear import Semilinear
+from dynred.ode.sending import Sendable
 from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
 from dynred.user_code import user_code
@@ -54,7 +55,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class System:
+class System(Sendable):
     """A high-dimensional ODE x' = f(t, x; parameters) and what is known about it.
 
     Seen through an `observation`, a system is still the same ODE: `initial`, `bind`, `right_hand_side` and the
@@ -91,6 +92,7 @@ class System:
             `sample_initial`, `tangent_projection` and `jacobian_sparsity`.
         reference: where the equation and its constants come from.
         arguments: the structural choices from which a function in systems/ built this system.
+        found: finds the system again, where it was found by a name.
 
     Raises:
         InputError: an attribute does not fit its description.
@@ -118,6 +120,7 @@ class System:
     observation: Observation | None = None
     reference: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    found: Callable[[], "System"] | None = field(default=None, init=False, repr=False, compare=False)
     _form: list[RightHandSide] = field(default_factory=list, init=False, repr=False, compare=False)
     _pattern: list[Pattern | None] = field(default_factory=list, init=False, repr=False, compare=False)
     _time: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
