@@ -22,7 +22,7 @@ from dynred.spec import Spec
 from dynred.training.minimise import TrainingSpec
 
 FEW, MANY = 2, 16  # trajectories
-STEPS = (4, 24)  # of training
+STEPS = (4, 54)  # of training
 PART = 0.3  # seconds that the simulation of a few trajectories should take
 FINER = 1.5  # times as long: a solver with a tenth of the error
 CHECKED = 8  # trajectories that it solves again

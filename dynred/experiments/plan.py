@@ -26,7 +26,8 @@ SIMULATING = 0.5  # of the time: simulating and scoring, where the steps of trai
 INTERVALS = 500  # most intervals between the snapshots of a trajectory: velocities are exact however far apart they are
 PER_PERIOD = 20  # snapshots in a period of the root mean square frequency
 DURATION = 10.0  # slow time scales in a trajectory
-SHORTEST = 2.0  # slow time scales in a trajectory where time is short
+SHORTEST = 4.0  # slow time scales in a trajectory where time is short
+WISHED = 1 / 8  # of the default numbers of trajectories: for so many, trajectories are shortened before they are fewer
 FEWEST = {"train": 8, "validation": 2, "test": 5}  # five independent trajectories allow an interval
 FEWEST_STEPS = 200
 PATIENCE = 6  # of twenty validations
@@ -86,8 +87,8 @@ def updated(spec: ExperimentSpec, settings: Mapping[str, Any]) -> ExperimentSpec
 def plan(spec: ExperimentSpec, system: System, minutes: float = MINUTES, *, fixed: Collection[str] = ()) -> Plan:
     """Chooses trajectories, their length and sampling, and training steps.
 
-    What the system names (transient, duration, sampling, time scale) and what `fixed` names stays as it is; only where
-    even the fewest trajectories take too long are they shortened. More than the default settings is never chosen.
+    What the system names (transient, duration, sampling, time scale) and what `fixed` names stays as it is; except that
+    trajectories are shortened where few of them take too long. More than the default settings is never chosen.
 
     Args:
         spec: the settings of the experiment.
@@ -183,7 +184,7 @@ class _Chooser:
 
     def _trainings(self) -> list[str]:
         paths = training_paths(self.spec)
-        return [path for path in paths if not any(each.startswith(path) for each in self.fixed)]
+        return [path for path in paths if not any(_overlap(path, each) for each in self.fixed)]
 
     def _most_steps(self) -> int:
         return max([self.spec.setting(path).steps for path in self._trainings()], default=FEWEST_STEPS)
@@ -212,7 +213,7 @@ class _Chooser:
         }
 
     def _shortened(self, seconds: float) -> dict[str, float]:
-        """A shorter duration where even the fewest trajectories take more than their part of the time."""
+        """A shorter duration where an eighth of the default trajectories take more than their part of the time."""
         if not all(self._open(f"data.{name}") for name in ("duration", "horizon")):
             return {}
         data, least = self._data(self.times), SHORTEST / DURATION
@@ -223,7 +224,7 @@ class _Chooser:
 
         def fits(factor: float) -> bool:
             shorter = self._data({**self.times, **times(factor)})
-            needed = self._seconds(shorter, self._counts(0.0), 0)
+            needed = self._seconds(shorter, self._counts(WISHED), 0)
             return needed["simulate"] + needed["score"] <= SIMULATING * seconds
 
         return {} if fits(1.0) else times(max(least, _largest(fits)))
@@ -242,6 +243,11 @@ class _Chooser:
             "fit": self.costs.fit(steps, known),
             "score": self.costs.score(known + scored) + again,
         }
+
+
+def _overlap(a: str, b: str) -> bool:
+    """Whether one of two dotted paths leads through the other."""
+    return f"{a}.".startswith(f"{b}.") or f"{b}.".startswith(f"{a}.")
 
 
 def _largest(fits: Callable[[float], bool]) -> float:
