@@ -11,6 +11,8 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.experiments.costs import Costs, Line, training_paths
 from dynred.experiments.data_spec import SIMULATED, DataSpec
+from dynred.experiments.folder import RunFolder
+from dynred.experiments.origin import origin
 from dynred.experiments.pilot import pilot
 from dynred.experiments.pipeline import reduce
 from dynred.experiments.plan import FEWEST, FEWEST_STEPS, _Chooser, is_bare, plan, updated
