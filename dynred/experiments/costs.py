@@ -27,7 +27,7 @@ PART = 0.3  # seconds that the simulation of a few trajectories should take
 FINER = 1.5  # times as long: a solver with a tenth of the error
 CHECKED = 8  # trajectories that it solves again
 NOMINAL = 0.02  # seconds of a training step, where none can be measured
-SNAPSHOTS, NUMBERS = 512, 2**19  # of the pilot that are fitted: most snapshots, and most numbers in them
+SNAPSHOTS, NUMBERS = 512, 2**18  # of the pilot that are fitted: most snapshots, and most numbers in them
 COPIES = 4  # of these, for the larger of two measurements
 ROLLOUTS = 3.0  # seconds that the model is rolled out for its scores
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from dynred.arguments import public
 from dynred.checks import positive, refuse
 from dynred.experiments.costs import Costs, measure, training_paths
 from dynred.experiments.data_spec import SIMULATED
@@ -84,6 +85,7 @@ def updated(spec: ExperimentSpec, settings: Mapping[str, Any]) -> ExperimentSpec
     return spec
 
 
+@public
 def plan(spec: ExperimentSpec, system: System, minutes: float = MINUTES, *, fixed: Collection[str] = ()) -> Plan:
     """Chooses trajectories, their length and sampling, and training steps.
 
@@ -136,7 +138,7 @@ def _times(spec: ExperimentSpec, system: System, look: Pilot, fixed: Collection[
     """Transient, duration, sampling and horizon, where nobody chose them."""
     chosen: dict[str, float] = {}
     bare = not (_names(system, "duration") or _names(system, "time_scale"))
-    duration = min(DURATION * look.slow, 2 * look.span) if bare else system.duration
+    duration = min(DURATION * look.slow, look.span) if bare else system.duration
     sampling = system.sampling
     if bare and not _names(system, "sampling"):
         sampling = _round(max(min(look.fast / PER_PERIOD, duration / 100), duration / INTERVALS))
@@ -272,18 +274,15 @@ def _minutes(minutes: float) -> str:
 
 def _described(settings: Mapping[str, Any]) -> str:
     """Settings in words."""
-    parts = []
-    if "data.train" in settings:
-        parts.append(f"{settings['data.train']} training trajectories")
-    elif "data.test" in settings:
-        parts.append(f"{settings['data.test']} test trajectories")
+    counts = {name: settings[f"data.{name}"] for name in SIMULATED if f"data.{name}" in settings}
+    parts = [", ".join(f"{n} {name}" for name, n in counts.items()) + " trajectories"] if counts else []
     if "data.duration" in settings:
-        parts.append(f"of {settings['data.duration']:.4g} time units")
+        parts.append(f"{settings['data.duration']:.4g} time units long")
     if "data.transient" in settings:
-        parts.append(f"after {settings['data.transient']:.4g} that are dropped")
+        parts.append(f"a transient of {settings['data.transient']:.4g} before")
     if "data.sampling" in settings:
         parts.append(f"a snapshot every {settings['data.sampling']:.3g}")
     steps = [value for path, value in settings.items() if path.endswith(".steps")]
     if steps:
         parts.append(f"{max(steps)} training steps")
-    return ", ".join(parts) or "the same"
+    return ", ".join(parts)
