@@ -28,6 +28,7 @@ FINER = 1.5  # times as long: a solver with a tenth of the error
 CHECKED = 8  # trajectories that it solves again
 NOMINAL = 0.02  # seconds of a training step, where none can be measured
 SNAPSHOTS, NUMBERS = 512, 2**18  # of the pilot that are fitted: most snapshots, and most numbers in them
+MEASUREMENTS = 8  # share the time: one that takes more than its part is not repeated at a larger size
 COPIES = 4  # of these, for the larger of two measurements
 ROLLOUTS = 3.0  # seconds that the model is rolled out for its scores
 
@@ -92,7 +93,7 @@ class Costs:
         return self.scoring(snapshots)
 
 
-def measure(spec: ExperimentSpec, system: System, look: Pilot, sampling: float) -> Costs:
+def measure(spec: ExperimentSpec, system: System, look: Pilot, sampling: float, seconds: float) -> Costs:
     """Measures the costs on the states of a pilot.
 
     Args:
@@ -100,10 +101,11 @@ def measure(spec: ExperimentSpec, system: System, look: Pilot, sampling: float) 
         system: the ODE.
         look: the pilot.
         sampling: time between snapshots, on which the choice of the solver depends.
+        seconds: what the measurements may take, roughly.
     """
     began = time.perf_counter()
     simulation, processes = _simulation(system, look, sampling, spec.data.solver)
-    preparing, step, scoring = _rehearsed(spec, look.states)
+    preparing, step, scoring = _rehearsed(spec, look.states, seconds)
     return Costs(simulation, preparing, step, scoring, processes, time.perf_counter() - began)
 
 
@@ -128,24 +130,37 @@ def _simulation(system: System, look: Pilot, sampling: float, solver: str) -> tu
     return line, method.processes(field)
 
 
-def _rehearsed(spec: ExperimentSpec, states: Trajectories) -> tuple[Line, float, Line]:
-    """What fitting without steps, a step, and scoring take; nominal numbers where so few states allow no fit."""
+def _rehearsed(spec: ExperimentSpec, states: Trajectories, seconds: float) -> tuple[Line, float, Line]:
+    """What fitting without steps, a step, and scoring take.
+
+    Where one measurement takes long already, the larger one is left out, and the cost taken not to grow. Where so few
+    states allow no fit, steps are nominal.
+    """
     states = _thinned(states)
-    many = Trajectories.concatenate([states] * COPIES)
+    many, long = Trajectories.concatenate([states] * COPIES), seconds / MEASUREMENTS
+    m, n = len(states.states), len(many.states)
     try:
-        _fitted(spec, STEPS[0], states, states)  # first uses take longer
-        small, large = (_fitted(spec, STEPS[0], part, states) for part in (states, many))
-        more = _fitted(spec, STEPS[1], many, states)
-    except DynredError:  # so few states need not allow a fit
-        small, large, more = 1.0, 1.0, 1.0 + NOMINAL * (STEPS[1] - STEPS[0])
+        first = _fitted(spec, STEPS[0], states, states)
+        if first > long:
+            preparing, step = (
+                Line(0.0, first / m),
+                (_fitted(spec, STEPS[1], states, states) - first) / (STEPS[1] - STEPS[0]),
+            )
+        else:
+            small, large = (_fitted(spec, STEPS[0], part, states) for part in (states, many))
+            step = (_fitted(spec, STEPS[1], many, states) - large) / (STEPS[1] - STEPS[0])
+            preparing = Line.through(m, small, n, large)
+    except DynredError:
+        preparing, step = Line(1.0, 0.0), NOMINAL
     # A network that is hardly trained may move as fast as it likes, and its rollouts take any time: a linear model.
     linear = ReducedSpec(PODSpec(1), LinearSpec())
     coordinates = linear.fit_coordinates(states, states, rng=generator(0, "costs"))
     model = linear.fit_dynamics(coordinates, states, states, rng=generator(0, "costs"))
-    scores = [_scored(model, part) + ROLLOUTS for part in (states, states, many)][1:]
-    m, n = len(states.states), len(many.states)
-    step = max(0.0, (more - large) / (STEPS[1] - STEPS[0]))
-    return Line.through(m, small, n, large), step, Line.through(2 * m, scores[0], 2 * n, scores[1])
+    first = _scored(model, states)
+    scoring = Line(first, 0.0)
+    if first <= long:
+        scoring = Line.through(2 * m, _scored(model, states), 2 * n, _scored(model, many))
+    return preparing, max(0.0, step), replace(scoring, fixed=scoring.fixed + ROLLOUTS)
 
 
 def _fitted(spec: ExperimentSpec, steps: int, train: Trajectories, held: Trajectories) -> float:

@@ -21,7 +21,7 @@ from dynred.experiments.spec import ExperimentSpec
 from dynred.ode.system import System
 
 MINUTES = 3.0  # where the user names none
-LOOKING = 0.15  # of the time: what the pilot may take
+LOOKING = 0.15  # of the time: what the pilot may take, and the measurements
 START = 6.0  # seconds: imports, certificate, report
 SIMULATING = 0.5  # of the time: simulating and scoring, where the steps of training want the rest
 INTERVALS = 500  # most intervals between the snapshots of a trajectory: velocities are exact however far apart they are
@@ -105,7 +105,8 @@ def plan(spec: ExperimentSpec, system: System, minutes: float = MINUTES, *, fixe
     seconds = 60 * positive("minutes", minutes)
     look = pilot(system, LOOKING * seconds, spec.seed, spec.data.solver)
     times = _times(spec, system, look, fixed)
-    costs = measure(spec, system, look, times.get("data.sampling", spec.data.sampling or system.sampling))
+    sampling = times.get("data.sampling", spec.data.sampling or system.sampling)
+    costs = measure(spec, system, look, sampling, LOOKING * seconds)
     chooser = _Chooser(spec, system, costs, times, tuple(fixed))
     spent = look.seconds + costs.seconds
     settings, parts = chooser.within(seconds - spent - START)
