@@ -108,7 +108,10 @@ def reduce(
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     if minutes is not None:
-        asked = ExperimentSpec("given", latent_dim, {}, seed, threshold, data, reducer, dynamics, joint=joint)
+        tested = None if test is None else "given"
+        asked = ExperimentSpec(
+            "given", latent_dim, {}, seed, threshold, data, reducer, dynamics, joint=joint, test=tested
+        )
         planned = plan_of(asked, source, minutes, fixed=kept).apply(asked)
         assert planned.reducer is not None
         data, reducer, dynamics = planned.data, planned.reducer, planned.dynamics

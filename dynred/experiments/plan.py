@@ -139,7 +139,7 @@ def _times(spec: ExperimentSpec, system: System, look: Pilot, fixed: Collection[
     """Transient, duration, sampling and horizon, where nobody chose them."""
     chosen: dict[str, float] = {}
     bare = not (_names(system, "duration") or _names(system, "time_scale"))
-    duration = min(DURATION * look.slow, look.span) if bare else system.duration
+    duration = spec.data.duration or (min(DURATION * look.slow, look.span) if bare else system.duration)
     sampling = system.sampling
     if bare and not _names(system, "sampling"):
         sampling = _round(max(min(look.fast / PER_PERIOD, duration / 100), duration / INTERVALS))
@@ -147,7 +147,8 @@ def _times(spec: ExperimentSpec, system: System, look: Pilot, fixed: Collection[
     if not _names(system, "transient"):
         chosen["data.transient"] = _round(look.transient)
     if bare:
-        chosen |= {"data.duration": duration, "data.sampling": sampling, "data.horizon": duration}
+        chosen |= {"data.duration": duration, "data.sampling": sampling}
+        chosen |= {} if spec.test else {"data.horizon": duration}  # a test that is given is not cut
     return {path: value for path, value in chosen.items() if _free(spec, path, fixed)}
 
 
