@@ -22,7 +22,7 @@ from dynred.spec import Spec
 from dynred.training.minimise import TrainingSpec
 
 FEW, MANY = 2, 16  # trajectories
-STEPS = (4, 54)  # of training
+STEPS = 50  # of training
 PART = 0.3  # seconds that the simulation of a few trajectories should take
 FINER = 1.5  # times as long: a solver with a tenth of the error
 CHECKED = 8  # trajectories that it solves again
@@ -140,15 +140,11 @@ def _rehearsed(spec: ExperimentSpec, states: Trajectories, seconds: float) -> tu
     many, long = Trajectories.concatenate([states] * COPIES), seconds / MEASUREMENTS
     m, n = len(states.states), len(many.states)
     try:
-        first = _fitted(spec, STEPS[0], states, states)
-        if first > long:
-            preparing, step = (
-                Line(0.0, first / m),
-                (_fitted(spec, STEPS[1], states, states) - first) / (STEPS[1] - STEPS[0]),
-            )
-        else:
-            small, large = (_fitted(spec, STEPS[0], part, states) for part in (states, many))
-            step = (_fitted(spec, STEPS[1], many, states) - large) / (STEPS[1] - STEPS[0])
+        first, step = _fitted(spec, states, states)
+        preparing = Line(first, 0.0)
+        if first + STEPS * step <= long:
+            small, _ = _fitted(spec, states, states)
+            large, step = _fitted(spec, many, states)
             preparing = Line.through(m, small, n, large)
     except DynredError:
         preparing, step = Line(1.0, 0.0), NOMINAL
@@ -160,19 +156,20 @@ def _rehearsed(spec: ExperimentSpec, states: Trajectories, seconds: float) -> tu
     scoring = Line(first, 0.0)
     if first <= long:
         scoring = Line.through(2 * m, _scored(model, states), 2 * n, _scored(model, many))
-    return preparing, max(0.0, step), replace(scoring, fixed=scoring.fixed + ROLLOUTS)
+    return preparing, step, replace(scoring, fixed=scoring.fixed + ROLLOUTS)
 
 
-def _fitted(spec: ExperimentSpec, steps: int, train: Trajectories, held: Trajectories) -> float:
-    """The seconds of a short fit."""
+def _fitted(spec: ExperimentSpec, train: Trajectories, held: Trajectories) -> tuple[float, float]:
+    """The seconds of a short fit without its steps of training, and the seconds of a step of all that is trained."""
     for path in training_paths(spec):
-        spec = spec.updated(f"{path}.steps", steps)
+        spec = spec.updated(f"{path}.steps", STEPS).updated(f"{path}.validations", 1)
     assert spec.reducer is not None
-    model = model_spec(spec.reducer, spec.dynamics, spec.partition, spec.joint)
+    settings = model_spec(spec.reducer, spec.dynamics, spec.partition, spec.joint)
     start, rng = time.perf_counter(), generator(0, "costs")
-    coordinates = model.fit_coordinates(train, held, rng=rng)
-    model.fit_dynamics(coordinates, train, held, rng=rng)
-    return time.perf_counter() - start
+    coordinates = settings.fit_coordinates(train, held, rng=rng)
+    model = settings.fit_dynamics(coordinates, train, held, rng=rng)
+    trained = sum(history.seconds[-1] for history in model.histories)
+    return max(0.0, time.perf_counter() - start - trained), trained / STEPS
 
 
 def _thinned(states: Trajectories) -> Trajectories:
