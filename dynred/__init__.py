@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from dynred.experiments.data_spec import DataSpec
     from dynred.experiments.evaluate_run import evaluate_run
     from dynred.experiments.pipeline import reduce
+    from dynred.experiments.plan import Plan, plan
     from dynred.experiments.run import run
     from dynred.experiments.spec import ExperimentSpec
     from dynred.geometry.inspection import inspect
@@ -158,6 +159,8 @@ _HOMES = {
     "lyapunov_spectrum": "dynred.evaluation.lyapunov",
     "observe": "dynred.ode.observe",
     "predict_band": "dynred.models.bands",
+    "Plan": "dynred.experiments.plan",
+    "plan": "dynred.experiments.plan",
     "reduce": "dynred.experiments.pipeline",
     "run": "dynred.experiments.run",
     "save_trajectories": "dynred.data.storage",

@@ -18,6 +18,9 @@ from dynred.checks import literal, one_of, refuse
 from dynred.errors import InputError
 from dynred.kinds import DEEPEST, class_of, kind_of
 
+# Metadata of a field that a later version added: left out of JSON at its default, so that the settings of earlier runs
+# keep their digests.
+ADDED: Mapping[str, Any] = {"added": True}
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
@@ -60,8 +63,8 @@ class Spec:
 
     def to_dict(self) -> dict[str, Json]:
         """This spec as plain JSON data; `Spec.from_dict` is the inverse."""
-        fields = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
-        return {"kind": self.kind(), **fields}
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if not _unused(f, self)}
+        return {"kind": self.kind(), **{name: _plain(value) for name, value in values.items()}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -96,6 +99,21 @@ class Spec:
     def digest(self) -> str:
         """Twelve hexadecimal digits that name the content of this spec."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    def setting(self, path: str) -> Any:
+        """The setting at a dotted path, e.g. `spec.setting("training.steps")`.
+
+        Raises:
+            InputError: there is no such setting.
+        """
+        name, _, rest = path.partition(".")
+        one_of(f"setting of {type(self).__name__}", name, {f.name for f in dataclasses.fields(self)})
+        value = getattr(self, name)
+        if not rest:
+            return value
+        if not isinstance(value, Spec):
+            raise refuse(f"setting {path}", "within a group of settings", f"{name}, which is {literal(value)}")
+        return value.setting(rest)
 
     def updated(self, path: str, value: object) -> Self:
         """A copy with the setting at a dotted path replaced, e.g. `spec.updated("training.steps", 1000)`.
@@ -132,6 +150,10 @@ class Spec:
         return tuple(
             choice for choice in (hint, *typing.get_args(hint)) if isinstance(choice, type) and choice is not object
         )
+
+
+def _unused(field: dataclasses.Field[Any], spec: Spec) -> bool:
+    return field.metadata.get("added") is True and getattr(spec, field.name) == field.default
 
 
 def _refuse_overridden(cls: type[Spec]) -> None:

@@ -1,5 +1,6 @@
 """`dynred reduce`: from an equation or data to a scored reduced model."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -41,6 +42,7 @@ def reduce(
     reading: OwnData = None,
     set_: Settings = None,
     with_: Arguments = None,
+    minutes: float | None = None,
     device: str = "auto",
     resume: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -64,6 +66,8 @@ def reduce(
             whole where there are at least three.
         force: Fit dynamics even to velocities whose estimated error is above 30 %.
         charts: More than one cut K into overlapping charts, each with coordinates and dynamics of its own.
+        minutes: Choose trajectories and training of a system so that the answer comes within so many minutes, .5 for a
+            quick look; default: 3 for a system of your own that names no times, else the default settings.
         device: auto, cpu or cuda.
         resume: Go on with an interrupted run of the same settings, to the same result.
         overwrite: Replace a run that is in the folder.
@@ -71,6 +75,8 @@ def reduce(
     from dynred.experiments.choose_experiment import choose_experiment
     from dynred.experiments.folder import RunFolder
     from dynred.experiments.origin import data_notes
+    from dynred.experiments.plan import updated
+    from dynred.experiments.planned import minutes_of, planned
     from dynred.experiments.run import run
     from dynred.models.load import load_model
 
@@ -83,12 +89,18 @@ def reduce(
     chosen |= {"data.force": True} if force else {}
     chosen |= reading.changes() if reading is not None else {}
     words |= {"arguments": pairs(with_ or []), "changes": {**chosen, **pairs(set_ or [])}}
+    if latent == "auto" and (latent_dim is not None or angles or charts > 1):
+        raise InputError("--latent auto must be alone, got --latent-dim, --angles or --charts beside it.")
+    given = 1 if latent == "auto" else latent_dim
+    spec = choose_experiment(source, given, angles=angles, charts=charts, **words)
+    if (limit := minutes_of(spec, minutes, words["changes"])) is not None:
+        out = out or Path(f"{spec.default_out}-{limit:g}-minutes")
+        settings, lines = planned(spec, limit, words["changes"], out if resume else None)
+        spec, words["changes"] = updated(spec, settings), {**settings, **words["changes"]}
+        for line in lines:
+            stderr.print(line, markup=False, highlight=False, soft_wrap=True)
     if latent == "auto":
-        if latent_dim is not None or angles or charts > 1:
-            raise InputError("--latent auto must be alone, got --latent-dim, --angles or --charts beside it.")
         spec = _recommended(source, words)
-    else:
-        spec = choose_experiment(source, latent_dim, angles=angles, charts=charts, **words)
     out = out or spec.default_out
     going_on(f"What was computed is in {out}: the same command with --resume goes on from there.")
     with working(device) as runtime:

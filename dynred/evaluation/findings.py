@@ -1,5 +1,6 @@
 """What a reader should know before the scores: findings, each with the number that shows it."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -26,6 +27,8 @@ RIVALS: Mapping[str, str] = {
     "linear": "linear dynamics of the same coordinates",
     "dmd": "dynamic mode decomposition of as many POD coordinates",
 }
+GOOD = 1e-3  # nmse of a reconstruction that needs no explanation
+LEARNED = 3.0  # times the error in training: a larger error of the test means that the data were too few
 NEGLIGIBLE = 1e-6  # error that is the round-off of a network, not the model's
 AS_GOOD = 1.1  # times the model's error: POD with no more than that is as good
 COMPARED = 2000  # training states to which places in latent space are compared
@@ -52,6 +55,7 @@ def find(
     findings = [*_worse(evaluation), *_not_an_ode(evaluation, model)]
     if train is not None:
         findings += _velocities(train)
+        findings += _lossy(evaluation, model, train)
     findings += [*_diverged(evaluation, model, predictions, train), *_pod_as_good(evaluation, model)]
     findings += _beyond_trust(evaluation, predictions)
     if train is not None:
@@ -170,6 +174,26 @@ def _pod_as_good(evaluation: Evaluation, model: Model) -> list[Finding]:
         f"{number(pod.nmse)}, the model's {number(own.nmse)}. Take it: `--reducer pod`."
     )
     return [Finding("pod_as_good", text, pod.nmse)]
+
+
+def _lossy(evaluation: Evaluation, model: Model, train: Trajectories) -> list[Finding]:
+    """Why the reconstruction is no better: the coordinates, or the data."""
+    lost = evaluation.reconstruction.nmse
+    if not GOOD < lost < math.inf:
+        return []
+    rows = torch.linspace(0, len(train.states) - 1, min(COMPARED, len(train.states))).round().long()
+    x, values = train.states[rows], {name: value[rows] for name, value in train.row_parameters.items()}
+    with torch.no_grad():
+        off = (model.at(values).reconstruct(x) - x).double().pow(2).sum(1).mean()
+    known = float(off / (x - x.mean(0)).double().pow(2).sum(1).mean().clamp_min(1e-300))
+    n = evaluation.latent_dim
+    words = f"{n} coordinate{' loses' if n == 1 else 's lose'} {number(100 * lost, 2)} % of the energy"
+    here = f"{number(100 * known, 2)} %"
+    if known > lost / LEARNED:
+        text = f"{words}, in training {here}: take more (`dynred inspect` says how many) or longer training."
+    else:
+        text = f"{words} of the test, {here} of training: take more training trajectories."
+    return [Finding("lossy", text, lost)]
 
 
 def _resting(test: Trajectories, train: Trajectories) -> list[Finding]:

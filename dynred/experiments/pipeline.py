@@ -19,16 +19,16 @@ from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Cost
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.open_source import source_of
+from dynred.experiments.plan import plan_of
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
+from dynred.experiments.spec import ExperimentSpec, model_spec
 from dynred.memory import peak_memory_mb
-from dynred.models.atlas import AtlasSpec
 from dynred.models.bands import Calibration, calibrate
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
-from dynred.models.reduced import ReducedSpec
 from dynred.models.spec import ModelSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
@@ -74,6 +74,7 @@ def reduce(
     joint: JointSpec | None = None,
     threshold: float = 0.5,
     test: Any = None,
+    minutes: float | None = None,
     runtime: Runtime | None = None,
 ) -> Reduction:
     """From an equation or data to a scored reduced model.
@@ -94,6 +95,8 @@ def reduce(
         joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
         threshold: rollout error that counts as lost.
         test: data that are the test, or a file of them; default: the test is taken from the source, as `data` says.
+        minutes: chooses trajectories and training of a system so that the answer comes within so many minutes (see
+            `dynred.plan`); what `data`, `reducer` and `dynamics` say stays. None takes the settings as they are.
         runtime: device, progress, checkpoints.
 
     Returns:
@@ -107,9 +110,20 @@ def reduce(
     source, data = source_of(source, test, t=t, dt=dt, dim=dim, reading=reading), data or DataSpec()
     advice = f"The state has {source.dim} dimensions; a reduction has fewer."
     integer("latent_dim", latent_dim, 1, source.dim - 1, advice)
+    kept = [
+        name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None
+    ]
     reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
+    if minutes is not None:
+        tested = None if test is None else "given"
+        asked = ExperimentSpec(
+            "given", latent_dim, {}, seed, threshold, data, reducer, dynamics, joint=joint, test=tested
+        )
+        planned = plan_of(asked, source, minutes, fixed=kept).apply(asked)
+        assert planned.reducer is not None
+        data, reducer, dynamics = planned.data, planned.reducer, planned.dynamics
     spec = model_spec(reducer, dynamics, partition, joint)
     check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
     stages = _Stages(source, spec, seed, threshold, runtime or Runtime())
@@ -182,21 +196,6 @@ class _Stages:
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start
-
-
-def model_spec(
-    reducer: ReducerSpec, dynamics: DynamicsSpec, partition: PartitionSpec | None, joint: JointSpec | None
-) -> ModelSpec:
-    """The settings of the model: an atlas where there are several charts.
-
-    Raises:
-        InputError: `joint` asks for refinement where there are several charts.
-    """
-    if partition is None or partition.charts == 1:
-        return ReducedSpec(reducer, dynamics, joint)
-    if joint is not None:
-        raise refuse("joint", "None where there are several charts", f"{partition.charts} charts")
-    return AtlasSpec.of(partition, reducer, dynamics)
 
 
 def calibrated(model: Model, validation: Trajectories) -> Calibration | None:

@@ -13,8 +13,11 @@ from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.open_source import open_source
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.source import Source
+from dynred.models.atlas import AtlasSpec
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
+from dynred.models.reduced import ReducedSpec
+from dynred.models.spec import ModelSpec
 from dynred.ode.subject import no_reading
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
@@ -97,3 +100,18 @@ class ExperimentSpec(Spec):
         if source.system is not None and self.test is None:
             no_reading(self.reading, source.system)
         return source if self.test is None else source.tested_on(OtherTest.of(self.test, self.reading))
+
+
+def model_spec(
+    reducer: ReducerSpec, dynamics: DynamicsSpec, partition: PartitionSpec | None, joint: JointSpec | None
+) -> ModelSpec:
+    """The settings of the model: an atlas where there are several charts.
+
+    Raises:
+        InputError: `joint` asks for refinement where there are several charts.
+    """
+    if partition is None or partition.charts == 1:
+        return ReducedSpec(reducer, dynamics, joint)
+    if joint is not None:
+        raise refuse("joint", "None where there are several charts", f"{partition.charts} charts")
+    return AtlasSpec.of(partition, reducer, dynamics)

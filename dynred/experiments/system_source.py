@@ -84,9 +84,11 @@ class SystemSource(Source):
         if data.split not in ("auto", "pieces") or data.test_fraction is not None or data.test_trajectories:
             advice = "Those of a system are simulated: data.test says how many."
             raise refuse("split, test_fraction and test_trajectories", "left out for a system", "given", advice)
-        train, validation = (self._simulated(part, data, seed, runtime) for part in ("train", "validation"))
+        train = self._simulated("train", data, seed, runtime)
+        same = self.as_before(train.attributes)  # whatever the solver of fewer or shorter trajectories would be
+        validation = same._simulated("validation", data, seed, runtime)
         if self.tests is None:
-            test, held_out = self._simulated("test", data, seed, runtime), HeldOut("simulated")
+            test, held_out = same._simulated("test", data, seed, runtime), HeldOut("simulated")
         else:
             test, held_out = self.tests.beside(train, data.horizon), self.tests.held_out
         return Parts(train, validation, test, held_out)

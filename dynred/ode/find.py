@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +12,7 @@ from dynred.arguments import public
 from dynred.checks import one_of, refuse
 from dynred.errors import InputError
 from dynred.memory import bounded, check_memory
+from dynred.ode.sending import check_unchanged
 from dynred.ode.system import System
 from dynred.user_code import user_code
 
@@ -37,7 +39,30 @@ def find_system(name: str | System, **arguments: Any) -> System:
     if isinstance(name, System):
         return name
     definition = meaning(name)
-    return _build(_assembled(definition, name) if _is_equation(definition) else definition, name, arguments)
+    system = _build(_assembled(definition, name) if _is_equation(definition) else definition, name, arguments)
+    system = dataclasses.replace(system)  # the module keeps its own
+    object.__setattr__(system, "found", _Found.of(name, arguments))
+    return system
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Finds a system again, in another process: by its name, its arguments, and the digest of a user's file."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    digest: str | None
+
+    @classmethod
+    def of(cls, name: str, arguments: Mapping[str, Any]) -> "_Found":
+        code = plugins.code_of(name) if name.partition(":")[0].endswith(".py") else None
+        if code is None or code.path is None:
+            return cls(name, arguments, None)
+        return cls(code.path + name[len(name.partition(":")[0]) :], arguments, code.digest)
+
+    def __call__(self) -> System:
+        check_unchanged(self.name, self.digest)
+        return find_system(self.name, **self.arguments)
 
 
 def meaning(name: str) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Inexact, Int
 from torch import Tensor
@@ -19,6 +20,7 @@ from dynred.ode.autonomy import time_dependence
 from dynred.ode.known_set import KnownSet
 from dynred.ode.right_hand_side import RightHandSide, recognise
 from dynred.ode.semilinear import Semilinear
+from dynred.ode.sending import Sendable
 from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
 from dynred.user_code import user_code
@@ -53,7 +55,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class System:
+class System(Sendable):
     """A high-dimensional ODE x' = f(t, x; parameters) and what is known about it.
 
     Seen through an `observation`, a system is still the same ODE: `initial`, `bind`, `right_hand_side` and the
@@ -90,6 +92,7 @@ class System:
             `sample_initial`, `tangent_projection` and `jacobian_sparsity`.
         reference: where the equation and its constants come from.
         arguments: the structural choices from which a function in systems/ built this system.
+        found: finds the system again, where it was found by a name.
 
     Raises:
         InputError: an attribute does not fit its description.
@@ -117,6 +120,7 @@ class System:
     observation: Observation | None = None
     reference: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    found: Callable[[], "System"] | None = field(default=None, init=False, repr=False, compare=False)
     _form: list[RightHandSide] = field(default_factory=list, init=False, repr=False, compare=False)
     _pattern: list[Pattern | None] = field(default_factory=list, init=False, repr=False, compare=False)
     _time: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -293,6 +297,20 @@ class SystemField:
     def differentiable(self) -> bool:
         """Whether torch can differentiate the field."""
         return self.system.right_hand_side.differentiable
+
+    @property
+    def in_torch(self) -> bool:
+        """Whether the right-hand side is a function of torch tensors."""
+        return self.system.right_hand_side.form.startswith("torch")
+
+    @property
+    def takes_one(self) -> bool:
+        """Whether the right-hand side is a NumPy function that takes one state at a time."""
+        return self.system.right_hand_side.form == "numpy per state"
+
+    def of_one(self) -> Callable[[float, np.ndarray], np.ndarray]:
+        """The velocity of one state [D] as a NumPy function; the field has one row."""
+        return self.system.right_hand_side.of_one(self.parameters)
 
     def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """The exact velocity; t is a number or one per state."""

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -79,6 +80,9 @@ class _Watched(SystemField):
         velocity = super().__call__(t, x)
         self._look(t, x, velocity, "component")
         return velocity
+
+    def of_one(self) -> Callable[[float, np.ndarray], np.ndarray]:
+        return lambda t, x: self(torch.tensor(t, dtype=torch.float64), torch.from_numpy(x)[None])[0].detach().numpy()
 
     def modes(self) -> tuple[Tensor, Callable[[Tensor, Tensor], Tensor]]:
         linear, nonlinear = super().modes()

@@ -82,7 +82,7 @@ class Request:
         x0 = None if given is None else _checked_initial(system, given, count)
         key = 0 if rng is None else int(torch.randint(2**62, (1,), generator=rng))
         first, x = starts(system, range(1), values, x0, key)  # the choice of a solver looks at one trajectory
-        method, reason = choose_solver(system.bind(first), x, grids[0], solver)
+        method, reason = choose_solver(system.bind(first), x, grids[0], solver, count=count)
         return cls(system, count, tuple(grids), values, x0, key, float(dropped), checked_events, method, reason, limit)
 
     @property

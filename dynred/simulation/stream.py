@@ -87,9 +87,10 @@ def stream(request: Request, path: str | Path, progress: Progress) -> StoredTraj
 
 
 def _as_begun(request: Request, path: Path) -> Request:
-    """The request, with the solver by which the store at the path was begun where only its default settings differ.
+    """The request, with the solver by which the store at the path was begun where only its default settings differ,
+    or the choice that `auto` makes.
 
-    Defaults may have changed since then.
+    Both may have changed since then.
     """
     if not path.is_dir():
         return request
@@ -99,7 +100,7 @@ def _as_begun(request: Request, path: Path) -> Request:
     except (FileFormatError, InputError, KeyError):
         return request
     own = replace(request.method, time_limit=None)
-    by_default = type(begun) is type(own) and own == type(own)()
+    by_default = own == type(own)() and (type(begun) is type(own) or request.reason != "asked for")
     return replace(request, method=replace(begun, time_limit=request.method.time_limit)) if by_default else request
 
 

@@ -67,6 +67,10 @@ class Solver(Spec, ABC):
         """
         return None
 
+    def processes(self, field: VectorField) -> int:
+        """How many processes share the trajectories of a long solution; 1 where all are solved at once."""
+        return 1
+
     def flow_with_tangents(
         self, field: VectorField, x: Float[Tensor, "N D"], tangents: Float[Tensor, "N k D"], duration: float
     ) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N k D"]]:

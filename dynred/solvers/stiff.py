@@ -1,6 +1,5 @@
 """Implicit methods of SciPy for stiff systems, one trajectory at a time, with sparse Jacobians where there are any."""
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,8 +16,8 @@ from dynred.numerics.jacobian import Pattern, direction, find_pattern
 from dynred.numerics.size import size_of
 from dynred.ode.system import SystemField
 from dynred.ode.vector_field import VectorField
-from dynred.solvers._sizes import Sizes
-from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
+from dynred.solvers._singly import moment, processes, solve_singly
+from dynred.solvers.base import LIMIT, Solver
 
 METHODS: dict[str, type[OdeSolver]] = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
 LARGEST = 5000  # dimension of the largest dense Jacobian: 200 MB, and as much again for its factors
@@ -58,12 +57,13 @@ class Stiff(Solver):
         Raises:
             InputError: the Jacobian is dense, in more than 5,000 dimensions.
         """
-        pattern = self._pattern(field, x0.shape[1])
-        deadline = Deadline(self.time_limit)
-        rows = [
-            self._solve_row(field.rows(slice(i, i + 1)), x, times, limit, pattern, deadline) for i, x in enumerate(x0)
-        ]
-        return torch.stack(rows) if rows else x0.new_zeros(0, len(times), x0.shape[1])
+        pattern, tolerances = self._pattern(field, x0.shape[1]), (self.rtol, self.atol)
+        derivative = lambda row: self._derivative(row, pattern)  # noqa: E731
+        return solve_singly(METHODS[self.method], derivative, tolerances, field, x0, times, limit, self.time_limit)
+
+    def processes(self, field: VectorField) -> int:
+        """See `Solver.processes`."""
+        return processes(field)
 
     def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Stiff":
         """See `Solver.refined`."""
@@ -79,26 +79,6 @@ class Stiff(Solver):
             raise refuse("the Jacobian", f"{kind} in more than {LARGEST} dimensions", f"a dense one of {dim}", advice)
         return pattern
 
-    def _solve_row(
-        self, field: VectorField, x0: Tensor, times: Tensor, limit: float, pattern: Pattern | None, deadline: Deadline
-    ) -> Float[Tensor, "T D"]:
-        def velocity(t: float, x: np.ndarray) -> np.ndarray:
-            return field(_time(t), torch.from_numpy(x)[None])[0].detach().numpy()
-
-        t, start = times.double().cpu().numpy(), x0.double().cpu().numpy()
-        out = np.full((len(t), len(start)), np.nan)
-        out[0] = start
-        stopped = None
-        if len(t) > 1 and np.isfinite(start).all():
-            sizes = None if self.atol is not None else Sizes(self.rtol, field, torch.from_numpy(start)[None], times)
-            atol = self.atol if sizes is None else sizes.tolerance[0].numpy()  # shares its memory
-            options: dict[str, Any] = {"rtol": self.rtol, "atol": atol, **self._derivative(field, pattern)}
-            method = METHODS[self.method]
-            begin = lambda: method(velocity, t[0], start, t[-1], **options)  # noqa: E731
-            stopped = _integrate(begin, t, out, limit, deadline, sizes)
-        states = end_at_blow_up(torch.from_numpy(out)[None], limit)
-        return (states if stopped is None else unreached(states, times, stopped))[0].to(x0)
-
     def _derivative(self, field: VectorField, pattern: Pattern | None) -> dict[str, Any]:
         if pattern is not None:
             sparse = _SparseJacobian(field, pattern)
@@ -108,7 +88,7 @@ class Stiff(Solver):
             return {"jac": lambda t, x: _packed(sparse(t, x), below, above), "lband": below, "uband": above}
 
         def dense(t: float, x: np.ndarray) -> np.ndarray:
-            return torch.func.jacfwd(lambda y: field(_time(t), y[None])[0])(torch.from_numpy(x)).detach().numpy()
+            return torch.func.jacfwd(lambda y: field(moment(t), y[None])[0])(torch.from_numpy(x)).detach().numpy()
 
         return {"jac": dense} if field.differentiable else {}
 
@@ -123,7 +103,7 @@ class _SparseJacobian:
         state, exact = torch.from_numpy(x)[None], self.field.differentiable
 
         def velocity(y: Tensor) -> Tensor:
-            return self.field(_time(t), y)
+            return self.field(moment(t), y)
 
         matrix = self.pattern.matrix(self.pattern.values(velocity, state, exact)[0])
         if self.settled or self._complete(matrix, velocity, state):
@@ -149,35 +129,3 @@ def _packed(matrix: csc_array, below: int, above: int) -> np.ndarray:
     entries, packed = matrix.tocoo(), np.zeros((below + above + 1, matrix.shape[1]))
     packed[above + entries.row - entries.col, entries.col] = entries.data
     return packed
-
-
-def _integrate(
-    begin: Callable[[], OdeSolver],
-    t: np.ndarray,
-    out: np.ndarray,
-    limit: float,
-    deadline: Deadline,
-    sizes: Sizes | None,
-) -> float | None:
-    """Fills `out` from the second row on, as far as the method gets; returns the time when a deadline ended it."""
-    done = 1
-    # SciPy's step raises ValueError on a Jacobian with NaN and gives up on velocities with NaN: both are divergence.
-    with contextlib.suppress(ValueError):
-        if deadline.passed():
-            return float(t[0])
-        solver = begin()
-        while solver.status == "running" and np.abs(solver.y).max() <= limit:
-            if deadline.passed():
-                return float(solver.t)
-            if sizes is not None:
-                sizes.see(torch.from_numpy(solver.y)[None])
-            solver.step()
-            reached = done + int(np.searchsorted(t[done:], solver.t, side="right"))
-            if reached > done and solver.status != "failed":
-                out[done:reached] = solver.dense_output()(t[done:reached]).T
-                done = reached
-    return None
-
-
-def _time(t: float) -> Tensor:
-    return torch.tensor(t, dtype=torch.float64)

@@ -21,7 +21,7 @@ from dynred.files import read_tensors, write_tensors
 from dynred.kinds import current
 from dynred.records import plain, revive
 from dynred.runtime import Progress, Runtime
-from dynred.spec import Spec
+from dynred.spec import ADDED, Spec
 from dynred.training.interruption import interrupt_after_step
 from dynred.training.nets import check_weights, hidden_matrices
 
@@ -40,6 +40,8 @@ class TrainingSpec(Spec):
         validations: how often the validation loss is measured, evenly spread, >= 1. The best weights are kept.
         time_limit: training stops after so many seconds of training time; None for no limit. With a limit, a result
             depends on the speed of the machine.
+        patience: training stops after so many validations in a row, all after `warmup`, none of which is better than
+            those before; None trains for all steps.
     """
 
     steps: int = 5000
@@ -50,6 +52,7 @@ class TrainingSpec(Spec):
     warmup: float = 0.3
     validations: int = 20
     time_limit: float | None = None
+    patience: int | None = field(default=None, metadata=ADDED)
 
     def __post_init__(self):
         count("steps", self.steps, 1, 10**9)
@@ -63,6 +66,8 @@ class TrainingSpec(Spec):
             raise refuse("warmup", "in (0, 1)", self.warmup)
         if self.time_limit is not None:
             positive("time_limit", self.time_limit)
+        if self.patience is not None:
+            count("patience", self.patience, 1, 10**6)
 
 
 @dataclass(frozen=True)
@@ -176,10 +181,17 @@ class _Training:
         self.clock = self.saved_at = self.reported_at = time.monotonic()
 
     def remaining(self) -> Iterator[int]:
-        """Yields the steps that are still to do, of 1..steps, until the time limit."""
+        """Yields the steps that are still to do, of 1..steps, until the time limit or the end of patience."""
         limit = self.spec.time_limit
-        while self.done < self.spec.steps and (limit is None or self.spent < limit):
+        while self.done < self.spec.steps and (limit is None or self.spent < limit) and not self.settled():
             yield self.done + 1
+
+    def settled(self) -> bool:
+        """Whether as many validations as `patience` says have passed without a better one."""
+        if self.spec.patience is None:
+            return False
+        since = max(self.history.best_step, self.spec.warmup * self.spec.steps)
+        return sum(step > since for step in self.history.step) >= self.spec.patience
 
     def step(self, step: int, loss: Callable[[Int[Tensor, " batch_size"]], Float[Tensor, ""]], count: int) -> None:
         """Moves the weights once, along the gradient of one batch."""
@@ -225,7 +237,7 @@ class _Training:
 
     def report(self, progress: Progress) -> None:
         """Tells `progress` where the training stands, at most five times a second."""
-        if self.clock - self.reported_at >= 0.2 or self.done == self.spec.steps:
+        if self.clock - self.reported_at >= 0.2 or self.done == self.spec.steps or self.settled():
             self.reported_at = self.clock
             figures = {"validation": self.history.validation[-1]} if self.history.validation else {}
             progress(self.history.stage, self.done, self.spec.steps, **figures)

@@ -141,3 +141,16 @@ def test_trajectories_that_are_parts_of_one_give_no_intervals_however_many():
     assert all(each.mean_interval is None for each in scored.metrics.values())
     assert all(each.interval is None for each in scored.statistics.values())
     assert scored.test.words.startswith("6 pieces of 3 trajectories")
+
+
+def test_a_poor_reconstruction_says_whether_the_coordinates_or_the_data_are_too_few():
+    train, test = turning(), turning(seed=1)
+    few = evaluate(fitted(train, PODSpec(1)), test, train=train)
+    (finding,) = [finding for finding in few.findings if finding.kind == "lossy"]
+    assert finding.text.startswith("1 coordinate loses ")
+    assert "`dynred inspect` says how many" in finding.text
+    assert finding.value == few.reconstruction.nmse
+    elsewhere = dataclasses.replace(test, states=test.states.roll(1, 1))
+    (finding,) = [f for f in evaluate(fitted(train), elsewhere, train=train).findings if f.kind == "lossy"]
+    assert finding.text.startswith("2 coordinates lose ")
+    assert "take more training trajectories" in finding.text

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from dynred.rng import generator
 from dynred.simulation.events import Event
 from dynred.simulation.request import Request
 from dynred.simulation.simulate import simulate, simulate_to
+from dynred.solvers.dop853 import Dop853
 from dynred.solvers.explicit import Explicit
 
 TIMES = torch.arange(3, dtype=torch.float64)
@@ -43,8 +45,10 @@ def test_a_request_has_the_solver_and_the_transient_that_the_system_and_the_star
     drawn, given = request(system, 2, rng=generator(0)), request(system, initial=torch.ones(2, 3))
     assert (drawn.count, drawn.dropped, drawn.initial) == (2, system.transient, None)
     assert (given.count, given.dropped, given.key) == (2, 0.0, 0)
-    assert isinstance(drawn.method, Explicit)
-    assert drawn.attributes["solver_reason"] == drawn.reason == "declared not stiff"
+    assert isinstance(drawn.method, Dop853)
+    assert drawn.attributes["solver_reason"] == drawn.reason == "declared not stiff; 2 trajectories of a small system"
+    many = request(system, 32, rng=generator(0))
+    assert (many.method, many.reason) == (Explicit(), "declared not stiff")
     with pytest.raises(dataclasses.FrozenInstanceError):
         drawn.count = 3
 
@@ -101,3 +105,23 @@ def test_a_store_as_an_argument_of_simulate_is_refused_with_the_function_that_wr
     with pytest.raises(InputError, match=r"an argument of simulate must be .* got 'store'.*`simulate_to\(path, ...\)`"):
         simulate(DECAY, 2, TIMES, rng=generator(0), store=tmp_path / "a.zarr")
     assert not list(tmp_path.iterdir())
+
+
+# -- which solver takes trajectories one at a time -------------------------------------------------------------------
+
+
+def one_at_a_time(t, x):
+    return np.cos(1.2 * t) - x + np.sum(x) / 9
+
+
+@pytest.mark.parametrize("count", [2, 300])
+def test_a_function_of_one_state_at_a_time_is_solved_so_however_many_trajectories_there_are(count):
+    asked = request(System("own", 3, one_at_a_time), count, rng=generator(0))
+    assert isinstance(asked.method, Dop853)
+    assert "one state at a time" in asked.reason
+    assert asked.attributes["time_dependent"] > 0.1
+
+
+def test_many_trajectories_and_large_states_stay_a_batch():
+    for dim, count in ((3, 5), (300, 2)):
+        assert request(System("own", dim, lambda t, x: -x), count, rng=generator(0)).method == Explicit()

@@ -212,6 +212,28 @@ def test_a_time_limit_ends_the_training_early_with_valid_weights():
     assert history.validation[-1] < history.validation[0]
 
 
+def test_patience_ends_the_training_when_validations_no_longer_improve_and_keeps_the_best_weights(tmp_path):
+    spec = dataclasses.replace(SPEC, steps=400, validations=40, patience=3)
+    net, loss, _ = problem()
+    losses = iter([9.0, 8.0, 7.0, *range(100, 200)])
+    _, history = train(spec, net_loss=(net, loss, lambda: next(losses)))
+    assert history.best_step == 30
+    assert history.step[-1] == 0.3 * 400 + 30  # the warm-up does not count
+    whole = train(dataclasses.replace(spec, patience=None))[1]
+    assert train(spec)[1].validation == whole.validation  # it improves to the end
+
+
+def test_a_training_that_patience_ended_is_not_gone_on_with(tmp_path):
+    spec = dataclasses.replace(SPEC, steps=400, validations=40, patience=3)
+    runtime = Runtime(checkpoints=tmp_path)
+    net, loss, _ = problem()
+    losses = iter([9.0, 8.0, 7.0, *range(100, 200)])
+    first, history = train(spec, runtime, (net, loss, lambda: next(losses)))
+    again, same_history = train(spec, runtime)
+    assert same(first, again)
+    assert same_history.step == history.step
+
+
 def test_muon_moves_the_matrices_between_hidden_layers_only():
     net = MLP(2, 3, [8, 8, 8], rng=generator(0))
     assert [tuple(m.shape) for m in hidden_matrices(net)] == [(8, 8), (8, 8)]
@@ -226,7 +248,15 @@ def test_progress_counts_up_to_the_last_step():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("steps", 0), ("batch_size", 0), ("learning_rate", -1.0), ("warmup", 1.0), ("time_limit", 0.0), ("muon", -1.0)],
+    [
+        ("steps", 0),
+        ("batch_size", 0),
+        ("learning_rate", -1.0),
+        ("warmup", 1.0),
+        ("time_limit", 0.0),
+        ("muon", -1.0),
+        ("patience", 0),
+    ],
 )
 def test_settings_out_of_range_are_refused_by_name(field, value):
     with pytest.raises(InputError, match=f"{field} must be"):

@@ -1,0 +1,202 @@
+"""What the stages of a reduction cost on this machine: measured at two sizes each, and drawn on as straight lines."""
+
+import time
+from dataclasses import dataclass, fields, replace
+
+import torch
+
+from dynred.data.trajectories import Trajectories
+from dynred.dynamics.linear import LinearSpec
+from dynred.errors import DynredError
+from dynred.evaluation.evaluate import evaluate
+from dynred.experiments.pilot import Pilot
+from dynred.experiments.spec import ExperimentSpec, model_spec
+from dynred.models.base import Model
+from dynred.models.reduced import ReducedSpec
+from dynred.ode.system import System
+from dynred.reducers.pod import PODSpec
+from dynred.rng import generator
+from dynred.simulation.choose_solver import choose_solver
+from dynred.simulation.simulate import simulate
+from dynred.spec import Spec
+from dynred.training.minimise import TrainingSpec
+
+FEW, MANY = 2, 16  # trajectories
+STEPS = 50  # of training
+PART = 0.3  # seconds that the simulation of a few trajectories should take
+FINER = 1.5  # times as long: a solver with a tenth of the error
+CHECKED = 8  # trajectories that it solves again
+NOMINAL = 0.02  # seconds of a training step, where none can be measured
+SNAPSHOTS, NUMBERS = 512, 2**18  # of the pilot that are fitted: most snapshots, and most numbers in them
+MEASUREMENTS = 8  # share the time: one that takes more than its part is not repeated at a larger size
+COPIES = 4  # of these, for the larger of two measurements
+ROLLOUTS = 3.0  # seconds that the model is rolled out for its scores
+
+
+@dataclass(frozen=True)
+class Line:
+    """A cost `fixed + each * units`, in seconds."""
+
+    fixed: float
+    each: float
+
+    def __call__(self, units: float) -> float:
+        """Seconds of so many units."""
+        return self.fixed + self.each * units
+
+    @classmethod
+    def through(cls, few: float, seconds_few: float, many: float, seconds_many: float) -> "Line":
+        """The line through two measurements; it never falls, and never starts below zero."""
+        each = max(0.0, (seconds_many - seconds_few) / (many - few))
+        return cls(max(0.0, seconds_few - each * few), each)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the stages cost.
+
+    Attributes:
+        simulation: seconds of a time unit, by the number of trajectories.
+        preparing: seconds of fitting without steps, by the snapshots of training.
+        step: seconds of a training step of coordinates and one of dynamics.
+        scoring: seconds of scores, by the snapshots of training and test.
+        processes: how many share the trajectories of a simulation.
+        seconds: what the measurements took.
+    """
+
+    simulation: Line
+    preparing: Line
+    step: float
+    scoring: Line
+    processes: int
+    seconds: float
+
+    def simulate(self, trajectories: int, duration: float) -> float:
+        """Seconds of a simulation."""
+        alone = duration * self.simulation(trajectories)
+        return alone / min(self.processes, trajectories) if alone > 1 else alone
+
+    def check(self, trajectories: int, duration: float) -> float:
+        """Seconds of the second solution that tells until when the test can be trusted."""
+        return FINER * self.simulate(min(CHECKED, trajectories), duration)
+
+    def fit(self, steps: int, snapshots: float) -> float:
+        """Seconds of fitting coordinates and dynamics."""
+        return self.preparing(snapshots) + self.step * steps
+
+    def steps(self, seconds: float) -> float:
+        """The steps of training that fit into so many seconds."""
+        return max(0.0, seconds) / max(self.step, 1e-9)
+
+    def score(self, snapshots: float) -> float:
+        """Seconds of scoring."""
+        return self.scoring(snapshots)
+
+
+def measure(spec: ExperimentSpec, system: System, look: Pilot, sampling: float, seconds: float) -> Costs:
+    """Measures the costs on the states of a pilot.
+
+    Args:
+        spec: the settings of the reduction.
+        system: the ODE.
+        look: the pilot.
+        sampling: time between snapshots, on which the choice of the solver depends.
+        seconds: what the measurements may take, roughly.
+    """
+    began = time.perf_counter()
+    simulation, processes = _simulation(system, look, sampling, spec.data.solver)
+    preparing, step, scoring = _rehearsed(spec, look.states, seconds)
+    return Costs(simulation, preparing, step, scoring, processes, time.perf_counter() - began)
+
+
+def _simulation(system: System, look: Pilot, sampling: float, solver: str) -> tuple[Line, int]:
+    """Seconds of a time unit by the number of trajectories, and how many processes share these."""
+    ode, x = system.underlying, look.last
+    values = {name: value[:1] if value.ndim else value for name, value in look.parameters.items()}
+    field, grid = ode.bind(values), sampling * torch.arange(2, dtype=torch.float64)
+    method, _ = choose_solver(field, x[:1], grid, solver, count=10 * MANY)
+    span = PART * look.span / max(look.seconds, 1e-3)
+    gap = min(sampling, span)
+    times = gap * torch.arange(1 + max(1, min(100, round(span / gap))), dtype=torch.float64)
+
+    def seconds(n: int) -> float:
+        rows = torch.arange(n) % len(x)
+        own = {name: value[rows] if value.ndim else value for name, value in look.parameters.items()}
+        start = time.perf_counter()
+        simulate(ode, times=times, initial=x[rows], parameters=own, rng=generator(0, "costs"), solver=method)
+        return (time.perf_counter() - start) / float(times[-1])
+
+    line = Line.through(FEW, seconds(FEW), MANY, seconds(MANY))
+    return line, method.processes(field)
+
+
+def _rehearsed(spec: ExperimentSpec, states: Trajectories, seconds: float) -> tuple[Line, float, Line]:
+    """What fitting without steps, a step, and scoring take.
+
+    Where one measurement takes long already, the larger one is left out, and the cost taken not to grow. Where so few
+    states allow no fit, steps are nominal.
+    """
+    states = _thinned(states)
+    many, long = Trajectories.concatenate([states] * COPIES), seconds / MEASUREMENTS
+    m, n = len(states.states), len(many.states)
+    try:
+        first, step = _fitted(spec, states, states)
+        preparing = Line(first, 0.0)
+        if first + STEPS * step <= long:
+            small, _ = _fitted(spec, states, states)
+            large, step = _fitted(spec, many, states)
+            preparing = Line.through(m, small, n, large)
+    except DynredError:
+        preparing, step = Line(1.0, 0.0), NOMINAL
+    # A network that is hardly trained may move as fast as it likes, and its rollouts take any time: a linear model.
+    linear = ReducedSpec(PODSpec(1), LinearSpec())
+    coordinates = linear.fit_coordinates(states, states, rng=generator(0, "costs"))
+    model = linear.fit_dynamics(coordinates, states, states, rng=generator(0, "costs"))
+    first = _scored(model, states)
+    scoring = Line(first, 0.0)
+    if first <= long:
+        scoring = Line.through(2 * m, _scored(model, states), 2 * n, _scored(model, many))
+    return preparing, step, replace(scoring, fixed=scoring.fixed + ROLLOUTS)
+
+
+def _fitted(spec: ExperimentSpec, train: Trajectories, held: Trajectories) -> tuple[float, float]:
+    """The seconds of a short fit without its steps of training, and the seconds of a step of all that is trained."""
+    for path in training_paths(spec):
+        spec = spec.updated(f"{path}.steps", STEPS).updated(f"{path}.validations", 1)
+    assert spec.reducer is not None
+    settings = model_spec(spec.reducer, spec.dynamics, spec.partition, spec.joint)
+    start, rng = time.perf_counter(), generator(0, "costs")
+    coordinates = settings.fit_coordinates(train, held, rng=rng)
+    model = settings.fit_dynamics(coordinates, train, held, rng=rng)
+    trained = sum(history.seconds[-1] for history in model.histories)
+    return max(0.0, time.perf_counter() - start - trained), trained / STEPS
+
+
+def _thinned(states: Trajectories) -> Trajectories:
+    """Snapshots in even distances, few enough that fitting them takes seconds."""
+    most = max(16, min(SNAPSHOTS, NUMBERS // states.dim) // len(states))
+    stride = -(-int(states.lengths.max()) // most)
+    if stride == 1 or states.velocities is None or len(set(states.lengths.tolist())) > 1:
+        return states
+    shape = (len(states), -1, states.dim)
+    x, v = (part.reshape(shape)[:, ::stride] for part in (states.states, states.velocities))
+    thin = Trajectories.from_stacked(x, states.times(0)[::stride], v)
+    return replace(thin, parameters=states.parameters, attributes=states.attributes)
+
+
+def _scored(model: Model, states: Trajectories) -> float:
+    start = time.perf_counter()
+    evaluate(model, states, train=states)
+    return time.perf_counter() - start
+
+
+def training_paths(spec: Spec, above: str = "") -> list[str]:
+    """The dotted paths of all settings of training within others."""
+    paths = []
+    for each in fields(spec):
+        value = getattr(spec, each.name)
+        if isinstance(value, TrainingSpec):
+            paths.append(f"{above}{each.name}")
+        elif isinstance(value, Spec):
+            paths += training_paths(value, f"{above}{each.name}.")
+    return paths
