@@ -1,19 +1,16 @@
-"""The parts that commands share: options, progress, tables, JSON."""
+"""What commands share: values that are given as text, progress, tables, JSON."""
 
 import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter, Token
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from dynred.cli._process import printer, results, stderr, visible
-from dynred.plugin_names import names
 
 if TYPE_CHECKING:
     from dynred.evaluation.compare import Comparison
@@ -22,56 +19,6 @@ if TYPE_CHECKING:
 
 WIDTH = 132  # columns of a table that goes to no terminal
 NO_NUMBERS = {"nan", "inf", "infinity"}
-
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON on standard output.")]
-Settings = Annotated[
-    list[str] | None,
-    Parameter(
-        name="--set", negative="", help="A setting by its dotted path, e.g. reducer.training.steps=8000; repeatable."
-    ),
-]
-Parameters = Annotated[
-    list[str] | None,
-    Parameter(name="--set", negative="", help="A parameter of the equation, e.g. rho=20; repeatable."),
-]
-Arguments = Annotated[
-    list[str] | None,
-    Parameter(name="--with", negative="", help="A structural choice of the system, e.g. length=44; repeatable."),
-]
-Plugins = Annotated[
-    list[Path] | None,
-    Parameter(
-        name="--plugin", negative="", help="A file of your own, of a system or a plug-in, that may run; repeatable."
-    ),
-]
-Trust = Annotated[
-    bool, Parameter(name="--trust", negative="", help="Run whatever code the run names, unread. Anything may happen.")
-]
-
-
-def listed(package: str, *others: str) -> str:
-    """`others` and the names of the plug-ins of a folder, separated by commas."""
-    return ", ".join([*others, *names(package)])
-
-
-SolverName = Annotated[str, Parameter(help=f"{listed('dynred.solvers', 'auto')}, or a file with a solver of your own.")]
-
-
-def _as_given(_kind: object, tokens: Sequence[Token]) -> Path:
-    if not tokens[0].value:  # Path would take it for the current folder
-        raise ValueError("must be a path, got ''.")
-    return Path(tokens[0].value)
-
-
-def _whole(_kind: object, tokens: Sequence[Token]) -> int:
-    try:
-        return int(tokens[0].value)
-    except ValueError as error:  # cyclopts would round 1.5
-        raise ValueError(f"must be an integer, got {tokens[0].value!r}.") from error
-
-
-Out = Annotated[Path, Parameter(converter=_as_given)]
-Whole = Annotated[int, Parameter(converter=_whole)]
 
 
 def pairs(texts: list[str]) -> dict[str, Any]:
