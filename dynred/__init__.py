@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from dynred.experiments.data_spec import DataSpec
     from dynred.experiments.evaluate_run import evaluate_run
     from dynred.experiments.pipeline import reduce
+    from dynred.experiments.predict_run import predict_run
     from dynred.experiments.run import run
     from dynred.experiments.spec import ExperimentSpec
     from dynred.geometry.inspection import inspect
@@ -154,6 +155,7 @@ _HOMES = {
     "lyapunov_spectrum": "dynred.evaluation.lyapunov",
     "observe": "dynred.ode.observe",
     "predict_band": "dynred.models.bands",
+    "predict_run": "dynred.experiments.predict_run",
     "reduce": "dynred.experiments.pipeline",
     "run": "dynred.experiments.run",
     "save_trajectories": "dynred.data.storage",

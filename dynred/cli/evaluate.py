@@ -3,15 +3,24 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from dynred.cli._options import COMPUTATION, SOURCE, AsJson, Device, Plugins, Trust, flag, option
+from dynred.cli._options import COMPUTATION, DATA, SOURCE, AsJson, Device, Plugins, Trust, flag, option
 from dynred.cli.base import show_comparison, show_evaluation, stderr, working
 
 EXAMPLES = """
 dynred evaluate runs/ks
 dynred evaluate runs/ks --long                   # long-time statistics
+dynred evaluate runs/ks --data new.npz           # on other trajectories
 dynred evaluate runs/a runs/b                    # on the test of the first
 """
 
+Data = Annotated[
+    Path | None,
+    option(
+        DATA,
+        "A file of other trajectories to score the model on, of the same dimension and parameters; velocities are "
+        "estimated where it has none. The run folders stay as they are.",
+    ),
+]
 Long = Annotated[
     bool,
     flag(
@@ -29,6 +38,7 @@ def evaluate(
     runs: Annotated[list[Path], option(SOURCE, "Run folders that `dynred reduce` made.")],
     /,
     *,
+    data: Data = None,
     long: Long = False,
     metric: MetricName = None,
     device: Device = "auto",
@@ -36,12 +46,12 @@ def evaluate(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score the models of run folders again and renew their reports; several are compared on the first one's test."""
+    """Score the models of run folders again and renew their reports; several are compared on one test."""
     from dynred.experiments.evaluate_runs import evaluate_runs
 
     permitted: dict[str, Any] = {"metrics": metric or [], "plugins": plugin or [], "trust": trust}
     with working(device) as runtime:
-        scores = evaluate_runs(runs, long=long, runtime=runtime, **permitted)
+        scores = evaluate_runs(runs, long=long, data=data, runtime=runtime, **permitted)
     if len(runs) == 1:
         show_evaluation(scores.evaluations[0], as_json)
         return

@@ -15,8 +15,12 @@ from dynred.data.trajectories import Trajectories
 from dynred.errors import DynredWarning
 
 
-def load_data(path: str | Path) -> "Trajectories | Tensor":
+def load_data(path: str | Path, columns: int | None = None) -> "Trajectories | Tensor":
     """Reads trajectories from a file, or points [M, D] from an .npz file that holds `states [M, D]` and no times.
+
+    Args:
+        path: of the file.
+        columns: the dimension D where the caller knows it; points of that many components are not doubted.
 
     Raises:
         InputError, FileFormatError, MissingExtraError: see `load_trajectories`.
@@ -30,7 +34,8 @@ def load_data(path: str | Path) -> "Trajectories | Tensor":
             with np.load(path, allow_pickle=False) as opened:
                 states = opened["states"]
             if states.ndim == 2 and states.dtype.kind in "fiu":
-                _check_orientation(*states.shape)
+                if states.shape[1] != columns:
+                    _check_orientation(*states.shape)
                 return torch.from_numpy(np.ascontiguousarray(states.astype(np.float64)))
     return load_trajectories(path)
 
