@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from dynred.experiments.compare_runs import compare_runs as compare_runs
     from dynred.experiments.data_spec import DataSpec as DataSpec
     from dynred.experiments.evaluate_run import evaluate_run as evaluate_run
-    from dynred.experiments.pipeline import Reduction as Reduction
     from dynred.experiments.pipeline import reduce as reduce
     from dynred.experiments.predict_run import predict_run as predict_run
+    from dynred.experiments.reduction import Reduction as Reduction
     from dynred.experiments.run import run as run
     from dynred.experiments.spec import ExperimentSpec as ExperimentSpec
     from dynred.geometry.inspection import inspect as inspect
@@ -150,7 +150,7 @@ _HOMES = {
     "ReducedSpec": "dynred.models.reduced",
     "Reducer": "dynred.reducers.base",
     "ReducerSpec": "dynred.reducers.base",
-    "Reduction": "dynred.experiments.pipeline",
+    "Reduction": "dynred.experiments.reduction",
     "RefinementSpec": "dynred.dynamics.neural_ode",
     "Runtime": "dynred.runtime",
     "Semilinear": "dynred.ode.semilinear",

@@ -5,6 +5,7 @@ asked for, so that results import neither it nor the libraries that it needs.
 """
 
 import importlib
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ class Tabled:
         """This result as a Dataset of xarray."""
         dataset: xarray.Dataset = _view(self.tables, "to_xarray", self)
         return dataset
+
+
+def progress_bar() -> AbstractContextManager[Any]:
+    """A bar on standard error, or below the cell of a notebook, while a block runs; it is given a `Progress`."""
+    bar: AbstractContextManager[Any] = _view("dynred.cli.base", "bar")
+    return bar
 
 
 def _view(module: str, function: str, *arguments: object) -> Any:

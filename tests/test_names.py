@@ -1,4 +1,4 @@
-"""What is imported from `dynred` itself: all that the documentation uses, in a form that strict type checkers accept."""
+"""What is imported from `dynred` itself: all that the documentation uses, in a form that type checkers accept."""
 
 import ast
 import re

@@ -15,6 +15,7 @@ from dynred.cli._process import printer, results, stderr, visible
 if TYPE_CHECKING:
     from dynred.evaluation.compare import Comparison
     from dynred.evaluation.evaluation import Evaluation
+    from dynred.runtime import Progress as Reports
     from dynred.runtime import Runtime
 
 WIDTH = 132  # columns of a table that goes to no terminal
@@ -59,31 +60,38 @@ def _value(name: str, text: str) -> Any:
 
 
 @contextmanager
-def working(device: str = "auto") -> "Iterator[Runtime]":
-    """A `Runtime` that shows progress as a bar on standard error."""
-    from dynred.runtime import Runtime
-
+def bar() -> "Iterator[Reports]":
+    """Shows the progress that it is told of as a bar on standard error, or below the cell of a notebook."""
     columns = (
         TextColumn("{task.description:10s}"),
         BarColumn(),
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=stderr, transient=True)
+    drawn = Progress(*columns, console=stderr, transient=True)
     tasks: dict[str, Any] = {}
 
     def progress(stage: str, done: int, total: int, **figures: float) -> None:
         note = f"{done}/{total} " + " ".join(f"{name} {value:.3g}" for name, value in figures.items())
         if stage not in tasks:
-            bar.start()
-            tasks[stage] = bar.add_task(stage, total=total, note=note)
-        bar.update(tasks[stage], completed=done, total=total, note=note)
+            drawn.start()
+            tasks[stage] = drawn.add_task(stage, total=total, note=note)
+        drawn.update(tasks[stage], completed=done, total=total, note=note)
 
     try:
-        yield Runtime(device=device, progress=progress)
+        yield progress
     finally:
         if tasks:  # a bar that never showed leaves no empty line
-            bar.stop()
+            drawn.stop()
+
+
+@contextmanager
+def working(device: str = "auto") -> "Iterator[Runtime]":
+    """A `Runtime` that shows progress as a bar on standard error."""
+    from dynred.runtime import Runtime
+
+    with bar() as progress:
+        yield Runtime(device=device, progress=progress)
 
 
 def show_evaluation(evaluation: "Evaluation", as_json: bool) -> None:

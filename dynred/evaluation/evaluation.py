@@ -24,6 +24,7 @@ from dynred.evaluation.words import distance, number, plain_number, with_interva
 from dynred.files import read_json
 from dynred.geometry.two_valued import TwoValued
 from dynred.records import plain, revive
+from dynred.views import Plotted, Tabled
 
 SCHEMA = 1
 _BASELINE_PARTS: Mapping[str, Any] = {
@@ -47,7 +48,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Plotted, Tabled):
     """The scores of one model; `to_dict` is the stable content of evaluation.json.
 
     Attributes:
@@ -71,6 +72,7 @@ class Evaluation:
         two_valued: whether states determine their velocities; None without training data.
     """
 
+    tables = "dynred.evaluation.score_tables"
     system: str
     state_dim: int
     latent_dim: int

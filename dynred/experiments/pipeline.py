@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from dynred.arguments import public
@@ -13,17 +13,17 @@ from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.evaluation.evaluate import score
-from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Cost
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.open_source import source_of
+from dynred.experiments.reduction import Reduction
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
 from dynred.memory import peak_memory_mb
 from dynred.models.atlas import AtlasSpec
 from dynred.models.bands import Calibration, calibrate
 from dynred.models.base import Model
-from dynred.models.forecast import Forecast, forecast
+from dynred.models.forecast import forecast
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.models.reduced import ReducedSpec
@@ -33,27 +33,7 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
-
-
-@dataclass(frozen=True, eq=False)
-class Reduction:
-    """Everything that `reduce` made.
-
-    Attributes:
-        model: the reduced model.
-        evaluation: its scores.
-        forecast: the predictions that were scored.
-        train, validation: the trajectories that it was fitted to.
-        calibration: calibration of bands around the model's predictions on the validation trajectories; None where
-            these do not allow one.
-    """
-
-    model: Model
-    evaluation: Evaluation
-    forecast: Forecast
-    train: Trajectories
-    validation: Trajectories
-    calibration: Calibration | None = None
+from dynred.views import progress_bar
 
 
 @public
@@ -70,6 +50,7 @@ def reduce(
     threshold: float = 0.5,
     test: Trajectories | str | None = None,
     runtime: Runtime | None = None,
+    progress: bool = False,
 ) -> Reduction:
     """From an equation or data to a scored reduced model.
 
@@ -86,6 +67,7 @@ def reduce(
         test: trajectories that are the test, or a file of them; default: the test is taken from the source, as `data`
             says.
         runtime: device, progress, checkpoints.
+        progress: whether to show a bar, on standard error or in a notebook.
 
     Returns:
         The model, its scores, and the trajectories and predictions behind them.
@@ -103,10 +85,12 @@ def reduce(
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     spec = model_spec(reducer, dynamics, partition, joint)
     check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
-    stages = _Stages(source, spec, seed, threshold, runtime or Runtime())
-    parts = stages.simulate(data)
-    model = stages.fit(parts.train, parts.validation)
-    return stages.evaluate(model, parts)
+    runtime = runtime or Runtime()
+    with progress_bar() if progress else nullcontext(runtime.progress) as shown:
+        stages = _Stages(source, spec, seed, threshold, replace(runtime, progress=shown))
+        parts = stages.simulate(data)
+        model = stages.fit(parts.train, parts.validation)
+        return stages.evaluate(model, parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +150,8 @@ class _Stages:
             self.runtime.progress("evaluate", 1, 1)
         cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
         evaluation = replace(evaluation, cost=cost)
-        return Reduction(model, evaluation, predictions, parts.train, parts.validation, calibration)
+        learned = (parts.train, parts.validation)
+        return Reduction(model, evaluation, predictions, *learned, calibration, self.source, self.seed)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

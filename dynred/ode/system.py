@@ -22,6 +22,7 @@ from dynred.ode.semilinear import Semilinear
 from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
 from dynred.user_code import user_code
+from dynred.views import Displayed
 
 # Attributes that are plain data, with what each may be.
 _PLAIN: Mapping[str, Any] = {
@@ -53,7 +54,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class System:
+class System(Displayed):
     """A high-dimensional ODE x' = f(t, x; parameters) and what is known about it.
 
     Seen through an `observation`, a system is still the same ODE: `initial`, `bind`, `right_hand_side` and the

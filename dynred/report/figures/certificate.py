@@ -39,19 +39,9 @@ class ErrorExceedance(_Certified):
 
     def draw(self, context: Context) -> Drawing:
         """Fraction over error, both on logarithmic axes."""
-        certificate, drawing = _certificate(context), blank(3.6)
-        ax, curve = drawing.subplots(), certificate.coverage
-        floor = 0.3 / certificate.samples
-        delta, low, high = (np.maximum(v, floor) for v in (curve.delta, curve.low, curve.high))
-        ax.fill_between(curve.epsilon, low, high, color=MODEL, alpha=0.2, linewidth=0, label="confidence limits")
-        ax.plot(curve.epsilon, delta, color=MODEL, label="measured")
-        ax.axvline(certificate.threshold, color=MARK, linestyle=":", label=certificate.threshold_name)
-        if certificate.obstruction.lower_bound:
-            name = "proven: the largest error is not left of this"
-            ax.axvline(certificate.obstruction.lower_bound, color=LINEAR, linestyle="--", label=name)
-        ax.set(xscale="log", yscale="log", ylim=(floor, 1.5))
-        ax.set(xlabel="error, in state units", ylabel="fraction of K with a larger error")
-        ax.grid()
+        drawing = blank(3.6)
+        ax = drawing.subplots()
+        exceedance(ax, _certificate(context))
         drawing.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         return drawing
 
@@ -121,6 +111,21 @@ class OffK(_Certified):
         if certificate.over_time is not None:
             _over_time(axes[1], certificate, context)
         return drawing
+
+
+def exceedance(ax: Axes, certificate: Certificate) -> None:
+    """Draws the curve delta(epsilon), with its limits and the proven bound."""
+    curve, floor = certificate.coverage, 0.3 / certificate.samples
+    delta, low, high = (np.maximum(v, floor) for v in (curve.delta, curve.low, curve.high))
+    ax.fill_between(curve.epsilon, low, high, color=MODEL, alpha=0.2, linewidth=0, label="confidence limits")
+    ax.plot(curve.epsilon, delta, color=MODEL, label="measured")
+    ax.axvline(certificate.threshold, color=MARK, linestyle=":", label=certificate.threshold_name)
+    if certificate.obstruction.lower_bound:
+        name = "proven: the largest error is not left of this"
+        ax.axvline(certificate.obstruction.lower_bound, color=LINEAR, linestyle="--", label=name)
+    ax.set(xscale="log", yscale="log", ylim=(floor, 1.5))
+    ax.set(xlabel="error, in state units", ylabel="fraction of K with a larger error")
+    ax.grid()
 
 
 def _certificate(context: Context) -> Certificate:
