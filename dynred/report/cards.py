@@ -23,15 +23,17 @@ def card(result: object) -> str:
 
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table as HTML; numbers in all columns but the first stand to the right."""
+    """A table as HTML, below the lines of its title; cells beside others, which are numbers, stand to the right."""
     shown = list(rows)
-    lines = [f"<b>{escape(title)}</b>", "<table>"]
+    first_line, *others = title.split("\n")
+    lines = [f"<b>{escape(first_line)}</b>", *(f"<div>{escape(line)}</div>" for line in others), "<table>"]
     if any(heads):
         lines.append(f"<thead><tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr></thead>")
     lines.append("<tbody>")
-    for first, *others in shown[:MOST]:
-        cells = "".join(f'<td style="text-align: right">{escape(cell)}</td>' for cell in others)
-        lines.append(f'<tr><th style="text-align: left">{escape(first)}</th>{cells}</tr>')
+    side = "right" if len(heads) > 2 else "left"
+    for name, *cells in shown[:MOST]:
+        values = "".join(f'<td style="text-align: {side}">{escape(cell)}</td>' for cell in cells)
+        lines.append(f'<tr><th style="text-align: left">{escape(name)}</th>{values}</tr>')
     lines.append("</tbody></table>")
     if len(shown) > MOST:
         lines.append(f"<small>{len(shown) - MOST} more rows: print it.</small>")
@@ -78,8 +80,9 @@ def _forecast(forecast: Forecast) -> Content:
 
 @_content.register
 def _evaluation(evaluation: Evaluation) -> Content:
-    title = f"{evaluation.system}: {evaluation.state_dim} to {evaluation.latent_dim}. {evaluation.test_words}."
-    return " ".join([title, *(finding.text for finding in evaluation.findings)]), evaluation.heads(), evaluation.rows()
+    title = f"{evaluation.system}: {evaluation.state_dim} to {evaluation.latent_dim}"
+    lines = [title, f"Test: {evaluation.test_words}.", *(finding.text for finding in evaluation.findings)]
+    return "\n".join(lines), evaluation.heads(), evaluation.rows()
 
 
 @_content.register
@@ -91,7 +94,7 @@ def _comparison(comparison: Comparison) -> Content:
 @_content.register
 def _verdict(verdict: Verdict) -> Content:
     rows: list[Sequence[str]] = [(numbers(ks), verdict.answer(ks[0])) for ks in verdict.rows]
-    return f"{verdict.what()} {verdict.advice()}", ("coordinates", "verdict"), rows
+    return f"{verdict.what()}\n{verdict.advice()}", ("coordinates", "verdict"), rows
 
 
 @_content.register
@@ -107,7 +110,6 @@ def _model(model: Model) -> Content:
     rows: list[Sequence[str]] = [
         ("state dimension", str(model.state_dim)),
         ("latent space", f"{space.angles} angles, {space.lines} lines" if space.angles else f"{space.lines} lines"),
-        ("settings", type(model.spec).__name__),
         ("trainable numbers", str(model.parameter_count)),
         *((name, str(value)) for name, value in model.about.items() if isinstance(value, str | int)),
         *(("", note) for note in model.notes()),

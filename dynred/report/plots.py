@@ -118,7 +118,9 @@ def _evaluation(evaluation: Evaluation, ax: Axes) -> Axes:
             curve = evaluation.baselines[name]["rollout"].error
             ax.plot(curve.t, shown_errors(np.array(curve.median)), color=colour, linestyle=style, label=title)
     ax.axhline(threshold, color=MARK, linestyle=":", linewidth=1, label=f"threshold {threshold:g}")
-    ax.set(yscale="log", xlabel="time since the start", ylabel="relative error", ylim=decades(0.9 * min(lowest), TOP))
+    ax.set(
+        yscale="log", xlabel="time since the start", ylabel="relative error", ylim=decades(0.9 * min(lowest), TOP / 2)
+    )
     ax.legend()
     return ax
 
