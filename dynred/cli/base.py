@@ -101,6 +101,8 @@ def show_evaluation(evaluation: "Evaluation", as_json: bool) -> None:
         for finding in evaluation.findings:
             printer().print(f"! {finding.text}", markup=False, highlight=False, soft_wrap=True)
     show(title, evaluation.heads(), evaluation.rows(), evaluation.to_dict(), as_json)
+    if evaluation.closing and not as_json:
+        printer().print(evaluation.closing, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_comparison(comparison: "Comparison | None", evaluations: "Sequence[Evaluation]", as_json: bool) -> None:

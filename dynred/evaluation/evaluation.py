@@ -70,6 +70,7 @@ class Evaluation(Plotted, Tabled):
         band: how often a calibrated band around the predictions held the truth, where one could be calibrated.
         findings: what a reader should know before the scores, most important first.
         two_valued: whether states determine their velocities; None without training data.
+        closing: what to make of the model and what to do next, in a sentence or two; see `closing`.
     """
 
     tables = "dynred.evaluation.score_tables"
@@ -90,6 +91,7 @@ class Evaluation(Plotted, Tabled):
     band: Coverage | None = None
     findings: tuple[Finding, ...] = ()
     two_valued: TwoValued | None = None
+    closing: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data; numbers that are not finite become None."""
@@ -211,7 +213,7 @@ class Evaluation(Plotted, Tabled):
         for row in table:
             cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
             lines.append("  ".join([row[0].ljust(widths[0]), *cells]).rstrip())
-        return "\n".join(lines)
+        return "\n".join([*lines, *([self.closing] if self.closing else [])])
 
     @property
     def test_words(self) -> str:

@@ -82,6 +82,7 @@ def _forecast(forecast: Forecast) -> Content:
 def _evaluation(evaluation: Evaluation) -> Content:
     title = f"{evaluation.system}: {evaluation.state_dim} to {evaluation.latent_dim}"
     lines = [title, f"Test: {evaluation.test_words}.", *(finding.text for finding in evaluation.findings)]
+    lines += [evaluation.closing] if evaluation.closing else []
     return "\n".join(lines), evaluation.heads(), evaluation.rows()
 
 

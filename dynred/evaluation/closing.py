@@ -1,0 +1,104 @@
+"""The closing sentence of an evaluation: what to make of the model, and what to do next.
+
+Findings say all that misleads. The closing sentence takes the one thing on which the next step depends, in the order in
+which one thing makes the others pointless: no model of states that do not determine their motion is worth training
+longer.
+"""
+
+from collections.abc import Mapping
+
+from dynred.evaluation.evaluation import Evaluation
+from dynred.evaluation.records import Finding
+from dynred.evaluation.words import number
+
+LOSSY = 0.05  # of the energy: coordinates that lose more begin a prediction with an error of 22 %
+HELD = 0.5  # of the test's duration: predictions that hold so long are good where no time scale is known
+SETTINGS = {  # that make the model what a baseline is
+    "linear": ("linear dynamics of the same coordinates", "--dynamics linear"),
+    "dmd": ("dynamic mode decomposition", "--reducer pod --dynamics linear"),
+    "persistence": ("the first state, unchanged,", ""),
+}
+
+
+def closing(evaluation: Evaluation) -> str:
+    """One sentence or two: what to make of a model, and what to do next."""
+    found = {finding.kind: finding for finding in evaluation.findings}
+    count = _coordinates(evaluation.latent_dim)
+    if "two_valued" in found:
+        return "These states do not determine how they move on, so no model of them predicts: measure more, or delays."
+    if evaluation.reconstruction.nmse > LOSSY:
+        lost = 100 * min(evaluation.reconstruction.nmse, 1.0)
+        return f"{count} lose {lost:.2g} % of the energy: `dynred inspect` says how many are needed, and of which kind."
+    if _holds(evaluation):
+        return _good(evaluation, found)
+    if "velocities" in found:
+        error = 100 * (found["velocities"].value or 0.0)
+        return f"Velocities are known to within {error:.2g} % only, and dynamics are fitted to them: sample faster."
+    if evaluation.rollout.diverged:
+        n = evaluation.test.trajectories
+        return f"{evaluation.rollout.diverged} of {n} predictions diverge: try `--dynamics stabilised`."
+    if "time_dependent" in found:
+        return "The equation depends on time, which the model does not see: that bounds how long its predictions hold."
+    if better := _better(evaluation):
+        words, settings = SETTINGS[better]
+        if settings:
+            return f"As good or better is {words}: take it (`{settings}`), or train longer."
+        return f"As good or better is {words} as a prediction: this model has learned no motion. Train longer."
+    lost = f"{100 * evaluation.reconstruction.nmse:.2g} %"
+    return (
+        f"{count} are enough (they lose {lost} of the energy), but predictions hold for {_valid(evaluation)} only: "
+        "train the dynamics longer (`--set dynamics.training.steps=...`), or on more data."
+    )
+
+
+def _holds(evaluation: Evaluation) -> bool:
+    """Whether predictions hold for a time scale, or for half of the test, and none diverges."""
+    rollout = evaluation.rollout
+    if rollout.diverged or _better(evaluation):
+        return False
+    if "median" in rollout.valid_time.at_least:
+        return True
+    if rollout.valid_time_scaled is not None:
+        return rollout.valid_time_scaled.median >= 1
+    return rollout.valid_time.median >= HELD * rollout.error.t[-1]
+
+
+def _good(evaluation: Evaluation, found: Mapping[str, Finding]) -> str:
+    if "pod_as_good" in found:
+        count = _coordinates(evaluation.latent_dim)
+        return f"POD with {count} is as good: take it (`--reducer pod`). Predictions hold for {_valid(evaluation)}."
+    good = f"Good: predictions hold for {_valid(evaluation)}"
+    if "at_rest" in found:
+        return f"{good}, but most of the test is at rest: `--set data.horizon=...` tests the motion."
+    if "few_tests" in found:
+        n = evaluation.test.trajectories
+        many = "one trajectory" if n == 1 else f"{n} trajectories"
+        return f"{good}, on {many} alone: test it on more (`--test FILE`, `dynred evaluate RUN --data FILE`)."
+    return f"{good}. `dynred certify RUN` says how wrong it is on the whole of K."
+
+
+def _better(evaluation: Evaluation) -> str:
+    """The baseline that predicts best of those that are better than the model; empty where none is."""
+    own = evaluation.rollout.valid_time.mean
+    rivals = {
+        name: parts["rollout"].valid_time.mean
+        for name, parts in evaluation.baselines.items()
+        if name in SETTINGS and "rollout" in parts
+    }
+    best = max(rivals, key=lambda name: rivals[name], default="")
+    worse = any(finding.kind == "worse_than_a_baseline" for finding in evaluation.findings)
+    return best if worse and rivals[best] >= own else ""
+
+
+def _valid(evaluation: Evaluation) -> str:
+    """The median valid time in words."""
+    rollout = evaluation.rollout
+    if "median" in rollout.valid_time.at_least:
+        return f"the whole test ({number(rollout.valid_time.median)} time units)"
+    if rollout.valid_time_scaled is not None:
+        return f"{number(rollout.valid_time_scaled.median, 2)} time scales (the median)"
+    return f"{number(rollout.valid_time.median)} time units (the median)"
+
+
+def _coordinates(n: int) -> str:
+    return f"{n} coordinate{'' if n == 1 else 's'}"
