@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter, Token
 
-from dynred.plugin_names import names
+from dynred.plugin_names import installed, names
 
 SOURCE = Group("Source", sort_key=1)
 LATENT = Group("Latent space", sort_key=2)
@@ -38,8 +38,8 @@ def flag(group: Group, text: str, *names: str) -> Parameter:
 
 
 def listed(package: str, *others: str) -> str:
-    """`others` and the names of the plug-ins of a folder, separated by commas."""
-    return ", ".join([*others, *names(package)])
+    """`others` and the names of the plug-ins of a folder, and of installed packages, separated by commas."""
+    return ", ".join([*others, *names(package), *installed(package)])
 
 
 def _as_given(_kind: object, tokens: Sequence[Token]) -> Path:

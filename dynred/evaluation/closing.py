@@ -44,9 +44,9 @@ def closing(evaluation: Evaluation) -> str:
         if settings:
             return f"As good or better is {words}: take it (`{settings}`), or train longer."
         return f"As good or better is {words} as a prediction: this model has learned no motion. Train longer."
-    lost = f"{100 * evaluation.reconstruction.nmse:.2g} %"
+    loss = f"{100 * evaluation.reconstruction.nmse:.2g} %"
     return (
-        f"{count} are enough (they lose {lost} of the energy), but predictions hold for {_valid(evaluation)} only: "
+        f"{count} are enough (they lose {loss} of the energy), but predictions hold for {_valid(evaluation)} only: "
         "train the dynamics longer (`--set dynamics.training.steps=...`), or on more data."
     )
 
