@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from dynred.experiments.certify_run import certify_run as certify_run
     from dynred.experiments.compare_runs import compare_runs as compare_runs
     from dynred.experiments.data_spec import DataSpec as DataSpec
+    from dynred.experiments.draw_run import draw_run as draw_run
     from dynred.experiments.evaluate_run import evaluate_run as evaluate_run
     from dynred.experiments.pipeline import reduce as reduce
     from dynred.experiments.predict_run import predict_run as predict_run
@@ -171,6 +172,7 @@ _HOMES = {
     "certify_run": "dynred.experiments.certify_run",
     "compare": "dynred.evaluation.compare",
     "compare_runs": "dynred.experiments.compare_runs",
+    "draw_run": "dynred.experiments.draw_run",
     "estimate_velocities": "dynred.data.velocities",
     "evaluate": "dynred.evaluation.evaluate",
     "evaluate_run": "dynred.experiments.evaluate_run",

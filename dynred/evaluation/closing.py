@@ -6,6 +6,7 @@ longer.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Finding
@@ -20,8 +21,14 @@ SETTINGS = {  # that make the model what a baseline is
 }
 
 
-def closing(evaluation: Evaluation) -> str:
-    """One sentence or two: what to make of a model, and what to do next."""
+def closing(evaluation: Evaluation, about: Mapping[str, Any] | None = None) -> str:
+    """One sentence or two: what to make of a model, and what to do next.
+
+    Args:
+        evaluation: the scores of the model.
+        about: what the model remembers of its source, with the names of the units of time.
+    """
+    about = about or {}
     found = {finding.kind: finding for finding in evaluation.findings}
     count = _coordinates(evaluation.latent_dim)
     if "two_valued" in found:
@@ -30,7 +37,7 @@ def closing(evaluation: Evaluation) -> str:
         lost = 100 * min(evaluation.reconstruction.nmse, 1.0)
         return f"{count} lose {lost:.2g} % of the energy: `dynred inspect` says how many are needed, and of which kind."
     if _holds(evaluation):
-        return _good(evaluation, found)
+        return _good(evaluation, found, _valid(evaluation, about))
     if "velocities" in found:
         error = 100 * (found["velocities"].value or 0.0)
         return f"Velocities are known to within {error:.2g} % only, and dynamics are fitted to them: sample faster."
@@ -46,8 +53,9 @@ def closing(evaluation: Evaluation) -> str:
         return f"As good or better is {words} as a prediction: this model has learned no motion. Train longer."
     loss = f"{100 * evaluation.reconstruction.nmse:.2g} %"
     return (
-        f"{count} are enough (they lose {loss} of the energy), but predictions hold for {_valid(evaluation)} only: "
-        "train the dynamics longer (`--set dynamics.training.steps=...`), or on more data."
+        f"{count} are enough (they lose {loss} of the energy), but predictions hold for "
+        f"{_valid(evaluation, about)} only: train the dynamics longer (`--set dynamics.training.steps=...`), or "
+        "on more data."
     )
 
 
@@ -63,11 +71,11 @@ def _holds(evaluation: Evaluation) -> bool:
     return rollout.valid_time.median >= HELD * rollout.error.t[-1]
 
 
-def _good(evaluation: Evaluation, found: Mapping[str, Finding]) -> str:
+def _good(evaluation: Evaluation, found: Mapping[str, Finding], valid: str) -> str:
     if "pod_as_good" in found:
         count = _coordinates(evaluation.latent_dim)
-        return f"POD with {count} is as good: take it (`--reducer pod`). Predictions hold for {_valid(evaluation)}."
-    good = f"Good: predictions hold for {_valid(evaluation)}"
+        return f"POD with {count} is as good: take it (`--reducer pod`). Predictions hold for {valid}."
+    good = f"Good: predictions hold for {valid}"
     if "at_rest" in found:
         return f"{good}, but most of the test is at rest: `--set data.horizon=...` tests the motion."
     if "few_tests" in found:
@@ -90,14 +98,15 @@ def _better(evaluation: Evaluation) -> str:
     return best if worse and rivals[best] >= own else ""
 
 
-def _valid(evaluation: Evaluation) -> str:
+def _valid(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
     """The median valid time in words."""
-    rollout = evaluation.rollout
+    rollout, unit = evaluation.rollout, about.get("time_unit", "time units")
     if "median" in rollout.valid_time.at_least:
-        return f"the whole test ({number(rollout.valid_time.median)} time units)"
+        return f"the whole test ({number(rollout.valid_time.median)} {unit})"
     if rollout.valid_time_scaled is not None:
-        return f"{number(rollout.valid_time_scaled.median, 2)} time scales (the median)"
-    return f"{number(rollout.valid_time.median)} time units (the median)"
+        scale = about.get("time_scale_name", "time scales")
+        return f"{number(rollout.valid_time_scaled.median, 2)} {scale} (the median)"
+    return f"{number(rollout.valid_time.median)} {unit} (the median)"
 
 
 def _coordinates(n: int) -> str:

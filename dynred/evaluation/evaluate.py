@@ -134,7 +134,7 @@ def score(
     )
     evaluation = replace(evaluation, two_valued=None if train is None else two_valued(train))
     evaluation = replace(evaluation, findings=find(evaluation, model, predictions, train, notes))
-    return replace(evaluation, closing=closing(evaluation))
+    return replace(evaluation, closing=closing(evaluation, model.about))
 
 
 @dataclass(frozen=True)
