@@ -32,7 +32,7 @@ def test_names_that_a_page_uses_are_there(page):
     for name in re.findall(r"\bdynred\.([A-Za-z_]\w*)(?![\w/]*\.(?:py|md))", text):
         package = ROOT / "dynred" / name
         assert name in dir(dynred) or package.is_dir() or package.with_suffix(".py").is_file(), name
-    for name in re.findall(r"\b[A-Z]\w*Spec\b", text):
+    for name in re.findall(r"(?<![:\w])[A-Z]\w*Spec\b", text):  # after a colon: of a package of somebody else
         assert name in dynred.__all__, name
 
 
