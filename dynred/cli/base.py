@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from dynred.cli._process import printer, results, stderr, visible
+from dynred.cli._process import printer, results, stderr
+from dynred.cli._tables import natural_width, tables
 
 if TYPE_CHECKING:
     from dynred.evaluation.compare import Comparison
@@ -99,10 +98,10 @@ def show_evaluation(evaluation: "Evaluation", as_json: bool) -> None:
     title = f"{evaluation.system}: {evaluation.state_dim} -> {evaluation.latent_dim}\nTest: {evaluation.test_words}."
     if not as_json:
         for finding in evaluation.findings:
-            printer().print(f"! {finding.text}", markup=False, highlight=False, soft_wrap=True)
+            tell(f"! {finding.text}")
     show(title, evaluation.heads(), evaluation.rows(), evaluation.to_dict(), as_json)
     if evaluation.closing and not as_json:
-        printer().print(evaluation.closing, markup=False, highlight=False, soft_wrap=True)
+        tell(evaluation.closing)
 
 
 def show_comparison(comparison: "Comparison | None", evaluations: "Sequence[Evaluation]", as_json: bool) -> None:
@@ -124,19 +123,18 @@ def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], data: 
     if as_json:
         results().write(json.dumps(data, indent=2, allow_nan=False) + "\n")
         return
-    table = Table(title=escape(visible(title)), title_justify="left")
-    rows = [[escape(visible(cell)) for cell in row] for row in rows]  # `[y; w]` is an equation, not markup
-    for i, head in enumerate(heads):
-        table.add_column(
-            escape(visible(head)), justify="left" if i == 0 else "right" if len(heads) > 2 else "left", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*row)
     console = printer()
     # A file or a pipe has no width: rows need not be folded to 80 columns.
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = max(console.width, WIDTH)
-    console.print(table)
+        console.width = max(console.width, WIDTH, natural_width(heads, rows) if len(heads) > 2 else 0)
+    for table in tables(title, heads, rows, console.width):
+        console.print(table)
+
+
+def tell(text: str) -> None:
+    """Prints sentences on standard output, wrapped between words where it is a terminal."""
+    console = printer()
+    console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def words(value: object) -> str:
