@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -61,6 +62,35 @@ def _value(name: str, text: str) -> Any:
 @contextmanager
 def bar() -> "Iterator[Reports]":
     """Shows the progress that it is told of as a bar on standard error, or below the cell of a notebook."""
+    if stderr.is_jupyter:
+        with _notebook_bar() as progress:
+            yield progress
+        return
+    with _terminal_bar() as progress:
+        yield progress
+
+
+@contextmanager
+def _notebook_bar() -> "Iterator[Reports]":
+    # rich's own bars need ipywidgets there; every notebook shows HTML.
+    from IPython.display import HTML, display
+
+    shown, bars = display(HTML(""), display_id=True), {}
+
+    def progress(stage: str, done: int, total: int, **figures: float) -> None:
+        note = " ".join(f"{name} {value:.3g}" for name, value in figures.items())
+        words = escape(f"{done}/{total} {note}")
+        bars[stage] = f'{escape(stage)} <progress value="{int(done)}" max="{int(total)}"></progress> {words}'
+        shown.update(HTML("<br>".join(bars.values())))
+
+    try:
+        yield progress
+    finally:
+        shown.update(HTML(""))
+
+
+@contextmanager
+def _terminal_bar() -> "Iterator[Reports]":
     columns = (
         TextColumn("{task.description:10s}"),
         BarColumn(),

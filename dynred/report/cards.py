@@ -8,7 +8,7 @@ from dynred.data.trajectories import Trajectories
 from dynred.evaluation.certificate import Certificate
 from dynred.evaluation.compare import Comparison
 from dynred.evaluation.evaluation import Evaluation
-from dynred.geometry.verdict import Verdict, numbers
+from dynred.geometry.verdict import Verdict, count, numbers
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
 from dynred.ode.system import System
@@ -110,7 +110,10 @@ def _model(model: Model) -> Content:
     space = model.latent_space
     rows: list[Sequence[str]] = [
         ("state dimension", str(model.state_dim)),
-        ("latent space", f"{space.angles} angles, {space.lines} lines" if space.angles else f"{space.lines} lines"),
+        (
+            "latent space",
+            ", ".join(count(n, word) for n, word in ((space.angles, "angle"), (space.lines, "line")) if n),
+        ),
         ("trainable numbers", str(model.parameter_count)),
         *((name, str(value)) for name, value in model.about.items() if isinstance(value, str | int)),
         *(("", note) for note in model.notes()),

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from dynred.cli import base
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
 from dynred.evaluation.certify import certify
@@ -184,6 +186,21 @@ def test_a_bar_is_shown_where_it_is_asked_for(monkeypatch):
     assert not told
     reduce("stuart_landau", 1, **words, progress=True)
     assert told[-1] == "evaluate"
+
+
+def test_a_notebook_shows_bars_without_further_packages(monkeypatch):
+    shown = []
+    handle = SimpleNamespace(update=shown.append)
+    fake = SimpleNamespace(HTML=str, display=lambda content, display_id: handle)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=fake))
+    monkeypatch.setitem(sys.modules, "IPython.display", fake)
+    monkeypatch.setattr(base.stderr, "is_jupyter", True)
+    with base.bar() as progress:
+        progress("train <b>", 3, 10, loss=0.25)
+        progress("evaluate", 1, 2)
+    assert shown[0] == 'train &lt;b&gt; <progress value="3" max="10"></progress> 3/10 loss 0.25'
+    assert shown[1].count("<progress") == 2
+    assert shown[-1] == ""
 
 
 def test_results_import_neither_matplotlib_nor_pandas():
