@@ -14,6 +14,7 @@ from dynred.evaluation.words import number
 
 LOSSY = 0.05  # of the energy: coordinates that lose more begin a prediction with an error of 22 %
 HELD = 0.5  # of the test's duration: predictions that hold so long are good where no time scale is known
+AS_GOOD = 1.1  # times the model's error: POD with no more than that is as good, as among the findings
 SETTINGS = {  # that make the model what a baseline is
     "linear": ("linear dynamics of the same coordinates", "--dynamics linear"),
     "dmd": ("dynamic mode decomposition", "--reducer pod --dynamics linear"),
@@ -35,7 +36,10 @@ def closing(evaluation: Evaluation, about: Mapping[str, Any] | None = None) -> s
         return "These states do not determine how they move on, so no model of them predicts: measure more, or delays."
     if evaluation.reconstruction.nmse > LOSSY:
         lost = 100 * min(evaluation.reconstruction.nmse, 1.0)
-        return f"{count} lose {lost:.2g} % of the energy: `dynred inspect` says how many are needed, and of which kind."
+        lose, inspect = f"{count} lose {lost:.2g} % of the energy", "`dynred inspect` says how many are needed"
+        if _no_better_than_pod(evaluation):
+            return f"{lose}, no less than POD does: try a curved decoder (`--reducer polynomial`) or more; {inspect}."
+        return f"{lose}: {inspect}, and of which kind."
     if _holds(evaluation):
         return _good(evaluation, found, _valid(evaluation, about))
     if "velocities" in found:
@@ -96,6 +100,11 @@ def _better(evaluation: Evaluation) -> str:
     best = max(rivals, key=lambda name: rivals[name], default="")
     worse = any(finding.kind == "worse_than_a_baseline" for finding in evaluation.findings)
     return best if worse and rivals[best] >= own else ""
+
+
+def _no_better_than_pod(evaluation: Evaluation) -> bool:
+    pod = evaluation.baselines.get("pod", {}).get("reconstruction")
+    return pod is not None and bool(pod.nmse <= AS_GOOD * evaluation.reconstruction.nmse)
 
 
 def _valid(evaluation: Evaluation, about: Mapping[str, Any]) -> str:

@@ -108,12 +108,10 @@ def _certificate(certificate: Certificate) -> Content:
 @_content.register
 def _model(model: Model) -> Content:
     space = model.latent_space
+    parts = [count(n, word) for n, word in ((space.angles, "angle"), (space.lines, "line")) if n]
     rows: list[Sequence[str]] = [
         ("state dimension", str(model.state_dim)),
-        (
-            "latent space",
-            ", ".join(count(n, word) for n, word in ((space.angles, "angle"), (space.lines, "line")) if n),
-        ),
+        ("latent space", ", ".join(parts)),
         ("trainable numbers", str(model.parameter_count)),
         *((name, str(value)) for name, value in model.about.items() if isinstance(value, str | int)),
         *(("", note) for note in model.notes()),

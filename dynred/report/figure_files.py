@@ -12,7 +12,7 @@ from dynred.checks import one_of, path_given, refuse
 from dynred.files import check_target, is_json, moved_into_place, read_json, write_json
 from dynred.kinds import snake_case
 from dynred.report.figure_data import data_of
-from dynred.report.figures.base import STYLE, Figure, Subject
+from dynred.report.figures.base import STYLE, Figure, Subject, plain_ticks
 
 FORMATS = ("pdf", "svg", "png")
 MANIFEST = "figures.json"  # lists the files that dynred wrote into a folder: no other is replaced
@@ -93,6 +93,7 @@ def write_figures(
     with matplotlib.rc_context({**STYLE, **PAPER, **COLUMNS[columns]}):
         for figure, name in zip(chosen, names, strict=True):
             drawing = figure.draw(subject)
+            plain_ticks(drawing)
             fit_legends(drawing)
             with moved_into_place(folder / f"{name}.{suffix}", ours) as temporary:
                 drawing.savefig(temporary, format=suffix, dpi=DPI, metadata=dict(METADATA[suffix]))

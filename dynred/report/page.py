@@ -11,7 +11,7 @@ import matplotlib
 from markupsafe import Markup, escape
 
 from dynred import plugins
-from dynred.report.figures.base import STYLE, Figure, Subject
+from dynred.report.figures.base import STYLE, Figure, Subject, plain_ticks
 
 _MEDIA = {"svg": "image/svg+xml", "png": "image/png"}
 
@@ -65,7 +65,9 @@ def data_uri(figure: Figure[Subject], subject: Subject) -> str:
     buffer = io.BytesIO()
     # Without date and version, the same page gives the same file.
     metadata = {"Date": None, "Creator": None} if figure.kind == "svg" else {"Software": None}
-    figure.draw(subject).savefig(buffer, format=figure.kind, metadata=metadata)
+    drawing = figure.draw(subject)
+    plain_ticks(drawing)
+    drawing.savefig(buffer, format=figure.kind, metadata=metadata)
     return f"data:{_MEDIA[figure.kind]};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

@@ -71,6 +71,14 @@ def test_what_makes_the_rest_pointless_comes_first(drifting, kinds, numbers, sen
     assert sentence in closing(changed(evaluation, *kinds, **numbers))
 
 
+def test_coordinates_no_better_than_pods_are_advised_to_curve(drifting):
+    lossy = changed(drifting, nmse=0.3)
+    for error, sentence in ((0.3, ", no less than POD does: try a curved decoder"), (0.9, ": `dynred inspect`")):
+        pod = dataclasses.replace(lossy.reconstruction, nmse=error)
+        told = closing(dataclasses.replace(lossy, baselines={"pod": {"reconstruction": pod}}))
+        assert told.startswith(f"2 coordinates lose 30 % of the energy{sentence}")
+
+
 @pytest.mark.parametrize(
     ("kinds", "sentence"),
     [

@@ -17,17 +17,19 @@ from dynred.cli.app import main
 from dynred.data.storage import save_trajectories
 from dynred.errors import InputError
 from dynred.evaluation.certify import certify
+from dynred.geometry.inspection import inspect
 from dynred.report.figure_data import COLUMNS as DATA_COLUMNS
 from dynred.report.figure_data import data_of
 from dynred.report.figure_files import COLUMNS, PAPER, fit_legends, write_figures
-from dynred.report.figures.base import STYLE
+from dynred.report.figures.base import STYLE, plain_ticks
 from dynred.report.figures.error_growth import ErrorGrowth
 from dynred.report.figures.valid_times import ValidTimes
+from dynred.report.inspection_page import FOLDER as INSPECTION
 from dynred.report.model_page import FOLDER
 from dynred.report.page import _coded, find_figures
 from dynred.rng import generator
 
-FIGURES = {type(figure).__name__: figure for figure in find_figures(FOLDER)}
+FIGURES = {type(figure).__name__: figure for folder in (FOLDER, INSPECTION) for figure in find_figures(folder)}
 SLOW = pytest.mark.slow  # drawing takes a second
 SLACK = 1.5  # pixels by which letters may stand out of the picture: their boxes are larger than their ink
 
@@ -41,12 +43,16 @@ def field():
 
 @pytest.fixture(scope="module")
 def cases(field):
-    return {"field": field, **{name: CASES[name]() for name in ("a field in two dimensions", "a trained reducer")}}
+    """What the figures of each folder are drawn from."""
+    others = {name: CASES[name]() for name in ("a field in two dimensions", "a trained reducer")}
+    verdict = inspect(field.forecast.truth, rng=generator(0))
+    return {FOLDER: {"field": field, **others}, INSPECTION: {"verdict": verdict}}
 
 
 def drawn(figure, context, columns):
     with matplotlib.rc_context({**STYLE, **PAPER, **COLUMNS[columns]}):
         drawing = figure.draw(context)
+        plain_ticks(drawing)
         fit_legends(drawing)
         drawing.draw_without_rendering()
     return drawing
@@ -55,7 +61,7 @@ def drawn(figure, context, columns):
 def shown_ticks(axis):
     """The labels of an axis that are within its limits; matplotlib keeps others, which it does not draw."""
     low, high = sorted(axis.get_view_interval())
-    for tick in axis.get_major_ticks():
+    for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
         if low - 1e-9 <= tick.get_loc() <= high + 1e-9:
             yield from (label for label in (tick.label1, tick.label2) if label.get_visible() and label.get_text())
 
@@ -74,9 +80,9 @@ def words(drawing):
 @pytest.mark.parametrize(("columns", "most"), [(1, 1), pytest.param(1, 3, marks=SLOW), pytest.param(2, 3, marks=SLOW)])
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_letter_is_cut_off_and_no_two_ticks_overlap(cases, name, columns, most):
-    applicable = [case for case, context in cases.items() if FIGURES[name].applies(context)]
-    for case in applicable[:most]:
-        context = cases[case]
+    subjects = cases[type(FIGURES[name]).__module__.rpartition(".")[0]]
+    applicable = {case: subject for case, subject in subjects.items() if FIGURES[name].applies(subject)}
+    for case, context in list(applicable.items())[:most]:
         drawing = drawn(FIGURES[name], context, columns)
         assert drawing.get_figwidth() == pytest.approx({1: 3.4, 2: 7.0}[columns])
         for text, box in words(drawing):

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
@@ -260,6 +261,20 @@ def beside(count: int) -> int:
 def legend_below(ax: Axes) -> None:
     """A legend below the axes, where it covers nothing."""
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=1, fontsize="small")
+
+
+def plain_ticks(drawing: Drawing) -> None:
+    """Numbers that do not overlap on logarithmic axes: powers of ten alone, or where fewer than two of them are seen
+    1, 2 and 5 times these."""
+    for ax in drawing.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if axis.get_scale() != "log" or ax.get_label() == "<colorbar>":
+                continue
+            low, high = sorted(axis.get_view_interval())
+            if np.floor(np.log10(high)) - np.ceil(np.log10(low)) < 1:
+                axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_minor_formatter(NullFormatter())
 
 
 def decades(low: float, high: float) -> tuple[float, float]:

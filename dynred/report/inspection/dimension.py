@@ -4,7 +4,18 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dynred.geometry.verdict import Verdict
-from dynred.report.figures.base import ENCODER, LINEAR, MARK, MODEL, POD, TRUTH, TYPICAL, Drawing, Figure, blank
+from dynred.report.figures.base import (
+    ENCODER,
+    LINEAR,
+    MARK,
+    MODEL,
+    POD,
+    TRUTH,
+    TYPICAL,
+    Drawing,
+    Figure,
+    blank,
+)
 
 MARKERS = {"TwoNN": ("o", MODEL), "MLE": ("s", LINEAR), "CorrInt": ("^", POD), "MOM": ("v", ENCODER)}
 

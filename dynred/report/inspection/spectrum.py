@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dynred.geometry.verdict import Verdict
-from dynred.report.figures.base import LINEAR, MARK, POD, TRUTH, Drawing, Figure, blank
+from dynred.report.figures.base import LINEAR, MARK, POD, TRUTH, Drawing, Figure, blank, decades
 
 SHOWN = 64  # modes that are drawn
 
@@ -42,5 +42,5 @@ def energies(ax: Axes, verdict: Verdict) -> None:
     ax.plot(mode[~kept], energy[~kept], "o", color=MARK, markersize=3, label="noise or round-off")
     ax.axvline(verdict.dimension, color=TRUTH, linestyle="--", linewidth=1, label="dimension")
     ax.axvline(verdict.projects_from, color=LINEAR, linestyle=":", linewidth=1.5, label="one-to-one from here")
-    ax.set(yscale="log", xlabel="mode", ylabel="fraction of the energy")
+    ax.set(yscale="log", xlabel="mode", ylabel="fraction of the energy", ylim=decades(energy.min(), energy.max()))
     ax.grid(axis="y")
