@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from dynred.geometry.verdict import Verdict
 from dynred.report.figures.base import LINEAR, MARK, POD, TRUTH, Drawing, Figure, blank, decades
@@ -39,8 +40,10 @@ def energies(ax: Axes, verdict: Verdict) -> None:
     mode = np.arange(1, len(energy) + 1)
     kept = mode <= sample.rank
     ax.plot(mode[kept], energy[kept], "o", color=POD, markersize=4, label="kept")
-    ax.plot(mode[~kept], energy[~kept], "o", color=MARK, markersize=3, label="noise or round-off")
+    if not kept.all():
+        ax.plot(mode[~kept], energy[~kept], "o", color=MARK, markersize=3, label="noise or round-off")
     ax.axvline(verdict.dimension, color=TRUTH, linestyle="--", linewidth=1, label="dimension")
     ax.axvline(verdict.projects_from, color=LINEAR, linestyle=":", linewidth=1.5, label="one-to-one from here")
     ax.set(yscale="log", xlabel="mode", ylabel="fraction of the energy", ylim=decades(energy.min(), energy.max()))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(axis="y")
