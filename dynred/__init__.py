@@ -8,76 +8,99 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dynred.data.grid import Axis, Grid
-    from dynred.data.readers.base import Reader
-    from dynred.data.reading import ReadingSpec
-    from dynred.data.storage import load_trajectories, save_trajectories
-    from dynred.data.store import StoredTrajectories
-    from dynred.data.trajectories import Trajectories
-    from dynred.data.velocities import estimate_velocities
-    from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
-    from dynred.dynamics.ensemble import EnsembleSpec
-    from dynred.dynamics.fourier import FourierSpec
-    from dynred.dynamics.linear import LinearSpec
-    from dynred.dynamics.neural_ode import NeuralODESpec
-    from dynred.dynamics.parametric import ParametricSpec
-    from dynred.dynamics.polynomial import PolynomialODESpec
-    from dynred.dynamics.quadratic import QuadraticSpec
-    from dynred.dynamics.sindy import SindySpec
-    from dynred.dynamics.stabilised import StabilisedSpec
-    from dynred.errors import (
-        DivergenceError,
-        DynredError,
-        DynredWarning,
-        FileFormatError,
-        InputError,
-        MissingExtraError,
-    )
-    from dynred.evaluation.certificate import Certificate
-    from dynred.evaluation.certify import certify
-    from dynred.evaluation.compare import compare
-    from dynred.evaluation.evaluate import evaluate
-    from dynred.evaluation.evaluation import Evaluation
-    from dynred.evaluation.long_time import long_time
-    from dynred.evaluation.lyapunov import lyapunov_spectrum
-    from dynred.experiments.certify_run import certify_run
-    from dynred.experiments.compare_runs import compare_runs
-    from dynred.experiments.data_spec import DataSpec
-    from dynred.experiments.evaluate_run import evaluate_run
-    from dynred.experiments.pipeline import reduce
-    from dynred.experiments.plan import Plan, plan
-    from dynred.experiments.run import run
-    from dynred.experiments.spec import ExperimentSpec
-    from dynred.geometry.inspection import inspect
-    from dynred.metrics.base import Metric, Statistic
-    from dynred.models.atlas import AtlasModel, AtlasSpec
-    from dynred.models.bands import calibrate, predict_band
-    from dynred.models.base import Model
-    from dynred.models.forecast import Forecast, forecast
-    from dynred.models.joint import JointSpec
-    from dynred.models.load import load_model
-    from dynred.models.partition import PartitionSpec
-    from dynred.models.reduced import ReducedModel, ReducedSpec
-    from dynred.numerics.latent_space import LatentSpace
-    from dynred.ode.find import find_system
-    from dynred.ode.known_set import KnownSet
-    from dynred.ode.observe import observe
-    from dynred.ode.semilinear import Semilinear
-    from dynred.ode.system import System
-    from dynred.ode.vector_field import VectorField
-    from dynred.reducers.autoencoder import AutoencoderSpec
-    from dynred.reducers.base import Reducer, ReducerSpec
-    from dynred.reducers.irmae import IRMAESpec
-    from dynred.reducers.pod import PODSpec
-    from dynred.reducers.polynomial import PolynomialManifoldSpec
-    from dynred.rng import generator
-    from dynred.runtime import Runtime
-    from dynred.simulation.events import Event
-    from dynred.simulation.simulate import simulate, simulate_to
-    from dynred.simulation.trusted import trusted_times
-    from dynred.solvers.base import Solver
-    from dynred.spec import Spec
-    from dynred.training.minimise import TrainingSpec
+    # `as` makes each a re-export, also for strict type checkers.
+    from dynred import testing as testing
+    from dynred.data.grid import Axis as Axis
+    from dynred.data.grid import Grid as Grid
+    from dynred.data.readers.base import Reader as Reader
+    from dynred.data.reading import ReadingSpec as ReadingSpec
+    from dynred.data.storage import load_trajectories as load_trajectories
+    from dynred.data.storage import save_trajectories as save_trajectories
+    from dynred.data.store import StoredTrajectories as StoredTrajectories
+    from dynred.data.trajectories import Trajectories as Trajectories
+    from dynred.data.velocities import estimate_velocities as estimate_velocities
+    from dynred.dynamics.base import DynamicsSpec as DynamicsSpec
+    from dynred.dynamics.base import LatentDynamics as LatentDynamics
+    from dynred.dynamics.base import VectorFieldDynamics as VectorFieldDynamics
+    from dynred.dynamics.ensemble import EnsembleSpec as EnsembleSpec
+    from dynred.dynamics.fourier import FourierSpec as FourierSpec
+    from dynred.dynamics.linear import LinearSpec as LinearSpec
+    from dynred.dynamics.neural_ode import NeuralODESpec as NeuralODESpec
+    from dynred.dynamics.neural_ode import RefinementSpec as RefinementSpec
+    from dynred.dynamics.parametric import ParametricSpec as ParametricSpec
+    from dynred.dynamics.polynomial import PolynomialODESpec as PolynomialODESpec
+    from dynred.dynamics.quadratic import QuadraticSpec as QuadraticSpec
+    from dynred.dynamics.sindy import SindySpec as SindySpec
+    from dynred.dynamics.stabilised import StabilisedSpec as StabilisedSpec
+    from dynred.errors import DivergenceError as DivergenceError
+    from dynred.errors import DynredError as DynredError
+    from dynred.errors import DynredWarning as DynredWarning
+    from dynred.errors import FileFormatError as FileFormatError
+    from dynred.errors import InputError as InputError
+    from dynred.errors import MissingExtraError as MissingExtraError
+    from dynred.evaluation.certificate import Certificate as Certificate
+    from dynred.evaluation.certify import certify as certify
+    from dynred.evaluation.compare import Comparison as Comparison
+    from dynred.evaluation.compare import compare as compare
+    from dynred.evaluation.evaluate import evaluate as evaluate
+    from dynred.evaluation.evaluation import Evaluation as Evaluation
+    from dynred.evaluation.long_time import long_time as long_time
+    from dynred.evaluation.lyapunov import LyapunovSpectrum as LyapunovSpectrum
+    from dynred.evaluation.lyapunov import lyapunov_spectrum as lyapunov_spectrum
+    from dynred.experiments.certify_run import certify_run as certify_run
+    from dynred.experiments.compare_runs import compare_runs as compare_runs
+    from dynred.experiments.data_spec import DataSpec as DataSpec
+    from dynred.experiments.draw_run import draw_run as draw_run
+    from dynred.experiments.evaluate_run import evaluate_run as evaluate_run
+    from dynred.experiments.pipeline import reduce as reduce
+    from dynred.experiments.plan import Plan as Plan
+    from dynred.experiments.plan import plan as plan
+    from dynred.experiments.predict_run import predict_run as predict_run
+    from dynred.experiments.reduction import Reduction as Reduction
+    from dynred.experiments.run import run as run
+    from dynred.experiments.spec import ExperimentSpec as ExperimentSpec
+    from dynred.geometry.inspection import inspect as inspect
+    from dynred.geometry.verdict import Verdict as Verdict
+    from dynred.metrics.base import Metric as Metric
+    from dynred.metrics.base import Statistic as Statistic
+    from dynred.models.atlas import AtlasModel as AtlasModel
+    from dynred.models.atlas import AtlasSpec as AtlasSpec
+    from dynred.models.bands import Band as Band
+    from dynred.models.bands import Calibration as Calibration
+    from dynred.models.bands import calibrate as calibrate
+    from dynred.models.bands import predict_band as predict_band
+    from dynred.models.base import Model as Model
+    from dynred.models.forecast import Forecast as Forecast
+    from dynred.models.forecast import forecast as forecast
+    from dynred.models.joint import JointSpec as JointSpec
+    from dynred.models.load import load_model as load_model
+    from dynred.models.partition import PartitionSpec as PartitionSpec
+    from dynred.models.reduced import ReducedModel as ReducedModel
+    from dynred.models.reduced import ReducedSpec as ReducedSpec
+    from dynred.models.spec import ModelSpec as ModelSpec
+    from dynred.numerics.latent_space import LatentSpace as LatentSpace
+    from dynred.numerics.polynomials import PolynomialSpec as PolynomialSpec
+    from dynred.ode.find import find_system as find_system
+    from dynred.ode.known_set import KnownSet as KnownSet
+    from dynred.ode.observe import observe as observe
+    from dynred.ode.semilinear import Semilinear as Semilinear
+    from dynred.ode.system import System as System
+    from dynred.ode.vector_field import VectorField as VectorField
+    from dynred.reducers.autoencoder import AutoencoderSpec as AutoencoderSpec
+    from dynred.reducers.base import Reducer as Reducer
+    from dynred.reducers.base import ReducerSpec as ReducerSpec
+    from dynred.reducers.irmae import IRMAESpec as IRMAESpec
+    from dynred.reducers.pod import PODSpec as PODSpec
+    from dynred.reducers.polynomial import PolynomialManifoldSpec as PolynomialManifoldSpec
+    from dynred.rng import generator as generator
+    from dynred.runtime import Runtime as Runtime
+    from dynred.simulation.events import Event as Event
+    from dynred.simulation.simulate import simulate as simulate
+    from dynred.simulation.simulate import simulate_to as simulate_to
+    from dynred.simulation.trusted import trusted_times as trusted_times
+    from dynred.solvers.base import Solver as Solver
+    from dynred.spec import Spec as Spec
+    from dynred.training.minimise import TrainingSpec as TrainingSpec
 
 # Threads that wait must soon sleep instead of spinning: on a machine with other work, spinning threads of small
 # parallel sections keep each other from running. Simulating Kuramoto-Sivashinsky on two cores with one of them busy
@@ -91,7 +114,10 @@ _HOMES = {
     "AtlasSpec": "dynred.models.atlas",
     "AutoencoderSpec": "dynred.reducers.autoencoder",
     "Axis": "dynred.data.grid",
+    "Band": "dynred.models.bands",
+    "Calibration": "dynred.models.bands",
     "Certificate": "dynred.evaluation.certificate",
+    "Comparison": "dynred.evaluation.compare",
     "DataSpec": "dynred.experiments.data_spec",
     "DivergenceError": "dynred.errors",
     "DynamicsSpec": "dynred.dynamics.base",
@@ -112,15 +138,19 @@ _HOMES = {
     "LatentDynamics": "dynred.dynamics.base",
     "LatentSpace": "dynred.numerics.latent_space",
     "LinearSpec": "dynred.dynamics.linear",
+    "LyapunovSpectrum": "dynred.evaluation.lyapunov",
     "Metric": "dynred.metrics.base",
     "MissingExtraError": "dynred.errors",
     "Model": "dynred.models.base",
+    "ModelSpec": "dynred.models.spec",
     "NeuralODESpec": "dynred.dynamics.neural_ode",
     "PODSpec": "dynred.reducers.pod",
     "ParametricSpec": "dynred.dynamics.parametric",
     "PartitionSpec": "dynred.models.partition",
+    "Plan": "dynred.experiments.plan",
     "PolynomialManifoldSpec": "dynred.reducers.polynomial",
     "PolynomialODESpec": "dynred.dynamics.polynomial",
+    "PolynomialSpec": "dynred.numerics.polynomials",
     "QuadraticSpec": "dynred.dynamics.quadratic",
     "Reader": "dynred.data.readers.base",
     "ReadingSpec": "dynred.data.reading",
@@ -128,6 +158,8 @@ _HOMES = {
     "ReducedSpec": "dynred.models.reduced",
     "Reducer": "dynred.reducers.base",
     "ReducerSpec": "dynred.reducers.base",
+    "Reduction": "dynred.experiments.reduction",
+    "RefinementSpec": "dynred.dynamics.neural_ode",
     "Runtime": "dynred.runtime",
     "Semilinear": "dynred.ode.semilinear",
     "SindySpec": "dynred.dynamics.sindy",
@@ -141,11 +173,13 @@ _HOMES = {
     "Trajectories": "dynred.data.trajectories",
     "VectorField": "dynred.ode.vector_field",
     "VectorFieldDynamics": "dynred.dynamics.base",
+    "Verdict": "dynred.geometry.verdict",
     "calibrate": "dynred.models.bands",
     "certify": "dynred.evaluation.certify",
     "certify_run": "dynred.experiments.certify_run",
     "compare": "dynred.evaluation.compare",
     "compare_runs": "dynred.experiments.compare_runs",
+    "draw_run": "dynred.experiments.draw_run",
     "estimate_velocities": "dynred.data.velocities",
     "evaluate": "dynred.evaluation.evaluate",
     "evaluate_run": "dynred.experiments.evaluate_run",
@@ -158,9 +192,9 @@ _HOMES = {
     "long_time": "dynred.evaluation.long_time",
     "lyapunov_spectrum": "dynred.evaluation.lyapunov",
     "observe": "dynred.ode.observe",
-    "predict_band": "dynred.models.bands",
-    "Plan": "dynred.experiments.plan",
     "plan": "dynred.experiments.plan",
+    "predict_band": "dynred.models.bands",
+    "predict_run": "dynred.experiments.predict_run",
     "reduce": "dynred.experiments.pipeline",
     "run": "dynred.experiments.run",
     "save_trajectories": "dynred.data.storage",
@@ -168,14 +202,17 @@ _HOMES = {
     "simulate_to": "dynred.simulation.simulate",
     "trusted_times": "dynred.simulation.trusted",
 }
+_MODULES = ("testing",)  # with names of their own
 __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return importlib.import_module(f"dynred.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'dynred' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, *_MODULES]

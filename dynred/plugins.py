@@ -2,6 +2,7 @@
 
 A name is one of
 - `kuramoto_sivashinsky`: what a module of the plug-in folder defines under the name of the module;
+- a name that an installed package announces for the folder (`dynred.plugin_names`);
 - `package.module:name`: anything importable;
 - `path/to/file.py` or `path/to/file.py:name`: a file outside every package.
 """
@@ -19,7 +20,7 @@ from typing import TypeVar
 
 from dynred.checks import nearest, refuse
 from dynred.errors import InputError
-from dynred.plugin_names import names
+from dynred.plugin_names import announced_place, installed, names
 from dynred.trust import Code, digest, is_allowed
 from dynred.user_code import PASSING, place_and_reason
 
@@ -41,14 +42,33 @@ def load_module(package: str, name: str) -> ModuleType:
     folder = package.rpartition(".")[2]
     what = folder if folder == "dynamics" else folder.removesuffix("s")
     target = name.partition(":")[0]
-    if is_foreign(name):
-        _watch.get()(name)
-        return load_file(what, Path(target)) if target.endswith(".py") else _imported(what, target)
+    place = foreign_place(package, name)
+    if place is not None:
+        _watch.get()(place)
+        code = place.partition(":")[0]
+        if code.endswith(".py"):
+            return load_file(what, Path(code))
+        return _imported(what if place == name else f"{what} {name}, announced by an installed package as", code)
     known = names(package)
     if target not in known:
+        known = [*known, *installed(package)]
         advice = nearest(target, known) or "A file of your own is named by its path, ending in .py."
         raise refuse(what, f"one of {', '.join(known)}, or a path to a .py file", repr(name), advice)
     return _imported(what, f"{package}.{target}")
+
+
+def foreign_place(package: str, name: str) -> str | None:
+    """The place of the code outside dynred that a name means: the name itself, or what an installed package announces
+    under it; None for dynred's own plug-ins.
+
+    A stored run that names an installed plug-in needs the same permission as for any other code: whoever wrote the run
+    chose which of the packages on this machine it would import, and with what arguments.
+    """
+    return name if is_foreign(name) else announced_place(package, name)
+
+
+def _attribute(package: str, name: str) -> str:
+    return (foreign_place(package, name) or name).partition(":")[2]
 
 
 def is_foreign(name: str) -> bool:
@@ -92,7 +112,7 @@ def only(permitted: Collection[Code]) -> Iterator[None]:
 def load(package: str, name: str) -> object:
     """The object that `name` means: the one after a colon, or else the one with the name of the module."""
     module = load_module(package, name)
-    attribute = name.partition(":")[2] or own_name(module)
+    attribute = _attribute(package, name) or own_name(module)
     if not hasattr(module, attribute):
         raise refuse(name, f"a module that defines `{attribute}`", "one that does not")
     return getattr(module, attribute)
@@ -110,17 +130,21 @@ def load_class(package: str, name: str, base: type[T]) -> type[T]:
         InputError: there is no such module, or it does not define exactly one such class.
     """
     module = load_module(package, name)
-    wanted = name.partition(":")[2]
+    wanted = _attribute(package, name)
     candidates = [
         item
         for key, item in vars(module).items()
-        if isinstance(item, type) and issubclass(item, base) and item.__module__ == module.__name__
-        if key == wanted or (not wanted and not key.startswith("_") and not inspect.isabstract(item))
+        if isinstance(item, type) and issubclass(item, base)
+        if key == wanted or (not wanted and item.__module__ == module.__name__ and _usable(key, item))
     ]
     if len(candidates) != 1:
         listed = ", ".join(item.__name__ for item in candidates) or "none"
         raise refuse(name, f"a module with one {base.__name__}", listed, "Name one with `module:Class`.")
     return candidates[0]
+
+
+def _usable(name: str, item: type) -> bool:
+    return not name.startswith("_") and not inspect.isabstract(item)
 
 
 def classes(package: str, base: type[T]) -> list[type[T]]:

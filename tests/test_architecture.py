@@ -56,7 +56,9 @@ def relative(path):
 
 
 def folder(module):
-    """The folder of a module of dynred, as in FOLDERS."""
+    """The folder of a module of dynred, as in FOLDERS. `python -m dynred` is the command line."""
+    if module == "dynred.__main__":
+        return "cli"
     inner = module.split(".")[1:]
     return inner[0] if inner and (ROOT / "dynred" / inner[0]).is_dir() else ""
 

@@ -5,31 +5,38 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
+from dynred.cli._options import option
+
 if TYPE_CHECKING:
     from dynred.data.reading import ReadingSpec
 
-DATA = Group("Own data", help="What cannot be guessed of a data file; what was guessed is printed in a line.")
+OWN = Group(
+    "Own data", help="What cannot be guessed of a data file; what was guessed is printed in a line.", sort_key=3.5
+)
 
 
 @dataclass(frozen=True)
 class DataOptions:
-    """What cannot be guessed of a data file.
+    """What cannot be guessed of a data file."""
 
-    Attributes:
-        states: Columns, variables or arrays that are the state, e.g. u v.
-        time: Column, coordinate or array of times.
-        dt: Time between snapshots, where there are no times.
-        group: Column or dimension that tells trajectories apart.
-        dims: Axes of the states in their order, e.g. time,y,x; time, trajectory, component; others are space.
-        reader: csv, mat ..., or a file with a reader of your own, for files whose suffix does not name one.
-    """
-
-    states: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None
-    time: str | None = None
-    dt: float | None = None
-    group: str | None = None
-    dims: str | None = None
-    reader: str | None = None
+    states: Annotated[
+        list[str] | None,
+        option(OWN, "Columns, variables or arrays that are the state, e.g. u v.", consume_multiple=True),
+    ] = None
+    time: Annotated[str | None, option(OWN, "Column, coordinate or array of times.")] = None
+    dt: Annotated[float | None, option(OWN, "Time between snapshots, where there are no times.")] = None
+    group: Annotated[str | None, option(OWN, "Column or dimension that tells trajectories apart.")] = None
+    dims: Annotated[
+        str | None,
+        option(
+            OWN,
+            "Axes of the states in their order, e.g. time,y,x; time, trajectory, component; others are space.",
+        ),
+    ] = None
+    reader: Annotated[
+        str | None,
+        option(OWN, "csv, mat ..., or a file with a reader of your own, for files whose suffix does not name one."),
+    ] = None
 
     def changes(self) -> dict[str, Any]:
         """What is said, as settings of an experiment by their dotted paths."""
@@ -48,4 +55,4 @@ class DataOptions:
         return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
 
 
-OwnData = Annotated[DataOptions | None, Parameter(name="*", group=DATA, help="What cannot be guessed of a data file.")]
+OwnData = Annotated[DataOptions | None, Parameter(name="*", group=OWN)]

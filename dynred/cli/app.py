@@ -1,4 +1,5 @@
-"""The command line. Every other public module of this folder is a command: the function of its own name.
+"""The command line. Every other public module of this folder is a command: the function of its own name, with
+`EXAMPLES` for its help.
 
 Commands import what needs torch inside their functions, so that `dynred --help` answers at once. The home of cyclopts.
 """
@@ -23,15 +24,36 @@ HELP = (
     "Reduced-order models of dynamical systems: reduce an ODE to a few latent coordinates, learn their dynamics, "
     "and see how far the predictions can be trusted."
 )
+FIRST_STEPS = """
+dynred systems                                   # the catalogue
+dynred reduce lorenz63 --latent-dim 3            # a first model, and a report
+dynred COMMAND --help                            # all options, with examples
+"""
+COMPLETION = "Install completion of commands and options for your shell (bash, zsh, fish)."
 AGAIN = "No file was left half written; run the same command again."
 
 
 def build() -> App:
     """The application with every command of this folder."""
-    app = App(name="dynred", help=HELP, suppress_keyboard_interrupt=False, version_flags=["--version"])
+    app = App(
+        name="dynred",
+        help=HELP,
+        help_format="markdown",
+        help_epilogue=_block(FIRST_STEPS),
+        suppress_keyboard_interrupt=False,
+        version_flags=["--version"],
+    )
     for name in [name for name in names("dynred.cli") if name != "app"]:
-        app.command(_printing(getattr(importlib.import_module(f"dynred.cli.{name}"), name)))
+        module = importlib.import_module(f"dynred.cli.{name}")
+        app.command(_printing(getattr(module, name)), help_epilogue=_block(module.EXAMPLES))
+    # A line in the user's own start-up file is the user's to write: where it is needed, the answer says which one.
+    app.register_install_completion_command(add_to_startup=False, help=COMPLETION)
     return app
+
+
+def _block(examples: str) -> str:
+    """Lines of commands as the end of a help text."""
+    return f"Examples:\n\n```sh\n{examples.strip()}\n```"
 
 
 def main(tokens: Sequence[str] | None = None) -> None:

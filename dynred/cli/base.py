@@ -1,77 +1,25 @@
-"""The parts that commands share: options, progress, tables, JSON."""
+"""What commands share: values that are given as text, progress, tables, JSON."""
 
 import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter, Token
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from dynred.cli._process import printer, results, stderr, visible
-from dynred.plugin_names import names
+from dynred.cli._process import printer, results, stderr
+from dynred.cli._tables import natural_width, tables
 
 if TYPE_CHECKING:
     from dynred.evaluation.compare import Comparison
     from dynred.evaluation.evaluation import Evaluation
+    from dynred.runtime import Progress as Reports
     from dynred.runtime import Runtime
 
 WIDTH = 132  # columns of a table that goes to no terminal
 NO_NUMBERS = {"nan", "inf", "infinity"}
-
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON on standard output.")]
-Settings = Annotated[
-    list[str] | None,
-    Parameter(
-        name="--set", negative="", help="A setting by its dotted path, e.g. reducer.training.steps=8000; repeatable."
-    ),
-]
-Parameters = Annotated[
-    list[str] | None,
-    Parameter(name="--set", negative="", help="A parameter of the equation, e.g. rho=20; repeatable."),
-]
-Arguments = Annotated[
-    list[str] | None,
-    Parameter(name="--with", negative="", help="A structural choice of the system, e.g. length=44; repeatable."),
-]
-Plugins = Annotated[
-    list[Path] | None,
-    Parameter(
-        name="--plugin", negative="", help="A file of your own, of a system or a plug-in, that may run; repeatable."
-    ),
-]
-Trust = Annotated[
-    bool, Parameter(name="--trust", negative="", help="Run whatever code the run names, unread. Anything may happen.")
-]
-
-
-def listed(package: str, *others: str) -> str:
-    """`others` and the names of the plug-ins of a folder, separated by commas."""
-    return ", ".join([*others, *names(package)])
-
-
-SolverName = Annotated[str, Parameter(help=f"{listed('dynred.solvers', 'auto')}, or a file with a solver of your own.")]
-
-
-def _as_given(_kind: object, tokens: Sequence[Token]) -> Path:
-    if not tokens[0].value:  # Path would take it for the current folder
-        raise ValueError("must be a path, got ''.")
-    return Path(tokens[0].value)
-
-
-def _whole(_kind: object, tokens: Sequence[Token]) -> int:
-    try:
-        return int(tokens[0].value)
-    except ValueError as error:  # cyclopts would round 1.5
-        raise ValueError(f"must be an integer, got {tokens[0].value!r}.") from error
-
-
-Out = Annotated[Path, Parameter(converter=_as_given)]
-Whole = Annotated[int, Parameter(converter=_whole)]
 
 
 def pairs(texts: list[str]) -> dict[str, Any]:
@@ -112,31 +60,67 @@ def _value(name: str, text: str) -> Any:
 
 
 @contextmanager
-def working(device: str = "auto") -> "Iterator[Runtime]":
-    """A `Runtime` that shows progress as a bar on standard error."""
-    from dynred.runtime import Runtime
+def bar() -> "Iterator[Reports]":
+    """Shows the progress that it is told of as a bar on standard error, or below the cell of a notebook."""
+    if stderr.is_jupyter:
+        with _notebook_bar() as progress:
+            yield progress
+        return
+    with _terminal_bar() as progress:
+        yield progress
 
+
+@contextmanager
+def _notebook_bar() -> "Iterator[Reports]":
+    # rich's own bars need ipywidgets there; every notebook shows HTML.
+    from IPython.display import HTML, display
+
+    shown, bars = display(HTML(""), display_id=True), {}
+
+    def progress(stage: str, done: int, total: int, **figures: float) -> None:
+        note = " ".join(f"{name} {value:.3g}" for name, value in figures.items())
+        words = escape(f"{done}/{total} {note}")
+        bars[stage] = f'{escape(stage)} <progress value="{int(done)}" max="{int(total)}"></progress> {words}'
+        shown.update(HTML("<br>".join(bars.values())))
+
+    try:
+        yield progress
+    finally:
+        shown.update(HTML(""))
+
+
+@contextmanager
+def _terminal_bar() -> "Iterator[Reports]":
     columns = (
         TextColumn("{task.description:10s}"),
         BarColumn(),
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=stderr, transient=True)
+    drawn = Progress(*columns, console=stderr, transient=True)
     tasks: dict[str, Any] = {}
 
     def progress(stage: str, done: int, total: int, **figures: float) -> None:
         note = f"{done}/{total} " + " ".join(f"{name} {value:.3g}" for name, value in figures.items())
         if stage not in tasks:
-            bar.start()
-            tasks[stage] = bar.add_task(stage, total=total, note=note)
-        bar.update(tasks[stage], completed=done, total=total, note=note)
+            drawn.start()
+            tasks[stage] = drawn.add_task(stage, total=total, note=note)
+        drawn.update(tasks[stage], completed=done, total=total, note=note)
 
     try:
-        yield Runtime(device=device, progress=progress)
+        yield progress
     finally:
         if tasks:  # a bar that never showed leaves no empty line
-            bar.stop()
+            drawn.stop()
+
+
+@contextmanager
+def working(device: str = "auto") -> "Iterator[Runtime]":
+    """A `Runtime` that shows progress as a bar on standard error."""
+    from dynred.runtime import Runtime
+
+    with bar() as progress:
+        yield Runtime(device=device, progress=progress)
 
 
 def show_evaluation(evaluation: "Evaluation", as_json: bool) -> None:
@@ -144,8 +128,10 @@ def show_evaluation(evaluation: "Evaluation", as_json: bool) -> None:
     title = f"{evaluation.system}: {evaluation.state_dim} -> {evaluation.latent_dim}\nTest: {evaluation.test_words}."
     if not as_json:
         for finding in evaluation.findings:
-            printer().print(f"! {finding.text}", markup=False, highlight=False, soft_wrap=True)
+            tell(f"! {finding.text}")
     show(title, evaluation.heads(), evaluation.rows(), evaluation.to_dict(), as_json)
+    if evaluation.closing and not as_json:
+        tell(evaluation.closing)
 
 
 def show_comparison(comparison: "Comparison | None", evaluations: "Sequence[Evaluation]", as_json: bool) -> None:
@@ -167,19 +153,18 @@ def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], data: 
     if as_json:
         results().write(json.dumps(data, indent=2, allow_nan=False) + "\n")
         return
-    table = Table(title=escape(visible(title)), title_justify="left")
-    rows = [[escape(visible(cell)) for cell in row] for row in rows]  # `[y; w]` is an equation, not markup
-    for i, head in enumerate(heads):
-        table.add_column(
-            escape(visible(head)), justify="left" if i == 0 else "right" if len(heads) > 2 else "left", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*row)
     console = printer()
     # A file or a pipe has no width: rows need not be folded to 80 columns.
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = max(console.width, WIDTH)
-    console.print(table)
+        console.width = max(console.width, WIDTH, natural_width(heads, rows) if len(heads) > 2 else 0)
+    for table in tables(title, heads, rows, console.width):
+        console.print(table)
+
+
+def tell(text: str) -> None:
+    """Prints sentences on standard output, wrapped between words where it is a terminal."""
+    console = printer()
+    console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def words(value: object) -> str:

@@ -1,27 +1,30 @@
 """`dynred certify`: the errors that a model makes on K, and those that topology makes unavoidable."""
 
 from pathlib import Path
+from typing import Annotated
 
-from dynred.cli.base import AsJson, Plugins, Trust, Whole, show, stderr, working
+from dynred.cli._options import COMPUTATION, SOURCE, AsJson, Plugins, Trust, Whole, option
+from dynred.cli.base import show, stderr, working
+
+EXAMPLES = """
+dynred certify runs/ks
+dynred certify runs/ks --samples 10000 --json    # fewer points, as JSON
+"""
 
 
 def certify(
-    run: Path,
+    run: Annotated[Path, option(SOURCE, "A run folder that `dynred reduce` made; its certificate.json is renewed.")],
     /,
     *,
-    samples: Whole = 100_000,
-    seed: Whole = 1,
+    samples: Annotated[
+        Whole, option(COMPUTATION, "Points of K; where the system cannot draw them, snapshots of new simulations.")
+    ] = 100_000,
+    seed: Annotated[Whole, option(COMPUTATION, "Decides the sample.")] = 1,
     plugin: Plugins = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Certify the model of a run folder on a dense, fresh sample of K, beside what topology makes unavoidable.
-
-    Args:
-        run: A run folder that `dynred reduce` made; its certificate.json is renewed.
-        samples: Points of K; where the system cannot draw them, snapshots of new simulations.
-        seed: Decides the sample.
-    """
+    """Certify the model of a run folder on a dense, fresh sample of K, beside what topology makes unavoidable."""
     from dynred.experiments.certify_run import certify_run
 
     with working() as runtime:

@@ -3,38 +3,55 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
-
+from dynred.cli._options import (
+    COMPUTATION,
+    LATENT,
+    OUTPUT,
+    SOURCE,
+    Arguments,
+    AsJson,
+    Out,
+    Parameters,
+    Whole,
+    option,
+)
 from dynred.cli._own_data import OwnData
 from dynred.cli._process import results
-from dynred.cli.base import Arguments, AsJson, Out, Parameters, Whole, pairs, show, stderr, working
+from dynred.cli.base import pairs, show, stderr, working
 
 if TYPE_CHECKING:
     from dynred.geometry.verdict import Verdict
 
+EXAMPLES = """
+dynred inspect torus_flow --out page.html
+dynred inspect lorenz63 --set rho=20 --n 16      # another rho
+dynred inspect measurements.npz --latent-dim 2   # can two coordinates do?
+"""
+
+Source = Annotated[
+    str,
+    option(
+        SOURCE,
+        "Name of a system, a .py file that defines one, or a data file; one without times holds points.",
+    ),
+]
+LatentDim = Annotated[Whole | None, option(LATENT, "A number of latent coordinates to answer for in any case.")]
+
 
 def inspect(
-    source: str,
+    source: Source,
     /,
     *,
-    latent_dim: Whole | None = None,
-    out: Out | None = None,
-    n: Annotated[Whole, Parameter(name=["--n", "-n"])] = 64,
-    seed: Whole = 0,
     reading: OwnData = None,
     with_: Arguments = None,
     set_: Parameters = None,
+    latent_dim: LatentDim = None,
+    n: Annotated[Whole, option(COMPUTATION, "Number of trajectories to simulate.", "--n", "-n")] = 64,
+    seed: Annotated[Whole, option(COMPUTATION, "Decides initial states and sub-samples.")] = 0,
+    out: Annotated[Out | None, option(OUTPUT, "Where to put a page with figures, e.g. page.html.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say before training which latent spaces can carry the set of long-time states: dimension, holes, reach, verdict.
-
-    Args:
-        source: Name of a system, a .py file that defines one, or a data file; one without times holds points.
-        latent_dim: A number of latent coordinates to answer for in any case.
-        out: Where to put a page with figures, e.g. page.html.
-        n: Number of trajectories to simulate.
-        seed: Decides initial states and sub-samples.
-    """
+    """Say before training which latent spaces can carry the long-time states: dimension, holes, reach, verdict."""
     from dynred.experiments.inspect_source import inspect_source
 
     if out is not None:

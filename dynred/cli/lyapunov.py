@@ -2,42 +2,63 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
-
-from dynred.cli.base import Arguments, AsJson, Parameters, Plugins, SolverName, Trust, Whole, pairs, show, working
+from dynred.cli._options import (
+    COMPUTATION,
+    SOURCE,
+    Arguments,
+    AsJson,
+    Parameters,
+    Plugins,
+    SolverName,
+    TimeLimit,
+    Trust,
+    Whole,
+    option,
+)
+from dynred.cli.base import pairs, show, working
 
 if TYPE_CHECKING:
     from dynred.evaluation.lyapunov import LyapunovSpectrum
 
+EXAMPLES = """
+dynred lyapunov lorenz63 -k 3
+dynred lyapunov kuramoto_sivashinsky -k 8 --with length=44
+dynred lyapunov runs/ks --time-limit 60          # of the model of a run
+"""
+
+Source = Annotated[
+    str,
+    option(SOURCE, "Name of a system, path to a .py file that defines one, or a run folder that `dynred reduce` made."),
+]
+Duration = Annotated[
+    float | None,
+    option(COMPUTATION, "Averaging time of each trajectory, in time units; default: 200 time scales."),
+]
+Interval = Annotated[
+    float | None, option(COMPUTATION, "Time between orthogonalisations; default: a tenth of the time scale.")
+]
+
 
 def lyapunov(
-    source: str,
+    source: Source,
     /,
     *,
-    k: Annotated[Whole | None, Parameter(name=["--k", "-k"])] = None,
-    n: Annotated[Whole, Parameter(name=["--n", "-n"])] = 8,
-    duration: float | None = None,
-    interval: float | None = None,
-    solver: SolverName = "auto",
-    seed: Whole = 0,
-    time_limit: float | None = None,
     with_: Arguments = None,
     set_: Parameters = None,
     plugin: Plugins = None,
     trust: Trust = False,
+    k: Annotated[
+        Whole | None, option(COMPUTATION, "Number of exponents; default: all, at most 16.", "--k", "-k")
+    ] = None,
+    n: Annotated[Whole, option(COMPUTATION, "Number of trajectories; their spread gives the error.", "--n", "-n")] = 8,
+    duration: Duration = None,
+    interval: Interval = None,
+    solver: SolverName = "auto",
+    seed: Annotated[Whole, option(COMPUTATION, "Decides initial states and tangents.")] = 0,
+    time_limit: TimeLimit = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute Lyapunov exponents and the Kaplan-Yorke dimension of a system, or of the model of a run.
-
-    Args:
-        source: Name of a system, path to a .py file that defines one, or a run folder that `dynred reduce` made.
-        k: Number of exponents; default: all, at most 16.
-        n: Number of trajectories; their spread gives the error.
-        duration: Averaging time of each, in time units; default: 200 time scales.
-        interval: Time between orthogonalisations; default: a tenth of the time scale.
-        seed: Decides initial states and tangents.
-        time_limit: Seconds after which the work stops; the averages until then count.
-    """
+    """Compute Lyapunov exponents and the Kaplan-Yorke dimension of a system, or of the model of a run."""
     from dynred.experiments.find_exponents import find_exponents
 
     with working() as runtime:

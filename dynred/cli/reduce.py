@@ -3,75 +3,136 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter
-
+from dynred.cli._options import (
+    DATA,
+    LATENT,
+    OUTPUT,
+    SOURCE,
+    TRAINING,
+    Arguments,
+    AsJson,
+    Device,
+    Out,
+    Overwrite,
+    Settings,
+    Whole,
+    flag,
+    listed,
+    option,
+)
 from dynred.cli._own_data import OwnData
 from dynred.cli._process import going_on
-from dynred.cli.base import Arguments, AsJson, Out, Settings, Whole, listed, pairs, show_evaluation, stderr, working
+from dynred.cli.base import pairs, show_evaluation, stderr, working
 from dynred.errors import InputError
 
 if TYPE_CHECKING:
     from dynred.experiments.spec import ExperimentSpec
 
-Reducer = Annotated[str, Parameter(help=f"{listed('dynred.reducers')}, or a file with a reducer of your own.")]
+EXAMPLES = """
+dynred reduce kuramoto_sivashinsky --latent-dim 8 --out runs/ks
+dynred reduce my_system.py --latent-dim 3        # your own equation
+dynred reduce measurements.csv --group run --latent-dim 2    # data without an equation
+dynred reduce my_system.py --latent-dim 3 --minutes 0.5      # a quick look
+dynred reduce train.npz --test test.npz --latent-dim 2
+dynred reduce torus_flow --latent auto           # what `dynred inspect` says
+dynred reduce lorenz63 --latent-dim 3 --set reducer.training.steps=2000
+"""
+
+Source = Annotated[
+    str,
+    option(
+        SOURCE,
+        "Name of a system (see `dynred systems`), a .py file that defines one, or a data file (.csv, .npy, .npz, "
+        ".mat, .h5, .nc, .zarr, .parquet).",
+    ),
+]
+LatentDim = Annotated[Whole | None, option(LATENT, "Number of latent coordinates; default: that of the angles.")]
+Angles = Annotated[
+    Whole, option(LATENT, "How many of them are angles: one for a closed curve, two for a torus.", show_default=False)
+]
+Latent = Annotated[
+    Literal["auto"] | None, option(LATENT, "auto takes the latent space that `dynred inspect` recommends.")
+]
+Charts = Annotated[
+    Whole,
+    option(LATENT, "More than one cut K into overlapping charts, each with coordinates and dynamics of its own."),
+]
+Test = Annotated[
+    Out | None,
+    option(DATA, "A data file whose trajectories are the test; default: the test is taken from the source."),
+]
+TestTrajectories = Annotated[
+    list[Whole] | None,
+    option(DATA, "Which trajectories of the data are the test, counted from 0, e.g. `8 9`.", consume_multiple=True),
+]
+TestFraction = Annotated[
+    float | None,
+    option(DATA, "Part of the trajectories of the data, or of each of them in time, that is the test; default: 0.1."),
+]
+Split = Annotated[
+    Literal["auto", "trajectories", "time"] | None,
+    option(
+        DATA,
+        "How data are divided: trajectories keeps each whole, time tests on the last part of each; auto, the default, "
+        "keeps them whole where there are at least three.",
+    ),
+]
+Force = Annotated[bool, flag(DATA, "Fit dynamics even to velocities whose estimated error is above 30 %.")]
+Reducer = Annotated[str, option(TRAINING, f"{listed('dynred.reducers')}, or a file with a reducer of your own.")]
 Dynamics = Annotated[
     str | None,
-    Parameter(
-        help=f"{listed('dynred.dynamics')}, or a file with latent dynamics of your own; default: a Fourier series "
-        "where all coordinates are angles, else a neural ODE."
+    option(
+        TRAINING,
+        f"{listed('dynred.dynamics')}, or a file with latent dynamics of your own; default: a Fourier series "
+        "where all coordinates are angles, else a neural ODE.",
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    option(
+        TRAINING,
+        "Choose trajectories and training of a system so that the answer comes within so many minutes, .5 for a quick "
+        "look; default: 3 for a system of your own that names no times, else the default settings.",
+    ),
+]
+Folder = Annotated[
+    Out | None,
+    option(
+        OUTPUT,
+        "Folder for the model, its scores and the report; default: runs/ and a name made of the source and the "
+        "settings.",
     ),
 ]
 
 
 def reduce(
-    source: str,
+    source: Source,
     *,
-    latent_dim: Whole | None = None,
-    angles: Whole = 0,
-    latent: Literal["auto"] | None = None,
-    out: Out | None = None,
-    seed: Whole = 0,
-    test: Out | None = None,
-    test_trajectories: Annotated[list[Whole] | None, Parameter(negative="", consume_multiple=True)] = None,
-    test_fraction: float | None = None,
-    split: Literal["auto", "trajectories", "time"] | None = None,
-    force: Annotated[bool, Parameter(negative="")] = False,
+    latent_dim: LatentDim = None,
+    angles: Angles = 0,
+    latent: Latent = None,
+    charts: Charts = 1,
+    test: Test = None,
+    test_trajectories: TestTrajectories = None,
+    test_fraction: TestFraction = None,
+    split: Split = None,
+    force: Force = False,
+    reading: OwnData = None,
+    with_: Arguments = None,
     reducer: Reducer = "autoencoder",
     dynamics: Dynamics = None,
-    charts: Whole = 1,
-    reading: OwnData = None,
     set_: Settings = None,
-    with_: Arguments = None,
-    minutes: float | None = None,
-    device: str = "auto",
-    resume: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    minutes: Minutes = None,
+    seed: Annotated[Whole, option(TRAINING, "Decides every random draw.")] = 0,
+    resume: Annotated[
+        bool, flag(TRAINING, "Go on with an interrupted run of the same settings, to the same result.")
+    ] = False,
+    device: Device = "auto",
+    out: Folder = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Reduce a system or data: simulate, learn coordinates and their dynamics, score, report.
-
-    Args:
-        source: Name of a system (see `dynred systems`), a .py file that defines one, or a data file (.csv, .npy,
-            .npz, .mat, .h5, .nc, .zarr, .parquet).
-        latent_dim: Number of latent coordinates; default: that of the angles.
-        angles: How many of them are angles: one for a closed curve, two for a torus.
-        latent: auto takes the latent space that `dynred inspect` recommends.
-        out: Folder for the model, its scores and the report; default: runs/ and a name made of the source and the
-            settings.
-        seed: Decides every random draw.
-        test: A data file whose trajectories are the test; default: the test is taken from the source.
-        test_trajectories: Which trajectories of the data are the test, counted from 0, e.g. 8 9.
-        test_fraction: Part of the trajectories of the data, or of each of them in time, that is the test; default: 0.1.
-        split: How data are divided: trajectories keeps each whole, time tests on the last part of each; auto keeps them
-            whole where there are at least three.
-        force: Fit dynamics even to velocities whose estimated error is above 30 %.
-        charts: More than one cut K into overlapping charts, each with coordinates and dynamics of its own.
-        minutes: Choose trajectories and training of a system so that the answer comes within so many minutes, .5 for a
-            quick look; default: 3 for a system of your own that names no times, else the default settings.
-        device: auto, cpu or cuda.
-        resume: Go on with an interrupted run of the same settings, to the same result.
-        overwrite: Replace a run that is in the folder.
-    """
+    """Reduce a system or data: simulate, learn coordinates and their dynamics, score, report."""
     from dynred.experiments.choose_experiment import choose_experiment
     from dynred.experiments.folder import RunFolder
     from dynred.experiments.origin import data_notes

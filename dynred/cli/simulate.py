@@ -3,46 +3,57 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
-
+from dynred.cli._options import (
+    DATA,
+    OUTPUT,
+    SOURCE,
+    Arguments,
+    AsJson,
+    Out,
+    Overwrite,
+    Parameters,
+    SolverName,
+    TimeLimit,
+    Whole,
+    option,
+)
 from dynred.cli._process import going_on
-from dynred.cli.base import Arguments, AsJson, Out, Parameters, SolverName, Whole, pairs, show, working
+from dynred.cli.base import pairs, show, working
 
 if TYPE_CHECKING:
     from dynred.simulation.into_file import FileSimulation
 
+EXAMPLES = """
+dynred simulate lorenz63 --out data.zarr
+dynred simulate lorenz63 --n 16 --duration 50 --sampling 0.05 --out data.npz
+dynred simulate kuramoto_sivashinsky --with length=44 --out ks44.zarr
+"""
+
+System = Annotated[
+    str, option(SOURCE, "Name of a system (see `dynred systems`) or path to a .py file that defines one.")
+]
+
 
 def simulate(
-    system: str,
+    system: System,
     *,
-    out: Out,
-    n: Annotated[Whole, Parameter(name=["--n", "-n"])] = 256,
-    duration: float | None = None,
-    sampling: float | None = None,
-    transient: float | None = None,
-    solver: SolverName = "auto",
-    seed: Whole = 0,
-    time_limit: float | None = None,
+    out: Annotated[Out, option(OUTPUT, "Where to put them: .zarr, .npz or .nc.")],
     with_: Arguments = None,
     set_: Parameters = None,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    n: Annotated[Whole, option(DATA, "Number of trajectories.", "--n", "-n")] = 256,
+    duration: Annotated[float | None, option(DATA, "Length of each, in time units; default: the system's.")] = None,
+    sampling: Annotated[float | None, option(DATA, "Time between snapshots; default: the system's.")] = None,
+    transient: Annotated[float | None, option(DATA, "Time dropped at the start; default: the system's.")] = None,
+    seed: Annotated[Whole, option(DATA, "Decides the initial states.")] = 0,
+    solver: SolverName = "auto",
+    time_limit: TimeLimit = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Simulate trajectories of a system, with their exact velocities, into a file.
 
     More than half a gigabyte into a .zarr file is written block after block; interrupted, the same command goes on
     where it stopped. Less, or another kind of file, is written at the end; interrupted, the same command begins anew.
-
-    Args:
-        system: Name of a system (see `dynred systems`) or path to a .py file that defines one.
-        out: Where to put them: .zarr, .npz or .nc.
-        n: Number of trajectories.
-        duration: Length of each, in time units; default: the system's.
-        sampling: Time between snapshots; default: the system's.
-        transient: Time dropped at the start; default: the system's.
-        seed: Decides the initial states.
-        time_limit: Seconds after which the work stops and what was computed is kept; a .zarr file can be gone on with.
-        overwrite: Replace a file that is there.
     """
     from dynred.ode.find import find_system
     from dynred.simulation.into_file import FileSimulation

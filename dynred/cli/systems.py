@@ -3,18 +3,24 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from cyclopts import Parameter
 from rich.padding import Padding
 from rich.text import Text
 
+from dynred.cli._options import SOURCE, Arguments, AsJson, listed, option
 from dynred.cli._process import printer
-from dynred.cli.base import Arguments, AsJson, listed, pairs, show, words
+from dynred.cli.base import pairs, show, words
+
+EXAMPLES = """
+dynred systems
+dynred systems kuramoto_sivashinsky --with length=44
+dynred systems my_system.py
+"""
 
 HEADS = ("name", "dim", "solver", "dim K", "parts", "time scale")
 SIDES = "<><>>>"  # words to the left, numbers to the right
 Name = Annotated[
     str | None,
-    Parameter(help=f"{listed('dynred.systems')}, or a file with one of your own; default: all, in a list."),
+    option(SOURCE, f"{listed('dynred.systems')}, or a file with one of your own; default: all, in a list."),
 ]
 
 
@@ -23,7 +29,6 @@ def systems(name: Name = None, /, *, with_: Arguments = None, as_json: AsJson = 
 
     The list gives the dimension of the state, the solver, the dimension of the set K on which long-time states lie and
     how many parts it has (where known), the time scale, and under each system its equation.
-
     """
     from dynred.ode.catalogue import describe, list_systems
 

@@ -1,5 +1,6 @@
 """What an inspection reads from a file: trajectories, or a bare point set."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +13,25 @@ from dynred.data.reading import ReadingSpec
 from dynred.data.screening import sizes
 from dynred.data.storage import load_trajectories
 from dynred.data.trajectories import Trajectories
+from dynred.errors import DynredWarning, InputError
 
 
-def load_data(path: str | Path, reading: ReadingSpec | None = None) -> "Trajectories | Tensor":
+def load_data(
+    path: str | Path, reading: ReadingSpec | None = None, *, columns: int | None = None
+) -> "Trajectories | Tensor":
     """Reads trajectories from a file, or points [M, D] where it holds states in rows and no times.
+
+    Args:
+        path: of the file.
+        reading: what cannot be guessed of it.
+        columns: the dimension D where the caller knows it; points of so many components are not doubted.
 
     Raises:
         InputError, FileFormatError, MissingExtraError: see `load_trajectories`.
     """
     path, reading = path_given("path", path), reading or ReadingSpec()
     try:
-        return load_trajectories(path, reading)
+        return load_trajectories(path, reading) if columns is None else _known(path, reading, columns)
     except NoTimes:
         counted = Trajectories(**read_file(path, replace(reading, dt=1.0)).arguments())
         if len(counted) > 1:  # trajectories, not points
@@ -31,3 +40,15 @@ def load_data(path: str | Path, reading: ReadingSpec | None = None) -> "Trajecto
             words = str(counted.attributes["reading"]).partition(": ")[2].rpartition("; dt")[0]
             log.info("%s: Read as %d points, as there are no times: %s.", path, len(counted.states), words)
         return counted.states.double()
+
+
+def _known(path: Path, reading: ReadingSpec, columns: int) -> "Trajectories | Tensor":
+    try:
+        with warnings.catch_warnings(action="error", category=DynredWarning):
+            return load_trajectories(path, reading)
+    except (InputError, DynredWarning):
+        rows = read_file(path, replace(reading, dt=1.0, dims=reading.dims or ("time", "component")))
+        points = Trajectories(**rows.arguments())
+        if len(points) > 1 or points.dim != columns:
+            raise
+        return points.states.double()

@@ -1,50 +1,104 @@
-"""Tables as arrays by name: the columns of a pandas DataFrame, and its index where that says something."""
+"""Trajectories as tables of other libraries, and as text."""
+
+import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas
+import pandas as pd
+import xarray
+from jaxtyping import Float
 
-from dynred.data.content import ROW, Content, NamedArray
-from dynred.data.roles import is_group, is_time
+from dynred.checks import path_given, refuse
+from dynred.data.screening import SUFFIXES, need_netcdf
+from dynred.data.storage import is_ours, save_trajectories
+from dynred.data.trajectories import Trajectories
+from dynred.files import check_target, moved_into_place
 
-INDEX = "time"  # what an index without a name is called where it holds times
+CSV = ".csv"
+FIRST = "trajectory,t,"  # begins every .csv file that is written here
 
 
-def table_content(frame: pandas.DataFrame) -> Content:
-    """The columns of a table; those of an index come first.
+def to_pandas(trajectories: Trajectories) -> pd.DataFrame:
+    """One row per snapshot: `trajectory` (from 0), `t`, the parameters by name, the state `x1` ... `xD`, and `v1` ...
+    `vD` where velocities are known."""
+    owner = trajectories.owner.numpy()
+    columns: dict[str, Any] = {"trajectory": owner, "t": trajectories.t.numpy()}
+    columns |= {name: values.numpy()[owner] for name, values in trajectories.parameters.items()}
+    frame = pd.DataFrame(columns)
+    wide = [_columns("x", trajectories.states.detach().cpu().numpy())]
+    if trajectories.velocities is not None:
+        wide.append(_columns("v", trajectories.velocities.detach().cpu().numpy()))
+    return pd.concat([frame, *wide], axis=1)
 
-    A plain count of rows says nothing. An index of dates, time spans or uneven numbers without a name is the time.
+
+def to_xarray(trajectories: Trajectories) -> xarray.Dataset:
+    """A dataset with `states` and `velocities` over (trajectory, time, component), and parameters over trajectory.
+
+    Times are those of the trajectories where all share them. Otherwise rows end with NaN after the last snapshot of a
+    trajectory, and `t` is a variable over (trajectory, time).
     """
-    index = frame.index
-    if isinstance(index, pandas.MultiIndex):
-        names = [name if name is not None else f"level_{i}" for i, name in enumerate(index.names)]
-        levels = {str(name): index.get_level_values(i) for i, name in enumerate(names)}
-    elif _says_something(index):
-        levels = {str(index.name) if index.name is not None else INDEX: index}
+    arrays = {"states": trajectories.states}
+    if trajectories.velocities is not None:
+        arrays["velocities"] = trajectories.velocities
+    variables: dict[str, Any] = {
+        name: (("trajectory", "time", "component"), _padded(trajectories, value.detach().cpu().double().numpy()))
+        for name, value in arrays.items()
+    }
+    t = _padded(trajectories, trajectories.t.double().numpy()[:, None])[..., 0]
+    coordinates: dict[str, Any] = {"trajectory": np.arange(len(trajectories))}
+    if np.array_equal(t, np.broadcast_to(t[:1], t.shape)):
+        coordinates["time"] = t[0]
     else:
-        levels = {}
-    columns = {_text(name): frame.iloc[:, i] for i, name in enumerate(frame.columns)}
-    levels = {name: level for name, level in levels.items() if name not in columns}
-    return Content({name: _column(values) for name, values in {**levels, **columns}.items()})
+        variables["t"] = (("trajectory", "time"), t)
+    variables |= {name: (("trajectory",), values.numpy()) for name, values in trajectories.parameters.items()}
+    return xarray.Dataset(variables, coordinates)
 
 
-def _says_something(index: pandas.Index) -> bool:
-    if index.name is not None and (is_time(str(index.name)) or is_group(str(index.name))):
-        return True
-    dated = isinstance(index, pandas.DatetimeIndex | pandas.TimedeltaIndex)
-    return dated or (index.name is None and index.dtype.kind == "f")
+def check_table(path: str | Path, *, overwrite: bool = False) -> None:
+    """Refuses a path to which `save_table` could not write.
+
+    Raises:
+        InputError: the suffix is none of those known, something is there and `overwrite` is not set, or dynred did not
+            write what is there.
+        MissingExtraError: .nc without the `netcdf` extra.
+    """
+    path = path_given("out", path)
+    if path.suffix not in (*SUFFIXES, CSV):
+        raise refuse("out", f"a file ending in one of {', '.join((*SUFFIXES, CSV))}", repr(str(path)))
+    if path.suffix == ".nc":
+        need_netcdf()
+    if os.path.lexists(path) and not overwrite:
+        raise refuse("out", "a new file", str(path), "Use --overwrite to replace it.")
+    check_target("out", path, is_csv if path.suffix == CSV else is_ours)
 
 
-def _text(name: object) -> str:
-    return " ".join(map(str, name)) if isinstance(name, tuple) else str(name)  # several rows of heads
+def save_table(trajectories: Trajectories, path: str | Path) -> None:
+    """Writes trajectories as the suffix says: .csv as `write_csv`, others as `save_trajectories`."""
+    (write_csv if Path(path).suffix == CSV else save_trajectories)(trajectories, path)
 
 
-def _column(values: pandas.Series | pandas.Index) -> NamedArray:
-    kind = values.dtype
-    if isinstance(kind, pandas.DatetimeTZDtype):
-        values = pandas.Series(values).dt.tz_convert("UTC").dt.tz_localize(None)
-    if isinstance(kind, np.dtype):
-        return NamedArray.of(values.to_numpy(), (ROW,))
-    if pandas.api.types.is_bool_dtype(kind) or not pandas.api.types.is_numeric_dtype(kind):  # texts, categories
-        plain = values.to_numpy()
-        return NamedArray.of(plain if plain.dtype.kind in "mM" else plain.astype(object), (ROW,))
-    return NamedArray.of(values.to_numpy(np.float64, na_value=np.nan), (ROW,))
+def write_csv(trajectories: Trajectories, path: str | Path) -> None:
+    """Writes the table of `to_pandas` as text, moved into place; only such a file is replaced."""
+    with moved_into_place(path, is_csv) as temporary:
+        to_pandas(trajectories).to_csv(temporary, index=False)
+
+
+def is_csv(path: Path) -> bool:
+    """Whether a file begins like those that `write_csv` writes."""
+    try:
+        with path.open("rb") as opened:
+            return opened.read(len(FIRST)) == FIRST.encode()
+    except OSError:
+        return False
+
+
+def _columns(letter: str, values: Float[np.ndarray, "M D"]) -> pd.DataFrame:
+    return pd.DataFrame(values, columns=[f"{letter}{i + 1}" for i in range(values.shape[1])])
+
+
+def _padded(trajectories: Trajectories, values: Float[np.ndarray, "M D"]) -> Float[np.ndarray, "N T D"]:
+    lengths = trajectories.lengths.numpy()
+    table = np.full((len(lengths), int(lengths.max(initial=0)), values.shape[1]), np.nan)
+    table[np.arange(table.shape[1]) < lengths[:, None]] = values
+    return table

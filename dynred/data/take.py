@@ -13,8 +13,8 @@ from dynred.checks import kind_of, real, refuse
 from dynred.data.arrange import arrange
 from dynred.data.content import Arranged, Content, NamedArray
 from dynred.data.datasets import dataset_content
+from dynred.data.frames import table_content
 from dynred.data.reading import ReadingSpec
-from dynred.data.tables import table_content
 
 STATES, TIMES = "states", "t"
 KINDS = (

@@ -19,10 +19,11 @@ from dynred.data.trajectory_checks import check_finite, check_parameters, check_
 from dynred.numerics.batches import as_index, pieces, ranges
 from dynred.numerics.digest import content_digest
 from dynred.numerics.time_grids import shared
+from dynred.views import Plotted, Tabled
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectories:
+class Trajectories(Plotted, Tabled):
     """N trajectories, M snapshots in all, of states of dimension D; immutable.
 
     Snapshots lie one trajectory after the other ("contiguous ragged"): trajectory i owns `lengths[i]` rows.
@@ -39,6 +40,7 @@ class Trajectories:
         InputError: shapes that do not fit together, values that are not finite, times that do not increase.
     """
 
+    tables = "dynred.data.tables"
     states: Float[Tensor, "M D"]
     t: Float[Tensor, " M"]
     lengths: Int[Tensor, " N"]
@@ -155,9 +157,8 @@ class Trajectories:
 
     def __repr__(self) -> str:
         moving = "with" if self.velocities is not None else "without"
-        return (
-            f"Trajectories({len(self)} of {len(self.states)} snapshots in {self.dim} dimensions, {moving} velocities)"
-        )
+        shape = f"{len(self)} of {len(self.states)} snapshots in {self.dim} dimensions"
+        return f"Trajectories({shape}, {moving} velocities)"
 
     @property
     def dim(self) -> int:

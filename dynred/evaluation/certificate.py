@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dynred.geometry.obstruction import Obstruction
 from dynred.records import plain
+from dynred.views import Plotted
 
 SCHEMA = 1
 
@@ -101,7 +102,7 @@ class OverTime:
 
 
 @dataclass(frozen=True, eq=False)
-class Certificate:
+class Certificate(Plotted):
     """What can be promised of a reduced model on K. Lengths are in state units.
 
     Attributes:

@@ -19,6 +19,7 @@ from dynred.metrics.base import Metric, cut_off, find_metrics, measured
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.records import plain
+from dynred.views import Plotted
 
 SIGNS = {True: "better", False: "worse"}
 # The summaries that are compared, by the one that a metric shows. A median ignores outliers, so the mean stands beside
@@ -71,7 +72,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Plotted):
     """Models side by side; `str` gives the table.
 
     Attributes:

@@ -15,6 +15,7 @@ from dynred.data.split import HeldOut
 from dynred.data.trajectories import Trajectories
 from dynred.evaluation.agreement import agreements
 from dynred.evaluation.baselines import DMD, LINEAR, POD, baseline_forecasts
+from dynred.evaluation.closing import closing
 from dynred.evaluation.error_curve import error_curve
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.findings import find
@@ -132,7 +133,8 @@ def score(
         statistics=scorer.statistics(predictions),
     )
     evaluation = replace(evaluation, two_valued=None if train is None else two_valued(train))
-    return replace(evaluation, findings=find(evaluation, model, predictions, train, notes))
+    evaluation = replace(evaluation, findings=find(evaluation, model, predictions, train, notes))
+    return replace(evaluation, closing=closing(evaluation, model.about))
 
 
 @dataclass(frozen=True)

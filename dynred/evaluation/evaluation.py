@@ -24,6 +24,7 @@ from dynred.evaluation.words import distance, number, plain_number, with_interva
 from dynred.files import read_json
 from dynred.geometry.two_valued import TwoValued
 from dynred.records import plain, revive
+from dynred.views import Plotted, Tabled
 
 SCHEMA = 1
 _BASELINE_PARTS: Mapping[str, Any] = {
@@ -47,7 +48,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Plotted, Tabled):
     """The scores of one model; `to_dict` is the stable content of evaluation.json.
 
     Attributes:
@@ -69,8 +70,10 @@ class Evaluation:
         band: how often a calibrated band around the predictions held the truth, where one could be calibrated.
         findings: what a reader should know before the scores, most important first.
         two_valued: whether states determine their velocities; None without training data.
+        closing: what to make of the model and what to do next, in a sentence or two; see `closing`.
     """
 
+    tables = "dynred.evaluation.score_tables"
     system: str
     state_dim: int
     latent_dim: int
@@ -88,6 +91,7 @@ class Evaluation:
     band: Coverage | None = None
     findings: tuple[Finding, ...] = ()
     two_valued: TwoValued | None = None
+    closing: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data; numbers that are not finite become None."""
@@ -209,7 +213,7 @@ class Evaluation:
         for row in table:
             cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
             lines.append("  ".join([row[0].ljust(widths[0]), *cells]).rstrip())
-        return "\n".join(lines)
+        return "\n".join([*lines, *([self.closing] if self.closing else [])])
 
     @property
     def test_words(self) -> str:

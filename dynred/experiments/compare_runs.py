@@ -5,10 +5,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dynred.checks import refuse
+from dynred.data.trajectories import Trajectories
 from dynred.evaluation.compare import Comparison, compare_forecasts
 from dynred.evaluation.evaluate import checked_test
-from dynred.experiments.stored_run import StoredRun, opened
-from dynred.metrics.base import load_metric
+from dynred.experiments.folder import RunFolder
+from dynred.experiments.other_test import OtherTest
+from dynred.experiments.stored_run import StoredRun, opened, opened_model
+from dynred.metrics.base import Metric, load_metric
 from dynred.models.forecast import forecast
 from dynred.runtime import Runtime
 
@@ -16,6 +19,7 @@ from dynred.runtime import Runtime
 def compare_runs(
     outs: Sequence[str | Path],
     *,
+    data: Trajectories | str | Path | None = None,
     metrics: Sequence[str] = (),
     runtime: Runtime | None = None,
     plugins: Sequence[str | Path] = (),
@@ -25,6 +29,7 @@ def compare_runs(
 
     Args:
         outs: the run folders.
+        data: other trajectories, or a file of them, to compare the models on instead.
         metrics: names of metrics of one's own; they take the threshold of the first run.
         runtime: reports progress.
         plugins: files whose code may run; see `dynred.experiments.stored_run.opened`.
@@ -35,13 +40,13 @@ def compare_runs(
         InputError: the runs have no test in common; see `why_not`.
     """
     loaded = [load_metric(name) for name in metrics]
+    if data is not None:
+        return _on_other(outs, OtherTest.of(data).moving(), loaded, plugins, trust)
     with ExitStack() as stack:
         runs = [stack.enter_context(opened(out, plugins=plugins, trust=trust)) for out in outs]
         if reason := why_not(runs):
             raise refuse("runs", "comparable on one test", reason)
-        names = [run.folder.path.name for run in runs]
-        names = names if len(set(names)) == len(names) else [str(out) for out in outs]
-        models = {name: run.model for name, run in zip(names, runs, strict=True)}
+        models = {name: run.model for name, run in zip(_names(outs), runs, strict=True)}
         threshold = runs[0].spec.threshold
         own = [metric.at(threshold) for metric in loaded]
         parts = runs[0].parts(runtime or Runtime())
@@ -50,6 +55,28 @@ def compare_runs(
             name: forecast(model, checked_test(model, test), held_out.largest) for name, model in models.items()
         }
         return compare_forecasts(forecasts, threshold=threshold, metrics=own, independent=held_out.independent)
+
+
+def _on_other(
+    outs: Sequence[str | Path],
+    test: Trajectories,
+    metrics: Sequence[Metric],
+    plugins: Sequence[str | Path],
+    trust: bool,
+) -> Comparison:
+    with ExitStack() as stack:
+        opened_models = [stack.enter_context(opened_model(out, plugins=plugins, trust=trust)) for out in outs]
+        models = {name: model for name, (model, *_) in zip(_names(outs), opened_models, strict=True)}
+        threshold = RunFolder(outs[0]).threshold
+        own = [metric.at(threshold) for metric in metrics]
+        forecasts = {name: forecast(model, checked_test(model, test)) for name, model in models.items()}
+        return compare_forecasts(forecasts, threshold=threshold, metrics=own)
+
+
+def _names(outs: Sequence[str | Path]) -> list[str]:
+    """The names of run folders; their paths where two have one name."""
+    names = [Path(out).name for out in outs]
+    return names if len(set(names)) == len(names) else [str(out) for out in outs]
 
 
 def why_not(runs: Sequence[StoredRun]) -> str:

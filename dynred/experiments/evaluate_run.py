@@ -1,18 +1,24 @@
 """The model of a run folder scored again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dynred.arguments import public
 from dynred.checks import refuse
-from dynred.evaluation.evaluate import score
+from dynred.data.split import named
+from dynred.data.trajectories import Trajectories
+from dynred.evaluation.evaluate import checked_test, score
 from dynred.evaluation.evaluation import Evaluation, read_evaluation
 from dynred.evaluation.long_time import long_time
-from dynred.evaluation.records import Cost
+from dynred.evaluation.records import Cost, Finding
+from dynred.experiments.folder import RunFolder
+from dynred.experiments.other_test import OtherTest
 from dynred.experiments.pipeline import calibrated
 from dynred.experiments.publish import publish
-from dynred.experiments.stored_run import opened
-from dynred.metrics.base import load_metric
+from dynred.experiments.stored_run import StoredRun, opened, opened_model
+from dynred.metrics.base import Metric, load_metric
+from dynred.models.base import Model
 from dynred.models.forecast import forecast
 from dynred.runtime import Runtime
 
@@ -22,6 +28,7 @@ def evaluate_run(
     out: str | Path,
     *,
     long: bool = False,
+    data: Trajectories | str | Path | None = None,
     metrics: Sequence[str] = (),
     runtime: Runtime | None = None,
     plugins: Sequence[str | Path] = (),
@@ -31,6 +38,9 @@ def evaluate_run(
 
     Args:
         out: the run folder.
+        data: other trajectories of the same dimension and parameters to score the model on, or a file of them. The
+            folder then stays as it is, and may have been moved away from its system or data: only the baselines need
+            these.
         long: also roll the model out for very long and compute its Lyapunov exponents
             (`dynred.evaluation.long_time`), which may take half an hour; otherwise the long-time results of an earlier
             evaluation are kept.
@@ -46,6 +56,16 @@ def evaluate_run(
     """
     runtime = runtime or Runtime()
     loaded = [load_metric(name) for name in metrics]  # the caller names them, not the run: they need no permission
+    if data is not None:
+        if long:
+            raise refuse("long", "left out where the model is scored on other data", "both")
+        test = OtherTest.of(data)
+        with opened_model(out, plugins=plugins, trust=trust) as (model, run, reason):
+            threshold = RunFolder(out).threshold
+            own = [metric.at(threshold) for metric in loaded]
+            if run is None:
+                return _without_training(test, model, reason, own, threshold)
+            return _on_other(test, run, own, threshold, runtime)
     with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
         spec, model, source = stored.spec, stored.model, stored.source
         if long and source.system is None:
@@ -70,3 +90,32 @@ def evaluate_run(
         )
         publish(stored.folder, model, evaluation, predictions, source, calibration, own)
         return evaluation
+
+
+def _on_other(
+    test: OtherTest, run: StoredRun, metrics: Sequence[Metric], threshold: float, runtime: Runtime
+) -> Evaluation:
+    """The scores on other trajectories, beside the baselines of the run's training."""
+    train = run.parts(runtime).train
+    predictions = forecast(run.model, test.beside(train, None))
+    seen = test.among(train)
+    evaluation = score(
+        *(predictions, run.model, train, run.source.system, threshold),
+        metrics=metrics,
+        held_out=replace(test.held_out, how="given") if seen else test.held_out,
+    )
+    words = f"The model was trained on {len(seen)} of the {len(test.trajectories)} trajectories: {named(seen)}."
+    return _told(evaluation, Finding("trained_on", words, float(len(seen)))) if seen else evaluation
+
+
+def _without_training(
+    test: OtherTest, model: Model, reason: str, metrics: Sequence[Metric], threshold: float
+) -> Evaluation:
+    """The scores on other trajectories where the run's training cannot be had, for a reason."""
+    predictions = forecast(model, checked_test(model, test.moving()))
+    evaluation = score(predictions, model, threshold=threshold, metrics=metrics, held_out=test.held_out)
+    return _told(evaluation, Finding("no_baselines", f"There are no baselines: {reason}"))
+
+
+def _told(evaluation: Evaluation, finding: Finding) -> Evaluation:
+    return replace(evaluation, findings=(finding, *evaluation.findings))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
 from dynred.evaluation.compare import Comparison
 from dynred.evaluation.evaluation import Evaluation
@@ -33,6 +34,7 @@ def evaluate_runs(
     outs: Sequence[str | Path],
     *,
     long: bool = False,
+    data: Trajectories | str | Path | None = None,
     metrics: Sequence[str] = (),
     runtime: Runtime | None = None,
     plugins: Sequence[str | Path] = (),
@@ -43,6 +45,7 @@ def evaluate_runs(
     Args:
         outs: the run folders.
         long: see `evaluate_run`.
+        data: other trajectories, or a file of them, to score all models on; see `evaluate_run`.
         metrics: see `evaluate_run`.
         runtime: names the device and reports progress.
         plugins: files whose code may run; see `evaluate_run`.
@@ -54,7 +57,13 @@ def evaluate_runs(
     """
     for out in outs:
         RunFolder(out).manifest()  # all of them are read before one is renewed
-    permitted: dict[str, Any] = {"metrics": metrics, "runtime": runtime, "plugins": plugins, "trust": trust}
+    permitted: dict[str, Any] = {
+        "data": data,
+        "metrics": metrics,
+        "runtime": runtime,
+        "plugins": plugins,
+        "trust": trust,
+    }
     evaluations = tuple(evaluate_run(out, long=long, **permitted) for out in outs)
     if len(outs) < 2:
         return RunScores(evaluations)

@@ -88,6 +88,11 @@ class RunFolder:
         revive(_Manifest, stored, str(self / MANIFEST))
         return stored
 
+    @property
+    def threshold(self) -> float:
+        """The rollout error that counted as lost in the run here; errors as for `manifest`."""
+        return float(self.manifest()["spec"].get("threshold", 0.5))
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps every other process from writing here while the block runs.

@@ -17,7 +17,7 @@ from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec
 from dynred.files import checksum
 from dynred.ode.autonomy import time_words
-from dynred.plugins import code_in, code_of, is_foreign
+from dynred.plugins import code_in, code_of, foreign_place
 from dynred.runtime import threads
 
 PACKAGES = ("dynred", "torch", "torchdiffeq", "numpy", "scipy")
@@ -33,20 +33,25 @@ def origin(spec: ExperimentSpec, source: Source, asked: Sequence[str], folder: R
         folder: the run folder.
     """
     settings = spec.to_dict()
-    names = [*asked, spec.data.solver] if is_foreign(spec.data.solver) else asked
+    solver = foreign_place("dynred.solvers", spec.data.solver)
+    names = asked if solver is None else [*asked, solver]
     codes = {code.name: code for code in (*map(code_of, names), *code_in(settings))}
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     path = str(Path(spec.source).resolve()) if is_data(spec.source, spec.reading) else None
     return {
         "digest": spec.digest(),
         "seed": spec.seed,
         "threads": threads(),
-        "versions": {**versions, "python": platform.python_version()},
+        "versions": versions(),
         "folder": str(folder.path.resolve()),
         "source": {"path": path, **source.fingerprint()},
         "code": [code.to_dict() for code in codes.values()],
         "spec": settings,
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that decide results."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
 
 
 def identity_of(stored: Mapping[str, Any]) -> str:

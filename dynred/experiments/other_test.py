@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
 from dynred.checks import refuse
 from dynred.data.reading import ReadingSpec
 from dynred.data.split import SHORTEST, HeldOut, until
@@ -44,6 +48,19 @@ class OtherTest:
             raise refuse("test", f"trajectories of at least {SHORTEST} snapshots", f"1 in trajectory {i}")
         return cls(trajectories.checked_finite("test"), HeldOut("file", name=name))
 
+    def moving(self) -> Trajectories:
+        """The test with velocities, estimated where it has none."""
+        test = self.trajectories
+        return test if test.velocities is not None else estimate_velocities(test)
+
+    def among(self, train: Trajectories) -> list[int]:
+        """The test trajectories of which a training trajectory holds the first two snapshots."""
+        known = set(_pairs(train, train.owner[1:] == train.owner[:-1]))
+        test = self.trajectories
+        first = torch.zeros(len(test.t) - 1, dtype=torch.bool)
+        first[test.starts] = True
+        return [i for i, pair in enumerate(_pairs(test, first)) if pair in known]
+
     def beside(self, train: Trajectories, horizon: float | None) -> Trajectories:
         """The test as far as the horizon, with velocities, held against the training trajectories.
 
@@ -56,5 +73,11 @@ class OtherTest:
         if set(test.parameters) != set(train.parameters):
             expected = f"with the parameters of the training trajectories ({', '.join(train.parameters) or 'none'})"
             raise refuse("test", expected, ", ".join(test.parameters) or "none")
-        whole = test if test.velocities is not None else estimate_velocities(test)
-        return until(whole, horizon)
+        return until(self.moving(), horizon)
+
+
+def _pairs(trajectories: Trajectories, chosen: Bool[Tensor, " m"]) -> list[bytes]:
+    """The bytes of the chosen snapshots, each with the snapshot after it."""
+    states = trajectories.states.double().numpy()
+    rows = torch.nonzero(chosen)[:, 0].tolist()
+    return [states[row : row + 2].tobytes() for row in rows]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,18 +15,18 @@ from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.evaluation.evaluate import score
-from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Cost
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.open_source import source_of
 from dynred.experiments.plan import plan_of
+from dynred.experiments.reduction import Reduction
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec, model_spec
 from dynred.memory import peak_memory_mb
 from dynred.models.bands import Calibration, calibrate
 from dynred.models.base import Model
-from dynred.models.forecast import Forecast, forecast
+from dynred.models.forecast import forecast
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.models.spec import ModelSpec
@@ -34,27 +34,7 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
-
-
-@dataclass(frozen=True, eq=False)
-class Reduction:
-    """Everything that `reduce` made.
-
-    Attributes:
-        model: the reduced model.
-        evaluation: its scores.
-        forecast: the predictions that were scored.
-        train, validation: the trajectories that it was fitted to.
-        calibration: calibration of bands around the model's predictions on the validation trajectories; None where
-            these do not allow one.
-    """
-
-    model: Model
-    evaluation: Evaluation
-    forecast: Forecast
-    train: Trajectories
-    validation: Trajectories
-    calibration: Calibration | None = None
+from dynred.views import progress_bar
 
 
 @public
@@ -76,6 +56,7 @@ def reduce(
     test: Any = None,
     minutes: float | None = None,
     runtime: Runtime | None = None,
+    progress: bool = False,
 ) -> Reduction:
     """From an equation or data to a scored reduced model.
 
@@ -98,6 +79,7 @@ def reduce(
         minutes: chooses trajectories and training of a system so that the answer comes within so many minutes (see
             `dynred.plan`); what `data`, `reducer` and `dynamics` say stays. None takes the settings as they are.
         runtime: device, progress, checkpoints.
+        progress: whether to show a bar, on standard error or in a notebook.
 
     Returns:
         The model, its scores, and the trajectories and predictions behind them.
@@ -126,10 +108,12 @@ def reduce(
         data, reducer, dynamics = planned.data, planned.reducer, planned.dynamics
     spec = model_spec(reducer, dynamics, partition, joint)
     check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
-    stages = _Stages(source, spec, seed, threshold, runtime or Runtime())
-    parts = stages.simulate(data)
-    model = stages.fit(parts.train, parts.validation)
-    return stages.evaluate(model, parts)
+    runtime = runtime or Runtime()
+    with progress_bar() if progress else nullcontext(runtime.progress) as shown:
+        stages = _Stages(source, spec, seed, threshold, replace(runtime, progress=shown))
+        parts = stages.simulate(data)
+        model = stages.fit(parts.train, parts.validation)
+        return stages.evaluate(model, parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +173,8 @@ class _Stages:
             self.runtime.progress("evaluate", 1, 1)
         cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
         evaluation = replace(evaluation, cost=cost)
-        return Reduction(model, evaluation, predictions, parts.train, parts.validation, calibration)
+        learned = (parts.train, parts.validation)
+        return Reduction(model, evaluation, predictions, *learned, calibration, self.source, self.seed)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

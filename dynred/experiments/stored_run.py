@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from dynred.checks import refuse
 from dynred.data.readers.base import is_data
 from dynred.data.split import Parts
-from dynred.errors import FileFormatError
+from dynred.errors import FileFormatError, InputError
 from dynred.experiments.earlier import todays
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.origin import identity_of
@@ -68,6 +68,35 @@ def opened(
     folder.manifest()  # fails before the folder is locked where there is no run
     with folder.locked() if to_write else nullcontext():
         yield from _opened(folder, plugins, trust)
+
+
+@contextmanager
+def opened_model(
+    out: str | Path, *, plugins: Sequence[str | Path] = (), trust: bool = False
+) -> Iterator[tuple[Model, StoredRun | None, str]]:
+    """Reads the model of a run folder for the block that follows, and the rest of the run where that can be opened.
+
+    Its system or data may be gone, where the folder alone was moved, and the model can do without.
+
+    Args:
+        out: the run folder.
+        plugins: see `opened`.
+        trust: see `opened`.
+
+    Returns:
+        The model; the run, or None; and why that is None.
+
+    Raises:
+        FileFormatError: the folder holds no run, or an unreadable one.
+        InputError: code of the model's own may not run.
+    """
+    with ExitStack() as stack:
+        try:
+            stored = stack.enter_context(opened(out, plugins=plugins, trust=trust))
+        except InputError as error:
+            yield load_model(RunFolder(out) / "model.safetensors", plugins=plugins, trust=trust), None, str(error)
+            return
+        yield stored.model, stored, ""
 
 
 def _opened(folder: RunFolder, plugins: Sequence[str | Path], trust: bool) -> Iterator[StoredRun]:

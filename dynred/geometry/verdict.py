@@ -8,6 +8,7 @@ from typing import Any
 from dynred.geometry.piece import Doubt, Piece
 from dynred.geometry.two_valued import UNKNOWN, TwoValued
 from dynred.records import plain
+from dynred.views import Plotted
 
 NAMES = {
     "point": "point",
@@ -53,7 +54,7 @@ class Recommended:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Plotted):
     """What a sample tells of K and of latent spaces for it. Lengths are in state units.
 
     Attributes:

@@ -40,12 +40,13 @@ from dynred.ode.vector_field import Parameters, VectorField
 from dynred.plugins import code_in
 from dynred.runtime import Progress, silent
 from dynred.training.minimise import History
+from dynred.views import Displayed
 
 SCHEMA = 1
 EXPORTED = "manifest.json"  # lists the files in a folder of exported programs
 
 
-class Model(ABC):
+class Model(Displayed, ABC):
     """encode -> rollout -> decode, between states [..., D] and latents [..., R]; fitted and immutable.
 
     Where reducer or dynamics see parameters of the system, `model.at(parameters)` is the model for them.

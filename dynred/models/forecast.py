@@ -9,10 +9,11 @@ from torch import Tensor
 from dynred.checks import refuse
 from dynred.data.trajectories import Trajectories
 from dynred.models.base import Model
+from dynred.views import Plotted
 
 
 @dataclass(frozen=True, eq=False)
-class Forecast:
+class Forecast(Plotted):
     """Three sets of trajectories with the same times, so that a report can tell the encoder's error from the dynamics'.
 
     Attributes:

@@ -18,7 +18,7 @@ from dynred.trust import Code
 
 
 @public
-def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:
+def load_model(path: str | Path, plugins: Sequence[str | Path] = (), *, trust: bool = False) -> Model:
     """The model that `Model.save` wrote, of the class that wrote it; a run folder stands for its `model.safetensors`.
 
     Reading never imports a module outside dynred in silence: reducers and dynamics of the user's own must have been
@@ -28,6 +28,7 @@ def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:
     Args:
         path: of the model or the run folder.
         plugins: files of reducers and dynamics that may be imported.
+        trust: whether all code that the model names may be imported.
 
     Raises:
         FileFormatError: missing, truncated, of another kind, of a newer schema, or weights that do not fit.
@@ -49,7 +50,7 @@ def load_model(path: str | Path, plugins: Sequence[str | Path] = ()) -> Model:
         load_code(code_of(str(plugin)))
     for code in Code.listed(meta.get("code", [])):
         if not is_loaded(code):
-            load_code(reopen(code, f"the model in {path}", plugins=plugins))
+            load_code(reopen(code, f"the model in {path}", plugins=plugins, trust=trust))
     try:
         model = cls.from_parts(tensors, meta, revive(_About, meta, "its metadata").checked())
         check_weights(model.parts()[0], tensors, "")

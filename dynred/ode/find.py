@@ -71,7 +71,7 @@ def meaning(name: str) -> object:
     Raises:
         InputError: nothing has that name, or a file fails to import or defines none of these.
     """
-    if name.partition(":")[2]:
+    if (plugins.foreign_place(PACKAGE, name) or "").partition(":")[2]:
         return plugins.load(PACKAGE, name)
     module = plugins.load_module(PACKAGE, name)
     system, own = (_defined(module, attribute) for attribute in ("system", plugins.own_name(module)))

@@ -24,6 +24,7 @@ from dynred.ode.sending import Sendable
 from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
 from dynred.user_code import user_code
+from dynred.views import Displayed
 
 # Attributes that are plain data, with what each may be.
 _PLAIN: Mapping[str, Any] = {
@@ -55,7 +56,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class System(Sendable):
+class System(Sendable, Displayed):
     """A high-dimensional ODE x' = f(t, x; parameters) and what is known about it.
 
     Seen through an `observation`, a system is still the same ODE: `initial`, `bind`, `right_hand_side` and the

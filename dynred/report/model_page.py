@@ -65,6 +65,7 @@ def render(context: Context, settings: Mapping[str, Any]) -> str:
         heads=context.evaluation.heads(),
         findings=context.evaluation.findings,
         test=context.evaluation.test_words,
+        closing=context.evaluation.closing,
         certificate=context.certificate,
         costs=summary.costs(context),
         origin=summary.origin(context),

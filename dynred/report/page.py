@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import jinja2
 import matplotlib
+from markupsafe import Markup, escape
 
 from dynred import plugins
-from dynred.report.figures.base import STYLE, Figure, Subject
+from dynred.report.figures.base import STYLE, Figure, Subject, plain_ticks
 
 _MEDIA = {"svg": "image/svg+xml", "png": "image/png"}
 
@@ -39,6 +40,7 @@ def render(template: str, figures: Iterable[Figure[Subject]], subject: Subject, 
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["coded"] = _coded
     return environment.get_template(template).render(pictures=pictures(figures, subject), **content)
 
 
@@ -63,8 +65,16 @@ def data_uri(figure: Figure[Subject], subject: Subject) -> str:
     buffer = io.BytesIO()
     # Without date and version, the same page gives the same file.
     metadata = {"Date": None, "Creator": None} if figure.kind == "svg" else {"Software": None}
-    figure.draw(subject).savefig(buffer, format=figure.kind, metadata=metadata)
+    drawing = figure.draw(subject)
+    plain_ticks(drawing)
+    drawing.savefig(buffer, format=figure.kind, metadata=metadata)
     return f"data:{_MEDIA[figure.kind]};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _coded(text: str) -> Markup:
+    """Text as HTML, with what stands between backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def _source(template: str) -> str:

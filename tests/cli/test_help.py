@@ -1,18 +1,21 @@
 """Help names every plug-in there is, describes every option, and promises the defaults of the library."""
 
 import importlib
+import importlib.metadata
 import inspect
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from dynred import plugins
-from dynred.cli.app import main
-from dynred.cli.base import listed
+from dynred.cli._options import COMPUTATION, DATA, LATENT, OUTPUT, SOURCE, TRAINING, listed
+from dynred.cli.app import build, main
 
 COMMANDS = [name for name in plugins.names("dynred.cli") if name != "app"]
+GROUPS = {group.name for group in (SOURCE, LATENT, DATA, TRAINING, COMPUTATION, OUTPUT)}
 LISTS = [  # of which command, which folder, between which words
     ("reduce", "dynred.reducers", r"--reducer STR", "or a file with a reducer"),
     ("reduce", "dynred.dynamics", r"--dynamics STR", "or a file with latent dynamics"),
@@ -56,12 +59,59 @@ def test_the_commands_are_the_files_of_their_folder(capsys):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_is_described(command):
+def test_every_option_is_described_in_one_of_the_groups(command):
+    arguments = build()[command].assemble_argument_collection(parse_docstring=False)
+    assert len(arguments) > 0
+    for argument in arguments:
+        assert len(argument.parameter.help or "") > 10, argument.name
+        assert argument.parameter.help.endswith("."), argument.name
+        assert argument.parameter.group[0].name in GROUPS, argument.name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_descriptions_survive_an_interpreter_without_docstrings(command, capsys, monkeypatch):
     function = getattr(importlib.import_module(f"dynred.cli.{command}"), command)
-    documented = set(re.findall(r"(?m)^ {4}(\w+): ", (inspect.getdoc(function) or "").partition("Args:")[2]))
-    for name, one in inspect.signature(function).parameters.items():
-        notes = getattr(one.annotation, "__metadata__", ())
-        assert name in documented or any(getattr(note, "help", None) for note in notes), name
+    monkeypatch.setattr(function, "__doc__", None)
+    said = told([command], capsys)
+    for argument in build()[command].assemble_argument_collection(parse_docstring=False):
+        plain = argument.parameter.help.replace("`", "")
+        assert " ".join(plain.split()[:2]) in said, argument.name
+
+
+def examples():
+    for command in COMMANDS:
+        for line in importlib.import_module(f"dynred.cli.{command}").EXAMPLES.strip().splitlines():
+            yield pytest.param(command, line, id=line.partition("  #")[0])
+
+
+@pytest.mark.parametrize(("command", "line"), list(examples()))
+def test_every_example_is_a_call_of_its_command_that_parses(command, line):
+    assert len(line) <= 78  # it fits a terminal of 80 columns
+    words = shlex.split(line, comments=True)
+    assert words[:2] == ["dynred", command]
+    build().parse_args(words[1:], exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_eighty_columns(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    main([*command.split(), "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "dynred", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == importlib.metadata.version("dynred")
+
+
+def test_completion_is_installed_beside_the_shells_files_and_changes_none_of_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".bashrc").write_text("# mine\n")
+    main(["--install-completion", "--shell", "bash"])
+    script = tmp_path / ".local/share/bash-completion/completions/dynred"
+    assert "dynred" in capsys.readouterr().out
+    assert "--latent-dim" in script.read_text()
+    assert (tmp_path / ".bashrc").read_text() == "# mine\n"
 
 
 @pytest.mark.parametrize("command", LIBRARY)

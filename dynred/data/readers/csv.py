@@ -9,8 +9,8 @@ import numpy as np
 import pandas
 
 from dynred.data.content import Content
+from dynred.data.frames import INDEX, table_content
 from dynred.data.readers.base import Reader
-from dynred.data.tables import INDEX, table_content
 from dynred.errors import FileFormatError
 from dynred.memory import check_memory
 

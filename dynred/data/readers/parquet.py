@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dynred.data.content import Content
+from dynred.data.frames import table_content
 from dynred.data.readers.base import Reader
 from dynred.data.screening import check_size
-from dynred.data.tables import table_content
 from dynred.errors import MissingExtraError
 
 

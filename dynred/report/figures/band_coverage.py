@@ -21,7 +21,7 @@ class BandCoverage(Figure[Context]):
             f"A band around predictions that should hold {100 * band.level:g} % of the true values, its width "
             "calibrated on validation trajectories: on test trajectories the curve should stay near the dashed line. "
             f"{'Shaded: 95 % interval over trajectories. ' if band.low else ''}"
-            "dynred.models.bands draws such bands for your own predictions."
+            "`dynred.predict_band` gives such bands around predictions of your own."
         )
 
     def draw(self, context: Context) -> Drawing:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+import matplotlib
 import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
 from dynred.data.grid import Axis, Grid
@@ -29,11 +31,14 @@ TRUTH, MODEL, LINEAR, POD, ENCODER, MARK = "#000000", "#0072B2", "#D55E00", "#00
 TYPICAL = "#E69F00"  # the trajectory with the median valid time
 GONE = "#BBBBBB"  # where a prediction no longer exists
 WIDTH = 6.4  # inches: text of 10 points is still legible when the page is as narrow as a phone
+NARROW = 5.0  # inches, below which two panels with long titles do not stand beside each other
 DIVERGING = "RdBu_r"  # for signed values; blue and red are told apart by every common kind of colour vision
 TOP = 10.0  # larger errors are of no interest; a diverged prediction leaves the picture here
 BOTTOM = 1e-8  # smaller errors are of no interest; networks compute in single precision
 CURVE = 400  # points of a curve over time; more cannot be seen
 STYLE: Mapping[str, Any] = {
+    "figure.figsize": (WIDTH, 4.8),
+    "figure.constrained_layout.w_pad": 0.07,  # inches; images of equal aspect are placed less exactly than by default
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 10,
@@ -238,8 +243,38 @@ class Figure(ABC, Generic[Subject]):
 
 
 def blank(height: float) -> Drawing:
-    """A drawing without axes, `height` in inches."""
-    return Drawing(figsize=(WIDTH, height), layout="constrained", dpi=200)
+    """A drawing without axes.
+
+    Args:
+        height: in inches, where the drawing is `WIDTH` wide. Where the style asks for a narrower one, it is lower by
+            the root of the same factor: letters do not shrink as much as the page.
+    """
+    width = float(matplotlib.rcParams["figure.figsize"][0])
+    return Drawing(figsize=(width, height * min(1.0, width / WIDTH) ** 0.5), layout="constrained", dpi=200)
+
+
+def beside(count: int) -> int:
+    """How many panels stand beside each other: up to `count`, where the style asks for a page wide enough, else one."""
+    return count if float(matplotlib.rcParams["figure.figsize"][0]) > NARROW else 1
+
+
+def legend_below(ax: Axes) -> None:
+    """A legend below the axes, where it covers nothing."""
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=1, fontsize="small")
+
+
+def plain_ticks(drawing: Drawing) -> None:
+    """Numbers that do not overlap on logarithmic axes: powers of ten alone, or where fewer than two of them are seen
+    1, 2 and 5 times these."""
+    for ax in drawing.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if axis.get_scale() != "log" or ax.get_label() == "<colorbar>":
+                continue
+            low, high = sorted(axis.get_view_interval())
+            if np.floor(np.log10(high)) - np.ceil(np.log10(low)) < 1:
+                axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_minor_formatter(NullFormatter())
 
 
 def decades(low: float, high: float) -> tuple[float, float]:

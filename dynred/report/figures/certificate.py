@@ -7,7 +7,20 @@ from matplotlib.axes import Axes
 
 from dynred.evaluation.certificate import Certificate
 from dynred.numerics.modes import Modes
-from dynred.report.figures.base import ENCODER, GONE, LINEAR, MARK, MODEL, Context, Drawing, Figure, blank, shown_errors
+from dynred.report.figures.base import (
+    ENCODER,
+    GONE,
+    LINEAR,
+    MARK,
+    MODEL,
+    Context,
+    Drawing,
+    Figure,
+    beside,
+    blank,
+    legend_below,
+    shown_errors,
+)
 
 POINTS = 6000  # points of K that are drawn; more cannot be told apart
 
@@ -39,19 +52,9 @@ class ErrorExceedance(_Certified):
 
     def draw(self, context: Context) -> Drawing:
         """Fraction over error, both on logarithmic axes."""
-        certificate, drawing = _certificate(context), blank(3.6)
-        ax, curve = drawing.subplots(), certificate.coverage
-        floor = 0.3 / certificate.samples
-        delta, low, high = (np.maximum(v, floor) for v in (curve.delta, curve.low, curve.high))
-        ax.fill_between(curve.epsilon, low, high, color=MODEL, alpha=0.2, linewidth=0, label="confidence limits")
-        ax.plot(curve.epsilon, delta, color=MODEL, label="measured")
-        ax.axvline(certificate.threshold, color=MARK, linestyle=":", label=certificate.threshold_name)
-        if certificate.obstruction.lower_bound:
-            name = "proven: the largest error is not left of this"
-            ax.axvline(certificate.obstruction.lower_bound, color=LINEAR, linestyle="--", label=name)
-        ax.set(xscale="log", yscale="log", ylim=(floor, 1.5))
-        ax.set(xlabel="error, in state units", ylabel="fraction of K with a larger error")
-        ax.grid()
+        drawing = blank(3.6)
+        ax = drawing.subplots()
+        exceedance(ax, _certificate(context))
         drawing.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         return drawing
 
@@ -98,29 +101,47 @@ class OffK(_Certified):
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
         text = (
-            "Left: states moved off K by a random vector should come back to K, so that transients and noise do no "
+            "First: states moved off K by a random vector should come back to K, so that transients and noise do no "
             "harm; the dashed line is the size of the move."
         )
         if _certificate(context).over_time is None:
             return text
         return (
-            f"{text} Right: predictions encoded once against those decoded and encoded again at every snapshot, which "
+            f"{text} Second: predictions encoded once against those decoded and encoded again at every snapshot, which "
             "must pass every seam that lies on their way."
         )
 
     def draw(self, context: Context) -> Drawing:
         """One panel or two."""
-        certificate, drawing = _certificate(context), blank(3.4)
-        axes = drawing.subplots(1, 1 if certificate.over_time is None else 2, squeeze=False)[0]
+        certificate = _certificate(context)
+        panels = 1 if certificate.over_time is None else 2
+        rows = panels // beside(panels)
+        drawing = blank(4.1 * rows)
+        axes = drawing.subplots(rows, panels // rows, squeeze=False).ravel()
         tube = certificate.tube
         axes[0].plot(tube.size, tube.size, color=MARK, linestyle="--", linewidth=1)
         axes[0].plot(tube.size, tube.from_k_median, color=MODEL, marker="o", markersize=3, label="median")
         axes[0].plot(tube.size, tube.from_k_max, color=MODEL, linestyle=":", marker="o", markersize=3, label="largest")
         axes[0].set(xscale="log", yscale="log", xlabel="size of the move", ylabel="distance from K afterwards")
-        axes[0].legend()
+        legend_below(axes[0])
         if certificate.over_time is not None:
             _over_time(axes[1], certificate, context)
         return drawing
+
+
+def exceedance(ax: Axes, certificate: Certificate) -> None:
+    """Draws the curve delta(epsilon), with its limits and the proven bound."""
+    curve, floor = certificate.coverage, 0.3 / certificate.samples
+    delta, low, high = (np.maximum(v, floor) for v in (curve.delta, curve.low, curve.high))
+    ax.fill_between(curve.epsilon, low, high, color=MODEL, alpha=0.2, linewidth=0, label="confidence limits")
+    ax.plot(curve.epsilon, delta, color=MODEL, label="measured")
+    ax.axvline(certificate.threshold, color=MARK, linestyle=":", label=certificate.threshold_name)
+    if certificate.obstruction.lower_bound:
+        name = "proven: the largest error is not left of this"
+        ax.axvline(certificate.obstruction.lower_bound, color=LINEAR, linestyle="--", label=name)
+    ax.set(xscale="log", yscale="log", ylim=(floor, 1.5))
+    ax.set(xlabel="error, in state units", ylabel="fraction of K with a larger error")
+    ax.grid()
 
 
 def _certificate(context: Context) -> Certificate:
@@ -145,5 +166,5 @@ def _over_time(ax: Axes, certificate: Certificate, context: Context) -> None:
         ax.plot(
             curves.t, shown_errors(np.array(largest) / certificate.scale), color=colour, linestyle=":", label="largest"
         )
-    ax.set(yscale="log", xlabel=f"time ({context.time_unit})", ylabel="relative error")
-    ax.legend(fontsize=8)
+    ax.set(yscale="log", xlabel=f"time ({context.time_unit})", ylabel="relative error", xlim=(0, curves.t[-1]))
+    legend_below(ax)

@@ -72,7 +72,7 @@ def _threshold(ax: Axes, context: Context) -> None:
         ha="right",
         va="top",
         color=MARK,
-        fontsize=9,
+        fontsize="small",
     )
 
 

@@ -43,6 +43,7 @@ class LatentPortrait(Figure[Context]):
                 _cloud(ax, context, cloud[:, [i, j]], colour)
                 _limits(ax, truth[:, [i, j]])
                 ax.set(xlabel=_name(context, i), ylabel=_name(context, j))
+                ax.locator_params(nbins=3)
             if len(pairs) > 1:
                 axes[0, column].set_xlabel("")
                 axes[0, column].tick_params(labelbottom=False)

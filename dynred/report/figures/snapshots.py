@@ -52,7 +52,7 @@ class Snapshots(Figure[Context]):
         for top, bottom, k in zip(axes[0], axes[-1], chosen, strict=True):
             top.set_title(f"t = {t[k]:.3g}")
             bottom.set_xlabel(space_label(context.grid.axes[0]))
-        axes[0, 0].set_title(f"t = {t[chosen[0]]:.3g} {context.time_unit}")
+        axes[0, 0].set_title(f"t = {t[chosen[0]]:.3g}\n{context.time_unit}")
         return drawing
 
 

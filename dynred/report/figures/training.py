@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank, decades
+from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, beside, blank, decades
 from dynred.training.minimise import History
 
 COLUMNS = 2
@@ -30,9 +30,10 @@ class Training(Figure[Context]):
     def draw(self, context: Context) -> Drawing:
         """One panel for every stage."""
         stages = [history for history in context.model.histories if history.step]
-        rows = -(-len(stages) // COLUMNS)
+        columns = beside(min(COLUMNS, len(stages)))
+        rows = -(-len(stages) // columns)
         drawing = blank(0.5 + 2.6 * rows)
-        axes = drawing.subplots(rows, min(COLUMNS, len(stages)), squeeze=False).ravel()
+        axes = drawing.subplots(rows, columns, squeeze=False).ravel()
         for ax, history in zip(axes, stages, strict=False):
             _stage(ax, history)
         for ax in axes[len(stages) :]:

@@ -1,0 +1,57 @@
+"""Evaluations as tables of pandas and xarray."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dynred.evaluation.evaluation import Evaluation
+from dynred.evaluation.records import Reconstruction, Rollout
+from dynred.evaluation.spreads import Score
+
+if TYPE_CHECKING:
+    import xarray
+
+Numbers = dict[str, tuple[float, tuple[float, float] | None]]
+
+
+def to_pandas(evaluation: Evaluation) -> pd.DataFrame:
+    """The scores as numbers: a row for each, a column for the model and every baseline, NaN where one lacks it; `low`
+    and `high` are the model's 95 % interval."""
+    scores = {"model": _numbers(evaluation.reconstruction, evaluation.rollout, evaluation.metrics)}
+    for name, parts in evaluation.baselines.items():
+        scores[name] = _numbers(parts.get("reconstruction"), parts.get("rollout"), parts.get("metrics", {}))
+    frame = pd.DataFrame({name: {key: value for key, (value, _) in rows.items()} for name, rows in scores.items()})
+    ends = {key: interval for key, (_, interval) in scores["model"].items() if interval is not None}
+    frame.insert(1, "low", pd.Series({key: low for key, (low, _) in ends.items()}, dtype=float))
+    frame.insert(2, "high", pd.Series({key: high for key, (_, high) in ends.items()}, dtype=float))
+    return frame.reindex(list(scores["model"])).rename_axis("score")
+
+
+def to_xarray(evaluation: Evaluation) -> "xarray.Dataset":
+    """The errors of rollouts over the time since the start: `median`, `mean` and `p90` over trajectories, the median's
+    interval `low` to `high`, and the shares `reconstruction` and `dynamics`."""
+    curve = evaluation.rollout.error
+    columns = {name: values for name, values in vars(curve).items() if values is not None and name != "t"}
+    dataset: xarray.Dataset = pd.DataFrame(columns, index=pd.Index(curve.t, name="t")).to_xarray()
+    return dataset
+
+
+def _numbers(reconstruction: Reconstruction | None, rollout: Rollout | None, metrics: Mapping[str, Score]) -> Numbers:
+    """Every score by its path in evaluation.json, with its interval where it has one."""
+    numbers: Numbers = {}
+    if reconstruction is not None:
+        numbers |= {"nmse": (reconstruction.nmse, reconstruction.nmse_interval)}
+        numbers |= _spread("relative_error", reconstruction.relative_error, reconstruction.relative_error.NAMES)
+    if rollout is not None:
+        numbers |= _spread("valid_time", rollout.valid_time, rollout.valid_time.NAMES)
+        if rollout.valid_time_scaled is not None:
+            numbers |= _spread("valid_time_scaled", rollout.valid_time_scaled, rollout.valid_time.NAMES)
+        numbers |= {"diverged": (float(rollout.diverged), rollout.diverged_interval)}
+    for name, score in metrics.items():
+        numbers |= _spread(name, score, ("median", "mean", "worst")) if name != "valid_time" else {}
+    return numbers
+
+
+def _spread(name: str, record: Any, names: tuple[str, ...]) -> Numbers:
+    return {f"{name}.{key}": (getattr(record, key), getattr(record, f"{key}_interval")) for key in names}

@@ -1,0 +1,135 @@
+"""Predictions of the model of a run folder, from states of a file or of the run's own test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.arguments import public
+from dynred.checks import integer, path_given, positive, refuse
+from dynred.data.points import load_data
+from dynred.data.trajectories import Trajectories
+from dynred.experiments.stored_run import opened
+from dynred.memory import check_memory
+from dynred.models.base import Model
+from dynred.models.load import load_model
+from dynred.ode.vector_field import Parameters
+from dynred.runtime import Runtime
+
+STEPS = 200  # of a prediction from bare states, which have no times of their own
+ROUND_OFF = 1e-9  # of a step: `until` that is a multiple of `every` is reached
+
+
+@public
+def predict_run(
+    out: str | Path,
+    until: float | None = None,
+    *,
+    initial: str | Path | None = None,
+    at: int | None = None,
+    every: float | None = None,
+    parameters: Parameters | None = None,
+    runtime: Runtime | None = None,
+    plugins: Sequence[str | Path] = (),
+    trust: bool = False,
+) -> Trajectories:
+    """Predicts with the model of a run folder; the folder stays as it is, and with `initial` needs no source.
+
+    Args:
+        out: the run folder.
+        until: how long to predict from each initial state on, in time units; default: as long as the test trajectory
+            of `at` lasts.
+        initial: a file of states [N, D], or of trajectories, of which the first states are taken; predictions go on
+            from their times and at their parameters.
+        at: a test trajectory of the run instead, counted from 0.
+        every: time between predicted states, in time units; default: as the trajectories are sampled, and for bare
+            states a 200th of `until`.
+        parameters: values of the system's parameters that replace those of the trajectories, for models that see them.
+        runtime: reports progress.
+        plugins: files whose code may run; see `dynred.experiments.stored_run.opened`.
+        trust: whether all code that the run names may run.
+
+    Returns:
+        A trajectory per initial state, float64, NaN from the time on at which the prediction diverged.
+
+    Raises:
+        FileFormatError: the folder holds no run, or the file is unreadable.
+        InputError: neither or both of `initial` and `at` are given, states have another dimension than the model's, a
+            parameter that the model sees is missing, or numbers are out of range.
+    """
+    runtime = runtime or Runtime()
+    if (initial is None) == (at is None):
+        raise refuse("the start of a prediction", "either `initial` or `at`", "neither" if at is None else "both")
+    if at is not None:
+        with opened(out, plugins=plugins, trust=trust) as stored:
+            test = stored.parts(runtime).test
+            start = _Start.of(test[integer("at", at, 0, len(test) - 1)], whole=True)
+            return _predicted(stored.model, start, until, every, parameters or {}, runtime)
+    model = load_model(out, plugins=plugins, trust=trust)
+    data = load_data(path_given("initial", initial), columns=model.state_dim)
+    start = _Start.of(data) if isinstance(data, Trajectories) else _Start(data)
+    return _predicted(model, start, until, every, parameters or {}, runtime)
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """Where predictions begin.
+
+    Attributes:
+        states: the initial states [N, D].
+        parameters: of each, by name.
+        t: the time of each.
+        step: the time between snapshots of the trajectories that they are taken from; None where there are none.
+        grid: the times since the start to predict where nobody says; None where somebody must.
+    """
+
+    states: Float[Tensor, "N D"]
+    parameters: Parameters | None = None
+    t: Float[Tensor, " N"] | None = None
+    step: float | None = None
+    grid: Float[Tensor, " T"] | None = None
+
+    @classmethod
+    def of(cls, trajectories: Trajectories, *, whole: bool = False) -> "_Start":
+        """The first states of trajectories; `whole`: of one, which is to be predicted at its times."""
+        inner = trajectories.owner[1:] == trajectories.owner[:-1]
+        steps = torch.diff(trajectories.t)[inner]
+        first = trajectories.t[trajectories.starts].double()
+        grid = trajectories.t.double() - first[0] if whole else None
+        step = float(steps.double().mean()) if len(steps) else None
+        return cls(trajectories.initial, trajectories.parameters, first, step, grid)
+
+    def times(self, until: float | None, every: float | None) -> Float[Tensor, " T"]:
+        """The times since the start to predict.
+
+        Raises:
+            InputError: nobody says how long, or numbers are out of range.
+        """
+        if until is None and self.grid is None:
+            raise refuse("until", "given where the prediction begins with states of a file", "nothing")
+        if until is None and every is None and self.grid is not None:
+            return self.grid
+        until = float(self.grid[-1]) if until is None and self.grid is not None else positive("until", until)
+        every = (self.step or until / STEPS) if every is None else positive("every", every)
+        if every > until:
+            raise refuse("every", f"at most `until`, {until:g}", every)
+        count = until / every + 1 + ROUND_OFF
+        check_memory("the times of the prediction", int(8 * count), "Take a larger `every`.")
+        return every * torch.arange(int(count)).double()
+
+
+def _predicted(
+    model: Model, start: _Start, until: float | None, every: float | None, parameters: Parameters, runtime: Runtime
+) -> Trajectories:
+    if start.states.shape[-1] != model.state_dim:
+        raise refuse("initial", f"states of {model.state_dim} values", start.states.shape[-1])
+    t, n = start.times(until, every), len(start.states)
+    check_memory("the prediction", 8 * n * len(t) * model.state_dim, "Take a larger `every`.")
+    known = model.at({**(start.parameters or {}), **parameters})
+    prediction = known.predict(start.states, t, progress=runtime.progress)
+    values = {name: value.expand(n) for name, value in known.given.items()}
+    began = torch.zeros(n) if start.t is None else start.t
+    return replace(prediction, t=prediction.t + began[prediction.owner], parameters=values)
