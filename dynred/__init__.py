@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from dynred.ode.semilinear import Semilinear as Semilinear
     from dynred.ode.system import System as System
     from dynred.ode.vector_field import VectorField as VectorField
+    from dynred.reducers.auto import AutoReducerSpec as AutoReducerSpec
     from dynred.reducers.autoencoder import AutoencoderSpec as AutoencoderSpec
     from dynred.reducers.base import Reducer as Reducer
     from dynred.reducers.base import ReducerSpec as ReducerSpec
@@ -112,6 +113,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 _HOMES = {
     "AtlasModel": "dynred.models.atlas",
     "AtlasSpec": "dynred.models.atlas",
+    "AutoReducerSpec": "dynred.reducers.auto",
     "AutoencoderSpec": "dynred.reducers.autoencoder",
     "Axis": "dynred.data.grid",
     "Band": "dynred.models.bands",

@@ -78,7 +78,14 @@ Split = Annotated[
     ),
 ]
 Force = Annotated[bool, flag(DATA, "Fit dynamics even to velocities whose estimated error is above 30 %.")]
-Reducer = Annotated[str, option(TRAINING, f"{listed('dynred.reducers')}, or a file with a reducer of your own.")]
+Reducer = Annotated[
+    str | None,
+    option(
+        TRAINING,
+        f"{listed('dynred.reducers')}, or a file with a reducer of your own; default: auto, a polynomial manifold "
+        "where that is enough, else an autoencoder; autoencoder where --set names settings of the reducer.",
+    ),
+]
 Dynamics = Annotated[
     str | None,
     option(
@@ -119,7 +126,7 @@ def reduce(
     force: Force = False,
     reading: OwnData = None,
     with_: Arguments = None,
-    reducer: Reducer = "autoencoder",
+    reducer: Reducer = None,
     dynamics: Dynamics = None,
     set_: Settings = None,
     minutes: Minutes = None,

@@ -19,6 +19,7 @@ from dynred.errors import InputError
 from dynred.memory import check_memory
 
 PARAMETER = "parameter_"  # begins the names of what has one value for each trajectory
+VELOCITY = "velocity_"  # begins the name of the column that is the velocity of another one
 OTHERS = ("lengths", "velocities")  # names that have a meaning of their own
 COPIES = 2.0  # memory that arranging takes, in units of the size of the states
 
@@ -73,7 +74,7 @@ class _Roles:
         self.arrays, self.states, self.time, self.group = arrays, list(states), time, group
         used = {*states, time, group, *OTHERS}
         dims = {dim for name in states for dim in arrays[name].dims}
-        self.left = [name for name in arrays if name not in used | dims and not name.startswith(PARAMETER)]
+        self.left = [name for name in arrays if name not in used | dims and not _is_of_another(name, arrays)]
 
     @classmethod
     def of(cls, arrays: Mapping[str, NamedArray], reading: ReadingSpec, *, table: bool) -> "_Roles":
@@ -89,7 +90,7 @@ class _Roles:
             known = [name for name, array in arrays.items() if is_group(name) and array.ndim == 1]
             group = next((name for name in known if name not in reading.states), None)
         rest = {name: array for name, array in arrays.items() if name not in (time, group, *OTHERS, *dims)}
-        rest = {name: array for name, array in rest.items() if not name.startswith(PARAMETER)}
+        rest = {name: array for name, array in rest.items() if not _is_of_another(name, arrays)}
         rest = {name: array for name, array in rest.items() if not (reading.dt and is_time(name))}
         if reading.states:
             for name in reading.states:
@@ -109,6 +110,11 @@ class _Roles:
         parts += [f"trajectories told apart by {self.group}"] if self.group else []
         parts += [f"left out: {listed(self.left)}"] if self.left else []
         return "; ".join(parts)
+
+
+def _is_of_another(name: str, arrays: Mapping[str, NamedArray]) -> bool:
+    """Whether an array is a parameter, or the velocity of another array."""
+    return name.startswith(PARAMETER) or (name.startswith(VELOCITY) and name.removeprefix(VELOCITY) in arrays)
 
 
 def _time_among(arrays: Mapping[str, NamedArray], dims: set[str]) -> str | None:
@@ -154,9 +160,7 @@ def _largest(rest: Mapping[str, NamedArray], arrays: Mapping[str, NamedArray]) -
 
 
 def _of_table(roles: _Roles, reading: ReadingSpec) -> Arranged:
-    columns = [roles.arrays[name].load() for name in roles.states]
-    kind = np.result_type(*(column.dtype if column.dtype.kind == "f" else np.float64 for column in columns))
-    states = np.column_stack([column.astype(kind) for column in columns])
+    states = _columns(roles.arrays, roles.states)
     order, lengths = _grouped(roles, len(states))
     t, unit = _row_times(roles, reading, order, lengths)
     parameters = {
@@ -167,7 +171,16 @@ def _of_table(roles: _Roles, reading: ReadingSpec) -> Arranged:
     count = f" ({len(roles.states)} columns)" if len(roles.states) > 1 else ""
     note = roles.note(f"states {listed(roles.states)}{count}", reading.dt)
     attributes = {"reading": note, **({"time_unit": unit} if unit else {})}
-    return Arranged(states[order], t, lengths, None, parameters, attributes)
+    moving = [VELOCITY + name for name in roles.states]
+    known = all(name in roles.arrays for name in moving)
+    velocities = _columns(roles.arrays, moving)[order] if known else None
+    return Arranged(states[order], t, lengths, velocities, parameters, attributes)
+
+
+def _columns(arrays: Mapping[str, NamedArray], names: Sequence[str]) -> np.ndarray:
+    columns = [arrays[name].load() for name in names]
+    kind = np.result_type(*(column.dtype if column.dtype.kind == "f" else np.float64 for column in columns))
+    return np.column_stack([column.astype(kind) for column in columns])
 
 
 def _grouped(roles: _Roles, rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ import xarray
 from jaxtyping import Float
 
 from dynred.checks import path_given, refuse
+from dynred.data.arrange import PARAMETER, VELOCITY
 from dynred.data.screening import SUFFIXES, need_netcdf
 from dynred.data.storage import is_ours, save_trajectories
 from dynred.data.trajectories import Trajectories
@@ -20,20 +21,20 @@ FIRST = "trajectory,t,"  # begins every .csv file that is written here
 
 
 def to_pandas(trajectories: Trajectories) -> pd.DataFrame:
-    """One row per snapshot: `trajectory` (from 0), `t`, the parameters by name, the state `x1` ... `xD`, and `v1` ...
-    `vD` where velocities are known."""
+    """One row per snapshot: `trajectory` (from 0), `t`, the parameters as `parameter_NAME`, the state `x1` ... `xD`,
+    and `velocity_x1` ... `velocity_xD` where velocities are known. `Trajectories.of` gives them back."""
     owner = trajectories.owner.numpy()
     columns: dict[str, Any] = {"trajectory": owner, "t": trajectories.t.numpy()}
-    columns |= {name: values.numpy()[owner] for name, values in trajectories.parameters.items()}
+    columns |= {PARAMETER + name: values.numpy()[owner] for name, values in trajectories.parameters.items()}
     frame = pd.DataFrame(columns)
     wide = [_columns("x", trajectories.states.detach().cpu().numpy())]
     if trajectories.velocities is not None:
-        wide.append(_columns("v", trajectories.velocities.detach().cpu().numpy()))
+        wide.append(_columns(f"{VELOCITY}x", trajectories.velocities.detach().cpu().numpy()))
     return pd.concat([frame, *wide], axis=1)
 
 
 def to_xarray(trajectories: Trajectories) -> xarray.Dataset:
-    """A dataset with `states` and `velocities` over (trajectory, time, component), and parameters over trajectory.
+    """A dataset: `states` and `velocities` over (trajectory, time, component), `parameter_NAME` over trajectory.
 
     Times are those of the trajectories where all share them. Otherwise rows end with NaN after the last snapshot of a
     trajectory, and `t` is a variable over (trajectory, time).
@@ -51,7 +52,9 @@ def to_xarray(trajectories: Trajectories) -> xarray.Dataset:
         coordinates["time"] = t[0]
     else:
         variables["t"] = (("trajectory", "time"), t)
-    variables |= {name: (("trajectory",), values.numpy()) for name, values in trajectories.parameters.items()}
+    variables |= {
+        PARAMETER + name: (("trajectory",), values.numpy()) for name, values in trajectories.parameters.items()
+    }
     return xarray.Dataset(variables, coordinates)
 
 
@@ -93,8 +96,8 @@ def is_csv(path: Path) -> bool:
         return False
 
 
-def _columns(letter: str, values: Float[np.ndarray, "M D"]) -> pd.DataFrame:
-    return pd.DataFrame(values, columns=[f"{letter}{i + 1}" for i in range(values.shape[1])])
+def _columns(word: str, values: Float[np.ndarray, "M D"]) -> pd.DataFrame:
+    return pd.DataFrame(values, columns=[f"{word}{i + 1}" for i in range(values.shape[1])])
 
 
 def _padded(trajectories: Trajectories, values: Float[np.ndarray, "M D"]) -> Float[np.ndarray, "N T D"]:

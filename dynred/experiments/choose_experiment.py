@@ -20,7 +20,7 @@ def choose_experiment(
     *,
     angles: int = 0,
     charts: int = 1,
-    reducer: str = "autoencoder",
+    reducer: str | None = None,
     dynamics: str | None = None,
     seed: int = 0,
     arguments: Mapping[str, Any] | None = None,
@@ -33,7 +33,8 @@ def choose_experiment(
         latent_dim: number R of latent coordinates; default: the number of angles.
         angles: how many of them are angles.
         charts: number of charts; with more than one, the model is an atlas.
-        reducer: name of a reducer, or a file with one.
+        reducer: name of a reducer, or a file with one; default: what the data choose (`AutoReducerSpec`), or an
+            autoencoder where `changes` name settings of the reducer or ask for joint refinement.
         dynamics: name of latent dynamics, or a file with some; default: a Fourier series where all coordinates are
             angles, else a neural ODE.
         seed: decides every draw.
@@ -53,7 +54,9 @@ def choose_experiment(
         latent_dim=latent_dim,
         seed=seed,
         arguments=arguments or {},
-        reducer=load_class("dynred.reducers", reducer, ReducerSpec)(latent_dim=latent_dim),
+        reducer=load_class("dynred.reducers", reducer or _reducer_for(changes or {}), ReducerSpec)(
+            latent_dim=latent_dim
+        ),
         dynamics=load_class("dynred.dynamics", "neural_ode" if dynamics is None else dynamics, DynamicsSpec)(),
         partition=PartitionSpec(charts),
     )
@@ -64,10 +67,15 @@ def choose_experiment(
     return spec
 
 
+def _reducer_for(changes: Mapping[str, Any]) -> str:
+    trained = any(path.startswith(("reducer.", "joint")) for path in changes)
+    return "autoencoder" if trained else "auto"
+
+
 def choose_recommended(
     source: str,
     *,
-    reducer: str = "autoencoder",
+    reducer: str | None = None,
     dynamics: str | None = None,
     seed: int = 0,
     arguments: Mapping[str, Any] | None = None,

@@ -22,7 +22,7 @@ from dynred.experiments.plan import plan_of
 from dynred.experiments.reduction import Reduction
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
-from dynred.experiments.spec import ExperimentSpec, model_spec
+from dynred.experiments.spec import ExperimentSpec, default_reducer, model_spec
 from dynred.memory import peak_memory_mb
 from dynred.models.bands import Calibration, calibrate
 from dynred.models.base import Model
@@ -30,7 +30,6 @@ from dynred.models.forecast import forecast
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.models.spec import ModelSpec
-from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
@@ -70,7 +69,8 @@ def reduce(
         reading: what cannot be guessed of data: names of states, time and trajectories, axes.
         seed: decides every draw.
         data: which trajectories; default `DataSpec()`.
-        reducer: default `AutoencoderSpec(latent_dim)`. Its own `latent_dim` must agree.
+        reducer: default `AutoReducerSpec(latent_dim)`, which leaves the choice to the data. Its own `latent_dim` must
+            agree.
         dynamics: default `NeuralODESpec()`.
         partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
         joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
@@ -95,7 +95,7 @@ def reduce(
     kept = [
         name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None
     ]
-    reducer, dynamics = reducer or AutoencoderSpec(latent_dim), dynamics or NeuralODESpec()
+    reducer, dynamics = reducer or default_reducer(latent_dim, joint), dynamics or NeuralODESpec()
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     if minutes is not None:

@@ -19,6 +19,7 @@ from dynred.models.partition import PartitionSpec
 from dynred.models.reduced import ReducedSpec
 from dynred.models.spec import ModelSpec
 from dynred.ode.subject import no_reading
+from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.spec import Spec
@@ -35,7 +36,8 @@ class ExperimentSpec(Spec):
         seed: decides every draw.
         threshold: rollout error that counts as lost.
         data: which trajectories.
-        reducer: settings of the reducer; None takes an autoencoder.
+        reducer: settings of the reducer; None leaves the choice to the data, see `AutoReducerSpec`, and takes an
+            autoencoder where there is `joint` refinement.
         dynamics: settings of the latent dynamics.
         partition: with more than one chart, the model is an atlas with a reducer and dynamics in each.
         joint: refines reducer and dynamics together at the end; None leaves this out.
@@ -63,7 +65,7 @@ class ExperimentSpec(Spec):
         integer("seed", self.seed, 0)
         positive("threshold", self.threshold)
         if self.reducer is None:
-            object.__setattr__(self, "reducer", AutoencoderSpec(self.latent_dim))
+            object.__setattr__(self, "reducer", default_reducer(self.latent_dim, self.joint))
         elif self.reducer.latent_dim != self.latent_dim:
             advice = "Set `latent_dim`, which moves that of the reducer, too."
             raise refuse("reducer.latent_dim", f"latent_dim, {self.latent_dim}", self.reducer.latent_dim, advice)
@@ -100,6 +102,11 @@ class ExperimentSpec(Spec):
         if source.system is not None and self.test is None:
             no_reading(self.reading, source.system)
         return source if self.test is None else source.tested_on(OtherTest.of(self.test, self.reading))
+
+
+def default_reducer(latent_dim: int, joint: JointSpec | None) -> ReducerSpec:
+    """The reducer where nobody names one; what is refined together with dynamics must have weights to train."""
+    return AutoReducerSpec(latent_dim) if joint is None else AutoencoderSpec(latent_dim)
 
 
 def model_spec(

@@ -7,7 +7,7 @@ the energy, 1.1 to 2.2 % with an autoencoder that leaves 3e-6; on Kuramoto-Sivas
 leaves 2e-7, the autoencoder 5e-7. Where K is no such graph, a polynomial leaves so much that the choice is plain.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,21 +18,24 @@ from dynred.numerics.latent_space import LatentSpace
 from dynred.plugins import load_class
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.runtime import Runtime
+from dynred.training.minimise import TrainingSpec
 
 
 @dataclass(frozen=True)
 class AutoReducerSpec(ReducerSpec):
-    """Settings of the choice between a polynomial manifold and an autoencoder, both with their default settings.
+    """Settings of the choice between a polynomial manifold and an autoencoder, both else with their default settings.
 
     Attributes:
         angles: how many of the `latent_dim` coordinates are angles, in [0, latent_dim]; only an autoencoder has some.
         enough: largest part of the energy of the validation states, in (0, 1), that a polynomial manifold may leave.
         parametric: whether the reducer sees the parameters that differ between training trajectories.
+        training: that of the autoencoder, where one is taken.
     """
 
     angles: int = 0
     enough: float = 1e-4
     parametric: bool = False
+    training: TrainingSpec = field(default_factory=TrainingSpec)
 
     def __post_init__(self):
         super().__post_init__()
@@ -53,7 +56,8 @@ class AutoReducerSpec(ReducerSpec):
     @property
     def autoencoder(self) -> ReducerSpec:
         """The settings of the autoencoder."""
-        return _named("autoencoder", latent_dim=self.latent_dim, angles=self.angles, parametric=self.parametric)
+        settings = {"latent_dim": self.latent_dim, "parametric": self.parametric, "training": self.training}
+        return _named("autoencoder", angles=self.angles, **settings)
 
     def _fit(self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime) -> Reducer:
         """See `ReducerSpec._fit`. The result is a reducer of the class that was chosen, with the settings of that."""

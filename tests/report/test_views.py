@@ -128,11 +128,18 @@ def test_trajectories_are_tables_of_pandas_and_xarray(results):
     frame, dataset = truth.to_pandas(), truth.to_xarray()
     assert list(frame)[:2] == ["trajectory", "t"]
     assert np.array_equal(frame[["x1", "x2"]], truth.states)
-    assert np.array_equal(frame[["v1", "v2"]], truth.velocities)
-    assert np.array_equal(frame.groupby("trajectory")["mu"].first(), truth.parameters["mu"])
+    assert np.array_equal(frame[["velocity_x1", "velocity_x2"]], truth.velocities)
+    assert np.array_equal(frame.groupby("trajectory")["parameter_mu"].first(), truth.parameters["mu"])
     assert np.array_equal(dataset["states"], truth.stacked())
     assert dataset["states"].dims == ("trajectory", "time", "component")
     assert np.array_equal(dataset["time"], truth.times(0))
+
+
+def test_tables_are_taken_for_the_trajectories_that_they_were_made_of(results):
+    truth = results["trajectories"]
+    for table in (truth.to_pandas(), truth.to_xarray()):
+        again = Trajectories.of(table)
+        assert again.digest() == truth.digest()
 
 
 def test_ragged_trajectories_end_with_nan(results):
