@@ -77,8 +77,8 @@ class AutoReducerSpec(ReducerSpec):
         self.autoencoder.check_data(train)
 
     def build(self, **sizes: Any) -> Reducer:
-        """Never needed: a fitted reducer has the settings of the class that was chosen."""
-        raise refuse("the settings of a stored reducer", "those of the reducer that was chosen", "auto")
+        """Refused: what was fitted has the settings of the class that was chosen."""
+        raise refuse("the settings of a stored reducer", "those of the class that was chosen", "auto")
 
 
 def _named(name: str, **settings: Any) -> ReducerSpec:

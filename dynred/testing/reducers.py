@@ -51,7 +51,7 @@ def check_reducer(spec: ReducerSpec, trajectories: Trajectories | None = None) -
     claim(torch.equal(z, again.at(at).encode(x)), "two fits with the same stream must agree bit for bit.")
     other = {**at, "a parameter of no system": torch.tensor(1.0)}
     claim(torch.equal(z, reducer.at(other).encode(x)), "parameters unknown to the reducer must be left aside.")
-    built = refilled(claim, spec.build(**reducer.sizes()), reducer).at(at)
+    built = refilled(claim, reducer.spec.build(**reducer.sizes()), reducer).at(at)
     same = torch.equal(built.encode(x), z) and torch.equal(built.decode(z), back)
     claim(same, "build and load_state_dict must give the same reducer, bit for bit.")
 
