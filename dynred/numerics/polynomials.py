@@ -18,7 +18,7 @@ HIGHEST, MOST_TERMS = 100, 100_000  # largest degree of a polynomial, and larges
 PIECE = 1024  # points whose monomials are computed at once
 FIRST, GROWTH = 6, 4  # the degree up to which all are tried, and by how much the number of monomials grows from there
 WORTHWHILE = 0.9  # the part of the least error below which an error is worth a higher degree
-ENOUGH = 1e-14  # of the mean square of the values: an error that no degree has to lower
+ENOUGH = 1e-14  # of the mean square of the values: an error that higher degrees need not lower
 BEYOND = 0.25  # of the range of the points: how far outside it a bounded polynomial still follows its variables
 
 
@@ -269,18 +269,6 @@ class PolynomialSpec(Spec):
         terms = math.comb(variables + degree, degree)
         return 8 * terms * (5 * terms + 4 * PIECE + 8 * (degree + 4) + 2 * values * (len(self.ridge) + degree))
 
-    def best(
-        self,
-        known: tuple[Float[Tensor, "M F"], Float[Tensor, "M S"]],
-        held: tuple[Float[Tensor, "m F"], Float[Tensor, "m S"]],
-    ) -> tuple[float, PolynomialMap]:
-        """Of `fits`, the one whose error times 2^(degree / 2) is least.
-
-        Two more degrees must halve the error: the more terms a polynomial has, the sooner it is wrong elsewhere.
-        """
-        enough = ENOUGH * float(held[1].double().pow(2).sum(1).mean())
-        return min(self.fits(known, held), key=lambda fit: max(fit[0], enough) * 2 ** (fit[1].degree / 2))
-
     def fits(
         self,
         known: tuple[Float[Tensor, "M F"], Float[Tensor, "M S"]],
@@ -291,12 +279,14 @@ class PolynomialSpec(Spec):
         The map is the one whose ridge gives the least error. Points of order one are best.
         """
         fits: list[tuple[float, PolynomialMap]] = []
+        enough = ENOUGH * float(held[1].double().pow(2).sum(1).mean())
         for last in self._stages(known[0].shape[1], len(known[0])):
             equations = Regression.of(*known, last)
             fits += [self._fit(equations, degree, held) for degree in range(len(fits) + 1, last + 1)]
             errors = [error for error, _ in fits]
-            if len(fits) > 2 and min(errors[-2:]) > WORTHWHILE * min(errors[:-2]):
-                break  # two degrees, because an odd function gains nothing from even ones
+            gained = len(fits) < 3 or min(errors[-2:]) < WORTHWHILE * min(errors[:-2])
+            if min(errors) <= enough or not gained:  # two degrees: an odd function gains nothing from even ones
+                break
         return fits
 
     def _stages(self, variables: int, points: int) -> Iterator[int]:

@@ -77,8 +77,7 @@ class PolynomialManifoldSpec(ReducerSpec):
     """Settings of the polynomial manifold.
 
     Attributes:
-        polynomial: degrees and weights that are tried; `PolynomialSpec.best` by the validation error
-            is taken.
+        polynomial: degrees and weights that are tried; those with the least validation error are taken.
         starts: number of random projections, >= 0, from which better ones than the leading modes are searched for,
             where K folds over those; None takes the leading modes as they are. On Kuramoto-Sivashinsky the search takes
             as long as all the rest and finds nothing better (nmse 2.2e-6 at degree 4 with and without); on Lorenz's
@@ -113,7 +112,7 @@ class PolynomialManifoldSpec(ReducerSpec):
         projection = self._projection(known, spawn(rng, "projection"))
         given = (seen(part.row_parameters, [len(part.states)]) for part in (train, validation))
         pairs = ((torch.cat([a @ projection, p], -1), a) for a, p in zip((known, held), given, strict=True))
-        decoder = self.polynomial.best(*pairs)[1]
+        decoder = min(self.polynomial.fits(*pairs), key=lambda fit: fit[0])[1]
         return PolynomialManifold(self, modes, projection, decoder, seen)
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:

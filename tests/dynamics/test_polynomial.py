@@ -7,6 +7,7 @@ from dynred.data.trajectories import Trajectories
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.errors import InputError
 from dynred.numerics.polynomials import (
+    BoundedMap,
     PolynomialMap,
     PolynomialSpec,
     Regression,
@@ -67,6 +68,34 @@ def test_the_equations_of_a_lower_degree_are_the_leading_ones_of_a_higher():
     y, values = normal(300, 4), normal(300, 2, seed=1)
     low, high = Regression.of(y, values, 2).solution(2, 1e-9), Regression.of(y, values, 4).solution(2, 1e-9)
     assert torch.allclose(low, high, atol=1e-12)
+
+
+def degrees_tried(function, spec=None):
+    y = torch.rand(2000, 1, generator=generator(0), dtype=torch.float64) * 2 - 1
+    fits = (spec or PolynomialSpec()).fits((y[:1500], function(y[:1500])), (y[1500:], function(y[1500:])))
+    return fits[-1][1].degree, min(fits, key=lambda fit: fit[0])[1].degree
+
+
+def test_degrees_are_tried_as_long_as_the_error_falls():
+    tried, best = degrees_tried(lambda y: 1 / (1 + 4 * y**2))  # smooth, and no polynomial
+    assert tried == 20
+    assert best > 14
+    assert degrees_tried(lambda y: y**3 - y)[0] == 6  # exact: nothing is left to lower
+    noise = torch.Generator().manual_seed(1)
+    tried, _ = degrees_tried(lambda y: y**2 + 0.1 * torch.randn(y.shape, generator=noise, dtype=y.dtype))
+    assert tried == 6  # noise does not fall
+    assert degrees_tried(torch.cos, PolynomialSpec(degree=4)) == (4, 4)
+
+
+def test_a_bounded_polynomial_keeps_the_value_of_the_border_beyond_it():
+    y = torch.rand(50, 2, generator=generator(0), dtype=torch.float64)
+    fitted = PolynomialMap(2, 1, 9)
+    fitted.coefficients = torch.randn(fitted.coefficients.shape, generator=generator(1), dtype=torch.float64)
+    bounded = BoundedMap.of(fitted, y)
+    assert torch.equal(bounded(y), fitted(y))
+    far = torch.tensor([[1e6, 0.5], [-1e6, 0.5]], dtype=torch.float64)
+    border = torch.tensor([[bounded.reach[1, 0], 0.5], [bounded.reach[0, 0], 0.5]], dtype=torch.float64)
+    assert torch.equal(bounded(far), fitted(border))
 
 
 def test_monomials_that_depend_on_each_other_do_no_harm():

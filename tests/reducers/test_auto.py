@@ -67,7 +67,9 @@ def test_a_model_is_stored_with_what_was_chosen(lifted, tmp_path, small_dynamics
     assert torch.equal(again.encode(lifted.initial), model.encode(lifted.initial))
 
 
-@pytest.mark.parametrize(("settings", "match"), [({"enough": 0.0}, "enough must be in"), ({"angles": 3}, "angles must")])
+@pytest.mark.parametrize(
+    ("settings", "match"), [({"enough": 0.0}, "enough must be in"), ({"angles": 3}, "angles must")]
+)
 def test_settings_out_of_range_are_refused(settings, match):
     with pytest.raises(InputError, match=match):
         AutoReducerSpec(2, **settings)
