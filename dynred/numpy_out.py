@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 import numpy as np
+from jaxtyping import Float
 from torch import Tensor
 
 P = ParamSpec("P")
 
 
-def as_given(method: Callable[P, Tensor]) -> Callable[P, Tensor]:
+def as_given(method: Callable[P, Float[Tensor, "..."]]) -> Callable[P, Float[Tensor, "..."]]:
     """The method, made to return a NumPy array where it is given one and no tensor."""
 
     @functools.wraps(method)

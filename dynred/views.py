@@ -18,7 +18,7 @@ class Displayed:
     """A result that a notebook shows as a short table."""
 
     def _repr_html_(self) -> str:
-        return str(_view("dynred.report.cards", "card", self))
+        return str(by_name("dynred.report.cards", "card", self))
 
 
 class Plotted(Displayed):
@@ -33,7 +33,7 @@ class Plotted(Displayed):
         Returns:
             The axes, for a title, limits, or more lines.
         """
-        axes: Axes = _view("dynred.report.plots", "plot", self, ax)
+        axes: Axes = by_name("dynred.report.plots", "plot", self, ax)
         return axes
 
 
@@ -44,20 +44,21 @@ class Tabled:
 
     def to_pandas(self) -> "pandas.DataFrame":
         """This result as a DataFrame of pandas."""
-        frame: pandas.DataFrame = _view(self.tables, "to_pandas", self)
+        frame: pandas.DataFrame = by_name(self.tables, "to_pandas", self)
         return frame
 
     def to_xarray(self) -> "xarray.Dataset":
         """This result as a Dataset of xarray."""
-        dataset: xarray.Dataset = _view(self.tables, "to_xarray", self)
+        dataset: xarray.Dataset = by_name(self.tables, "to_xarray", self)
         return dataset
 
 
 def progress_bar() -> AbstractContextManager[Any]:
     """A bar on standard error, or below the cell of a notebook, while a block runs; it is given a `Progress`."""
-    bar: AbstractContextManager[Any] = _view("dynred.cli.base", "bar")
+    bar: AbstractContextManager[Any] = by_name("dynred.cli.base", "bar")
     return bar
 
 
-def _view(module: str, function: str, *arguments: object) -> Any:
+def by_name(module: str, function: str, *arguments: object) -> Any:
+    """What a function gives that is imported when it is called: for what needs large libraries, and is seldom asked."""
     return getattr(importlib.import_module(module), function)(*arguments)

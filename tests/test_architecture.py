@@ -31,7 +31,6 @@ HOMES = {
     "xarray": "data",
     "zarr": "data",
     "h5py": "data",
-    "pandas": "data",
     "psutil": "",
     "safetensors": "",
     "filelock": "",

@@ -54,7 +54,7 @@ def test_announced_names_are_listed_and_nothing_is_imported(site):
     assert listed("dynred.reducers").split(", ")[-2:] == ["acme", "broken"]
     assert "acme_decay" in listed("dynred.systems")
     assert not imported()
-    with pytest.raises(InputError, match="one of autoencoder.*acme, broken, or a path"):
+    with pytest.raises(InputError, match="one of auto, autoencoder.*acme, broken, or a path"):
         plugins.load_module("dynred.reducers", "acne")
     assert not imported()
 

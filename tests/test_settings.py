@@ -33,6 +33,7 @@ from dynred.models.partition import PartitionSpec
 from dynred.models.reduced import ReducedSpec
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import PolynomialSpec
+from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.pod import PODSpec
@@ -127,12 +128,12 @@ DIGESTS = {
     AutoencoderSpec: "fb8db996a454",
     DataSpec: "bbcc40f2e9d3",
     ReadingSpec: "dc9ffd1ca8de",
-    EnsembleSpec: "4073aaf50a73",
+    EnsembleSpec: "b8315a048fdd",
     Explicit: "f2140b8531ed",
     JointSpec: "deec59ebb576",
-    NeuralODESpec: "0fa437255525",
+    NeuralODESpec: "ae40c0201293",
     PartitionSpec: "324fb29b8234",
-    PolynomialSpec: "80ccb59d1463",
+    PolynomialSpec: "fc8e1c10b4ec",
     SindySpec: "77b5de1f40b0",
     TrainingSpec: "8eebc082cf77",
 }
@@ -144,8 +145,8 @@ def test_the_digests_that_name_run_folders_stand_still(cls):
 
 
 def test_the_digest_of_an_experiment_stands_still():
-    assert ExperimentSpec("x", 3).digest() == "5362706c3c2b"
-    assert ExperimentSpec("lorenz63", 2, {"a": 1, "b": 2.5, "c": True}, seed=3).digest() == "890c986a37e0"
+    assert ExperimentSpec("x", 3).digest() == "7bcfd924a6e8"
+    assert ExperimentSpec("lorenz63", 2, {"a": 1, "b": 2.5, "c": True}, seed=3).digest() == "0ed7352bd303"
 
 
 def test_equal_settings_have_equal_json_whatever_they_were_made_of():
@@ -242,9 +243,9 @@ def test_annotations_that_cannot_be_read_leave_their_fields_unchecked_and_no_oth
 
 def test_the_latent_dimension_of_an_experiment_is_that_of_its_reducer():
     spec = ExperimentSpec("x", latent_dim=3)
-    assert spec.reducer == AutoencoderSpec(3)
-    moved = spec.updated("reducer.width", 7).updated("latent_dim", 4)
-    assert (moved.latent_dim, moved.reducer.latent_dim, moved.reducer.width) == (4, 4, 7)
+    assert spec.reducer == AutoReducerSpec(3)
+    moved = spec.updated("reducer.enough", 0.5).updated("latent_dim", 4)
+    assert (moved.latent_dim, moved.reducer.latent_dim, moved.reducer.enough) == (4, 4, 0.5)
     assert ExperimentSpec.from_dict(moved.to_dict()) == moved
 
 

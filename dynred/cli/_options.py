@@ -15,6 +15,9 @@ from dynred.plugin_names import installed, names
 SOURCE = Group("Source", sort_key=1)
 LATENT = Group("Latent space", sort_key=2)
 DATA = Group("Data and test", sort_key=3)
+OWN = Group(
+    "Own data", help="What cannot be guessed of a data file; what was guessed is printed in a line.", sort_key=3.5
+)
 TRAINING = Group("Training", sort_key=4)
 COMPUTATION = Group("Computation", sort_key=5)
 OUTPUT = Group("Output", sort_key=6)

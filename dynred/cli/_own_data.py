@@ -3,16 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
-from dynred.cli._options import option
+from dynred.cli._options import OWN, option
 
 if TYPE_CHECKING:
     from dynred.data.reading import ReadingSpec
-
-OWN = Group(
-    "Own data", help="What cannot be guessed of a data file; what was guessed is printed in a line.", sort_key=3.5
-)
 
 
 @dataclass(frozen=True)
@@ -55,4 +51,4 @@ class DataOptions:
         return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
 
 
-OwnData = Annotated[DataOptions | None, Parameter(name="*", group=OWN)]
+OwnData = Annotated[DataOptions | None, Parameter(name="*", group=OWN, help="What cannot be guessed of a data file.")]

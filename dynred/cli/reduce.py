@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 EXAMPLES = """
 dynred reduce kuramoto_sivashinsky --latent-dim 8 --out runs/ks
 dynred reduce my_system.py --latent-dim 3        # your own equation
-dynred reduce measurements.csv --group run --latent-dim 2    # data without an equation
-dynred reduce my_system.py --latent-dim 3 --minutes 0.5      # a quick look
+dynred reduce my_system.py --latent-dim 3 --minutes 0.5   # a quick look
+dynred reduce measurements.csv --group run --latent-dim 2 # data, no equation
 dynred reduce train.npz --test test.npz --latent-dim 2
 dynred reduce torus_flow --latent auto           # what `dynred inspect` says
 dynred reduce lorenz63 --latent-dim 3 --set reducer.training.steps=2000

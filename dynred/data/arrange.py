@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas
+from jaxtyping import Float, Int
 
 from dynred.checks import nearest, refuse
 from dynred.data.axes import Field, fields_of
@@ -215,7 +216,9 @@ def _row_times(roles: _Roles, reading: ReadingSpec, order: np.ndarray, lengths: 
     return t[order], unit
 
 
-def check_increasing(name: str, t: np.ndarray, order: np.ndarray, lengths: np.ndarray) -> None:
+def check_increasing(
+    name: str, t: Float[np.ndarray, " M"], order: Int[np.ndarray, " M"], lengths: Int[np.ndarray, " N"]
+) -> None:
     """Refuses times that do not increase within each trajectory; the message names the row."""
     inner = np.ones(len(order), dtype=bool)
     inner[np.cumsum(lengths) - 1] = False

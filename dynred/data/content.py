@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 from torch import Tensor
 
 ROW = "row"  # the dimension along which the columns of a table lie
@@ -24,12 +25,12 @@ class NamedArray:
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    load: Callable[[], np.ndarray]
+    load: Callable[[], Shaped[np.ndarray, "..."]]
     dims: tuple[str, ...] = ()
     unit: str = ""
 
     @classmethod
-    def of(cls, values: np.ndarray, dims: tuple[str, ...] = (), unit: str = "") -> "NamedArray":
+    def of(cls, values: Shaped[np.ndarray, "..."], dims: tuple[str, ...] = (), unit: str = "") -> "NamedArray":
         """An array that is in memory already."""
         return cls(values.shape, values.dtype, lambda: values, dims, unit)
 
@@ -87,10 +88,10 @@ def by_groups(arrays: Mapping[str, NamedArray]) -> Content:
 class Arranged:
     """Content whose meaning is known: the arguments of `Trajectories`, by the same names."""
 
-    states: np.ndarray | Tensor
-    t: np.ndarray | Tensor
-    lengths: np.ndarray | Tensor
-    velocities: np.ndarray | Tensor | None = None
+    states: Shaped[np.ndarray | Tensor, "M D"]
+    t: Shaped[np.ndarray | Tensor, " M"]
+    lengths: Shaped[np.ndarray | Tensor, " N"]
+    velocities: Shaped[np.ndarray | Tensor, "M D"] | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 
@@ -45,7 +45,7 @@ class Grid:
         return (len(self.components), *(len(axis.coordinates) for axis in self.axes))
 
 
-def axis_of(name: str, size: int, coordinate: np.ndarray | None, unit: str = "") -> Axis | None:
+def axis_of(name: str, size: int, coordinate: Shaped[np.ndarray, "..."] | None, unit: str = "") -> Axis | None:
     """The axis of data: its coordinate where that is in order, else 0, 1, 2, ...; None where it holds no numbers."""
     if coordinate is not None and coordinate.dtype.kind in "OSUT":
         return None

@@ -13,7 +13,7 @@ from dynred.data.reading import ReadingSpec
 from dynred.data.screening import sizes
 from dynred.data.storage import load_trajectories
 from dynred.data.trajectories import Trajectories
-from dynred.errors import DynredWarning, InputError
+from dynred.errors import DynredWarning, FileFormatError, InputError
 
 
 def load_data(
@@ -46,7 +46,7 @@ def _known(path: Path, reading: ReadingSpec, columns: int) -> "Trajectories | Te
     try:
         with warnings.catch_warnings(action="error", category=DynredWarning):
             return load_trajectories(path, reading)
-    except (InputError, DynredWarning):
+    except (FileFormatError, InputError, DynredWarning):
         rows = read_file(path, replace(reading, dt=1.0, dims=reading.dims or ("time", "component")))
         points = Trajectories(**rows.arguments())
         if len(points) > 1 or points.dim != columns:

@@ -1,6 +1,7 @@
 """What people hold in Python as trajectories: arrays, lists of them, tables, datasets."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from dynred.data.arrange import arrange
 from dynred.data.content import Arranged, Content, NamedArray
 from dynred.data.datasets import dataset_content
 from dynred.data.frames import table_content
+from dynred.data.readers.base import read_file
 from dynred.data.reading import ReadingSpec
 
 STATES, TIMES = "states", "t"
@@ -33,13 +35,15 @@ def take(x: object, t: object, reading: ReadingSpec) -> Arranged:
     """The arguments of `Trajectories` that an object stands for.
 
     Args:
-        x: what `Trajectories.of` takes.
+        x: what `Trajectories.of` takes; a path stands for its file.
         t: times of arrays: [T], [N, T], or a list of [T] beside a list of arrays; None where x has them.
         reading: what the user says of x.
 
     Raises:
         InputError: x is of another kind, or too little is said of it.
     """
+    if isinstance(x, str | Path):
+        return read_file(x, reading)
     if t is not None and (reading.dt is not None or reading.time is not None):
         raise refuse("the times", "given in one way", "t beside dt or time")
     if isinstance(x, list | tuple) and _are_several(x):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,14 +11,12 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, real, refuse
 from dynred.data.parameters import cut
-from dynred.data.readers.base import read_file
 from dynred.data.reading import ReadingSpec, listed_names
-from dynred.data.take import take
 from dynred.data.trajectory_checks import check_finite, check_parameters, check_times, plain_arrays
 from dynred.numerics.batches import as_index, pieces, ranges
 from dynred.numerics.digest import content_digest
 from dynred.numerics.time_grids import shared
-from dynred.views import Plotted, Tabled
+from dynred.views import Plotted, Tabled, by_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +93,7 @@ class Trajectories(Plotted, Tabled):
         if isinstance(x, Trajectories):
             return x
         reading = ReadingSpec(listed_names("states", states), time, dt, group, listed_names("dims", dims))
-        arranged = take(x, t, reading) if not isinstance(x, str | Path) else read_file(x, reading)
-        return cls(**arranged.arguments())
+        return cls(**by_name("dynred.data.take", "take", x, t, reading).arguments())
 
     @classmethod
     def from_stacked(

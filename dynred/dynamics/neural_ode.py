@@ -37,8 +37,7 @@ class NeuralODE(VectorFieldDynamics):
 
     Attributes:
         start: the polynomial, in float64; of degree 0 and zero where there is none.
-        left: root mean square [R] of what the polynomial leaves of the training velocities, in units of `rate`; 0 where
-            rollouts of the polynomial alone are better than with the network.
+        left: root mean square [R] of what the polynomial leaves of the training velocities, in units of `rate`.
     """
 
     left: Float[Tensor, " R"]
@@ -167,8 +166,6 @@ class NeuralODESpec(DynamicsSpec):
             runtime=data.runtime,
         )
         model.histories = (history,)
-        if self.start is not None and start_score(model, data.validation) < rollout_score(model, data.validation):
-            model.left = torch.zeros_like(model.left)
         if self.refinement is not None:
             stream = spawn(data.rng, "refinement")
             for i in range(len(self.refinement.windows)):

@@ -20,6 +20,7 @@ FIRST, GROWTH = 6, 4  # the degree up to which all are tried, and by how much th
 WORTHWHILE = 0.9  # the part of the least error below which an error is worth a higher degree
 ENOUGH = 1e-14  # of the mean square of the values: an error that higher degrees need not lower
 BEYOND = 0.25  # of the range of the points: how far outside it a bounded polynomial still follows its variables
+LEVELLING = 0.1  # of the box that it follows: how soon it levels off beyond
 
 
 def factors(variables: int, degree: int) -> Int[Tensor, "K degree"]:
@@ -205,13 +206,14 @@ class PolynomialMap(nn.Module):
 
 
 class BoundedMap(PolynomialMap):
-    """A polynomial map that has, outside the box of the points to which it was fitted, the value at the box's border.
+    """A polynomial map that levels off outside a box around the points to which it was fitted.
 
-    Of a high degree it would soon be wrong there by orders of magnitude, and a field stiff: following a chart of an
-    atlas to where the next one takes over took minutes at degree 12, seconds with a bound.
+    A polynomial of high degree would soon be wrong there by orders of magnitude, and a field stiff: to follow a chart
+    of an atlas to where the next one takes over took minutes at degree 12, and takes seconds with a bound. Beyond the
+    box a variable y counts as the border + width tanh((y - border) / width), which is smooth enough for a solver.
 
     Attributes:
-        reach: lowest and highest values [2, F] of the variables that it follows.
+        reach: lowest and highest values [2, F] of the variables inside the box.
     """
 
     reach: Float[Tensor, "2 F"]
@@ -222,7 +224,7 @@ class BoundedMap(PolynomialMap):
 
     @classmethod
     def of(cls, fitted: PolynomialMap, y: Float[Tensor, "M F"]) -> "BoundedMap":
-        """`fitted`, bounded a quarter of the range of the points y outside it."""
+        """`fitted`, followed a quarter of the range of the points y beyond them."""
         bounded = cls(y.shape[1], fitted.coefficients.shape[1], fitted.degree)
         bounded.factors, bounded.coefficients = fitted.factors, fitted.coefficients
         low, high = y.amin(0), y.amax(0)
@@ -232,7 +234,10 @@ class BoundedMap(PolynomialMap):
 
     def forward(self, y: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch S"]:
         """The value at y."""
-        return super().forward(torch.clamp(y.to(self.reach), self.reach[0], self.reach[1]))
+        low, high = self.reach[0], self.reach[1]
+        inside = torch.clamp(y.to(self.reach), low, high)
+        width = (LEVELLING * (high - low)).clamp_min(torch.finfo(self.reach.dtype).tiny)
+        return super().forward(inside + width * torch.tanh((y.to(self.reach) - inside) / width))
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class RightHandSide:
             out[at_moment] = self._checked(moment, rows[at_moment], cut)
         return out.reshape(x.shape)
 
-    def of_one(self, parameters: Values) -> Callable[[float, np.ndarray], np.ndarray]:
+    def of_one(self, parameters: Values) -> Callable[[float, Float[np.ndarray, " D"]], Float[np.ndarray, " D"]]:
         """The velocity of one state [D] as a NumPy function; each parameter has one value.
 
         A NumPy function is called as it is, which takes a tenth of the time; where it does not return what it should,

@@ -309,7 +309,7 @@ class SystemField:
         """Whether the right-hand side is a NumPy function that takes one state at a time."""
         return self.system.right_hand_side.form == "numpy per state"
 
-    def of_one(self) -> Callable[[float, np.ndarray], np.ndarray]:
+    def of_one(self) -> Callable[[float, Float[np.ndarray, " D"]], Float[np.ndarray, " D"]]:
         """The velocity of one state [D] as a NumPy function; the field has one row."""
         return self.system.right_hand_side.of_one(self.parameters)
 

@@ -16,7 +16,7 @@ from dynred.solvers._processes import cores, dealt
 from dynred.solvers._sizes import Sizes
 from dynred.solvers.base import Deadline, end_at_blow_up, unreached
 
-Velocity = Callable[[float, np.ndarray], np.ndarray]
+Velocity = Callable[[float, Float[np.ndarray, " D"]], Float[np.ndarray, " D"]]
 
 
 def solve_singly(
@@ -131,6 +131,6 @@ def velocity_of_one(field: VectorField) -> Velocity:
     return lambda t, x: field(moment(t), torch.from_numpy(x)[None])[0].detach().numpy()
 
 
-def moment(t: float) -> Tensor:
+def moment(t: float) -> Float[Tensor, ""]:
     """A time as a field takes it."""
     return torch.tensor(t, dtype=torch.float64)

@@ -298,7 +298,9 @@ class _Training:
             raise FileFormatError(f"{path} does not fit the training that it should resume: {reason}") from error
 
     def _take_over(self, tensors: dict[str, Tensor], stored: "_Stored") -> None:
+        constants = dict(self.module.named_buffers())  # no training moves them, and earlier versions had fewer
         for prefix in ("module.", "best.") if any(name.startswith("best.") for name in tensors) else ("module.",):
+            tensors = {prefix + name: tensor for name, tensor in constants.items()} | tensors
             check_weights(self.module.state_dict(), _part(tensors, prefix), prefix)
         integer("done", stored.done, 0, self.spec.steps)
         self.module.load_state_dict(_part(tensors, "module."))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 
 from dynred.checks import finite, refuse
@@ -17,7 +18,7 @@ from dynred.numerics.digest import content_digest
 LONGEST = 2**53  # largest number of snapshots in a trajectory: a float counts no further
 
 
-def own_layout(path: Path, arrays: Mapping[str, np.ndarray], entries: Mapping[str, Any]) -> Arranged:
+def own_layout(path: Path, arrays: Mapping[str, Shaped[np.ndarray, "..."]], entries: Mapping[str, Any]) -> Arranged:
     """The trajectories that arrays in dynred's own layout stand for.
 
     Args:
