@@ -13,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.evaluation.evaluation import Evaluation
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.run import run
 from dynred.experiments.spec import ExperimentSpec
+from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.training.minimise import TrainingSpec
 
 OSCILLATORS = 40
@@ -49,9 +51,14 @@ def sample_initial(n, rng):
 
 def main(out: Path = Path("runs/ring"), train: int = 32, steps: int = 2000) -> Evaluation:
     """Reduces the ring to two coordinates and checks that they carry it."""
-    spec = ExperimentSpec(__file__, 2, data=DataSpec(train=train, validation=4, test=16))
-    for part in ("reducer", "dynamics"):
-        spec = spec.updated(f"{part}.training", TrainingSpec(steps=steps)).updated(f"{part}.width", 64)
+    training = TrainingSpec(steps=steps)
+    spec = ExperimentSpec(
+        __file__,
+        2,
+        data=DataSpec(train=train, validation=4, test=16),
+        reducer=AutoencoderSpec(2, width=64, training=training),
+        dynamics=NeuralODESpec(width=64, training=training),
+    )
     evaluation = run(spec, out, overwrite=True)
     assert evaluation.reconstruction.nmse < 1e-3, "two coordinates do not carry the ring"
     assert evaluation.rollout.diverged == 0

@@ -39,7 +39,7 @@ def check_settings(claim: Claim, spec: Spec, base: type[Spec], stored: Spec) -> 
         refused = hint is object or is_refused(spec, field.name, wrong)
         claim(refused, f"{field.name} must be held against its annotation.")
     claim(base.from_dict(json.loads(spec.to_json())) == spec, "the settings must survive JSON.")
-    chosen = isinstance(stored, base) and type(stored) is not type(spec)  # settings that choose among other classes
+    chosen = isinstance(stored, base) and not isinstance(spec, type(stored))  # by settings that choose among classes
     claim(stored == spec or chosen, "what was fitted must keep the settings it was fitted with.")
 
 
