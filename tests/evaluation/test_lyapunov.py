@@ -36,6 +36,7 @@ def test_a_limit_cycle_has_one_zero_and_its_radial_rate():
     assert torch.allclose(found.exponents, torch.tensor([0.0, -2.0]).double(), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_exponents_of_lorenz_sum_to_its_divergence_exactly():
     found = lyapunov_spectrum(
         find_system("lorenz63"),

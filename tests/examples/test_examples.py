@@ -30,6 +30,7 @@ def test_the_same_goes_without_the_equation_from_samples_alone(tmp_path):
     assert found.rollout.valid_time.median > 10
 
 
+@pytest.mark.slow
 def test_an_ensemble_says_how_often_its_band_holds(tmp_path, capsys):
     main = load("linot_graham_2022").main
     found = main(tmp_path / "run", steps=20, train=32, test=16, terms=200, members=2)
@@ -72,7 +73,11 @@ def test_the_normal_form_is_recovered_in_the_latent_space_of_the_lift_to_one_per
     assert found == pytest.approx(exact, rel=0.01)
 
 
-@pytest.mark.parametrize("given", [{}, {"latent_dim": 1, "parametric": True}], ids=["plain", "parametric"])
+PLAIN = pytest.param({}, marks=pytest.mark.slow, id="plain")
+PARAMETRIC = pytest.param({"latent_dim": 1, "parametric": True}, id="parametric")
+
+
+@pytest.mark.parametrize("given", [PLAIN, PARAMETRIC])
 def test_burgers_runs_of_unseen_amplitude_and_width_are_predicted(tmp_path, given):
     found = load("he_2023").main(tmp_path / "run", points=101, train=4, test=3, samples=26, **given)
     assert found["worst error, %"] < 1.5

@@ -89,6 +89,7 @@ def test_an_angle_turns_a_thousand_times_where_a_line_does_not_turn_once(run):
     assert atlas["distance from K, last turn"] < 0.1
 
 
+@pytest.mark.slow
 def test_two_angles_follow_a_quasi_periodic_torus_in_phase(run):
     (row,) = run("5.quasi-periodic torus")[0]
     assert row["largest reconstruction error"] < 1e-3

@@ -167,7 +167,14 @@ def interrupt(out, number):
     return process.wait(timeout=60), process.stderr.read()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+ENDS = [
+    (signal.SIGKILL, -9),
+    pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+    pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("number", "code"), ENDS)
 def test_a_stopped_run_ends_with_the_same_weights_bit_for_bit(tmp_path, monkeypatch, whole, number, code):
     returned, said = interrupt(tmp_path / "stopped", number)
     assert returned == code

@@ -191,6 +191,7 @@ def test_an_atlas_has_a_velocity_but_no_single_field(cycles, atlas):
         here.vector_field()
 
 
+@pytest.mark.slow
 def test_exponents_are_those_of_the_field_at_the_parameters(cycles, model):
     here, options = model.at({"mu": 1.3}), {"duration": 2.0, "interval": 0.2}
     found = lyapunov_spectrum(here, 1, rng=generator(0), initial=cycles.initial, **options)

@@ -80,6 +80,7 @@ def test_a_prediction_starts_at_the_reconstruction(circles):
     assert torch.allclose(found[:, 0], circles[1].reconstruct(x0), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_predictions_turn_round_their_own_circle_and_stay_on_it(circles):
     system, x0 = find_system("linked_circles"), dense(12, "turns")
     t = torch.linspace(0, 10 * math.pi, 101, dtype=torch.float64)

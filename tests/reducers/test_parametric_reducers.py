@@ -106,6 +106,7 @@ def test_a_certificate_takes_each_trajectory_at_its_own_parameters(data, models)
         certify(models["angle"], data[2].states, rng=generator(0))
 
 
+@pytest.mark.slow
 def test_charts_see_parameters_too_and_hand_over_at_them(data):
     train, validation, unseen = data
     chart = AutoencoderSpec(1, width=32, parametric=True, training=dataclasses.replace(STEPS, steps=300))
