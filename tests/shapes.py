@@ -62,12 +62,19 @@ def checked_init(cls):
     def make(self, *args, **kwargs):
         init(self, *args, **kwargs)
         if type(self) is cls:
-            held = {field.name: getattr(self, field.name) for field in dataclasses.fields(cls)}
+            held = {name: getattr(self, name) for name in array_fields(cls)}
             if (key := sizes(held)) not in right:
                 check(cls.__qualname__, typing.get_type_hints(cls), held)
                 right.add(key)
 
     return make
+
+
+@functools.cache
+def array_fields(cls):
+    """The names of the fields of a dataclass that hold arrays."""
+    hints = typing.get_type_hints(cls)
+    return [field.name for field in dataclasses.fields(cls) if holds_array(hints[field.name])]
 
 
 def sizes(value):

@@ -1,5 +1,6 @@
 """Tables of text that fit the page: in one piece where it is wide enough, else in parts below each other."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Literal
 
@@ -38,6 +39,7 @@ def tables(title: str, heads: Sequence[str], rows: Rows, width: int) -> list[Tab
         else:
             parts.append([i])
             left = width - min(widths[0], FIRST) - widths[i] - 2 * GAP
+    heads = [heads[0], *(_wrapped(head, most) for head, most in zip(heads[1:], widths[1:], strict=True))]
     return [_part(title if i == 0 else "", heads, rows, part) for i, part in enumerate(parts)]
 
 
@@ -58,11 +60,17 @@ def _table(title: str, heads: Sequence[str], rows: Rows, *, narrow: bool = False
     table = Table(title=escape(visible(title)) or None, title_justify="left", box=style, pad_edge=not narrow)
     for i, head in enumerate(heads):
         most = FIRST if narrow and i == 0 else None
+        whole = narrow and i > 0  # rich would break numbers to give the names of rows more room
         side: Literal["left", "right"] = "left" if i == 0 or len(heads) < 3 else "right"
-        table.add_column(escape(visible(head)), justify=side, overflow="fold", max_width=most)
+        table.add_column(escape(visible(head)), justify=side, overflow="fold", max_width=most, no_wrap=whole)
     for row in rows:
         table.add_row(*(escape(visible(cell)) for cell in row))  # `[y; w]` is an equation, not markup
     return table
+
+
+def _wrapped(text: str, width: int) -> str:
+    """The text in lines of whole words, no longer than `width` where words allow it."""
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _longest(text: str) -> int:

@@ -4,7 +4,7 @@ import io
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -28,6 +28,12 @@ def printed(heads, rows, width):
     names=st.lists(NAME, min_size=1, max_size=4),
     cells=st.lists(CELL, min_size=24, max_size=24),
     width=st.sampled_from([80, 100, 132]),
+)
+@example(
+    heads=["model", "model", "kuramoto_sivashinsky 64 -> 8", "model", "model", "linear dynamics"],
+    names=["nmse"],
+    cells=["", "", "", "4.74e-05 [2.32e-05, 0.000114]", "48.5 [39.9, >= 100]", *19 * [""]],
+    width=100,
 )
 def test_every_number_is_there_whole_and_no_line_is_wider_than_the_page(heads, names, cells, width):
     rows = [[name, *cells[i * len(heads) : (i + 1) * len(heads)]] for i, name in enumerate(names)]

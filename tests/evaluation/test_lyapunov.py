@@ -30,6 +30,7 @@ def test_a_linear_system_has_its_eigenvalues():
     assert found.kaplan_yorke_dimension == 0.0
 
 
+@pytest.mark.slow
 def test_a_limit_cycle_has_one_zero_and_its_radial_rate():
     system = find_system("stuart_landau")
     found = lyapunov_spectrum(system, rng=generator(0), n=2, duration=20.0, interval=0.5, solver=FAST)

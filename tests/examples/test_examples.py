@@ -53,6 +53,7 @@ def test_kuramoto_sivashinsky_reaches_what_the_readme_says(tmp_path):
     assert found.rollout.diverged == 0
 
 
+@pytest.mark.slow
 def test_lorenz_in_128_dimensions_is_exact_but_for_the_noise(tmp_path):
     found = load("champion_2019").main(
         "lorenz", tmp_path / "run", train=128, test=8

@@ -119,6 +119,7 @@ def test_a_plan_is_settings_that_take_about_as_long_as_it_says():
     assert reduction.evaluation.reconstruction.nmse < 1e-3
 
 
+@pytest.mark.slow
 def test_systems_that_name_their_times_keep_them():
     system = find_system("lorenz63")
     assert not is_bare(system)

@@ -73,7 +73,10 @@ def test_the_rollout_residual_is_that_of_predictions_over_the_window(model, part
     assert found == pytest.approx(expected.item(), rel=1e-2)
 
 
-@pytest.mark.parametrize("weights", [{}, {"decoded": 0.3}, {"rollout": 1.0}], ids=str)
+ROLLOUT = pytest.param({"rollout": 1.0}, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("weights", [{}, {"decoded": 0.3}, ROLLOUT], ids=str)
 def test_predictions_of_a_crude_model_get_better(model, parts, weights):
     spec = JointSpec(**weights, training=TrainingSpec(steps=300, batch_size=64, learning_rate=3e-3))
     refined = spec.refine(model, *parts, rng=generator(0))
