@@ -13,7 +13,9 @@ from typing import Any
 import torch
 
 from dynred.checks import integer, refuse
+from dynred.data.parameters import cut
 from dynred.data.trajectories import Trajectories
+from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
 from dynred.plugins import load_class
 from dynred.reducers.base import Reducer, ReducerSpec
@@ -86,8 +88,11 @@ def _named(name: str, **settings: Any) -> ReducerSpec:
 
 
 def _left_by(reducer: Reducer, validation: Trajectories) -> float:
-    """The part of the energy of the states that their reconstructions leave."""
-    x = validation.states.double()
-    coder = reducer.at(validation.row_parameters)
-    error = (coder.reconstruct(x) - x).pow(2).sum()
-    return float(error / (x - x.mean(0)).pow(2).sum().clamp_min(torch.finfo(x.dtype).tiny))
+    """The part of the energy of the states that their reconstructions leave, computed in pieces that bound memory."""
+    x, left, first = validation.states.double(), 0.0, 0
+    for part in pieces(x):
+        coder = reducer.at(cut(validation.row_parameters, slice(first, first + len(part))))
+        left += float((coder.reconstruct(part) - part).pow(2).sum())
+        first += len(part)
+    energy = (x - x.mean(0)).pow(2).sum().clamp_min(torch.finfo(x.dtype).tiny)
+    return left / float(energy)
