@@ -37,6 +37,7 @@ from dynred.models.bands import Calibration, predict_band
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.numerics.time_grids import count_until
+from dynred.ode.autonomy import time_words
 from dynred.ode.system import UNNAMED_SCALE, System
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
@@ -132,9 +133,18 @@ def score(
         metrics=scorer.scores(predictions, ("predictions", "reconstructions")),
         statistics=scorer.statistics(predictions),
     )
-    evaluation = replace(evaluation, two_valued=None if train is None else two_valued(train))
+    if train is not None and not _determined(model, train, system):
+        evaluation = replace(evaluation, two_valued=two_valued(train))
     evaluation = replace(evaluation, findings=find(evaluation, model, predictions, train, notes))
     return replace(evaluation, closing=closing(evaluation, model.about))
+
+
+def _determined(model: Model, train: Trajectories, system: System | None) -> bool:
+    """Whether states determine their velocities for certain: whole states of an autonomous system at one set of
+    parameters. Of few states in many dimensions a test may say that they do not."""
+    if system is None or system.observation is not None or time_words(model.about):
+        return False
+    return not any((values != values[0]).any() for values in train.parameters.values())
 
 
 @dataclass(frozen=True)

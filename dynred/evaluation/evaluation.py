@@ -69,7 +69,8 @@ class Evaluation(Plotted, Tabled):
         long_time: what very long rollouts show, where they were made.
         band: how often a calibrated band around the predictions held the truth, where one could be calibrated.
         findings: what a reader should know before the scores, most important first.
-        two_valued: whether states determine their velocities; None without training data.
+        two_valued: whether states determine their velocities; None without training data, and where they do for
+            certain: whole states of an autonomous system at one set of parameters.
         closing: what to make of the model and what to do next, in a sentence or two; see `closing`.
     """
 

@@ -13,6 +13,7 @@ from dynred.evaluation.evaluate import evaluate, score
 from dynred.evaluation.evaluation import Evaluation
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedSpec
+from dynred.ode.system import System
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
@@ -95,6 +96,17 @@ def test_states_that_do_not_determine_the_motion_are_told():
     assert found.two_valued.verdict
     assert "two_valued" in kinds(found)
     assert not evaluate(fitted(train), train, train=train).two_valued.verdict
+
+
+def test_whole_states_of_an_autonomous_system_are_not_doubted():
+    train = turning(n=12, steps=400)
+    seen, moving = (part[:, :1].repeat(1, 3) for part in (train.states, train.velocities))
+    flat = dataclasses.replace(train, states=seen, velocities=moving)
+    model, whole = fitted(flat, PODSpec(1)), System("whole", 3, lambda t, x, mu: -x, parameters={"mu": 1.0})
+    assert evaluate(model, flat, train=flat).two_valued.verdict
+    assert evaluate(model, flat, train=flat, system=whole).two_valued is None
+    varied = dataclasses.replace(flat, parameters={"mu": torch.arange(1.0, 13.0)})  # which the model does not see
+    assert evaluate(model, varied, train=varied, system=whole).two_valued.verdict
 
 
 def test_a_right_hand_side_that_depends_on_time_is_told():
