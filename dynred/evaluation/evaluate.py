@@ -135,7 +135,7 @@ def score(
     )
     if train is not None and not _determined(model, train, system):
         evaluation = replace(evaluation, two_valued=two_valued(train))
-    evaluation = replace(evaluation, findings=find(evaluation, model, predictions, train, notes))
+    evaluation = replace(evaluation, findings=find(evaluation, model, predictions, train, system, notes))
     return replace(evaluation, closing=closing(evaluation, model.about))
 
 

@@ -14,11 +14,15 @@ from dynred.evaluation.intervals import FEWEST
 from dynred.evaluation.records import Finding, Reconstruction, Rollout
 from dynred.evaluation.spreads import Score
 from dynred.evaluation.words import number
+from dynred.geometry.drift import trajectory_drift
 from dynred.metrics.valid_time import ValidTime
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
 from dynred.ode.autonomy import time_words
+from dynred.ode.known_set import KnownSet
+from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
+from dynred.rng import generator
 
 # Baselines that a model must beat. The mean of the training states is none: beyond the horizon of a chaotic system it
 # is the best that anybody can predict.
@@ -41,6 +45,7 @@ def find(
     model: Model,
     predictions: Forecast,
     train: Trajectories | None,
+    system: System | None = None,
     notes: Sequence[str] = (),
 ) -> tuple[Finding, ...]:
     """The findings on an evaluation, most important first.
@@ -50,6 +55,7 @@ def find(
         model: the model.
         predictions: the predictions that were scored.
         train: the training trajectories; without them fewer things can be found.
+        system: the full model, where it is an equation.
         notes: sentences on data that could not be used.
     """
     findings = [*_worse(evaluation), *_not_an_ode(evaluation, model)]
@@ -59,7 +65,7 @@ def find(
     findings += [*_diverged(evaluation, model, predictions, train), *_pod_as_good(evaluation, model)]
     findings += _beyond_trust(evaluation, predictions)
     if train is not None:
-        findings += _resting(predictions.truth, train)
+        findings += [*_drifting(train, system), *_resting(predictions.truth, train)]
     findings += [Finding("unused_data", note) for note in notes]
     return (*findings, *_few(evaluation))
 
@@ -194,6 +200,21 @@ def _lossy(evaluation: Evaluation, model: Model, train: Trajectories) -> list[Fi
     else:
         text = f"{words} of the test, {here} of training: take more training trajectories."
     return [Finding("lossy", text, lost)]
+
+
+def _drifting(train: Trajectories, system: System | None) -> list[Finding]:
+    """Whether training is on its way to K still. Who says what K is, or where a system is published, says so of it."""
+    if system is not None and (system.known != KnownSet() or system.reference):
+        return []
+    measured = trajectory_drift(train, generator(0, "drift"))
+    if not measured.seen:
+        return []
+    text = (
+        f"Training states drift: those of the first quarter of the time lie up to {number(measured.early, 2)} "
+        f"diameters from those of the last, those of the third {number(measured.late, 2)}. Where the motion that they end on is "
+        "what counts, leave out their beginning (a longer `data.transient` of a system)."
+    )
+    return [Finding("drift", text, measured.early)]
 
 
 def _resting(test: Trajectories, train: Trajectories) -> list[Finding]:

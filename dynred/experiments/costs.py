@@ -11,6 +11,7 @@ from dynred.errors import DynredError
 from dynred.evaluation.evaluate import evaluate
 from dynred.experiments.pilot import Pilot
 from dynred.experiments.spec import ExperimentSpec, model_spec
+from dynred.experiments.system_source import CHECKED, FINER
 from dynred.models.base import Model
 from dynred.models.reduced import ReducedSpec
 from dynred.ode.system import System
@@ -18,14 +19,15 @@ from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.choose_solver import choose_solver
 from dynred.simulation.simulate import simulate
+from dynred.simulation.trusted import FACTOR
+from dynred.solvers.base import Solver
 from dynred.spec import Spec
 from dynred.training.minimise import TrainingSpec
 
 FEW, MANY = 2, 16  # trajectories
 STEPS = 50  # of training
 PART = 0.3  # seconds that the simulation of a few trajectories should take
-FINER = 1.5  # times as long: a solver with a tenth of the error
-CHECKED = 8  # trajectories that it solves again
+TIGHTER = 1.5  # times as long: an adaptive solver with a tenth of the tolerance
 NOMINAL = 0.02  # seconds of a training step, where none can be measured
 SNAPSHOTS, NUMBERS = 512, 2**18  # of the pilot that are fitted: most snapshots, and most numbers in them
 MEASUREMENTS = 8  # share the time: one that takes more than its part is not repeated at a larger size
@@ -61,6 +63,8 @@ class Costs:
         step: seconds of a training step of coordinates and one of dynamics.
         scoring: seconds of scores, by the snapshots of training and test.
         processes: how many share the trajectories of a simulation.
+        finer: how many times as long a test takes as other trajectories.
+        checking: how many times as long the second solution takes that is ten times finer than the test.
         seconds: what the measurements took.
     """
 
@@ -69,6 +73,8 @@ class Costs:
     step: float
     scoring: Line
     processes: int
+    finer: float
+    checking: float
     seconds: float
 
     def simulate(self, trajectories: int, duration: float) -> float:
@@ -78,7 +84,11 @@ class Costs:
 
     def check(self, trajectories: int, duration: float) -> float:
         """Seconds of the second solution that tells until when the test can be trusted."""
-        return FINER * self.simulate(min(CHECKED, trajectories), duration)
+        return self.checking * self.simulate(min(CHECKED, trajectories), duration)
+
+    def test(self, trajectories: int, duration: float) -> float:
+        """Seconds of the simulation of a test."""
+        return self.finer * self.simulate(trajectories, duration)
 
     def fit(self, steps: int, snapshots: float) -> float:
         """Seconds of fitting coordinates and dynamics."""
@@ -104,13 +114,14 @@ def measure(spec: ExperimentSpec, system: System, look: Pilot, sampling: float, 
         seconds: what the measurements may take, roughly.
     """
     began = time.perf_counter()
-    simulation, processes = _simulation(system, look, sampling, spec.data.solver)
+    simulation, method, processes = _simulation(system, look, sampling, spec.data.solver)
     preparing, step, scoring = _rehearsed(spec, look.states, seconds)
-    return Costs(simulation, preparing, step, scoring, processes, time.perf_counter() - began)
+    finer, checking = (1.0, TIGHTER) if method.adaptive else (FINER, FINER * FACTOR)
+    return Costs(simulation, preparing, step, scoring, processes, finer, checking, time.perf_counter() - began)
 
 
-def _simulation(system: System, look: Pilot, sampling: float, solver: str) -> tuple[Line, int]:
-    """Seconds of a time unit by the number of trajectories, and how many processes share these."""
+def _simulation(system: System, look: Pilot, sampling: float, solver: str) -> tuple[Line, Solver, int]:
+    """Seconds of a time unit by the number of trajectories, the solver, and how many processes share these."""
     ode, x = system.underlying, look.last
     values = {name: value[:1] if value.ndim else value for name, value in look.parameters.items()}
     field, grid = ode.bind(values), sampling * torch.arange(2, dtype=torch.float64)
@@ -127,7 +138,7 @@ def _simulation(system: System, look: Pilot, sampling: float, solver: str) -> tu
         return (time.perf_counter() - start) / float(times[-1])
 
     line = Line.through(FEW, seconds(FEW), MANY, seconds(MANY))
-    return line, method.processes(field)
+    return line, method, method.processes(field)
 
 
 def _rehearsed(spec: ExperimentSpec, states: Trajectories, seconds: float) -> tuple[Line, float, Line]:

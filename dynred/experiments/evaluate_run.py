@@ -85,7 +85,7 @@ def evaluate_run(
             long_time=scores_over_long_times,
             calibration=calibration,
             metrics=own,
-            held_out=source.trusted(parts, spec.threshold),
+            held_out=source.trusted(parts, spec.data, spec.seed, spec.threshold),
             notes=parts.notes,
         )
         publish(stored.folder, model, evaluation, predictions, source, calibration, own)

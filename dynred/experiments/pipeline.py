@@ -140,7 +140,7 @@ class _Stages:
         """Training, validation and test trajectories, and what the test is."""
         with self._timed("simulate_s"):
             parts = self.source.parts(data, self.seed, self.runtime)
-            return replace(parts, held_out=self.source.trusted(parts, self.threshold))
+            return replace(parts, held_out=self.source.trusted(parts, data, self.seed, self.threshold))
 
     def fit(self, train: Trajectories, validation: Trajectories) -> Model:
         """The model: coordinates, then dynamics in them, then both refined together where the settings say so."""

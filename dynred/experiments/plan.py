@@ -236,8 +236,8 @@ class _Chooser:
     def _seconds(self, data: Mapping[str, float], counts: Mapping[str, int], steps: int) -> dict[str, float]:
         """What the stages take."""
         whole, test = data["transient"] + data["duration"], data["transient"] + data["horizon"]
-        lengths = {"train": whole, "validation": whole, "test": test}
-        truth = sum(self.costs.simulate(counts[name], length) for name, length in lengths.items())
+        truth = sum(self.costs.simulate(counts[name], whole) for name in ("train", "validation"))
+        truth += self.costs.test(counts["test"], test)
         check = self.costs.check(counts["test"], data["horizon"])
         known = counts["train"] * (data["duration"] / data["sampling"] + 1)
         scored = counts["test"] * (data["horizon"] / data["sampling"] + 1)

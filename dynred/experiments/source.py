@@ -70,11 +70,13 @@ class Source(ABC):
             DivergenceError: the system diverged.
         """
 
-    def trusted(self, parts: Parts, threshold: float) -> HeldOut:
+    def trusted(self, parts: Parts, data: DataSpec, seed: int, threshold: float) -> HeldOut:
         """What the test is, with the time for which its truth can be trusted, where that can be found out.
 
         Args:
-            parts: what `parts` gave.
+            parts: what `parts(data, seed, runtime)` gave.
+            data: see `parts`.
+            seed: see `parts`.
             threshold: rollout error that counts as lost.
         """
         return parts.held_out

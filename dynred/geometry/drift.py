@@ -1,15 +1,17 @@
 """Have the trajectories reached K? And how long do neighbours in time look like neighbours in space?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from dynred.data.trajectories import Trajectories
-from dynred.geometry.sample import Sample, neighbours
+from dynred.geometry.sample import Sample, extent, neighbours
 
 MOST = 1000  # most points of every quarter
+FEWEST = 10  # points of every quarter below which nothing is seen
 STEP = 0.1  # fraction of the diameter: states that far apart in one trajectory are no neighbours in time
 FACTOR = 3.0  # how much farther the first quarter must be from the last than the third is
 LEAST = 0.02  # fraction of the diameter: a smaller drift counts as none
@@ -34,20 +36,39 @@ class Drift:
 
 
 def drift(sample: Sample, rng: torch.Generator) -> Drift:
-    """Compares the quarters of every trajectory's time: on K, the first is as close to the last as the third."""
+    """The drift of the trajectories of a sample."""
     assert sample.owner is not None
     assert sample.time is not None
-    count = int(sample.owner.max()) + 1
+    chosen = _quarters(sample.owner, sample.time, rng)
+    return _compared([sample.points[rows] for rows in chosen], sample.diameter)
+
+
+def trajectory_drift(trajectories: Trajectories, rng: torch.Generator) -> Drift:
+    """The drift of trajectories, in the space of their states."""
+    chosen = _quarters(trajectories.owner.numpy(), trajectories.t.double().numpy(), rng)
+    points = [trajectories.states[torch.from_numpy(rows)].double().numpy() for rows in chosen]
+    return _compared(points, extent(np.concatenate(points))) if min(map(len, points)) else Drift(0.0, 0.0)
+
+
+def _quarters(
+    owner: Int[np.ndarray, " n"], time: Float[np.ndarray, " n"], rng: torch.Generator
+) -> list[Int[np.ndarray, " _m"]]:
+    """Rows of the first, third and last quarter of every trajectory's time, a thousand at most of each."""
+    count = int(owner.max()) + 1
     first, last = np.full(count, np.inf), np.full(count, -np.inf)
-    np.minimum.at(first, sample.owner, sample.time)
-    np.maximum.at(last, sample.owner, sample.time)
-    length = np.maximum(last - first, 1e-300)[sample.owner]
-    quarter = np.minimum(4 * (sample.time - first[sample.owner]) / length, 3.999).astype(int)
-    parts = [_some(sample.points[quarter == q], rng) for q in (0, 2, 3)]
-    if min(len(part) for part in parts) < 10:
+    np.minimum.at(first, owner, time)
+    np.maximum.at(last, owner, time)
+    length = np.maximum(last - first, 1e-300)[owner]
+    quarter = np.minimum(4 * (time - first[owner]) / length, 3.999).astype(int)
+    return [_some(np.nonzero(quarter == q)[0], rng) for q in (0, 2, 3)]
+
+
+def _compared(parts: Sequence[Float[np.ndarray, "_m Q"]], diameter: float) -> Drift:
+    """How far the first and the second part are from the third: on K, equally far."""
+    if min(len(part) for part in parts) < FEWEST or diameter <= 0:
         return Drift(0.0, 0.0)
     early, late = (float(np.quantile(neighbours(part, parts[2], 1)[0], 0.9)) for part in parts[:2])
-    return Drift(early / sample.diameter, late / sample.diameter)
+    return Drift(early / diameter, late / diameter)
 
 
 def time_window(trajectories: Trajectories, diameter: float) -> float:
@@ -63,5 +84,5 @@ def time_window(trajectories: Trajectories, diameter: float) -> float:
     return STEP * diameter / speed if speed > 0 else 0.0
 
 
-def _some(points: Float[np.ndarray, "n Q"], rng: torch.Generator) -> Float[np.ndarray, "m Q"]:
-    return points[torch.randperm(len(points), generator=rng).numpy()[:MOST]]
+def _some(rows: Int[np.ndarray, " n"], rng: torch.Generator) -> Int[np.ndarray, " m"]:
+    return rows[torch.randperm(len(rows), generator=rng).numpy()[:MOST]]

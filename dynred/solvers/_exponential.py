@@ -75,6 +75,11 @@ class ExponentialSolver(Solver, ABC):
                 velocities[lost] = speed
         return states
 
+    @property
+    def adaptive(self) -> bool:
+        """See `Solver.adaptive`."""
+        return False
+
     def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> Self:
         """See `Solver.refined`; the step that counts is the longest that was taken between outputs.
 

@@ -65,6 +65,11 @@ class BackwardEuler(Solver):
             states.append(x)
         return end_at_blow_up(torch.stack(states, 1), limit).to(x0.dtype)
 
+    @property
+    def adaptive(self) -> bool:
+        """See `Solver.adaptive`."""
+        return False
+
     def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "BackwardEuler":
         """See `Solver.refined`: the same steps, which define the model, solved to another tolerance."""
         return replace(self, tolerance=self.tolerance / factor)

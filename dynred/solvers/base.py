@@ -54,6 +54,11 @@ class Solver(Spec, ABC):
         """States as `solve` gives them, and their velocities where the method has them anyway, else None."""
         return self.solve(field, x0, times, limit), None
 
+    @property
+    def adaptive(self) -> bool:
+        """Whether steps follow from an estimate of their error; else somebody chose them."""
+        return True
+
     def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Solver | None":
         """The same method with another accuracy: tolerances or steps a `factor` smaller, or larger where it is below 1.
 

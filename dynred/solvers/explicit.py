@@ -59,6 +59,11 @@ class Explicit(Solver):
         """See `Solver.solve`; differentiable in x0 and in the weights of `field`."""
         return self._solve(field, x0, times, limit, Deadline(self.time_limit))
 
+    @property
+    def adaptive(self) -> bool:
+        """See `Solver.adaptive`."""
+        return self.method in ADAPTIVE
+
     def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Explicit":
         """See `Solver.refined`: the step of a method of fixed steps, the tolerances of any other."""
         if self.method in FIXED:

@@ -17,6 +17,7 @@ from dynred.ode.system import System
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
+from dynred.simulation.simulate import simulate
 from dynred.training.minimise import TrainingSpec
 
 
@@ -75,6 +76,20 @@ def test_few_trajectories_are_told_and_get_no_intervals():
 def test_a_test_at_rest_is_told():
     train = turning(decay=2.0)
     assert "at_rest" in kinds(evaluate(fitted(train), turning(seed=1, decay=2.0), train=train))
+
+
+def test_training_that_is_still_on_its_way_to_k_is_told():
+    slow = System("slow", 3, lambda t, x: torch.stack([x[..., 1], -x[..., 0], -0.3 * x[..., 2]], -1))
+    early, late = (
+        simulate(slow, 12, torch.linspace(0, 12, 121), rng=generator(0), transient=transient) for transient in (0, 40)
+    )
+    model = fitted(early)
+    (finding,) = [each for each in evaluate(model, early, train=early, system=slow).findings if each.kind == "drift"]
+    assert "leave out their beginning" in finding.text
+    assert finding.value > 0.05
+    assert "drift" not in kinds(evaluate(model, early, train=late, system=slow))
+    published = dataclasses.replace(slow, reference="Somebody 1963")
+    assert "drift" not in kinds(evaluate(model, early, train=early, system=published))
 
 
 def test_valid_times_beyond_the_trust_in_the_truth_are_counted():

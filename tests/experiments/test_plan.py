@@ -75,9 +75,9 @@ def chooser(spec, costs, system=None, **times):
 
 TIMES = {"transient": 20.0, "duration": 60.0, "sampling": 0.3, "horizon": 60.0}
 COSTS = [
-    Costs(Line(1e-3, 1e-4), Line(1.0, 1e-5), 0.01, Line(3.0, 1e-5), 1, 1.0),
-    Costs(Line(1e-2, 1e-6), Line(2.0, 0.0), 0.002, Line(3.0, 1e-4), 1, 1.0),
-    Costs(Line(0.0, 1e-2), Line(1.0, 1e-5), 0.03, Line(3.0, 1e-5), 2, 1.0),
+    Costs(Line(1e-3, 1e-4), Line(1.0, 1e-5), 0.01, Line(3.0, 1e-5), 1, 1.0, 1.5, 1.0),
+    Costs(Line(1e-2, 1e-6), Line(2.0, 0.0), 0.002, Line(3.0, 1e-4), 1, 3.0, 30.0, 1.0),
+    Costs(Line(0.0, 1e-2), Line(1.0, 1e-5), 0.03, Line(3.0, 1e-5), 2, 1.0, 1.5, 1.0),
 ]
 
 

@@ -17,6 +17,7 @@ from dynred.experiments.pipeline import reduce
 from dynred.experiments.system_source import SystemSource
 from dynred.ode.find import find_system
 from dynred.ode.known_set import KnownSet
+from dynred.ode.observe import observe
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
@@ -179,3 +180,26 @@ def test_trajectories_and_their_file_give_the_same_scores(tmp_path):
     assert isinstance(data, Trajectories)
     save_trajectories(data, tmp_path / "data.npz")
     assert scores(str(tmp_path / "data.npz")) == scores(data)
+
+
+def test_the_test_of_fixed_steps_is_finer_unless_somebody_chose_the_step():
+    system = find_system("kuramoto_sivashinsky")
+    few = DataSpec(train=1, validation=1, test=1, duration=4.0, horizon=4.0)
+    steps = {}
+    for solver in ("auto", "exponential_adams"):
+        parts = SystemSource(system).parts(dataclasses.replace(few, solver=solver), 0, RUNTIME)
+        steps[solver] = [part.attributes["solver"]["step"] for part in parts]
+    assert steps["auto"][:2] == [None, None]
+    assert steps["auto"][2] <= system.semilinear.step / 3
+    assert steps["exponential_adams"] == [None, None, None]
+
+
+def test_the_truth_of_what_is_seen_through_an_observation_is_checked_too():
+    source = SystemSource(observe(find_system("lorenz63"), lambda x: x[..., :2]))
+    data = DataSpec(train=2, validation=1, test=3, duration=2.0, horizon=30.0, sampling=0.5)
+    seen, whole = (
+        each.trusted(each.parts(data, 0, RUNTIME), data, 0, 0.5).trusted
+        for each in (source, SystemSource(find_system("lorenz63")))
+    )
+    assert len(seen) == len(whole) == 3
+    assert all(10 < time < 30 for time in (*seen, *whole))
