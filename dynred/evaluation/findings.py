@@ -211,8 +211,8 @@ def _drifting(train: Trajectories, system: System | None) -> list[Finding]:
         return []
     text = (
         f"Training states drift: those of the first quarter of the time lie up to {number(measured.early, 2)} "
-        f"diameters from those of the last, those of the third {number(measured.late, 2)}. Where the motion that they end on is "
-        "what counts, leave out their beginning (a longer `data.transient` of a system)."
+        f"diameters from those of the last, those of the third {number(measured.late, 2)}. Where the "
+        "motion that they end on is what counts, leave out their beginning (a longer `data.transient` of a system)."
     )
     return [Finding("drift", text, measured.early)]
 

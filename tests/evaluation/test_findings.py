@@ -79,7 +79,12 @@ def test_a_test_at_rest_is_told():
 
 
 def test_training_that_is_still_on_its_way_to_k_is_told():
-    slow = System("slow", 3, lambda t, x: torch.stack([x[..., 1], -x[..., 0], -0.3 * x[..., 2]], -1))
+    slow = System(
+        "slow",
+        3,
+        lambda t, x: torch.stack([x[..., 1], -x[..., 0], -0.3 * x[..., 2]], -1),
+        lambda n, rng: torch.tensor([1.0, 0.0, 2.0]) + 0.1 * torch.randn(n, 3, generator=rng),
+    )
     early, late = (
         simulate(slow, 12, torch.linspace(0, 12, 121), rng=generator(0), transient=transient) for transient in (0, 40)
     )
