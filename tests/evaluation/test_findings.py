@@ -82,11 +82,11 @@ def test_training_that_is_still_on_its_way_to_k_is_told():
     slow = System(
         "slow",
         3,
-        lambda t, x: torch.stack([x[..., 1], -x[..., 0], -0.3 * x[..., 2]], -1),
+        lambda t, x: torch.stack([x[..., 1], -x[..., 0], -0.1 * x[..., 2]], -1),
         lambda n, rng: torch.tensor([1.0, 0.0, 2.0]) + 0.1 * torch.randn(n, 3, generator=rng),
     )
     early, late = (
-        simulate(slow, 12, torch.linspace(0, 12, 121), rng=generator(0), transient=transient) for transient in (0, 40)
+        simulate(slow, 12, torch.linspace(0, 40, 201), rng=generator(0), transient=transient) for transient in (0, 90)
     )
     model = fitted(early)
     (finding,) = [each for each in evaluate(model, early, train=early, system=slow).findings if each.kind == "drift"]
