@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two test processes of one thread each are faster than one process of two threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-core test-slow test-faults lint format bench clean
+.PHONY: demo test test-core test-slow test-faults lint format bench docs clean
 
 demo: .venv/.ready
 	$(BIN)/dynred reduce kuramoto_sivashinsky --latent-dim 8 --out $(OUT)/ks --overwrite
@@ -36,6 +36,16 @@ format: .venv/.ready
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/derivative_matching.py --out $(OUT)/bench
+
+# LINKS=1 links names of other libraries and checks links to other sites, for which it needs a network.
+docs: .venv/.docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs $(OUT)/site
+	$(if $(LINKS),$(BIN)/python -m sphinx --quiet -b linkcheck docs $(OUT)/links)
+	@echo "The site is $(OUT)/site/index.html"
+
+.venv/.docs: .venv/.ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -76,7 +76,8 @@ def main(tokens: Sequence[str] | None = None) -> None:
 
 def answer(error: BaseException) -> tuple[int, str]:
     """The exit code for an error, and the sentence that is printed."""
-    if isinstance(error, BrokenPipeError):  # the reader has seen enough, as in `| head`
+    # The reader has seen enough, as in `| head`; rich, which prints help, turns that into an exit.
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
         _let_go_of_stdout()
         return 2, "error: standard output was closed before all of the result was written."
     if isinstance(error, KeyboardInterrupt):

@@ -34,6 +34,14 @@ def deep():
     return deep()
 
 
+def closed_while_printing_help():
+    """What rich makes of a closed pipe."""
+    try:
+        raise BrokenPipeError
+    except BrokenPipeError:
+        raise SystemExit(1)  # noqa: B904 # as rich does
+
+
 ANSWERS = [  # what is raised, the exit code, what is said
     (InputError("n must be 1, got 2."), 2, r"^error: n must be 1, got 2\.$"),
     (DivergenceError("Trajectory 1 diverged.", 1, 2.0), 2, r"^error: Trajectory 1 diverged\.$"),
@@ -66,6 +74,7 @@ ANSWERS = [  # what is raised, the exit code, what is said
     (KeyboardInterrupt(), 130, rf"^interrupted\. {AGAIN}$"),
     (lambda: signal.raise_signal(signal.SIGTERM), 143, rf"^interrupted\. {AGAIN}$"),
     (BrokenPipeError(), 2, "^error: standard output was closed before all of the result was written.$"),
+    (closed_while_printing_help, 2, "^error: standard output was closed before all of the result was written.$"),
 ]
 
 
