@@ -104,9 +104,10 @@ class StandardField(WrappedField):
     report: Report
 
     def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        if not self.budget.spend(float(t)):
+        now = float(t if t.ndim == 0 else t.min())  # rows may be at different times
+        if not self.budget.spend(now):
             return torch.full_like(x, torch.nan)
-        self.report(float(t))
+        self.report(now)
         return self.field(t, self.units.latent(x)) / self.units.spread
 
     def rows(self, index: Int[Tensor, " n"] | slice) -> Self:
