@@ -9,7 +9,9 @@ S. P. Norsett, G. Wanner, Solving Ordinary Differential Equations I (1993), sect
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +20,9 @@ from numpy.polynomial import polynomial
 from torch import Tensor
 
 from dynred.checks import count, integer, positive
-from dynred.numerics.batches import ranges
 from dynred.ode.vector_field import VectorField, WrappedField
-from dynred.solvers._sizes import Sizes
+from dynred.solvers._rosenbrock import RosenbrockRows, jacobian
+from dynred.solvers._rows import Rows, begin, chosen, refined_tolerances
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up
 
 HIGHEST = 6  # order; those above are stable for hardly any step
@@ -29,7 +31,9 @@ HIGHEST = 6  # order; those above are stable for hardly any step
 CAUTION, WORTHWHILE = (1.3, 1.2, 1.4), 1.1
 GROWTH, SHRINKAGE, FIRST_GROWTH = 10.0, 0.1, 1e4  # most and least by which a step changes, most after the first step
 TRIES = 3  # failures in a row after which a row starts again at order 1
-SMALLEST = 16 * torch.finfo(torch.float64).eps  # step, in units of the time: a row that needs a smaller one is lost
+SUSPICIOUS = 300  # steps without an output after which a row may be stiff, and is looked at
+STIFF = 0.1  # fastest decay within a step from which on it, and not the solution, limits the step; -.3 is unstable
+LARGEST = 100  # dimension up to which a row is looked at
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Adams(Solver):
     rollouts. It is not differentiable by torch, and its times may also decrease. On one trajectory after the corrector
     a second evaluation (PECE) gains less than it costs: errors on Kuramoto-Sivashinsky at t = 20, 4 evaluations per
     time unit, are 2.6e-4 without and 9e-4 with it.
+
+    A row whose fastest decay limits its steps goes on with a method for stiff systems (`rosenbrock`).
 
     Attributes:
         rtol: relative tolerance of the error of a row in a step, root mean square over its components.
@@ -67,26 +73,26 @@ class Adams(Solver):
         self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
     ) -> Float[Tensor, "N T D"]:
         """See `Solver.solve`; the times may also decrease."""
-        states = x0.new_full((len(x0), len(times), x0.shape[1]), torch.nan)
-        states[:, 0] = x0
-        sound = torch.nonzero(((x0.abs() <= limit) & x0.isfinite()).all(-1))[:, 0]
-        if len(times) == 1 or len(sound) == 0:
+        deadline, (states, sound) = Deadline(self.time_limit), begin(x0, times, limit)
+        if len(sound) == 0:
             return end_at_blow_up(states, limit)
-        grid = times.double()
+        grid = times.double().to(x0.device)
         if grid[-1] < grid[0]:
             field, grid = _Backward(field), -grid
-        deadline = Deadline(self.time_limit)
-        rows = _Rows(self, field.rows(sound) if len(sound) < len(x0) else field, x0[sound], sound, grid, states)
-        while len(rows.index):
-            if deadline.passed():
-                return rows.interrupted(end_at_blow_up(states, limit))
-            rows.step()
-            rows.retire(limit)
-        return end_at_blow_up(states, limit)
+        start = grid[:1].expand(len(sound)).clone()
+        rows = _AdamsRows(self, chosen(field, sound, len(x0)), sound, start, x0[sound].double(), grid, states)
+        in_time = rows.run(limit, deadline)
+        stiff = rows.stiff_rows(field)
+        in_time &= stiff.run(limit, deadline)
+        states = rows.states = stiff.states = end_at_blow_up(states, limit)
+        if not in_time:
+            rows.mark_unreached()
+            stiff.mark_unreached()
+        return states
 
     def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Adams":
         """See `Solver.refined`."""
-        return replace(self, rtol=self.rtol / factor, atol=None if self.atol is None else self.atol / factor)
+        return replace(self, **refined_tolerances(self, factor))  # type: ignore[arg-type] # numbers by name
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,109 +148,80 @@ def _adams_bashforth(count: int) -> list[float]:
     return gamma
 
 
-class _Rows:
-    """The rows that are still on their way.
+class _AdamsRows(Rows):
+    """Rows that are solved by Adams methods.
 
     Attributes:
-        index: their places [n] in the batch.
         z: Taylor coefficients [K + 1, n, D] of their polynomials, in units of their steps: the state comes first.
-        t: their times [n].
-        h: their steps [n].
-        order: their orders [n].
+        order: how many velocities [n] the next step uses.
         change: what the last velocity changed [n, D], in units of the step.
         steady: whether [n] the last two steps were equal.
         failures: steps [n] in a row whose error was too large.
-        reached: outputs [n] written.
-        since: the number of the step [n] that wrote the last of them.
+        wait: steps until all rows may change their orders.
+        stiff: rows that another method takes over, as places, times, states and steps.
     """
 
-    def __init__(
-        self,
-        settings: Adams,
-        field: VectorField,
-        x: Float[Tensor, "n D"],
-        index: Int[Tensor, " n"],
-        times: Float[Tensor, " T"],
-        states: Float[Tensor, "N T D"],
-    ) -> None:
-        self.settings, self.field, self.index, self.states = settings, field, index, states
-        self.times, self.tables = times.to(x.device), _Tables(settings.order, x.shape[1], x.device)
-        self.end, roundoff = self.times[-1], 4 * torch.finfo(torch.float64).eps
-        self.due = self.times - roundoff * self.times.abs().max()  # a step that ends here has reached the output
-        self.last = float(self.due[-1])
-        self.least = SMALLEST * torch.maximum(self.times.abs().max(), self.end - self.times[0])
-        self.sizes = Sizes(settings.rtol, field, x, times) if settings.atol is None else None
-        y, self.t = x.double(), self.times[:1].expand(len(x)).clone()
-        self.steps, self.wait, self.doubtful = 0, 2, False
-        self.order, self.reached = torch.ones_like(index), torch.ones_like(index)
-        self.failures, self.since = torch.zeros_like(index), torch.zeros_like(index)
+    per_row = (*Rows.per_row, "order", "change", "steady", "failures")
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        settings, _, index, _, y = arguments[:5]
+        self.order_limit, self.stiff = settings.order, [(index[:0], self.t[:0], y[:0], self.t[:0])]
+        self.tables, self.wait = _Tables(settings.order, y.shape[1], y.device), 2
+        self.order, self.failures = torch.ones_like(index), torch.zeros_like(index)
         self.steady, self.change = torch.zeros_like(index, dtype=torch.bool), torch.zeros_like(y)
         self.z = y.new_zeros(settings.order + 1, *y.shape)
         self.z[0] = y
         self._gain()
-        velocity = field(self.t, x).double()
-        self.h = self._first_step(y, velocity)
-        self.z[1] = self.h[:, None] * velocity
+        if len(y):
+            velocity = self.velocity(self.t, y)
+            self.h = self._first_step(velocity)
+            self.z[1] = self.h[:, None] * velocity
 
-    def _first_step(self, y: Float[Tensor, "n D"], velocity: Float[Tensor, "n D"]) -> Float[Tensor, " n"]:
+    @property
+    def y(self) -> Float[Tensor, "n D"]:  # type: ignore[override] # the states are part of z
+        """See `Rows`."""
+        return self.z[0]
+
+    def _first_step(self, velocity: Float[Tensor, "n D"]) -> Float[Tensor, " n"]:
         # What the second derivative allows a method of order 1, halved; a short probing step measures it.
-        span, speed = self.end - self.t, self._size(velocity)
+        span, speed = self.end - self.t, self.size(velocity)
         probe = torch.minimum(span, 1 / speed.clamp_min(1e-300)) / 10
-        later = self.field(self.t + probe, (y + probe[:, None] * velocity).to(self.states.dtype)).double()
-        bend = self._size((later - velocity) / probe[:, None]).nan_to_num(torch.inf, torch.inf)
+        later = self.velocity(self.t + probe, self.y + probe[:, None] * velocity)
+        bend = self.size((later - velocity) / probe[:, None]).nan_to_num(torch.inf, torch.inf)
         return torch.minimum(span, bend.clamp_min(1e-300).rsqrt() / 2).clamp_min(1e-12 * span)
-
-    def _size(self, error: Float[Tensor, "n D"]) -> Float[Tensor, " n"]:
-        """The norm of an error in units of the tolerance; the tables divide it by sqrt(D)."""
-        absolute = self.sizes.tolerance if self.sizes is not None else self.settings.atol or 0.0
-        return torch.linalg.vector_norm(error / (self.z[0].abs() * self.settings.rtol + absolute), dim=-1)
 
     def _gain(self) -> None:
         self.corrector = self.tables.corrector[:, self.order, None]
         self.error = self.tables.error[1][self.order]
 
     def step(self) -> None:
-        """A step of every row, which stays where it is if its error was too large; outputs on the way are written."""
+        """See `Rows.step`; outputs on the way are written."""
         room = (self.end - self.t) / self.h
         if float(room.min()) < 1:
             self._scale(room.clamp_max(1.0))
         predicted = (self.tables.pascal @ self.z.flatten(1)).view_as(self.z)
         now = self.t + self.h
-        velocity = self.field(now, predicted[0].to(self.states.dtype)).double()
-        change = torch.addcmul(-predicted[1], self.h[:, None], velocity)
-        error = self.error * self._size(change)
+        change = torch.addcmul(-predicted[1], self.h[:, None], self.velocity(now, predicted[0]))
+        error = self.error * self.size(change)
         accepted = error <= 1  # false for NaN
         corrected = predicted.addcmul_(self.corrector, change)
-        self.steps += 1
-        self.wait -= 1
         if bool(accepted.all()):
             self.z, self.t = corrected, now
         else:
             self.z, self.t = torch.where(accepted[:, None], corrected, self.z), torch.where(accepted, now, self.t)
-        if self.sizes is not None:
-            self.sizes.see(self.z[0])
-        self._write()
+        self.write()
         self._adapt(accepted, error, change)
 
-    def _write(self) -> None:
-        reached = torch.searchsorted(self.due, self.t, right=True)
-        passed = reached - self.reached
-        if not passed.any():
-            return
-        row = torch.repeat_interleave(passed)
-        output = ranges(self.reached, passed)
-        s = ((self.times[output] - self.t[row]) / self.h[row])[:, None]
-        value, *lower = self.z[:, row].flip(0)
-        for coefficient in lower:
-            value = torch.addcmul(coefficient, value, s)
-        self.states[self.index[row], output] = value.to(self.states.dtype)
-        self.since[passed > 0] = self.steps
-        self.reached = reached
+    def between(self, row: Int[Tensor, " m"]) -> Iterator[Float[Tensor, "m D"]]:
+        """See `Rows.between`."""
+        return iter(self.z[:, row].flip(0))
 
     def _adapt(self, accepted: Bool[Tensor, " n"], error: Float[Tensor, " n"], change: Float[Tensor, "n D"]) -> None:
         """Chooses the next steps: at once where a step failed; and of all rows, with their orders, now and then."""
         failed = ~accepted
         failure = bool(failed.any())
+        self.wait -= 1
         self.doubtful = failure or self.wait <= 0
         ratio = torch.ones_like(self.h)
         if self.wait <= 0:
@@ -272,10 +249,10 @@ class _Rows:
         """By what the steps are multiplied; the orders are changed."""
         tables, order = self.tables, self.order
         lowest = tables.factorial[order, None] * self.z[order, torch.arange(len(order), device=order.device)]
-        lower = tables.error[0][order] * self._size(lowest)
-        higher = tables.error[2][order] * self._size(change - self.change)
+        lower = tables.error[0][order] * self.size(lowest)
+        higher = tables.error[2][order] * self.size(change - self.change)
         lower = torch.where(order > 1, lower, torch.inf)
-        higher = torch.where(accepted & self.steady & (order < self.settings.order), higher, torch.inf)
+        higher = torch.where(accepted & self.steady & (order < self.order_limit), higher, torch.inf)
         errors = torch.stack([lower, error, higher]).nan_to_num(torch.inf, torch.inf).clamp_min(1e-30)
         ratio, best = (errors ** (-1.0 / (order + tables.offsets)) / tables.caution).max(0)
         moved = ~accepted | (ratio >= WORTHWHILE)
@@ -299,23 +276,29 @@ class _Rows:
         return ratio
 
     def retire(self, limit: float) -> None:
-        """Takes away the rows that have arrived, left every bound, or got stuck."""
-        if not self.doubtful and float(self.t.max()) < self.last:  # every row goes on; looking closer takes time
+        """See `Rows.retire`; rows that have become stiff are put aside."""
+        super().retire(limit)
+        if self.steps % SUSPICIOUS or not len(self.index) or self.y.shape[1] > LARGEST:
             return
-        going = (self.reached < len(self.times)) & (self.z[0].abs().amax(-1) <= limit) & (self.h > self.least)
-        going &= self.steps - self.since <= self.settings.max_steps
-        if going.all():
-            return
-        left = torch.nonzero(going)[:, 0]
-        self.field, self.z = self.field.rows(left), self.z[:, left]
-        for name in ("index", "t", "h", "order", "change", "steady", "failures", "reached", "since"):
-            setattr(self, name, getattr(self, name)[left])
-        if self.sizes is not None:
-            self.sizes = self.sizes.rows(left)
+        slow = torch.nonzero(self.steps - self.since >= SUSPICIOUS)[:, 0]
+        if len(slow):
+            t, y, h = self.t[slow], self.y[slow], self.h[slow]
+            slopes = jacobian(self.field.rows(slow), t, y.to(self.states.dtype)).double()
+            decay = -torch.linalg.eigvals(slopes.nan_to_num(0.0, 0.0, 0.0)).real.amin(-1)
+            stiff = slow[decay * h > STIFF]
+            if len(stiff):
+                self.stiff.append((self.index[stiff], self.t[stiff], self.y[stiff], self.h[stiff]))
+                going = torch.ones_like(self.steady)
+                going[stiff] = False
+                self.keep(going)
+
+    def keep(self, going: Bool[Tensor, " n"]) -> None:
+        """See `Rows.keep`."""
+        self.z = self.z[:, torch.nonzero(going)[:, 0]]
+        super().keep(going)
         self._gain()
 
-    def interrupted(self, states: Float[Tensor, "N T D"]) -> Float[Tensor, "N T D"]:
-        """`states`, infinite where these rows have not been yet."""
-        missing = torch.arange(len(self.times), device=states.device) >= self.reached[:, None]
-        states[self.index] = torch.where(missing[..., None], torch.inf, states[self.index])
-        return states
+    def stiff_rows(self, field: VectorField) -> RosenbrockRows:
+        """The rows that were put aside, on their way with another method; `field` is that of the whole batch."""
+        index, t, y, h = (torch.cat(parts) for parts in zip(*self.stiff, strict=True))
+        return RosenbrockRows(self.settings, field.rows(index), index, t, y, self.times, self.states, first=h)

@@ -50,7 +50,8 @@ def test_a_method_of_k_values_has_order_k_plus_one(order):
     def error(h):
         grid = torch.tensor([0.0, end], dtype=torch.float64)
         states = X0.new_full((3, 2, 2), torch.nan)
-        rows = adams._Rows(Adams(atol=1.0, order=order), Field(rotation), X0, torch.arange(3), grid, states)
+        settings, t = Adams(atol=1.0, order=order), torch.zeros(3, dtype=torch.float64)
+        rows = adams._AdamsRows(settings, Field(rotation), torch.arange(3), t, X0, grid, states)
         rows.order[:], rows.wait, rows.h = order, 10**9, torch.full_like(rows.h, h)
         rows.z = taylor(order, h)
         rows._gain()
