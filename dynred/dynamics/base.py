@@ -17,7 +17,8 @@ from dynred.checks import generator_given, positive, refuse
 from dynred.data.parts import check_parts
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
-from dynred.dynamics._units import Budget, Report, StandardField, Standardisation
+from dynred.dynamics._compiled import CompiledField
+from dynred.dynamics._units import Budget, LimitedField, Report, StandardField, Standardisation
 from dynred.numerics.latent_space import LatentSpace
 from dynred.ode.vector_field import Parameters, VectorField
 from dynred.runtime import Progress, Runtime, silent
@@ -136,13 +137,36 @@ class VectorFieldDynamics(LatentDynamics):
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """See `LatentDynamics.rollout`."""
-        limit = float("inf") if self.latent_space.angles else self.limit
         deadline = time.monotonic() + min(self.time_limit, math.inf if time_limit is None else time_limit)
         budget, report = Budget(self.max_evaluations, deadline), Report(progress, float(t[0]), float(t[-1]))
-        field = StandardField(self.bind(parameters), self.units, budget, report)
-        states = self.solver.solve(field, self.units.standard(z0.double()), t.double(), limit)
+        field = LimitedField(self.bind(parameters), self.units, budget, report)
+        states = self.solver.solve(field, self.units.standard(z0.double()), t.double(), self._limit)
         states[:, t.to(states.device) >= budget.end] = torch.nan  # rows at their own pace may have been further
         return self.units.latent(states)
+
+    @property
+    def _limit(self) -> float:
+        return math.inf if self.latent_space.angles else self.limit
+
+    def compiled(self, parameters: Parameters | None = None) -> CompiledField:
+        """The field as a compiled loop, for `rollout_compiled`.
+
+        Args:
+            parameters: see `bind`; numbers, or values of a single row.
+
+        Raises:
+            InputError: the field does what cannot be compiled, or its solver is another than `Adams`.
+            MissingExtraError: Numba is not installed.
+        """
+        if not isinstance(self.solver, Adams):
+            raise refuse("the solver of rollouts", "Adams", type(self.solver).__name__)
+        return CompiledField(StandardField(self.bind(parameters), self.units), self.solver)
+
+    def rollout_compiled(
+        self, field: CompiledField, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"]
+    ) -> Float[Tensor, "N T R"]:
+        """What `rollout` gives, to its tolerance, from the compiled field: row by row, without its limits in time."""
+        return self.units.latent(field.rollout(self.units.standard(z0.double()), t.double(), self._limit))
 
 
 Regression = tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]  # what a field learns: features, and velocities there

@@ -282,10 +282,8 @@ class _AdamsRows(Rows):
             return
         slow = torch.nonzero(self.steps - self.since >= SUSPICIOUS)[:, 0]
         if len(slow):
-            t, y, h = self.t[slow], self.y[slow], self.h[slow]
-            slopes = jacobian(self.field.rows(slow), t, y.to(self.states.dtype)).double()
-            decay = -torch.linalg.eigvals(slopes.nan_to_num(0.0, 0.0, 0.0)).real.amin(-1)
-            stiff = slow[decay * h > STIFF]
+            decay = fastest_decay(self.field.rows(slow), self.t[slow], self.y[slow].to(self.states.dtype))
+            stiff = slow[decay * self.h[slow] > STIFF]
             if len(stiff):
                 self.stiff.append((self.index[stiff], self.t[stiff], self.y[stiff], self.h[stiff]))
                 going = torch.ones_like(self.steady)
@@ -302,3 +300,36 @@ class _AdamsRows(Rows):
         """The rows that were put aside, on their way with another method; `field` is that of the whole batch."""
         index, t, y, h = (torch.cat(parts) for parts in zip(*self.stiff, strict=True))
         return RosenbrockRows(self.settings, field.rows(index), index, t, y, self.times, self.states, first=h)
+
+
+def fastest_decay(field: VectorField, t: Float[Tensor, " n"], x: Float[Tensor, "n D"]) -> Float[Tensor, " n"]:
+    """The largest -Re(eigenvalue) of the Jacobian at each state."""
+    slopes = jacobian(field, t, x).double().nan_to_num(0.0, 0.0, 0.0)
+    return -torch.linalg.eigvals(slopes).real.amin(-1)
+
+
+# -- for loops that are compiled -------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def first_steps(
+    solver: Adams, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"]
+) -> Float[Tensor, " N"]:
+    """The first step of every row."""
+    index, start = torch.arange(len(x0)), times[:1].double().expand(len(x0)).clone()
+    states = x0.new_full((len(x0), len(times), x0.shape[1]), torch.nan)
+    return _AdamsRows(solver, field, index, start, x0.double(), times.double(), states).h
+
+
+@torch.no_grad()
+def is_stiff(field: VectorField, t: float, x: Float[Tensor, "1 D"], h: float) -> bool:
+    """Whether a decay, and not the solution, limits the step h."""
+    return bool(fastest_decay(field, torch.tensor([t], dtype=torch.float64), x)[0] * h > STIFF)
+
+
+def tables_of(solver: Adams, dim: int) -> tuple[Any, ...]:
+    """The numbers of the method as `dynred.numerics.compiled.follow` takes them."""
+    tables = _Tables(solver.order, dim, torch.device("cpu"))
+    numbers = (tables.pascal, tables.corrector, tables.error, tables.factorial)
+    tolerances = (solver.rtol, solver.atol or 0.0, solver.order)
+    return (*(each.numpy() for each in numbers), np.array(CAUTION), tables.difference.numpy(), tolerances)
