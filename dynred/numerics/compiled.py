@@ -9,9 +9,11 @@ from typing import Any
 
 import numba
 import numpy as np
+from jaxtyping import Float
 
 from dynred.numerics.tape import NUMBER, Tape
 
+Array = Any  # of compiled functions: Numba looks at the arrays that they are given
 fast = numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"}, error_model="numpy")
 exact = numba.njit(cache=True, error_model="numpy")  # where NaN must be seen
 
@@ -26,7 +28,7 @@ assert NUMBER["product_single"] == PRODUCT_SINGLE
 
 
 @fast
-def _gelu_single(x: np.ndarray, y: np.ndarray, n: int) -> None:
+def _gelu_single(x: Array, y: Array, n: int) -> None:
     # erf as a quotient of polynomials, right to single precision (as in Eigen and XLA): the processor takes several
     # values at once, where a call of erf takes one.
     for i in range(n):
@@ -46,7 +48,7 @@ def _gelu_single(x: np.ndarray, y: np.ndarray, n: int) -> None:
 
 
 @fast
-def _product(weights: np.ndarray, at: int, x: np.ndarray, memory: np.ndarray, out: int, n: int, k: int) -> None:
+def _product(weights: Array, at: int, x: Array, memory: Array, out: int, n: int, k: int) -> None:
     for j in range(n):
         row = weights[at + j * k : at + (j + 1) * k]
         total = row[0] * x[0]
@@ -126,7 +128,7 @@ def _binary(op: int, x: float, y: float) -> float:
 
 
 @exact
-def _elementwise(op: int, m: np.ndarray, out: int, a: np.ndarray, b: np.ndarray, n: int) -> None:
+def _elementwise(op: int, m: Array, out: int, a: Array, b: Array, n: int) -> None:
     if op == ADD:
         for i in range(n):
             m[out + i] = m[a[i]] + m[b[i]]
@@ -145,7 +147,7 @@ def _elementwise(op: int, m: np.ndarray, out: int, a: np.ndarray, b: np.ndarray,
 
 
 @exact
-def _reduction(op: int, m: np.ndarray, out: int, a: np.ndarray, n: int, k: int) -> None:
+def _reduction(op: int, m: Array, out: int, a: Array, n: int, k: int) -> None:
     for j in range(n):
         total = m[a[j * k]]
         for i in range(1, k):
@@ -159,14 +161,14 @@ def _reduction(op: int, m: np.ndarray, out: int, a: np.ndarray, n: int, k: int) 
 
 @exact
 def evaluate(
-    code: np.ndarray,
-    places: np.ndarray,
-    weights: np.ndarray,
-    single: np.ndarray,
-    m: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
-    x_single: np.ndarray,
+    code: Array,
+    places: Array,
+    weights: Array,
+    single: Array,
+    m: Array,
+    x: Array,
+    y: Array,
+    x_single: Array,
 ) -> None:
     """Evaluates a tape: its results are in its memory m then. x and y are room for the longest operand."""
     for c in range(len(code)):
@@ -200,7 +202,7 @@ def evaluate(
 
 
 @exact
-def velocity_into(tape: Any, t: float, y: np.ndarray, f: np.ndarray) -> None:
+def velocity_into(tape: Any, t: float, y: Array, f: Array) -> None:
     """Writes into f what a tape gives at a time and a state."""
     code, places, weights, single, m, x, room, x_single, state, value = tape
     m[0] = t
@@ -219,7 +221,7 @@ def arguments(tape: Tape) -> tuple[Any, ...]:
     return (*numbers, *room, tape.state, tape.value)
 
 
-def velocity(tape: tuple[Any, ...], t: float, y: np.ndarray) -> np.ndarray:
+def velocity(tape: tuple[Any, ...], t: float, y: Float[np.ndarray, " D"]) -> Float[np.ndarray, " D"]:
     """What a tape gives at a time and a state [D]."""
     f = np.zeros(len(y))
     velocity_into(tape, t, y, f)

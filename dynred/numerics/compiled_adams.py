@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from dynred.numerics.compiled import exact, velocity_into
+from dynred.numerics.compiled import Array, exact, velocity_into
 
 FINISHED, LOST, LOOK = 0, 1, 2  # what became of a trajectory; LOOK: it takes many steps, and may be stiff
 
 
 @exact
-def _size(error: np.ndarray, y: np.ndarray, rtol: float, atol: float) -> float:
+def _size(error: Array, y: Array, rtol: float, atol: float) -> float:
     total = 0.0
     for i in range(len(y)):
         total += (error[i] / (abs(y[i]) * rtol + atol)) ** 2
@@ -19,7 +19,7 @@ def _size(error: np.ndarray, y: np.ndarray, rtol: float, atol: float) -> float:
 
 
 @exact
-def _scale(z: np.ndarray, ratio: float) -> None:
+def _scale(z: Array, ratio: float) -> None:
     factor = 1.0
     for j in range(1, len(z)):
         factor *= ratio
@@ -28,7 +28,7 @@ def _scale(z: np.ndarray, ratio: float) -> None:
 
 
 @exact
-def _predict(z: np.ndarray, order: int, pascal: np.ndarray, new: np.ndarray) -> None:
+def _predict(z: Array, order: int, pascal: Array, new: Array) -> None:
     for j in range(len(z)):
         for i in range(z.shape[1]):
             total = z[j, i]
@@ -38,7 +38,7 @@ def _predict(z: np.ndarray, order: int, pascal: np.ndarray, new: np.ndarray) -> 
 
 
 @exact
-def _write(z: np.ndarray, order: int, s: float, out: np.ndarray) -> None:
+def _write(z: Array, order: int, s: float, out: Array) -> None:
     for i in range(len(out)):
         value = z[order, i]
         for j in range(order - 1, -1, -1):
@@ -48,7 +48,7 @@ def _write(z: np.ndarray, order: int, s: float, out: np.ndarray) -> None:
 
 @exact
 def _choose(
-    z: np.ndarray, order: int, error: float, usable: bool, change: np.ndarray, before: np.ndarray, tables: Any
+    z: Array, order: int, error: float, usable: bool, change: Array, before: Array, tables: Any
 ) -> tuple[int, float]:
     """The change of the order, and by what the step may be multiplied; the last of `tables` are the tolerances."""
     _, _, weigh, factorial, caution, _, (rtol, atol, highest) = tables
@@ -68,7 +68,7 @@ def _choose(
 
 @exact
 def _adapt(
-    z: np.ndarray, order: int, error: float, state: Any, change: np.ndarray, before: np.ndarray, tables: Any
+    z: Array, order: int, error: float, state: Any, change: Array, before: Array, tables: Any
 ) -> tuple[int, float]:
     """The next order, and by what the step is multiplied; z is that of the order then, but not yet of the step."""
     _, _, _, factorial, _, difference, _ = tables
@@ -92,7 +92,7 @@ def _adapt(
 
 @exact
 def follow(
-    tape: Any, start: Any, times: np.ndarray, out: np.ndarray, limit: float, patience: int, tables: Any
+    tape: Any, start: Any, times: Array, out: Array, limit: float, patience: int, tables: Any
 ) -> tuple[int, float, float, int]:
     """Follows a trajectory and writes its states into `out`; see `dynred.solvers.adams`, whose numbers these are.
 

