@@ -37,6 +37,7 @@ HOMES = {
     "platformdirs": "",
     "matplotlib": "report",
     "jinja2": "report",
+    "numba": "numerics",
     "skdim": "geometry",
     "ripser": "geometry",
     "pysindy": "dynamics",

@@ -97,17 +97,27 @@ class Budget:
 
 @dataclass(frozen=True, eq=False)
 class StandardField(WrappedField):
-    """A latent field in standard units; its velocity is NaN where a budget is used up."""
+    """A latent field in standard units."""
 
     units: Standardisation
+
+    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        return self.field(t, self.units.latent(x)) / self.units.spread
+
+
+@dataclass(frozen=True, eq=False)
+class LimitedField(StandardField):
+    """A latent field in standard units; its velocity is NaN where a budget is used up."""
+
     budget: Budget
     report: Report
 
     def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        if not self.budget.spend(float(t)):
+        now = float(t if t.ndim == 0 else t.min())  # rows may be at different times
+        if not self.budget.spend(now):
             return torch.full_like(x, torch.nan)
-        self.report(float(t))
-        return self.field(t, self.units.latent(x)) / self.units.spread
+        self.report(now)
+        return super().__call__(t, x)
 
     def rows(self, index: Int[Tensor, " n"] | slice) -> Self:
         return replace(super().rows(index), budget=self.budget.renewed())

@@ -17,7 +17,8 @@ from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.numerics.latent_space import LatentSpace
-from dynred.numerics.polynomials import PolynomialSpec, all_monomials, factors
+from dynred.numerics.monomials import all_monomials, polynomial
+from dynred.numerics.polynomials import PolynomialSpec, factors
 
 
 class PolynomialODE(PolynomialDynamics):
@@ -26,6 +27,11 @@ class PolynomialODE(PolynomialDynamics):
     def __init__(self, spec: "PolynomialODESpec", space: LatentSpace, units: Standardisation, degree: int):
         super().__init__(spec, space, units, factors(space.feature_dim, degree))
         self.degree = degree
+
+    def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        """See `VectorFieldDynamics.field`; computed in float64."""
+        features = self.latent_space.features(self.units.standard(z.double()))
+        return (self.units.rate * polynomial(features, self.coefficients, self.degree)).to(z.dtype)
 
     def library(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch K"]:
         """See `PolynomialDynamics.library`."""

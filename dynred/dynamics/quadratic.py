@@ -23,7 +23,7 @@ from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import factors
-from dynred.solvers.explicit import Explicit
+from dynred.solvers.adams import Adams
 
 
 class Quadratic(PolynomialDynamics):
@@ -34,7 +34,7 @@ class Quadratic(PolynomialDynamics):
     """
 
     regularisation: Float[Tensor, " 2"]
-    solver = Explicit(rtol=1e-7, atol=1e-7)  # cheap, and exact where the latents obey a quadratic ODE
+    solver = Adams(rtol=1e-8, atol=1e-8)  # cheap, and exact where the latents obey a quadratic ODE
 
     def __init__(self, spec: "QuadraticSpec", space: LatentSpace, units: Standardisation):
         super().__init__(spec, space, units, factors(space.feature_dim, 2))

@@ -23,7 +23,7 @@ from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.errors import MissingExtraError
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.polynomials import HIGHEST, exponents, factors
-from dynred.solvers.explicit import Explicit
+from dynred.solvers.adams import Adams
 
 
 class Sindy(PolynomialDynamics):
@@ -34,7 +34,7 @@ class Sindy(PolynomialDynamics):
     """
 
     threshold: Float[Tensor, ""]
-    solver = Explicit(rtol=1e-7, atol=1e-7)  # few terms are cheap, and may be exact
+    solver = Adams(rtol=1e-8, atol=1e-8)  # few terms are cheap, and may be exact
 
     def __init__(self, spec: "SindySpec", space: LatentSpace, units: Standardisation):
         super().__init__(spec, space, units, factors(space.feature_dim, spec.degree))

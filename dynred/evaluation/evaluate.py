@@ -266,17 +266,21 @@ def checked_test(model: Model, test: Trajectories) -> Trajectories:
 def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup:
     grid, members = test.shared_grids()[0]
     chosen = test[members]
-    span = float(grid[-1]) * len(chosen)
-    model = model.at(chosen.parameters)
+    duration, batch = float(grid[-1] - grid[0]), len(chosen)
+    span = duration * batch
+    model, one = model.at(chosen.parameters), slice(0, 1)
     reduced = _seconds(lambda: model.predict(chosen.initial, grid)) / span
+    alone = _seconds(lambda: model.rows(one).predict(chosen.initial[one], grid))
     if system is None:
-        return Speedup(None, reduced, None)
+        return Speedup(None, reduced, None, batch, duration, None, alone)
     values, rng = chosen.parameters, generator(0, "speed-up")
     start = chosen.initial
     if system.observation is not None:  # an observation need not tell the state; other states on K cost the same
         start = simulate(system.underlying, len(chosen), torch.zeros(1), parameters=values, rng=rng).states
     full = _seconds(lambda: simulate(system, times=grid, initial=start, parameters=values, rng=rng))
-    return Speedup(full / span, reduced, full / span / reduced)
+    single = {name: value[one] for name, value in values.items()}
+    full_alone = _seconds(lambda: simulate(system, times=grid, initial=start[one], parameters=single, rng=rng))
+    return Speedup(full / span, reduced, full / span / reduced, batch, duration, full_alone, alone)
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -1,5 +1,6 @@
 """The parts of an evaluation: frozen records of numbers with their intervals."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -184,11 +185,41 @@ class Cost:
     peak_memory_mb: float | None = None
     parameters: int | None = None
 
+    @property
+    def making_s(self) -> float | None:
+        """Seconds of making the model: data, coordinates and dynamics; None where a part was not measured."""
+        parts = (self.simulate_s, self.reducer_s, self.dynamics_s)
+        return None if None in parts else math.fsum(part for part in parts if part is not None)
+
 
 @dataclass(frozen=True)
 class Speedup:
-    """Seconds per time unit and trajectory of both models, in a batch of the test's size; None without an equation."""
+    """What both models cost to run; None without an equation, or where an earlier version did not measure it.
+
+    Attributes:
+        full_s_per_time_unit, reduced_s_per_time_unit: seconds per time unit and trajectory, in a batch of the test's
+            size.
+        ratio: full over reduced.
+        batch: trajectories of that batch.
+        duration: time units of each of them.
+        full_alone_s, reduced_alone_s: seconds of one such run alone.
+    """
 
     full_s_per_time_unit: float | None
     reduced_s_per_time_unit: float
     ratio: float | None
+    batch: int | None = None
+    duration: float | None = None
+    full_alone_s: float | None = None
+    reduced_alone_s: float | None = None
+
+    def pays_from(self, cost: Cost) -> float | None:
+        """From how many runs in batches on the model is cheaper than the full model, what it took to make included.
+
+        Infinite where it never is; None where something of it was not measured.
+        """
+        making = cost.making_s
+        if making is None or self.full_s_per_time_unit is None or self.duration is None:
+            return None
+        saved = self.duration * (self.full_s_per_time_unit - self.reduced_s_per_time_unit)
+        return math.ceil(making / saved) if saved > 0 else math.inf

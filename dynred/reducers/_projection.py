@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.numerics.polynomials import all_monomials
+from dynred.numerics.monomials import all_monomials
 
 RIDGE = 1e-14  # keeps the normal equations solvable where monomials depend on each other on K
 SNAPSHOTS = 4000  # most snapshots that are looked at, evenly spread

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from dynred.evaluation.records import Rollout, Speedup
+from dynred.evaluation.records import Cost, Rollout, Speedup
 from dynred.evaluation.spreads import Spread
 from dynred.report.figures.base import Context
 
@@ -85,7 +85,7 @@ def key_numbers(context: Context) -> list[KeyNumber]:
         ),
     ]
     if evaluation.speedup.ratio is not None:
-        numbers.append(_speed(evaluation.speedup))
+        numbers.append(_speed(evaluation.speedup, evaluation.cost))
     return numbers
 
 
@@ -103,6 +103,8 @@ def costs(context: Context) -> list[tuple[str, str]]:
     rows.append((f"reduced model, {per}", f"{number(evaluation.speedup.reduced_s_per_time_unit)} s"))
     if evaluation.speedup.ratio is not None:
         rows.append(("speed-up", f"{number(evaluation.speedup.ratio)} ×"))
+    for name, value in _alone_and_paying(evaluation.speedup, evaluation.cost).items():
+        rows.append((name, value))
     return rows
 
 
@@ -150,14 +152,29 @@ def _beside(valid_time: Spread, linear: Rollout | None) -> str:
     return "; ".join(parts)
 
 
-def _speed(speedup: Speedup) -> KeyNumber:
+def _speed(speedup: Speedup, cost: Cost) -> KeyNumber:
     full, reduced, ratio = speedup.full_s_per_time_unit, speedup.reduced_s_per_time_unit, speedup.ratio
     assert full is not None
     assert ratio is not None
     # A coarse clock may have measured no time at all.
     factor, word = (ratio, "as fast") if ratio >= 1 else (1 / ratio if ratio > 0 else math.inf, "slower")
     note = f"{number(1e3 * reduced, 2)} ms instead of {number(1e3 * full, 2)} ms per time unit and trajectory"
-    return KeyNumber("against the full model", f"{number(factor, 2)} × {word}", note)
+    further = [f"{name}: {value}" for name, value in _alone_and_paying(speedup, cost).items()]
+    return KeyNumber("against the full model", f"{number(factor, 2)} × {word}", "; ".join([note, *further]))
+
+
+def _alone_and_paying(speedup: Speedup, cost: Cost) -> dict[str, str]:
+    """What one run takes beside the full model's, and from how many runs on the model has paid for itself."""
+    words = {}
+    if speedup.full_alone_s is not None and speedup.reduced_alone_s is not None:
+        words["one run alone"] = (
+            f"{number(speedup.reduced_alone_s, 2)} s instead of {number(speedup.full_alone_s, 2)} s"
+        )
+    runs, making = speedup.pays_from(cost), cost.making_s
+    if runs is not None and making is not None:
+        pays = f"from {number(runs)} runs on" if runs < math.inf else "never: the full model is faster"
+        words[f"pays for the {number(making, 2)} s of making it"] = pays
+    return words
 
 
 def _velocities(about: Mapping[str, Any]) -> str:

@@ -1,7 +1,9 @@
 """The typical size of every component along a trajectory: what an absolute tolerance is a fraction of."""
 
+import copy
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.ode.vector_field import VectorField
@@ -49,6 +51,14 @@ class Sizes:
         left = (size / self._largest.clamp_min(TINY)).amax(-1, keepdim=True)
         torch.fmax(self._left.mul_(FADE), left, out=self._left)
         self._set_tolerance()
+
+    def rows(self, index: Int[Tensor, " n"]) -> "Sizes":
+        """The sizes of some rows of the batch."""
+        chosen = copy.copy(self)
+        chosen._largest, chosen._left, chosen.tolerance = (
+            values[index] for values in (self._largest, self._left, self.tolerance)
+        )
+        return chosen
 
     def _set_tolerance(self) -> None:
         torch.mul(self._largest, self._part * self._left, out=self.tolerance)

@@ -176,7 +176,8 @@ class _Training:
         self.best_loss = float("inf")
         self.done = 0
         self.spent = 0.0
-        self.loss_sum = torch.zeros((), dtype=torch.float64)
+        self.device = next(module.parameters()).device
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         self.loss_count = 0
         self.clock = self.saved_at = self.reported_at = time.monotonic()
 
@@ -195,8 +196,7 @@ class _Training:
 
     def step(self, step: int, loss: Callable[[Int[Tensor, " batch_size"]], Float[Tensor, ""]], count: int) -> None:
         """Moves the weights once, along the gradient of one batch."""
-        device = next(self.module.parameters()).device
-        index = torch.randint(count, (self.spec.batch_size,), generator=self.rng).to(device)
+        index = torch.randint(count, (self.spec.batch_size,), generator=self.rng).to(self.device)
         value = loss(index)
         for optimiser in self.optimisers:
             optimiser.zero_grad()
@@ -204,7 +204,7 @@ class _Training:
         for optimiser, schedule in zip(self.optimisers, self.schedules, strict=True):
             optimiser.step()
             schedule.step()
-        self.loss_sum += value.detach().cpu()
+        self.loss_sum += value.detach()  # stays where it is: to look at it would wait for the device at every step
         self.loss_count += 1
         self.done = step
 
@@ -222,7 +222,7 @@ class _Training:
         history.training.append(float(self.loss_sum / max(1, self.loss_count)))
         history.validation.append(value)
         history.seconds.append(self.spent + time.monotonic() - self.clock)
-        self.loss_sum, self.loss_count = torch.zeros((), dtype=torch.float64), 0
+        self.loss_sum, self.loss_count = torch.zeros_like(self.loss_sum), 0
         if value < self.best_loss:
             self.best_loss = value
             self.best = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
@@ -307,7 +307,7 @@ class _Training:
         self.best = _part(tensors, "best.")
         self.best_loss = stored.best_loss if self.best and stored.best_loss is not None else float("inf")
         self.rng.set_state(tensors["rng"])
-        self.loss_sum, self.loss_count = tensors["loss_sum"], stored.loss_count
+        self.loss_sum, self.loss_count = tensors["loss_sum"].to(self.device), stored.loss_count
         self.done, self.spent, self.history = stored.done, stored.spent, stored.history
         for i, (optimiser, schedule) in enumerate(zip(self.optimisers, self.schedules, strict=True)):
             state: dict[int, dict[str, Tensor]] = {}

@@ -6,12 +6,12 @@ import torch
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.errors import InputError
+from dynred.numerics.monomials import CACHED, all_monomials, polynomial
 from dynred.numerics.polynomials import (
     BoundedMap,
     PolynomialMap,
     PolynomialSpec,
     Regression,
-    all_monomials,
     factors,
     largest_degree,
     monomials,
@@ -38,6 +38,18 @@ def lorenz():
 def test_there_are_as_many_monomials_as_the_binomial_says(variables, degree):
     found = factors(variables, degree)
     assert len(found) == math.comb(variables + degree, degree) == len({tuple(row) for row in found.tolist()})
+
+
+@pytest.mark.parametrize(("variables", "degree"), [(1, 3), (3, 4), (2, 0), (8, 5)])
+def test_a_polynomial_is_its_monomials_times_its_coefficients_for_any_number_of_points(variables, degree):
+    terms = factors(variables, degree)
+    coefficients = torch.randn(len(terms), 2, generator=generator(0), dtype=torch.float64)
+    for points in (0, 1, 7, CACHED // len(terms) + 5 if degree == 5 else 40):
+        y = torch.randn(points, variables, generator=generator(1), dtype=torch.float64)
+        table = monomials(y, terms) @ coefficients
+        assert torch.allclose(polynomial(y, coefficients, degree), table, rtol=1e-10, atol=1e-10)
+    z = y.reshape(2, -1, variables) if len(y) % 2 == 0 else y[None]
+    assert polynomial(z, coefficients, degree).shape == (*z.shape[:-1], 2)
 
 
 def test_all_monomials_are_the_monomials_of_the_factors_in_their_order():

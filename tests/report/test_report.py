@@ -425,6 +425,26 @@ def test_costs_are_shown_where_they_were_measured(undrawn):
     assert "against the full model" not in Page(render(replace(context, evaluation=unknown), SETTINGS)).text
 
 
+def test_the_report_says_from_how_many_runs_on_a_model_pays_or_that_it_never_does(undrawn):
+    context = CASES["no grid"]()
+    cost = Cost(simulate_s=10.0, reducer_s=60.0, dynamics_s=30.0)
+    fast = Speedup(0.5, 0.25, 2.0, batch=16, duration=20.0, full_alone_s=12.0, reduced_alone_s=3.0)
+    assert fast.pays_from(cost) == 20  # 5 s are saved in each run
+    text = Page(
+        render(replace(context, evaluation=replace(context.evaluation, cost=cost, speedup=fast)), SETTINGS)
+    ).text
+    assert "one run alone: 3 s instead of 12 s" in text
+    assert "pays for the 100 s of making it: from 20 runs on" in text
+    slow = replace(fast, reduced_s_per_time_unit=0.6, ratio=0.5 / 0.6)
+    assert slow.pays_from(cost) == math.inf
+    text = Page(
+        render(replace(context, evaluation=replace(context.evaluation, cost=cost, speedup=slow)), SETTINGS)
+    ).text
+    assert "never: the full model is faster" in text
+    assert fast.pays_from(Cost()) is None
+    assert Speedup(0.5, 0.25, 2.0).pays_from(cost) is None  # what earlier versions stored
+
+
 def test_a_prediction_that_outlives_the_test_is_said_to_be_valid_for_at_least_so_long():
     context = with_prediction(CASES["a field"](), CASES["a field"]().forecast.truth.states)
     assert "stay valid for at least 12 seconds (3 periods)" in verdict(context)
