@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from dynred.data.storage import load_trajectories as load_trajectories
     from dynred.data.storage import save_trajectories as save_trajectories
     from dynred.data.store import StoredTrajectories as StoredTrajectories
+    from dynred.data.symmetries import Phase as Phase
+    from dynred.data.symmetries import Reflection as Reflection
+    from dynred.data.symmetries import Shift as Shift
+    from dynred.data.symmetries import Sign as Sign
+    from dynred.data.symmetries import Translation as Translation
     from dynred.data.trajectories import Trajectories as Trajectories
     from dynred.data.velocities import estimate_velocities as estimate_velocities
     from dynred.dynamics.base import DynamicsSpec as DynamicsSpec
@@ -149,6 +154,7 @@ _HOMES = {
     "PODSpec": "dynred.reducers.pod",
     "ParametricSpec": "dynred.dynamics.parametric",
     "PartitionSpec": "dynred.models.partition",
+    "Phase": "dynred.data.symmetries",
     "Plan": "dynred.experiments.plan",
     "PolynomialManifoldSpec": "dynred.reducers.polynomial",
     "PolynomialODESpec": "dynred.dynamics.polynomial",
@@ -162,8 +168,11 @@ _HOMES = {
     "ReducerSpec": "dynred.reducers.base",
     "Reduction": "dynred.experiments.reduction",
     "RefinementSpec": "dynred.dynamics.neural_ode",
+    "Reflection": "dynred.data.symmetries",
     "Runtime": "dynred.runtime",
     "Semilinear": "dynred.ode.semilinear",
+    "Shift": "dynred.data.symmetries",
+    "Sign": "dynred.data.symmetries",
     "SindySpec": "dynred.dynamics.sindy",
     "Solver": "dynred.solvers.base",
     "Spec": "dynred.spec",
@@ -173,6 +182,7 @@ _HOMES = {
     "System": "dynred.ode.system",
     "TrainingSpec": "dynred.training.minimise",
     "Trajectories": "dynred.data.trajectories",
+    "Translation": "dynred.data.symmetries",
     "VectorField": "dynred.ode.vector_field",
     "VectorFieldDynamics": "dynred.dynamics.base",
     "Verdict": "dynred.geometry.verdict",
