@@ -296,7 +296,7 @@ def parsed(text: str) -> Symmetry:
             chosen = Translation if kind == "translation" else Shift
             return chosen(words[0], *map(float, words[1:]))
         if kind == "reflection" and 1 <= len(words) <= 2:
-            return Reflection(words[0], *map(int, words[1:]))
+            return Reflection(words[0], int(words[1]) if len(words) > 1 else 1)
         if kind == "phase" and len(words) in (0, 2):
             return Phase(*(int(word) if word.isdecimal() else word for word in words))
         if kind == "sign":

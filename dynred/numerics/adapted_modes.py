@@ -1,9 +1,9 @@
 """Symmetry-adapted POD modes: the modes of every charge by themselves, so that each mode carries a charge.
 
 A group of symmetries leaves amplitudes of different charges uncorrelated, so POD of the snapshots and all their images
-falls into POD of the amplitudes of each charge: one mode for each wave number of a scalar field in one dimension, several
-where there are several components or further axes. Where a mirror symmetry reverses all charges, phases are chosen such
-that it acts as complex conjugation.
+falls into POD of the amplitudes of each charge: one mode for each wave number of a scalar field in one dimension,
+several where there are several components or further axes. Where a mirror symmetry reverses all charges, phases are
+chosen such that it acts as complex conjugation.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ Charge = tuple[int, ...]
 
 
 class Harmonics(Protocol):
-    """A unitary transform of states to amplitudes, each of which has charges; see `dynred.data.symmetry_group.Group`."""
+    """A unitary transform of states to amplitudes with charges; see `dynred.data.symmetry_group.Group`."""
 
     @property
     def orders(self) -> tuple[int, ...]:
@@ -183,9 +183,9 @@ def _units(harmonics: Harmonics, indices: Tensor, factor: complex) -> Tensor:
     """The real states [m, D] whose amplitudes are `factor` at one of the indices, and its conjugate at the partner."""
     a = torch.zeros(len(indices), len(harmonics.partners), dtype=torch.complex128)
     rows = torch.arange(len(indices))
-    a[rows, indices] = factor
+    a[rows, indices] = torch.full((len(indices),), factor, dtype=a.dtype)
     partner = harmonics.partners[indices]
-    a[rows, partner] = torch.where(partner == indices, torch.tensor(factor), torch.tensor(factor).conj()).to(a)
+    a[rows, partner] = torch.where(partner == indices, factor, factor.conjugate()).to(a)
     return harmonics.state(a)
 
 
@@ -219,7 +219,9 @@ def _pair_modes(x: Tensor, harmonics: Harmonics, mirror: Mirror | None, indices:
 def _fixed(matrix: Complex[Tensor, "m m"]) -> Complex[Tensor, "m m"]:
     """An orthonormal basis of vectors v = matrix conj(v), where that map is its own inverse."""
     m = len(matrix)
-    candidates = torch.cat([torch.eye(m, dtype=matrix.dtype) + matrix, 1j * (torch.eye(m, dtype=matrix.dtype) - matrix)], 1)
+    candidates = torch.cat(
+        [torch.eye(m, dtype=matrix.dtype) + matrix, 1j * (torch.eye(m, dtype=matrix.dtype) - matrix)], 1
+    )
     left, _, _ = torch.linalg.svd(torch.cat([candidates.real, candidates.imag]))
     return torch.complex(left[:m, :m], left[m:, :m])
 

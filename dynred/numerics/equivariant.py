@@ -1,13 +1,13 @@
 """Equivariant polynomials: sums of those monomials that symmetries allow, found by their charges.
 
 Complex coordinates z_j of charges q_j turn by exp(i q_j s), so a product of some z_j and of the conjugates of others
-turns by the sum of the charges of the former minus that of the latter. A polynomial of charge k is a sum of the products
-of charge k alone. Every product is h_a conj(h_b), where h_a and h_b are products of coordinates without conjugates, and
-there are few of those: 495 for four coordinates up to degree 8, where there are 12,870 products in all, and 519 of
-charge 1. Each h is an earlier one times a coordinate.
+turns by the sum of the charges of the former minus that of the latter. A polynomial of charge k is a sum of the
+products of charge k alone. Every product is h_a conj(h_b), where h_a and h_b are products of coordinates without
+conjugates, and there are few of those: 495 for four coordinates up to degree 8, where there are 12,870 products in all,
+and 519 of charge 1. Each h is an earlier one times a coordinate.
 
-Where complex conjugation is a symmetry, too, all coefficients are real. Real coordinates that change their signs under it
-count as imaginary numbers. So real arithmetic and real coefficients do everywhere.
+Where complex conjugation is a symmetry, too, all coefficients are real. Real coordinates that change their signs under
+it count as imaginary numbers. So real arithmetic and real coefficients do everywhere.
 """
 
 import math

@@ -18,7 +18,8 @@ class Representation(Spec):
     """Complex coordinates, two real numbers side by side (real part, imaginary part), then real ones.
 
     An element of the group with the angles s turns the complex coordinate j by the phase charges[j] . s. A real
-    coordinate keeps its value; under a cyclic group of even order it may change its sign, with half the order as charge.
+    coordinate keeps its value; under a cyclic group of even order it may change its sign, with half the order as its
+    charge.
 
     Attributes:
         complex_charges: the charges of every complex coordinate, one for each generator of the group.
