@@ -25,8 +25,8 @@ from dynred.runtime import Progress, silent
 from dynred.solvers.explicit import Explicit
 
 PROBES = 256  # validation states at which steps are compared
-PART = 0.1  # of the error of the field: the error that a step of a rollout may add
-SMALLEST = 2.0**-12  # of the time in which states move by their size: no step is smaller
+PART, LEAST = 0.1, 1e-8  # of the error of the field: what a step of a rollout may add; and the least that matters
+
 HALVINGS = 12
 
 
@@ -149,7 +149,7 @@ def _fine_step(model: EquivariantODE, z: Float[Tensor, "M R"], error: float) -> 
     """
     z = z[torch.linspace(0, len(z) - 1, min(PROBES, len(z))).long()]
     step = 2.0 ** round(float(torch.log2(model.units.spread.norm() / model.units.rate.norm())))
-    allowed = PART * max(error, 1e-14) * float(model.units.rate[0])
+    allowed = PART * max(error, LEAST) * float(model.units.rate[0])
     for _ in range(HALVINGS):
         once = _advanced(model, z, step, 1)
         twice = _advanced(model, z, step / 2, 2)

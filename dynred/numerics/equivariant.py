@@ -88,6 +88,28 @@ class Products:
         joined = (np.concatenate(part) for part in (charges, degrees, holomorphic, imaginary))
         return cls(tuple(parents), tuple(factors), *joined)
 
+    def restricted(self, *numbers: Int[np.ndarray, " _n"]) -> tuple["Products", tuple[Int[np.ndarray, " _n"], ...]]:
+        """The products of some numbers, with those of which they are made, and the numbers that they have there."""
+        needed = np.zeros(len(self.degrees), bool)
+        needed[0] = True
+        for wanted in numbers:
+            needed[wanted] = True
+        first = np.searchsorted(self.degrees, np.arange(len(self.parents) + 2))
+        for d in range(len(self.parents), 0, -1):
+            needed[self.parents[d - 1][needed[first[d] : first[d + 1]]]] = True
+        place = np.cumsum(needed) - 1
+        kept = [needed[first[d] : first[d + 1]] for d in range(1, len(self.parents) + 1)]
+        levels = [k for k in range(len(kept)) if kept[k].any()]  # without the highest degrees, where none is needed
+        fewer = Products(
+            tuple(place[self.parents[k][kept[k]]] for k in levels),
+            tuple(self.variables[k][kept[k]] for k in levels),
+            self.charges[needed],
+            self.degrees[needed],
+            place[self.holomorphic[needed]],
+            self.imaginary[needed],
+        )
+        return fewer, tuple(place[wanted] for wanted in numbers)
+
 
 @dataclass(frozen=True, eq=False)
 class Terms:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.linalg.blas import dsyrk
-from torch import Tensor, nn
+from torch import Tensor
 
 from dynred.checks import count, refuse
 from dynred.numerics.equivariant import (
@@ -21,109 +21,16 @@ from dynred.numerics.equivariant import (
     term_values,
     terms_by_degree,
 )
+from dynred.numerics.equivariant_map import HIGHEST, MOST_TERMS, EquivariantMap, Target, targets_of
 from dynred.numerics.representation import Representation
 from dynred.spec import Spec
 
-HIGHEST, MOST_TERMS = 40, 20_000  # largest degree, and largest number of terms of one polynomial
 FIRST, RAISE = 3, 2  # the degree that is tried first, and by how much degrees rise
 MATTERS = 0.03  # of the largest error of any charge: smaller errors are not worth a higher degree
 WORTHWHILE = 0.9  # the part of the error below which a higher degree's error is worth its cost
 ENOUGH = 1e-15  # of the mean square of the values: an error that higher degrees need not lower
 NUMBERS = 20_000_000  # that are held at once for a piece of the points
 TOGETHER = 2**27  # numbers in the equations that are set up in one pass over the points
-
-
-@dataclass(frozen=True)
-class Target:
-    """The values of one sector among those of a map.
-
-    Attributes:
-        sector: their charge and kind.
-        columns: where they stand: [parts, S], the real parts and, for complex values, the imaginary parts.
-    """
-
-    sector: Sector
-    columns: tuple[tuple[int, ...], ...]
-
-    def of(self, y: Float[Tensor, "M V"]) -> Float[Tensor, "S parts M"]:
-        """These values, of all that a map has."""
-        return torch.stack([y[:, list(column)] for column in self.columns]).permute(2, 0, 1)
-
-
-def targets_of(values: Representation) -> list[Target]:
-    """The sectors of coordinates, in the order in which they first come."""
-    groups: dict[Sector, list[int]] = {}
-    for j, charge in enumerate(values.complex_charges):
-        groups.setdefault(Sector(values.reduced(charge)), []).append(2 * j)
-    for j, charge in enumerate(values.real_charges):
-        parity = values.parities[j] if values.mirrored else 1
-        groups.setdefault(Sector(values.reduced(charge), True, parity), []).append(2 * values.complex_count + j)
-    return [
-        Target(sector, (tuple(at),) if sector.real else (tuple(at), tuple(i + 1 for i in at)))
-        for sector, at in groups.items()
-    ]
-
-
-class EquivariantMap(nn.Module):
-    """A polynomial map from coordinates to values on both of which the same group acts, in float64.
-
-    Attributes:
-        space: how the group acts on the coordinates.
-        values: how it acts on the values.
-        degrees: degree of the polynomials of every sector of the values, see `targets_of`; 0 leaves a sector zero.
-        coefficients: of all sectors, one after the other, each [K, S], flat.
-    """
-
-    coefficients: Float[Tensor, " C"]
-
-    def __init__(self, space: Representation, values: Representation, degrees: Sequence[int]) -> None:
-        super().__init__()
-        self.space, self.values, self.degrees, self.targets = space, values, tuple(degrees), targets_of(values)
-        if len(self.degrees) != len(self.targets) or not all(0 <= d <= HIGHEST for d in self.degrees):
-            raise refuse("degrees", f"{len(self.targets)} whole numbers in [0, {HIGHEST}]", self.degrees)
-        self.products = products_of(space, max(self.degrees, default=0))
-        self.terms = [
-            Terms.of(space, self.products, target.sector, degree)
-            for target, degree in zip(self.targets, self.degrees, strict=True)
-        ]
-        numbers = sum(len(terms) * len(target.columns[0]) for _, target, terms in self._parts)
-        self.register_buffer("coefficients", torch.zeros(numbers, dtype=torch.float64))
-        places = [column for _, target, _ in self._parts for part in target.columns for column in part]
-        silent = sorted(set(range(values.dim)) - set(places))
-        self._silent, self._order = len(silent), np.argsort([*places, *silent])
-
-    @property
-    def _parts(self) -> list[tuple[int, Target, Terms]]:
-        every = zip(range(len(self.targets)), self.targets, self.terms, strict=True)
-        return [part for part in every if self.degrees[part[0]] > 0]
-
-    def fill(self, coefficients: Sequence[Float[Tensor, "K S"]]) -> "EquivariantMap":
-        """Takes the coefficients of every sector."""
-        used = [coefficients[number] for number, _, _ in self._parts]
-        self.coefficients = torch.cat([part.flatten() for part in used]) if used else self.coefficients
-        return self
-
-    def forward(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch V"]:
-        """The values at coordinates z."""
-        points = z.to(self.coefficients).reshape(-1, self.space.dim)
-        if torch.compiler.is_compiling() or len(points) <= (piece := self._piece()):
-            return self._at(points).reshape(*z.shape[:-1], self.values.dim)
-        values = torch.cat([self._at(part) for part in points.split(piece)])
-        return values.reshape(*z.shape[:-1], self.values.dim)
-
-    def _piece(self) -> int:
-        return piece_of(self.products, [terms for _, _, terms in self._parts])
-
-    def _at(self, points: Float[Tensor, "M R"]) -> Float[Tensor, "M V"]:
-        values, rows, first = product_values(self.space, self.products, points), [], 0
-        for _, target, terms in self._parts:
-            f = term_values(target.sector, terms, values)
-            s, k = len(target.columns[0]), len(terms)
-            c = self.coefficients[first : first + k * s].reshape(k, s)
-            rows += [c.T @ f[:, part] for part in range(len(target.columns))]
-            first += k * s
-        rows.append(torch.zeros(self._silent, points.shape[0], dtype=points.dtype, device=points.device))
-        return torch.cat(rows).index_select(0, torch.from_numpy(self._order).to(points.device)).T
 
 
 def piece_of(products: Products, terms: Sequence[Terms]) -> int:
@@ -207,7 +114,7 @@ class EquivariantPolynomialSpec(Spec):
         values: Representation,
         known: tuple[Float[Tensor, "M R"], Float[Tensor, "M V"]],
         held: tuple[Float[Tensor, "m R"], Float[Tensor, "m V"]],
-    ) -> tuple[EquivariantMap, Float[Tensor, " V"]]:
+    ) -> tuple[EquivariantMap, Float[Tensor, " sectors"]]:
         """The map, fitted to `known` (coordinates, values), that is best at `held` ones, and its mean squared errors
         there, sector by sector."""
         fits = [
@@ -285,7 +192,7 @@ def _equations(
     terms: Sequence[Terms],
     fits: Sequence[_Fit],
     known: tuple[Float[Tensor, "M R"], Float[Tensor, "M V"]],
-) -> list[tuple[Float[Tensor, "K K"], Float[Tensor, "K S"]]]:
+) -> list[tuple[Float[Tensor, "_K _K"], Float[Tensor, "_K _S"]]]:
     """The normal equations of every sector. BLAS computes one half of a symmetric product: in 60 % of the time."""
     every = list(zip(terms, fits, strict=True))
     grams = [np.zeros((len(own), len(own)), order="F") for own in terms]
