@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dynred.dynamics.base import LatentDynamics as LatentDynamics
     from dynred.dynamics.base import VectorFieldDynamics as VectorFieldDynamics
     from dynred.dynamics.ensemble import EnsembleSpec as EnsembleSpec
+    from dynred.dynamics.equivariant import EquivariantODESpec as EquivariantODESpec
     from dynred.dynamics.fourier import FourierSpec as FourierSpec
     from dynred.dynamics.linear import LinearSpec as LinearSpec
     from dynred.dynamics.neural_ode import NeuralODESpec as NeuralODESpec
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from dynred.models.reduced import ReducedModel as ReducedModel
     from dynred.models.reduced import ReducedSpec as ReducedSpec
     from dynred.models.spec import ModelSpec as ModelSpec
+    from dynred.numerics.equivariant_fits import EquivariantPolynomialSpec as EquivariantPolynomialSpec
     from dynred.numerics.latent_space import LatentSpace as LatentSpace
     from dynred.numerics.polynomials import PolynomialSpec as PolynomialSpec
     from dynred.ode.find import find_system as find_system
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
     from dynred.reducers.autoencoder import AutoencoderSpec as AutoencoderSpec
     from dynred.reducers.base import Reducer as Reducer
     from dynred.reducers.base import ReducerSpec as ReducerSpec
+    from dynred.reducers.equivariant import EquivariantManifoldSpec as EquivariantManifoldSpec
     from dynred.reducers.irmae import IRMAESpec as IRMAESpec
     from dynred.reducers.pod import PODSpec as PODSpec
     from dynred.reducers.polynomial import PolynomialManifoldSpec as PolynomialManifoldSpec
@@ -131,6 +134,9 @@ _HOMES = {
     "DynredError": "dynred.errors",
     "DynredWarning": "dynred.errors",
     "EnsembleSpec": "dynred.dynamics.ensemble",
+    "EquivariantManifoldSpec": "dynred.reducers.equivariant",
+    "EquivariantODESpec": "dynred.dynamics.equivariant",
+    "EquivariantPolynomialSpec": "dynred.numerics.equivariant_fits",
     "Evaluation": "dynred.evaluation.evaluation",
     "Event": "dynred.simulation.events",
     "ExperimentSpec": "dynred.experiments.spec",

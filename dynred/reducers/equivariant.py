@@ -133,6 +133,9 @@ class EquivariantManifoldSpec(ReducerSpec):
             width = 2 if i < complex_count else 1
             if each[i] > ALIVE and 2 * pairs + reals + width <= self.latent_dim:
                 pairs, reals = pairs + (width == 2), reals + (width == 1)
+        alive = sum(energy > ALIVE for energy in each[:complex_count])
+        if 2 * pairs + reals == self.latent_dim - 1 and reals > 0 and pairs < alive:
+            pairs, reals = pairs + 1, reals - 1
         if 2 * pairs + reals < self.latent_dim:
             advice = "Modes that a symmetry turns are two numbers each."
             raise refuse("latent_dim", f"{2 * pairs + reals} or such that modes fill it", self.latent_dim, advice)
