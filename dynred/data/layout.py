@@ -22,12 +22,14 @@ class Layout:
         axes: names of the axes, in order.
         sizes: number of points of each axis.
         periods: period of each axis; None where it has none, or where nobody knows.
+        guessed: whether there is no grid, so that points are counted.
     """
 
     components: tuple[str, ...]
     axes: tuple[str, ...]
     sizes: tuple[int, ...]
     periods: tuple[float | None, ...]
+    guessed: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -59,7 +61,7 @@ class Layout:
         if len(named) > 1:
             raise refuse("symmetries", "along one axis where states have no grid", " and ".join(named), "Give a grid.")
         if named:
-            return cls(("u",), tuple(named), (dim,), (float(dim) if periodic else None,))
+            return cls(("u",), tuple(named), (dim,), (float(dim) if periodic else None,), guessed=True)
         return cls(tuple(str(i) for i in range(dim)), (), (), ())
 
     def axis(self, name: str, who: object) -> int:

@@ -94,7 +94,7 @@ class Translation(Diagonal):
         period = layout.periods[layout.axis(self.axis, self)]
         if period is None:
             raise refuse(f"symmetry {self}", "along evenly spaced points of a periodic axis", "uneven ones")
-        if self.period is not None and abs(self.period - period) > TOLERANCE * period:
+        if self.period is not None and not layout.guessed and abs(self.period - period) > TOLERANCE * period:
             advice = "The last point of a period must not repeat the first."
             raise refuse(f"period of the {self}", f"that of the grid, {period:.10g}", f"{self.period:.10g}", advice)
 

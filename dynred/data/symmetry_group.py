@@ -86,9 +86,9 @@ class Group:
         return index.flatten()
 
     def turned(self, x: Float[Tensor, "*batch D"], angles: Sequence[float]) -> Float[Tensor, "*batch D"]:
-        """States moved by angles, one for each diagonal symmetry, whose whole circle is 2 pi: u(x) becomes u(x + s) with
-        s the part angle / 2 pi of the period. What a field has of the highest wave number of an even grid is not moved
-        rightly."""
+        """States moved by angles, one for each diagonal symmetry, of circle 2 pi: u(x) becomes u(x + s), s being that
+        part of the period. What a field has of the highest wave number of an even grid is not moved rightly.
+        """
         phase = (self.charges.double() * torch.tensor(list(angles), dtype=torch.float64)).sum(-1)
         return self.state(self.amplitudes(x) * torch.polar(torch.ones_like(phase), phase))
 

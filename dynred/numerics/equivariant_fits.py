@@ -72,15 +72,19 @@ class EquivariantPolynomialSpec(Spec):
         degree: the largest degree that is tried, >= 1; None leaves it to `terms`.
         terms: the largest number of terms of one polynomial, >= 1; a quarter of the points is a bound too. Degree 1 is
             always tried.
+        points: how many points for each term are looked at, >= 4, evenly spread. On Kuramoto-Sivashinsky (519 terms)
+            19, 38 and 154 leave 2.2e-9, 2.1e-9 and 2.1e-9 of the mean square of the first velocity.
         ridge: weights of squared coefficients, each > 0, in units in which every term has mean square 1.
     """
 
     degree: int | None = None
     terms: int = 1000
+    points: int = 32
     ridge: tuple[float, ...] = (1e-14, 1e-12, 1e-10, 1e-7)
 
     def __post_init__(self):
         count("terms", self.terms, 1, MOST_TERMS)
+        count("points", self.points, 4, 10**6)
         if self.degree is not None:
             count("degree", self.degree, 1, HIGHEST)
         if not self.ridge or min(self.ridge) <= 0:
@@ -144,6 +148,7 @@ class EquivariantPolynomialSpec(Spec):
         for fit, own in every:
             fit.tried = fit.next if len(own) == 0 else fit.tried  # no product of so low a degree has so high a charge
         fits, terms = [fit for fit, own in every if len(own)], [own for _, own in every if len(own)]
+        known = _spread_out(known, self.points * max((len(own) for own in terms), default=0))
         candidates = []
         for fit, own, equations in zip(fits, terms, _equations(space, products, terms, fits, known), strict=True):
             degrees = [d for d in (fit.next - 1, fit.next) if d > fit.tried and own.degrees[0] <= d]
@@ -157,6 +162,15 @@ class EquivariantPolynomialSpec(Spec):
                 fit.highest = fit.tried  # higher degrees gain nothing
             if error[least] < fit.error:
                 fit.degree, fit.coefficients, fit.error = *tried[least], error[least]
+
+
+def _spread_out(known: tuple[Tensor, Tensor], most: int) -> tuple[Tensor, Tensor]:
+    """At most so many of the points, evenly spread."""
+    z, y = known
+    if len(z) <= most:
+        return known
+    rows = torch.linspace(0, len(z) - 1, most).long()
+    return z[rows], y[rows]
 
 
 def _worth_raising(fits: Sequence[_Fit], enough: float) -> list[_Fit]:
