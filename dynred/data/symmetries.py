@@ -304,7 +304,7 @@ def parsed(text: str) -> Symmetry:
     except ValueError:
         pass
     forms = "translation:AXIS[:PERIOD], shift:AXIS, reflection:AXIS[:-1], phase:RE:IM or sign[:COMPONENT...]"
-    raise refuse("symmetry", f"one of {forms}", repr(text))
+    raise refuse("symmetries (--symmetry)", f"of the form {forms}", repr(text))
 
 
 def remembered_symmetries(attributes: Mapping[str, Any]) -> tuple[Symmetry, ...]:

@@ -6,17 +6,19 @@ velocities a hundredfold: on Kuramoto-Sivashinsky (L = 22, 8 coordinates) 5e-7, 
 degrees 6, 8 and 10, with 147, 519 and 1,502 terms, in 1, 5 and 60 s.
 """
 
+import math
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.checks import positive, refuse
 from dynred.data.velocities import with_velocities
-from dynred.dynamics._units import Standardisation
+from dynred.dynamics._units import Budget, Report, StandardField, Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.equivariant_fits import EquivariantMap, EquivariantPolynomialSpec
 from dynred.numerics.latent_space import LatentSpace
@@ -41,12 +43,12 @@ class EquivariantODE(VectorFieldDynamics):
         step: longest step of a rollout, in time units.
     """
 
-    solver = Explicit(method="rk4")
+    solver: Explicit
 
     def __init__(self, spec: "EquivariantODESpec", space: LatentSpace, polynomial: EquivariantMap, step: float) -> None:
         super().__init__()
         self.spec, self.latent_space, self.polynomial, self.step = spec, space, polynomial, step
-        self.units = Standardisation.empty(space.dim)
+        self.units, self.solver = Standardisation.empty(space.dim), Explicit(method="rk4", step=step)
 
     def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`; computed in float64."""
@@ -67,8 +69,12 @@ class EquivariantODE(VectorFieldDynamics):
         parts = [torch.linspace(0, 1, n + 1, dtype=torch.float64, device=t.device)[1:] for n in steps]
         fine = [t[:1], *(a + (b - a) * part for a, b, part in zip(t[:-1], t[1:], parts, strict=True))]
         places = torch.cumsum(torch.tensor([0, *steps]), 0)
-        z = super().rollout(z0, torch.cat(fine), parameters, time_limit=time_limit, progress=progress)
-        return z[:, places]
+        deadline = time.monotonic() + min(self.time_limit, math.inf if time_limit is None else time_limit)
+        budget, report = Budget(self.max_evaluations, deadline), Report(progress, float(t[0]), float(t[-1]))
+        field = StandardField(self.bind(parameters), self.units, budget, report)
+        solver = replace(self.solver, step=None)  # one step from each of these times to the next
+        y = solver.solve(field, self.units.standard(z0.double()), torch.cat(fine), self.limit)
+        return self.units.latent(y[:, places])
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""
@@ -103,10 +109,9 @@ class EquivariantODESpec(DynamicsSpec):
         known = units.standard(z), v / rate
         held = units.standard(validation.states.double()), _velocities(validation) / rate
         polynomial, errors = self.polynomial.fit(space, space, known, held)
-        model = EquivariantODE(self, data.latent_space, polynomial, self.step or 1.0)
+        step = self.step or _fine_step(polynomial, units, validation.states.double(), float(errors.sum().sqrt()))
+        model = EquivariantODE(self, data.latent_space, polynomial, step)
         model.units = units
-        if self.step is None:
-            model.step = _fine_step(model, validation.states.double(), float(errors.sum().sqrt()))
         return model
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
@@ -139,26 +144,44 @@ def _shared(space: Representation, square: Float[Tensor, " R"]) -> Float[Tensor,
     return torch.cat([pairs, square[2 * space.complex_count :]])
 
 
-def _fine_step(model: EquivariantODE, z: Float[Tensor, "M R"], error: float) -> float:
+def _fine_step(polynomial: EquivariantMap, units: Standardisation, z: Float[Tensor, "M R"], error: float) -> float:
     """The longest step, a power of two, whose error per time is a small part of that of the field.
 
     Args:
-        model: the dynamics.
+        polynomial: the field, in standard units.
+        units: the standard units.
         z: latent states.
         error: root mean square error of the field, in units of `rate`.
     """
-    z = z[torch.linspace(0, len(z) - 1, min(PROBES, len(z))).long()]
-    step = 2.0 ** round(float(torch.log2(model.units.spread.norm() / model.units.rate.norm())))
-    allowed = PART * max(error, LEAST) * float(model.units.rate[0])
+    y = units.standard(z[torch.linspace(0, len(z) - 1, min(PROBES, len(z))).long()])
+    step = 2.0 ** round(float(torch.log2(units.spread.norm() / units.rate.norm())))
+    allowed = PART * max(error, LEAST) * float(units.rate[0])
+
+    def advanced(step: float, steps: int) -> Float[Tensor, "n R"]:
+        times = step * torch.arange(steps + 1, dtype=torch.float64)
+        return units.spread * Explicit(method="rk4").solve(_Field(polynomial, units), y, times)[:, -1]
+
     for _ in range(HALVINGS):
-        once = _advanced(model, z, step, 1)
-        twice = _advanced(model, z, step / 2, 2)
-        if float((once - twice).pow(2).sum(1).mean().sqrt()) <= allowed * step:
+        if float((advanced(step, 1) - advanced(step / 2, 2)).pow(2).sum(1).mean().sqrt()) <= allowed * step:
             break
         step /= 2
     return step
 
 
-def _advanced(model: EquivariantODE, z: Float[Tensor, "n R"], step: float, steps: int) -> Float[Tensor, "n R"]:
-    times = step * torch.arange(steps + 1, dtype=torch.float64)
-    return VectorFieldDynamics.rollout(model, z, times)[:, -1]
+@dataclass(frozen=True, eq=False)
+class _Field:
+    """The field in standard units."""
+
+    polynomial: EquivariantMap
+    units: Standardisation
+    differentiable = True
+
+    @property
+    def dim(self) -> int:
+        return len(self.units.spread)
+
+    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
+        return self.units.rate / self.units.spread * self.polynomial(x)
+
+    def rows(self, index: Int[Tensor, " n"] | slice) -> "_Field":
+        return self
