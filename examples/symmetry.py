@@ -3,14 +3,14 @@
     python examples/symmetry.py --out runs/symmetry
 
 The field obeys u_t = -u u_x - u_xx - u_xxx / 20 - u_xxxx on a ring: Kuramoto-Sivashinsky with dispersion, which tells
-left from right. Moved along the ring, a solution is a solution: the line `symmetries = [Translation("x")]` below says
+left from right. Moved along the ring, a solution is a solution: the line `symmetries=[Translation("x")]` below says
 so. With it, `--reducer equivariant --dynamics equivariant` leave out of their polynomials all that translation forbids.
 The script prints the scores of complete polynomials and of equivariant ones on the same trajectories. The commands
 
     dynred reduce examples/symmetry.py --latent-dim 8 --reducer polynomial --dynamics polynomial
     dynred reduce examples/symmetry.py --latent-dim 8 --reducer equivariant --dynamics equivariant
 
-do the same, because this file defines `dim`, `rhs` and `symmetries`.
+do the same, because this file defines `system`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from dynred import Translation
+from dynred import Semilinear, System, Translation
 from dynred.dynamics.equivariant import EquivariantODESpec
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.evaluation.evaluation import Evaluation
@@ -33,31 +33,45 @@ from dynred.numerics.polynomials import PolynomialSpec
 from dynred.reducers.equivariant import EquivariantManifoldSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 
-LENGTH, DISPERSION = 22.0, 0.05
-
-dim = 48  # points on the ring
-symmetries = [Translation("x")]
-transient = 60.0
-duration = 100.0
-sampling = 0.5
-time_scale = 20.0  # about a Lyapunov time
-
-K = 2 * math.pi / LENGTH * torch.arange(dim // 2 + 1, dtype=torch.float64)
-SLOPE = 1j * K * (torch.arange(dim // 2 + 1) < dim // 2)
-LINEAR = K**2 - K**4 - DISPERSION * SLOPE * (-(K**2))
+LENGTH, DISPERSION, POINTS = 22.0, 0.05, 48
+K = 2 * math.pi / LENGTH * torch.arange(POINTS // 2 + 1, dtype=torch.float64)
+SLOPE = 1j * K * (torch.arange(POINTS // 2 + 1) < POINTS // 2)  # of the highest wave it vanishes at all points
+LINEAR = K**2 - K**4 + DISPERSION * SLOPE * K**2
 
 
-def rhs(t, u):
-    """The velocity, by Fourier transforms."""
-    v = torch.fft.rfft(u)
-    return torch.fft.irfft(LINEAR * v - SLOPE * torch.fft.rfft(u * u) / 2, n=dim)
+def to_modes(u):
+    """Fourier amplitudes of fields."""
+    return torch.fft.rfft(u)
+
+
+def from_modes(v):
+    """Fields of Fourier amplitudes."""
+    return torch.fft.irfft(v, n=POINTS)
+
+
+def advection(t, v):
+    """-u u_x, as Fourier amplitudes."""
+    return -SLOPE * to_modes(from_modes(v) ** 2) / 2
 
 
 def sample_initial(n, rng):
     """Four long waves; the mean, which never changes, is zero."""
-    v = torch.zeros(n, dim // 2 + 1, dtype=torch.complex128)
-    v[:, 1:5] = dim / 2 * torch.complex(*torch.randn(2, n, 4, generator=rng, dtype=torch.float64))
-    return torch.fft.irfft(v, n=dim)
+    v = torch.zeros(n, len(K), dtype=torch.complex128)
+    v[:, 1:5] = POINTS / 2 * torch.complex(*torch.randn(2, n, 4, generator=rng, dtype=torch.float64))
+    return from_modes(v)
+
+
+system = System(
+    name="waves",
+    dim=POINTS,
+    semilinear=Semilinear(to_modes, from_modes, lambda: LINEAR, advection, step=0.05),
+    symmetries=[Translation("x")],
+    sample_initial=sample_initial,
+    transient=100.0,
+    duration=150.0,
+    sampling=1.0,
+    time_scale=20.0,  # about a Lyapunov time
+)
 
 
 def main(
@@ -74,7 +88,7 @@ def main(
         run(ExperimentSpec(__file__, 8, data=data, reducer=reducer, dynamics=dynamics), out / name, overwrite=True)
         for name, (reducer, dynamics) in pairs.items()
     )
-    table = Table("", "before", "after", title=f"A field on a ring, {dim} -> 8, at most {terms} terms")
+    table = Table("", "before", "after", title=f"A field on a ring, {POINTS} -> 8, at most {terms} terms")
     for name, value in (
         ("reconstruction nmse", lambda e: e.reconstruction.nmse),
         ("valid time, median", lambda e: e.rollout.valid_time.median),
