@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from dynred.data.storage import load_trajectories as load_trajectories
     from dynred.data.storage import save_trajectories as save_trajectories
     from dynred.data.store import StoredTrajectories as StoredTrajectories
+    from dynred.data.symmetries import Phase as Phase
+    from dynred.data.symmetries import Reflection as Reflection
+    from dynred.data.symmetries import Shift as Shift
+    from dynred.data.symmetries import Sign as Sign
+    from dynred.data.symmetries import Translation as Translation
     from dynred.data.trajectories import Trajectories as Trajectories
     from dynred.data.velocities import estimate_velocities as estimate_velocities
     from dynred.dynamics.base import DynamicsSpec as DynamicsSpec
     from dynred.dynamics.base import LatentDynamics as LatentDynamics
     from dynred.dynamics.base import VectorFieldDynamics as VectorFieldDynamics
     from dynred.dynamics.ensemble import EnsembleSpec as EnsembleSpec
+    from dynred.dynamics.equivariant import EquivariantODESpec as EquivariantODESpec
     from dynred.dynamics.fourier import FourierSpec as FourierSpec
     from dynred.dynamics.linear import LinearSpec as LinearSpec
     from dynred.dynamics.neural_ode import NeuralODESpec as NeuralODESpec
@@ -78,6 +84,7 @@ if TYPE_CHECKING:
     from dynred.models.reduced import ReducedModel as ReducedModel
     from dynred.models.reduced import ReducedSpec as ReducedSpec
     from dynred.models.spec import ModelSpec as ModelSpec
+    from dynred.numerics.equivariant_fits import EquivariantPolynomialSpec as EquivariantPolynomialSpec
     from dynred.numerics.latent_space import LatentSpace as LatentSpace
     from dynred.numerics.polynomials import PolynomialSpec as PolynomialSpec
     from dynred.ode.find import find_system as find_system
@@ -90,6 +97,7 @@ if TYPE_CHECKING:
     from dynred.reducers.autoencoder import AutoencoderSpec as AutoencoderSpec
     from dynred.reducers.base import Reducer as Reducer
     from dynred.reducers.base import ReducerSpec as ReducerSpec
+    from dynred.reducers.equivariant import EquivariantManifoldSpec as EquivariantManifoldSpec
     from dynred.reducers.irmae import IRMAESpec as IRMAESpec
     from dynred.reducers.pod import PODSpec as PODSpec
     from dynred.reducers.polynomial import PolynomialManifoldSpec as PolynomialManifoldSpec
@@ -126,6 +134,9 @@ _HOMES = {
     "DynredError": "dynred.errors",
     "DynredWarning": "dynred.errors",
     "EnsembleSpec": "dynred.dynamics.ensemble",
+    "EquivariantManifoldSpec": "dynred.reducers.equivariant",
+    "EquivariantODESpec": "dynred.dynamics.equivariant",
+    "EquivariantPolynomialSpec": "dynred.numerics.equivariant_fits",
     "Evaluation": "dynred.evaluation.evaluation",
     "Event": "dynred.simulation.events",
     "ExperimentSpec": "dynred.experiments.spec",
@@ -149,6 +160,7 @@ _HOMES = {
     "PODSpec": "dynred.reducers.pod",
     "ParametricSpec": "dynred.dynamics.parametric",
     "PartitionSpec": "dynred.models.partition",
+    "Phase": "dynred.data.symmetries",
     "Plan": "dynred.experiments.plan",
     "PolynomialManifoldSpec": "dynred.reducers.polynomial",
     "PolynomialODESpec": "dynred.dynamics.polynomial",
@@ -162,8 +174,11 @@ _HOMES = {
     "ReducerSpec": "dynred.reducers.base",
     "Reduction": "dynred.experiments.reduction",
     "RefinementSpec": "dynred.dynamics.neural_ode",
+    "Reflection": "dynred.data.symmetries",
     "Runtime": "dynred.runtime",
     "Semilinear": "dynred.ode.semilinear",
+    "Shift": "dynred.data.symmetries",
+    "Sign": "dynred.data.symmetries",
     "SindySpec": "dynred.dynamics.sindy",
     "Solver": "dynred.solvers.base",
     "Spec": "dynred.spec",
@@ -173,6 +188,7 @@ _HOMES = {
     "System": "dynred.ode.system",
     "TrainingSpec": "dynred.training.minimise",
     "Trajectories": "dynred.data.trajectories",
+    "Translation": "dynred.data.symmetries",
     "VectorField": "dynred.ode.vector_field",
     "VectorFieldDynamics": "dynred.dynamics.base",
     "Verdict": "dynred.geometry.verdict",

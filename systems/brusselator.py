@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dynred.checks import integer, positive
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Reflection
 from dynred.ode.known_set import KnownSet
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, resolved, sine_modes
@@ -83,6 +84,7 @@ def brusselator(points: int = 64, length: float = 1.0) -> System:
         time_scale_name="periods",
         semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.0075),
         grid=Grid((Axis("x", modes.points),), ("u", "v")),
+        symmetries=(Reflection("x"),),
         known=KnownSet(dimension=1, components=1, betti=(1, 1), closed=True),
         reference="I. Prigogine, R. Lefever, J. Chem. Phys. 48, 1695 (1968); E. Hairer, G. Wanner (1996)",
     )

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dynred.checks import positive
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Reflection, Translation
 from dynred.ode.known_set import KnownSet
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, periodic_points, resolved
@@ -75,6 +76,10 @@ def burgers(length: float = 2 * math.pi, points: int = 128, viscosity: float = 0
             step=0.0025 * length / (2 * math.pi),
         ),
         grid=Grid((Axis("x", x, period=length),), ("u",)),
+        symmetries=(
+            Translation("x"),
+            Reflection("x", sign=-1),
+        ),
         known=KnownSet(
             dimension=0,
             components=1,

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dynred.checks import integer, positive
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Reflection, Sign
 from dynred.ode.known_set import KnownSet
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, resolved, sine_modes
@@ -71,6 +72,10 @@ def chafee_infante(points: int = 64, reaction: float = 10.0) -> System:
         time_scale_name="reaction times",
         semilinear=Semilinear(modes.amplitudes, modes.values, linear, nonlinear, step=0.025 / rate),
         grid=Grid((Axis("x", modes.points),), ("u",)),
+        symmetries=(
+            Reflection("x"),
+            Sign(),
+        ),
         known=KnownSet(
             dimension=unstable,
             components=1,

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Phase, Reflection, Translation
 from dynred.ode.known_set import KnownSet
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, periodic_points
@@ -69,6 +70,11 @@ def complex_ginzburg_landau(length: float = 50.0, points: int = 128) -> System:
         time_scale_name="Lyapunov times (approximate)",
         semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.01),
         grid=Grid((Axis("x", x, period=length),), ("Re A", "Im A")),
+        symmetries=(
+            Translation("x"),
+            Phase("Re A", "Im A"),
+            Reflection("x"),
+        ),
         known=KnownSet(components=1),
         reference="I. S. Aranson, L. Kramer, Rev. Mod. Phys. 74, 99 (2002), eq. 1",
     )

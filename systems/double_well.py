@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive
+from dynred.data.symmetries import Sign
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 
@@ -49,6 +50,7 @@ def double_well(damping: float = 0.1) -> System:
         time_scale=2 / damping,
         time_scale_name="decay times",
         stiff=False,
+        symmetries=(Sign(),),
         known=KnownSet(
             dimension=0,
             components=2,

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from dynred.checks import integer, positive
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Reflection
 from dynred.ode.known_set import KnownSet
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, cosine_modes, resolved
@@ -77,6 +78,7 @@ def fitzhugh_nagumo(points: int = 101, length: float = 20.0) -> System:
         time_scale_name="periods",
         semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.1),
         grid=Grid((Axis("x", modes.points),), ("u", "v")),
+        symmetries=(Reflection("x"),),
         known=KnownSet(dimension=1, components=1, betti=(1, 1), closed=True),
         reference="P. R. Vlachas, G. Arampatzis, C. Uhler, P. Koumoutsakos, Nat. Mach. Intell. 4, 359 (2022)",
     )

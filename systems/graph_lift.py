@@ -86,5 +86,6 @@ def graph_lift(base: System | str = "stuart_landau", dim: int = 50, rate: float 
         semilinear=None,
         jacobian_sparsity=None,
         grid=None,
+        symmetries=(),
         known=known,
     )

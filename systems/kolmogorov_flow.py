@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dynred.checks import integer, positive, refuse
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Reflection, Translation
 from dynred.ode.known_set import KnownSet
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant
@@ -94,6 +95,11 @@ def kolmogorov_flow(points: int = 32, wave_number: int = 2, reynolds: float = 14
         tangent_projection=lambda v: v - v.mean(-1, keepdim=True),
         semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.01),
         grid=Grid(axes, ("vorticity",)),
+        symmetries=(
+            Translation("x"),
+            Reflection("x", sign=-1, along="y", shift=0.5 / wave_number),
+            Reflection("x,y"),
+        ),
         known=KnownSet(constants={"laminar_energy": (reynolds / wave_number**2) ** 2 / 4}),
         reference="G. J. Chandler, R. R. Kerswell, J. Fluid Mech. 722, 554 (2013); C. E. Perez De Jesus, M. D. Graham, "
         "Phys. Rev. Fluids 8, 044402 (2023)",

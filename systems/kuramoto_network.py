@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dynred.checks import integer, positive, refuse
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Phase
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 
@@ -83,6 +84,7 @@ def kuramoto_network(oscillators: int = 1000, coupling: float = 4.0, spread: flo
         time_scale_name="relaxation times of the order parameter",
         stiff=False,
         grid=Grid((Axis("oscillator", index),), ("cos", "sin")),
+        symmetries=(Phase("cos", "sin"),),
         known=KnownSet(constants=constants),
         reference="Y. Kuramoto (1984); E. Ott, T. M. Antonsen, Chaos 18, 037113 (2008)",
     )

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dynred.checks import positive
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Reflection, Translation
 from dynred.ode.known_set import KnownSet
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, periodic_points, resolved
@@ -83,6 +84,10 @@ def kuramoto_sivashinsky(length: float = 22.0, points: int = 64, viscosity: floa
             step=0.04 * nu,
         ),
         grid=Grid((Axis("x", x, period=length),), ("u",)),
+        symmetries=(
+            Translation("x"),
+            Reflection("x", sign=-1),
+        ),
         known=KnownSet(components=1, constants=constants),
         reference="Y. Kuramoto, Prog. Theor. Phys. Suppl. 64, 346 (1978); A. J. Linot, M. D. Graham, Chaos 32, 073110",
     )

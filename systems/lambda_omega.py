@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dynred.checks import integer, one_of, positive
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Phase
 from dynred.ode.known_set import KnownSet
 from dynred.ode.observe import observe
 from dynred.ode.semilinear import Semilinear
@@ -89,6 +90,7 @@ def lambda_omega(
         time_scale_name="periods of the spiral",
         semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=0.025),
         grid=Grid(axes, ("u", "v")),
+        symmetries=(Phase("u", "v"),),
         known=KnownSet(constants={"angular_velocity": -1.0, "radial_decay": -2.0}),
         reference="K. Champion, B. Lusch, J. N. Kutz, S. L. Brunton, Proc. Natl. Acad. Sci. 116, 22445 (2019)",
     )

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from dynred.data.symmetries import Sign
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 
@@ -49,6 +50,7 @@ def lorenz63() -> System:
         time_scale=1 / 0.906,
         time_scale_name="Lyapunov times",
         stiff=False,
+        symmetries=(Sign((0, 1)),),
         known=KnownSet(
             components=1,
             closed=False,

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from dynred.checks import integer
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Shift
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 
@@ -49,6 +50,7 @@ def lorenz96(dim: int = 40) -> System:
         time_scale_name="Lyapunov times" if dim in _KNOWN else "Lyapunov times (approximate)",
         stiff=False,
         grid=Grid((Axis("site", torch.arange(dim, dtype=torch.float64), period=float(dim)),), ("x",)),
+        symmetries=(Shift("site"),),
         known=KnownSet(constants=constants),
         reference="E. N. Lorenz, Proc. Seminar on Predictability 1, 1, ECMWF (1996)",
     )

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from dynred.data.symmetries import Phase
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 
@@ -51,6 +52,7 @@ def mean_field_wake() -> System:
         time_scale=2 * math.pi,
         time_scale_name="periods",
         stiff=False,
+        symmetries=(Phase(),),
         known=KnownSet(
             dimension=1,
             components=1,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive, refuse
+from dynred.data.symmetries import Sign
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 
@@ -98,6 +99,7 @@ def moehlis_faisst_eckhardt(length_x: float = 4 * math.pi, length_z: float = 2 *
         time_scale=1.0,
         time_scale_name="advective times",
         stiff=False,
+        symmetries=(Sign((3, 4, 5, 6, 7)), Sign((1, 2, 5, 6, 7))),
         known=KnownSet(constants={"laminar_energy": 0.5}),
         reference="J. Moehlis, H. Faisst, B. Eckhardt, New J. Phys. 6, 56 (2004)",
     )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import positive
+from dynred.data.symmetries import Phase
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 
@@ -62,6 +63,7 @@ def stuart_landau(mu: float = 1.0, omega: float = 1.0) -> System:
         time_scale=period,
         time_scale_name="periods",
         stiff=False,
+        symmetries=(Phase(),),
         known=KnownSet(
             dimension=1,
             components=1,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dynred.data.grid import Axis, Grid
+from dynred.data.symmetries import Reflection, Translation
 from dynred.ode.known_set import KnownSet
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.spectral import Constant, periodic_points
@@ -70,6 +71,10 @@ def swift_hohenberg(length: float = 20 * math.pi, points: int = 128) -> System:
             step=0.05,
         ),
         grid=Grid((Axis("x", x, period=length),), ("u",)),
+        symmetries=(
+            Translation("x"),
+            Reflection("x"),
+        ),
         known=KnownSet(constants={"critical_wave_number": 1.0, "onset": 0.0}),
         reference="J. Swift, P. C. Hohenberg, Phys. Rev. A 15, 319 (1977)",
     )

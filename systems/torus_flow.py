@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dynred.checks import integer, positive
+from dynred.data.symmetries import Phase
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 from dynred.rng import generator
@@ -77,6 +78,7 @@ def torus_flow(dim: int = 4, minor: float = 0.5, rate: float = 1.0, seed: int = 
         time_scale=2 * math.pi,
         time_scale_name="turns of the first angle",
         stiff=False,
+        symmetries=(Phase(0, 1), Phase(2, 3)) if dim == 4 else (),
         known=KnownSet(
             dimension=2,
             components=1,

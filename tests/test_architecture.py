@@ -45,6 +45,7 @@ HOMES = {
     "rich": "cli",
 }
 SYSTEMS_MAY = {"torch", "math", "dataclasses", "dynred.rng", "dynred.checks", "dynred.data.grid"}  # and ode, solvers
+SYSTEMS_MAY |= {"dynred.data.symmetries"}
 LONGEST_FILE, LONGEST_FUNCTION = 350, 60  # lines
 FILES = sorted((ROOT / "dynred").rglob("*.py"))
 SYSTEMS = sorted((ROOT / "systems").glob("*.py"))

@@ -18,6 +18,7 @@ import dynred.models.joint
 from dynred import plugins
 from dynred.cli.base import pairs
 from dynred.data.reading import ReadingSpec
+from dynred.data.symmetries import Reflection, Shift, Translation
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
@@ -49,6 +50,7 @@ PACKAGES = ("data.derivatives", "dynamics", "metrics", "reducers", "solvers")
 NEEDY = {  # what has no defaults
     ReducedSpec: {"reducer": PODSpec(2), "dynamics": LinearSpec()},
     ExperimentSpec: {"source": "lorenz63", "latent_dim": 2},
+    **{cls: {"axis": "x"} for cls in (Translation, Shift, Reflection)},
     Domain: {"latent": (0.0, 1.0), "spread": 1.0, "extent": 2.0, "residual": 0.1},
     Calibration: {"lead": (0.0, 1.0), "levels": (0.5,), "factors": ((1.0, 2.0),), "floor": (0.1,)},
 }

@@ -33,6 +33,15 @@ class DataOptions:
         str | None,
         option(OWN, "csv, mat ..., or a file with a reader of your own, for files whose suffix does not name one."),
     ] = None
+    symmetry: Annotated[
+        list[str] | None,
+        option(
+            OWN,
+            "Symmetries of the motion: translation:x, reflection:x:-1 (and change of sign), shift:x (by whole points), "
+            "phase:u:v, sign; for --reducer equivariant.",
+            consume_multiple=True,
+        ),
+    ] = None
 
     def changes(self) -> dict[str, Any]:
         """What is said, as settings of an experiment by their dotted paths."""
@@ -46,6 +55,8 @@ class DataOptions:
 
     def _said(self) -> dict[str, Any]:
         said = {name: value for name, value in vars(self).items() if value is not None}
+        if self.symmetry is not None:
+            said["symmetries"] = said.pop("symmetry")
         if self.dims is not None:
             said["dims"] = tuple(name.strip() for name in self.dims.split(","))  # dynred.data would import torch
         return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}

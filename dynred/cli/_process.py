@@ -39,7 +39,7 @@ class _Plain(Console):
         raise BrokenPipeError
 
 
-stderr = _Quiet(stderr=True)
+stderr = _Quiet(stderr=True, emoji=False)
 _results: list[TextIO] = []
 
 
@@ -50,7 +50,7 @@ def results() -> TextIO:
 
 def printer() -> Console:
     """A console that prints results."""
-    return _Plain(file=results())
+    return _Plain(file=results(), emoji=False)
 
 
 @contextmanager

@@ -83,6 +83,8 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "time scale", f"{words(facts['time_scale'])} {unit} ({facts['time_scale_name']})"
     if facts["grid"]:
         yield "grid", f"{facts['grid'][0]} x {' x '.join(map(str, facts['grid'][1:]))} (components x points)"
+    if facts["symmetries"]:
+        yield "symmetries", "; ".join(facts["symmetries"])
     known = {key: value for key, value in facts["K"].items() if value is not None and value is not False}
     yield "K", ", ".join(key if value is True else f"{key} {words(value)}" for key, value in known.items())
     for name, value in facts["constants"].items():

@@ -1,10 +1,11 @@
 """What a user says of data that cannot be guessed from names and shapes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dynred.checks import kind_of, positive, refuse
-from dynred.spec import Spec
+from dynred.data.symmetries import parsed
+from dynred.spec import ADDED, Spec
 
 
 def listed_names(what: str, names: str | Sequence[str]) -> tuple[str, ...]:
@@ -26,6 +27,8 @@ class ReadingSpec(Spec):
         dims: names of the axes of the states, e.g. ("time", "y", "x"): time, trajectory, component; all others are
             space.
         reader: name or file of a reader, for files whose suffix does not name one.
+        symmetries: the symmetries of the motion of which the data are a sample, e.g. ("translation:x",
+            "reflection:x:-1"); see `dynred.data.symmetries.parsed`.
     """
 
     states: tuple[str, ...] = ()
@@ -34,6 +37,7 @@ class ReadingSpec(Spec):
     group: str | None = None
     dims: tuple[str, ...] = ()
     reader: str | None = None
+    symmetries: tuple[str, ...] = field(default=(), metadata=ADDED)
 
     def __post_init__(self):
         if self.dt is not None:
@@ -44,6 +48,8 @@ class ReadingSpec(Spec):
             raise refuse("dims", "different names of axes, e.g. time,y,x", ",".join(self.dims))
         if len(set(self.states)) < len(self.states):
             raise refuse("states", "different names", ", ".join(self.states))
+        for text in self.symmetries:
+            parsed(text)
 
     @property
     def is_empty(self) -> bool:

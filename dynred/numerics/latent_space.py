@@ -1,13 +1,14 @@
 """Latent spaces T^angles x R^lines: what a latent coordinate vector means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, refuse
-from dynred.spec import Spec
+from dynred.numerics.representation import Representation
+from dynred.spec import ADDED, Spec
 
 MOST = 100_000  # largest number of coordinates of one kind
 
@@ -19,16 +20,20 @@ class LatentSpace(Spec):
     Attributes:
         angles: number of angles, >= 0.
         lines: number of real coordinates, >= 0; not both are 0.
+        representation: how symmetries act on the coordinates, which are lines then; None where no symmetry is known.
     """
 
     angles: int = 0
     lines: int = 1
+    representation: Representation | None = field(default=None, metadata=ADDED)
 
     def __post_init__(self):
         count("angles", self.angles, 0, MOST)
         count("lines", self.lines, 0, MOST)
         if self.dim == 0:
             raise refuse("latent space", "of at least one coordinate", "none", "Give `angles` or `lines`.")
+        if self.representation is not None and (self.angles or self.lines != self.representation.dim):
+            raise refuse("lines", f"{self.representation.dim}, those on which symmetries act", self.lines)
 
     @property
     def dim(self) -> int:

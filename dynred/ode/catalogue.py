@@ -46,6 +46,7 @@ def describe(name: str, **arguments: Any) -> dict[str, Any]:
         "time_scale_name": system.time_scale_name,
         "time_unit": system.time_unit,
         "grid": list(system.grid.shape) if system.grid else None,
+        "symmetries": [str(symmetry) for symmetry in system.symmetries],
         "K": {
             "dimension": known.dimension,
             "components": known.components,

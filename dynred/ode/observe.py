@@ -67,6 +67,7 @@ def observe(
         semilinear=None,
         jacobian_sparsity=None,
         grid=grid,
+        symmetries=(),  # those of the ODE move its own states
         known=known or _pushed_forward(inner.known, map, embeds),
         observation=Observation(inner, map),
         reference=reference or system.reference,

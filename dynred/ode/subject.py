@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from dynred.checks import integer, kind_of, refuse
+from dynred.data.grid import remembered_grid
 from dynred.data.readers.base import is_data, suffixes
 from dynred.data.reading import ReadingSpec
 from dynred.data.storage import load_trajectories
+from dynred.data.symmetries import parsed
+from dynred.data.symmetry_group import Group
 from dynred.data.take import KINDS, may_hold_trajectories
 from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
@@ -48,10 +51,12 @@ def subject_of(
         return _system_named(os.fspath(x), arguments or {})
     if arguments:
         raise InputError(f"arguments (--with) must be none for data, got {', '.join(arguments)} for {x}.")
-    if isinstance(x, System | Trajectories):
+    if isinstance(x, System):
         return x
+    if isinstance(x, Trajectories):
+        return with_symmetries(x, reading)
     if isinstance(x, str | os.PathLike):
-        data = load_trajectories(x, reading)  # type: ignore[arg-type] # a path of text
+        data = with_symmetries(load_trajectories(x, reading), reading)  # type: ignore[arg-type] # a path of text
         return replace(data, attributes={**data.attributes, "system": data.attributes.get("system", Path(x).stem)})
     if callable(x):
         advice = "A function f(t, x) needs it, e.g. dim=3."
@@ -60,15 +65,28 @@ def subject_of(
     if not may_hold_trajectories(x):
         kinds = "a system, its name or file, a function f(t, x), a data file, or trajectories or points as"
         raise refuse("source", f"{kinds} {KINDS}", kind_of(x))
-    return Trajectories.of(
-        *(x,), t=t, dt=reading.dt, states=reading.states, time=reading.time, group=reading.group, dims=reading.dims
-    )
+    given = {"t": t, "dt": reading.dt, "states": reading.states, "time": reading.time}
+    return with_symmetries(Trajectories.of(x, **given, group=reading.group, dims=reading.dims), reading)  # type: ignore[arg-type] # each is checked there
+
+
+def with_symmetries(data: Trajectories, reading: ReadingSpec) -> Trajectories:
+    """The data with the symmetries that are said of them, in place of those that their file knows.
+
+    Raises:
+        InputError: a symmetry does not fit the grid.
+    """
+    if not reading.symmetries:
+        return data
+    symmetries = [parsed(text) for text in reading.symmetries]
+    Group.of(symmetries, remembered_grid(data.attributes, data.dim), data.dim)
+    known = {name: value for name, value in data.attributes.items() if name != "symmetry_violations"}
+    return replace(data, attributes={**known, "symmetries": [symmetry.to_dict() for symmetry in symmetries]})
 
 
 def no_reading(reading: ReadingSpec | None, system: System) -> None:
     """Refuses what is said of data where a system is given, and no data are the test."""
-    if reading is not None and not (reading.is_empty and reading.reader is None):
-        what = "reading (--states, --time, --dt, --group, --dims, --reader)"
+    if reading is not None and not (reading.is_empty and reading.reader is None and not reading.symmetries):
+        what = "reading (--states, --time, --dt, --group, --dims, --reader, --symmetry)"
         raise refuse(what, "left out where there are no data", f"some for the system {system.name}")
 
 

@@ -15,6 +15,8 @@ from dynred.annotations import fitting
 from dynred.checks import generator_given, integer, nearest, positive, real, refuse
 from dynred.data.grid import Grid
 from dynred.data.parameters import as_tensors, cut
+from dynred.data.symmetries import Symmetry
+from dynred.data.symmetry_group import Group
 from dynred.numerics.jacobian import Pattern, find_pattern
 from dynred.ode.autonomy import time_dependence
 from dynred.ode.known_set import KnownSet
@@ -33,12 +35,11 @@ _PLAIN: Mapping[str, Any] = {
     "time_scale_name": str,
     "time_unit": str,
     "stiff": bool | None,
+    "symmetries": tuple[Symmetry, ...],
     "solver": str | None,
     "reference": str,
 }
 SMALL = 100  # dimension up to which a Jacobian is cheap enough as a dense matrix
-
-
 UNNAMED_SCALE = "time scales"  # what a time scale of 1 is called where the system names none
 
 
@@ -88,6 +89,7 @@ class System(Sendable, Displayed):
         jacobian_sparsity: rows and columns [2, E] of the entries of the Jacobian that can be non-zero (component of the
             velocity, component of the state), for implicit solvers; None lets them find out by probing.
         grid: for fields, how a state is laid out in space.
+        symmetries: what moves a state to one that moves on in the same way, e.g. `Translation("x")`.
         known: what is known exactly of K.
         observation: the ODE and the map through which its states are seen; it replaces `rhs`, `semilinear`,
             `sample_initial`, `tangent_projection` and `jacobian_sparsity`.
@@ -117,6 +119,7 @@ class System(Sendable, Displayed):
     semilinear: Semilinear | None = None
     jacobian_sparsity: Int[Tensor, "2 E"] | None = None
     grid: Grid | None = None
+    symmetries: tuple[Symmetry, ...] = ()
     known: KnownSet = field(default_factory=KnownSet)
     observation: Observation | None = None
     reference: str = ""
@@ -144,6 +147,9 @@ class System(Sendable, Displayed):
             self._pattern.append(Pattern.of(self.jacobian_sparsity, self.dim))
         if self.grid is not None and torch.Size(self.grid.shape).numel() != self.dim:
             raise refuse("grid", f"a layout of {self.dim} values", f"shape {self.grid.shape}")
+        if self.symmetries and self.observation is not None:
+            raise refuse("symmetries", "none for an observed system", ", ".join(map(str, self.symmetries)))
+        Group.of(self.symmetries, self.grid, self.dim)  # refuses what does not fit
 
     def _check_observation(self, observation: Observation) -> None:
         if observation.system.observation is not None:

@@ -10,8 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import finite, increasing, integer, positive, real, refuse
+from dynred.data.grid import grid_attribute
 from dynred.data.parameters import as_tensors
 from dynred.memory import check_memory
+from dynred.ode.symmetries import symmetry_violations
 from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters
 from dynred.simulation.choose_solver import choose_solver
@@ -100,7 +102,18 @@ class Request:
             "solver_reason": self.reason,
             "transient": self.dropped,
             **({"time_dependent": self.system.time_dependence} if self.system.time_dependence else {}),
+            **self._symmetries,
         }
+
+    @property
+    def _symmetries(self) -> dict[str, Any]:
+        """The declared symmetries, with the grid to which they refer and how far the equation contradicts each."""
+        declared = self.system.symmetries
+        if not declared:
+            return {}
+        entries = [symmetry.to_dict() for symmetry in declared]
+        violations = symmetry_violations(self.system)
+        return {**grid_attribute([self.system.grid]), "symmetries": entries, "symmetry_violations": violations}
 
     def block(self, first: int, size: int) -> tuple[dict[str, Float[Tensor, "*#n"]], Float[Tensor, "size D"]]:
         """Parameters and initial states of the `size` trajectories from number `first` on."""

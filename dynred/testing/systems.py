@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from dynred.ode.symmetries import HOLDS, symmetry_violations
 from dynred.ode.system import System, keywords
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
@@ -40,7 +41,13 @@ def check_system(system: System) -> None:
     _check_draws(claim, system)
     _check_jacobian(claim, system, t, x)
     _check_split(claim, system, t, x)
+    _check_symmetries(claim, system)
     _check_known(claim, system)
+
+
+def _check_symmetries(claim: Claim, system: System) -> None:
+    for symmetry, wrong in zip(system.symmetries, symmetry_violations(system), strict=True):
+        claim(wrong <= HOLDS, f"f(t, g x) must be g f(t, x) for {symmetry}; they differ by {wrong:.2g} of its size.")
 
 
 def _check_initial(claim: Claim, system: System) -> None:

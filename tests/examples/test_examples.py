@@ -82,3 +82,10 @@ PARAMETRIC = pytest.param({"latent_dim": 1, "parametric": True}, id="parametric"
 def test_burgers_runs_of_unseen_amplitude_and_width_are_predicted(tmp_path, given):
     found = load("he_2023").main(tmp_path / "run", points=101, train=4, test=3, samples=26, **given)
     assert found["worst error, %"] < 1.5
+
+
+@pytest.mark.slow
+def test_a_line_that_says_the_symmetry_makes_models_of_the_same_size_better(tmp_path, capsys):
+    before, after = load("symmetry").main(tmp_path, train=6, test=4, terms=60)
+    assert after.reconstruction.nmse < 0.1 * before.reconstruction.nmse
+    assert "before" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from scipy.integrate import solve_ivp
 from dynred import plugins
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.ensemble import EnsembleSpec
+from dynred.dynamics.equivariant import EquivariantODESpec
 from dynred.dynamics.fourier import FourierSpec
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
@@ -30,6 +31,7 @@ from dynred.ode.find import find_system
 from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
+from dynred.reducers.equivariant import EquivariantManifoldSpec
 from dynred.reducers.irmae import IRMAESpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
@@ -177,8 +179,9 @@ def test_a_file_that_holds_no_numpy_model_is_refused(tmp_path):
 
 def test_every_reducer_and_dynamics_is_among_those_that_are_exported_here():
     reducers = {type(spec) for spec in REDUCERS.values()}
-    assert reducers == set(plugins.classes("dynred.reducers", ReducerSpec)) - {AutoReducerSpec}  # chooses among them
-    dynamics = {type(spec) for spec in DYNAMICS.values()} | {FourierSpec}  # of angles alone
+    # One chooses among the others; that of symmetric states is exported in test_equivariant.py.
+    assert reducers == set(plugins.classes("dynred.reducers", ReducerSpec)) - {AutoReducerSpec, EquivariantManifoldSpec}
+    dynamics = {type(spec) for spec in DYNAMICS.values()} | {FourierSpec, EquivariantODESpec}  # of angles, of charges
     assert dynamics == set(plugins.classes("dynred.dynamics", DynamicsSpec))
 
 

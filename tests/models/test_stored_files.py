@@ -30,10 +30,12 @@ from dynred.models.bands import Calibration
 from dynred.models.load import load_model
 from dynred.models.numpy_model import load_numpy_model
 from dynred.models.reduced import ReducedModel
+from dynred.numerics.representation import Representation
 from dynred.records import plain, revive
 from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
+from dynred.reducers.equivariant import EquivariantManifoldSpec
 from dynred.reducers.irmae import IRMAESpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
@@ -103,11 +105,14 @@ REDUCERS = plugins.classes("dynred.reducers", ReducerSpec)
 DYNAMICS = plugins.classes("dynred.dynamics", DynamicsSpec)
 
 
-@pytest.mark.parametrize("spec", [AutoencoderSpec(2), IRMAESpec(2), PODSpec(2), PolynomialManifoldSpec(2)])
+BUILT = [AutoencoderSpec(2), IRMAESpec(2), PODSpec(2), PolynomialManifoldSpec(2), EquivariantManifoldSpec(2)]
+TURNED, STILL = (Representation(((k,),), (), (0,)).to_dict() for k in (1, 2))
+
+
+@pytest.mark.parametrize("spec", BUILT)
 def test_every_reducer_can_be_built_without_memory(spec):
-    stored = {type(one) for one in (AutoencoderSpec(), IRMAESpec(), PODSpec(), PolynomialManifoldSpec())}
-    assert stored == set(REDUCERS) - {AutoReducerSpec}  # which chooses among them
-    sizes = {"state_dim": 10**9, "modes": 10**6, "degree": 2}
+    assert {type(one) for one in BUILT} == set(REDUCERS) - {AutoReducerSpec}  # which chooses among them
+    sizes = {"state_dim": 10**9, "modes": 10**6, "degree": 2, "latents": TURNED, "slaved": STILL, "degrees": [3]}
     wanted = {key: value for key, value in sizes.items() if key in spec.build.__annotations__}
     with torch.device("meta"):
         built = spec.build(**wanted)

@@ -1,0 +1,188 @@
+"""Models of equivariant parts: predictions move with the symmetries, exactly."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from dynred.data.symmetries import Phase, Reflection, Shift, Sign, Translation, remembered_symmetries
+from dynred.data.symmetry_group import Group
+from dynred.data.trajectories import Trajectories
+from dynred.dynamics.equivariant import EquivariantODESpec
+from dynred.errors import InputError
+from dynred.models.load import load_model
+from dynred.models.reduced import on_reducer
+from dynred.numerics.equivariant_fits import EquivariantPolynomialSpec
+from dynred.ode.find import find_system
+from dynred.reducers.equivariant import EquivariantManifoldSpec
+from dynred.reducers.polynomial import PolynomialManifoldSpec
+from dynred.rng import generator
+from dynred.simulation.simulate import simulate
+
+SMALL = EquivariantPolynomialSpec(terms=60)
+FLOWS = {  # name: arguments, latent_dim, snapshots
+    "kuramoto_sivashinsky": ({"length": 16.0, "points": 32}, 8, 60),
+    "lorenz63": ({}, 2, 60),
+    "lorenz96": ({"dim": 8}, 6, 60),
+    "mean_field_wake": ({}, 2, 60),
+    "complex_ginzburg_landau": ({"length": 8.0, "points": 24}, 8, 30),
+}
+
+
+def simulated(name):
+    arguments, latent_dim, snapshots = FLOWS[name]
+    system = find_system(name, **arguments)
+    times = system.sampling * torch.arange(snapshots, dtype=torch.float64)
+    return system, latent_dim, simulate(system, 12, times, rng=generator(0), transient=10 * system.sampling)
+
+
+def fitted(truth, latent_dim):
+    reducer = EquivariantManifoldSpec(latent_dim, SMALL).fit(truth[:9], truth[9:], rng=generator(0))
+    return on_reducer(reducer, EquivariantODESpec(SMALL), truth[:9], truth[9:], rng=generator(0))
+
+
+@pytest.fixture(scope="module")
+def waves():
+    system, latent_dim, truth = simulated("kuramoto_sivashinsky")
+    return system, truth, fitted(truth, latent_dim)
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_predictions_move_with_every_symmetry_of_which_the_model_knows(name):
+    system, latent_dim, truth = simulated(name)
+    model, group = fitted(truth, latent_dim), Group.of(system.symmetries, system.grid, system.dim)
+    x0, t = group.resolved(truth.initial[:4]), 3 * system.sampling * torch.arange(4, dtype=torch.float64)
+    plain = model.predict(x0, t).stacked()
+    size = float(plain.abs().max())
+    angles = [2 * math.pi / order if order else 0.618 for order in group.orders]
+    moved = model.predict(group.turned(x0, angles), t).stacked()
+    assert (moved - group.turned(plain, angles)).abs().max() < 1e-10 * size
+    if (mirror := group.mirror) is not None:
+        moved = model.predict(group.image(mirror, x0), t).stacked()
+        assert (moved - group.image(mirror, plain)).abs().max() < 1e-10 * size
+
+
+def test_a_translation_by_any_length_and_a_reflection_move_a_prediction_to_round_off(waves):
+    system, truth, model = waves
+    group, t = Group.of(system.symmetries, system.grid, system.dim), torch.arange(41, dtype=torch.float64)
+    x0 = truth.initial[:3]
+    plain = model.predict(x0, t).stacked()
+    shifted = model.predict(group.turned(x0, [1.0]), t).stacked()  # no whole number of points
+    assert (shifted - group.turned(plain, [1.0])).abs().max() < 1e-9
+    one_point = group.turned(x0, [2 * math.pi / 32])
+    torch.testing.assert_close(one_point, x0.roll(-1, -1), rtol=0, atol=1e-9)
+    mirrored = model.predict(-x0.flip(-1).roll(1, -1), t).stacked()
+    assert (mirrored + plain.flip(-1).roll(1, -1)).abs().max() < 1e-9
+
+
+def test_it_is_better_than_a_complete_polynomial_of_the_same_size(waves):
+    _, truth, model = waves
+    plain = PolynomialManifoldSpec(8).fit(truth[:9], truth[9:], rng=generator(0))
+    x = truth[9:].states
+    error, other = (float((part.reconstruct(x) - x).pow(2).mean()) for part in (model, plain))
+    assert error < 0.1 * other
+
+
+def test_the_coordinates_say_their_charges(waves):
+    _, _, model = waves
+    representation = model.latent_space.representation
+    assert sorted(representation.complex_charges) == [(1,), (2,), (3,), (4,)]
+    assert (representation.mirrored, representation.orders) == (True, (0,))
+
+
+def test_a_model_from_a_file_predicts_the_same_bit_for_bit(waves, tmp_path):
+    _, truth, model = waves
+    model.save(tmp_path / "m.safetensors")
+    again, t = load_model(tmp_path / "m.safetensors"), torch.arange(5.0)
+    assert torch.equal(again.predict(truth.initial, t).states, model.predict(truth.initial, t).states)
+    assert again.latent_space == model.latent_space
+
+
+def test_numpy_functions_agree_with_torch_to_round_off(waves):
+    _, truth, model = waves
+    plain, x = model.to_numpy(), truth.states[:6]
+    z = model.encode(x)
+    assert np.abs(plain.encode(x.numpy()) - z.numpy()).max() < 1e-12
+    assert np.abs(plain.decode(z.numpy()) - model.decode(z).numpy()).max() < 1e-12
+    assert np.abs(plain.rhs(0.5, z.numpy()) - model.rhs(0.5, z).numpy()).max() < 1e-12
+
+
+def test_the_derivative_of_the_field_is_its_slope(waves):
+    _, truth, model = waves
+    z, v = model.encode(truth.states[:5]), torch.randn(5, 8, generator=generator(0), dtype=torch.float64)
+    _, exact = torch.func.jvp(lambda y: model.rhs(0.0, y), (z,), (v,))
+    slope = (model.rhs(0.0, z + 1e-6 * v) - model.rhs(0.0, z - 1e-6 * v)) / 2e-6
+    torch.testing.assert_close(exact, slope, rtol=1e-6, atol=1e-6)
+
+
+def declared(truth, *symmetries, **others):
+    attributes = {"symmetries": [symmetry.to_dict() for symmetry in symmetries], **others}
+    return dataclasses.replace(truth, attributes={**truth.attributes, "symmetry_violations": None, **attributes})
+
+
+def refusal(truth, latent_dim=4):
+    with pytest.raises(InputError) as caught:
+        EquivariantManifoldSpec(latent_dim, SMALL).fit(truth, truth, rng=generator(0))
+    return str(caught.value)
+
+
+def test_states_without_declared_symmetries_are_refused(waves):
+    _, truth, _ = waves
+    message = refusal(dataclasses.replace(truth, attributes={}))
+    assert message.startswith("symmetries must be declared for equivariant models, got none.")
+
+
+def test_an_equation_that_contradicts_a_declaration_is_refused_with_the_number():
+    system = find_system("kuramoto_sivashinsky", length=16.0, points=32)
+    wrong = dataclasses.replace(system, symmetries=(Translation("x"), Reflection("x")))
+    truth = simulate(wrong, 4, torch.arange(5.0), rng=generator(0), transient=0.0)
+    assert "a difference of 1.5 of the size of f" in refusal(truth)
+
+
+def test_data_that_contradict_a_declaration_are_refused_with_the_number():
+    rng, x = generator(0), torch.linspace(0, 6, 32, dtype=torch.float64)
+    noise = torch.randn(20, 30, 32, generator=rng, dtype=torch.float64)
+    lumpy = Trajectories.from_stacked(noise + torch.exp(-((x - 3) ** 2)), torch.arange(30.0), noise)
+    assert "got one that it moves by 0.3" in refusal(declared(lumpy, Translation("x")))
+    windy = Trajectories.from_stacked(noise * (1 + torch.exp(-((x - 2) ** 2))), torch.arange(30.0), noise)
+    assert "whose mean square it leaves where it is" in refusal(declared(windy, Reflection("x"), Sign()))
+    even = Trajectories.from_stacked(noise, torch.arange(30.0), noise)
+    EquivariantManifoldSpec(4, SMALL).fit(
+        declared(even, Translation("x"), Reflection("x")), even, rng=rng
+    )  # holds: nothing to refuse
+
+
+@pytest.mark.parametrize(
+    ("symmetry", "words"),
+    [
+        (Translation("y"), "symmetry translation along y must be along an axis of the grid, x, got y"),
+        (Translation("x", period=20.0), "period of the translation along x must be that of the grid, 16, got 20"),
+        (Phase(0, 3), "must be of components among u, got 3"),
+        (Reflection("x", along="x", shift=0.3), "must be by whole points of the grid, got 9.6 points"),
+    ],
+)
+def test_a_symmetry_that_does_not_fit_the_grid_is_refused(waves, symmetry, words):
+    system, truth, _ = waves
+    assert words in refusal(declared(truth, symmetry))
+    with pytest.raises(InputError, match=words.replace("(", r"\(")):
+        dataclasses.replace(system, symmetries=(symmetry,))
+
+
+def test_a_number_of_coordinates_that_modes_cannot_fill_is_refused(waves):
+    _, truth, _ = waves
+    assert "latent_dim must be 6 or such that modes fill it, got 7. Modes that a symmetry turns" in refusal(truth, 7)
+
+
+def test_dynamics_of_latents_without_charges_are_refused(waves):
+    _, truth, _ = waves
+    reducer = PolynomialManifoldSpec(4).fit(truth[:9], truth[9:], rng=generator(0))
+    with pytest.raises(InputError, match="latent space of equivariant dynamics must be one whose coordinates carry"):
+        on_reducer(reducer, EquivariantODESpec(SMALL), truth[:9], truth[9:], rng=generator(0))
+
+
+def test_attributes_that_hold_no_symmetries_give_none():
+    for wrong in ({}, {"symmetries": 3}, {"symmetries": [{"kind": "pod"}]}, {"symmetries": [{"kind": "shift"}]}):
+        assert remembered_symmetries(wrong) == ()
+    assert remembered_symmetries({"symmetries": [Shift("site").to_dict()]}) == (Shift("site"),)
