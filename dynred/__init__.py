@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from dynred.data.storage import save_trajectories as save_trajectories
     from dynred.data.store import StoredTrajectories as StoredTrajectories
     from dynred.data.trajectories import Trajectories as Trajectories
+    from dynred.data.transforms.base import Transform as Transform
+    from dynred.data.transforms.base import TransformSpec as TransformSpec
+    from dynred.data.transforms.delays import DelaysSpec as DelaysSpec
+    from dynred.data.transforms.scaling import ScalingSpec as ScalingSpec
     from dynred.data.velocities import estimate_velocities as estimate_velocities
     from dynred.dynamics.base import DynamicsSpec as DynamicsSpec
     from dynred.dynamics.base import LatentDynamics as LatentDynamics
@@ -78,6 +82,7 @@ if TYPE_CHECKING:
     from dynred.models.reduced import ReducedModel as ReducedModel
     from dynred.models.reduced import ReducedSpec as ReducedSpec
     from dynred.models.spec import ModelSpec as ModelSpec
+    from dynred.models.transformed import TransformedModel as TransformedModel
     from dynred.numerics.latent_space import LatentSpace as LatentSpace
     from dynred.numerics.polynomials import PolynomialSpec as PolynomialSpec
     from dynred.ode.find import find_system as find_system
@@ -121,6 +126,7 @@ _HOMES = {
     "Certificate": "dynred.evaluation.certificate",
     "Comparison": "dynred.evaluation.compare",
     "DataSpec": "dynred.experiments.data_spec",
+    "DelaysSpec": "dynred.data.transforms.delays",
     "DivergenceError": "dynred.errors",
     "DynamicsSpec": "dynred.dynamics.base",
     "DynredError": "dynred.errors",
@@ -163,6 +169,7 @@ _HOMES = {
     "Reduction": "dynred.experiments.reduction",
     "RefinementSpec": "dynred.dynamics.neural_ode",
     "Runtime": "dynred.runtime",
+    "ScalingSpec": "dynred.data.transforms.scaling",
     "Semilinear": "dynred.ode.semilinear",
     "SindySpec": "dynred.dynamics.sindy",
     "Solver": "dynred.solvers.base",
@@ -173,6 +180,9 @@ _HOMES = {
     "System": "dynred.ode.system",
     "TrainingSpec": "dynred.training.minimise",
     "Trajectories": "dynred.data.trajectories",
+    "Transform": "dynred.data.transforms.base",
+    "TransformSpec": "dynred.data.transforms.base",
+    "TransformedModel": "dynred.models.transformed",
     "VectorField": "dynred.ode.vector_field",
     "VectorFieldDynamics": "dynred.dynamics.base",
     "Verdict": "dynred.geometry.verdict",

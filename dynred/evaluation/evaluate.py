@@ -31,6 +31,7 @@ from dynred.evaluation.records import (
     Speedup,
 )
 from dynred.evaluation.spreads import Quantiles, Score, Spread
+from dynred.evaluation.variable_errors import variable_errors
 from dynred.geometry.two_valued import two_valued
 from dynred.metrics.base import Metric, cut_off, find_metrics, measured
 from dynred.models.bands import Calibration, predict_band
@@ -78,10 +79,13 @@ def evaluate(
     """
     if train is not None:
         rows_of("train", train.states, model.state_dim)
-    predictions = forecast(model, checked_test(model, test))
-    return score(
-        predictions, model, train, system, threshold, time_scale, cost, calibration=calibration, metrics=metrics
+        train = model.prepared(train)
+    predictions = forecast(model.core, model.prepared(checked_test(model, test)))
+    system = None if model.transforms else system
+    evaluation = score(
+        predictions, model.core, train, system, threshold, time_scale, cost, calibration=calibration, metrics=metrics
     )
+    return replace(evaluation, variables=variable_errors(model, predictions))
 
 
 def score(

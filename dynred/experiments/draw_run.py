@@ -8,6 +8,7 @@ from dynred.arguments import public
 from dynred.evaluation.evaluation import read_evaluation
 from dynred.experiments.publish import certificate
 from dynred.experiments.stored_run import opened
+from dynred.experiments.transform_parts import prepared
 from dynred.models.forecast import forecast
 from dynred.report.figure_files import check_folder, write_figures
 from dynred.report.figures.base import Context
@@ -50,8 +51,8 @@ def draw_run(
     check_folder(figures)
     with opened(out, plugins=plugins, trust=trust) as stored:
         evaluation = read_evaluation(stored.folder / "evaluation.json")
-        parts = stored.parts(runtime or Runtime())
-        predictions = forecast(stored.model, parts.test, parts.held_out.largest)
+        parts = prepared(stored.model, stored.parts(runtime or Runtime()))
+        predictions = forecast(stored.model.core, parts.test, parts.held_out.largest)
         rng = generator(stored.spec.seed, "certificate")
         certified = certificate(stored.model, stored.source, predictions.truth, rng)
         context = Context(stored.model, evaluation, predictions, stored.source.grid, certified)

@@ -12,11 +12,13 @@ from dynred.evaluation.evaluate import checked_test, score
 from dynred.evaluation.evaluation import Evaluation, read_evaluation
 from dynred.evaluation.long_time import long_time
 from dynred.evaluation.records import Cost, Finding
+from dynred.evaluation.variable_errors import variable_errors
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.pipeline import calibrated
 from dynred.experiments.publish import publish
 from dynred.experiments.stored_run import StoredRun, opened, opened_model
+from dynred.experiments.transform_parts import prepared
 from dynred.metrics.base import Metric, load_metric
 from dynred.models.base import Model
 from dynred.models.forecast import forecast
@@ -71,23 +73,25 @@ def evaluate_run(
         if long and source.system is None:
             raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
         parts = stored.parts(runtime)
-        predictions = forecast(model, parts.test, parts.held_out.largest)
+        parts = prepared(model, replace(parts, held_out=source.trusted(parts, spec.threshold)))
+        predictions = forecast(model.core, parts.test, parts.held_out.largest)
         path = stored.folder / "evaluation.json"
         earlier = read_evaluation(path) if path.exists() else None
         scores_over_long_times = earlier.long_time if earlier else None
         if long and source.system is not None:
             scores_over_long_times = long_time(model, source.system, progress=runtime.progress)
-        calibration = calibrated(model, parts.validation)
+        calibration = calibrated(model.core, parts.validation)
         own = [metric.at(spec.threshold) for metric in loaded]
         evaluation = score(
-            *(predictions, model, parts.train, source.system, spec.threshold),
+            *(predictions, model.core, parts.train, None if model.transforms else source.system, spec.threshold),
             cost=earlier.cost if earlier else Cost(),
             long_time=scores_over_long_times,
             calibration=calibration,
             metrics=own,
-            held_out=source.trusted(parts, spec.threshold),
+            held_out=parts.held_out,
             notes=parts.notes,
         )
+        evaluation = replace(evaluation, variables=variable_errors(model, predictions))
         publish(stored.folder, model, evaluation, predictions, source, calibration, own)
         return evaluation
 
@@ -96,14 +100,15 @@ def _on_other(
     test: OtherTest, run: StoredRun, metrics: Sequence[Metric], threshold: float, runtime: Runtime
 ) -> Evaluation:
     """The scores on other trajectories, beside the baselines of the run's training."""
-    train = run.parts(runtime).train
-    predictions = forecast(run.model, test.beside(train, None))
+    train, model = run.parts(runtime).train, run.model
+    predictions = forecast(model.core, model.prepared(test.beside(train, None)))
     seen = test.among(train)
     evaluation = score(
-        *(predictions, run.model, train, run.source.system, threshold),
+        *(predictions, model.core, model.prepared(train), None if model.transforms else run.source.system, threshold),
         metrics=metrics,
         held_out=replace(test.held_out, how="given") if seen else test.held_out,
     )
+    evaluation = replace(evaluation, variables=variable_errors(model, predictions))
     words = f"The model was trained on {len(seen)} of the {len(test.trajectories)} trajectories: {named(seen)}."
     return _told(evaluation, Finding("trained_on", words, float(len(seen)))) if seen else evaluation
 
@@ -112,8 +117,9 @@ def _without_training(
     test: OtherTest, model: Model, reason: str, metrics: Sequence[Metric], threshold: float
 ) -> Evaluation:
     """The scores on other trajectories where the run's training cannot be had, for a reason."""
-    predictions = forecast(model, checked_test(model, test.moving()))
-    evaluation = score(predictions, model, threshold=threshold, metrics=metrics, held_out=test.held_out)
+    predictions = forecast(model.core, model.prepared(checked_test(model, test.moving())))
+    evaluation = score(predictions, model.core, threshold=threshold, metrics=metrics, held_out=test.held_out)
+    evaluation = replace(evaluation, variables=variable_errors(model, predictions))
     return _told(evaluation, Finding("no_baselines", f"There are no baselines: {reason}"))
 
 

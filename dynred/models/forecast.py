@@ -1,6 +1,6 @@
 """A forecast: what was, what the encoder and decoder make of it, and what the reduced model predicted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -79,8 +79,20 @@ class Forecast(Plotted):
         return torch.where(torch.isfinite(error), error, torch.inf)
 
 
+def restored(predictions: Forecast, model: Model) -> Forecast:
+    """A forecast of the states of `model.core` in the variables of the data; the same where states are not
+    transformed."""
+    if not model.transforms:
+        return predictions
+    truth, reconstructed = model.restored(predictions.truth), model.restored(predictions.reconstructed)
+    return Forecast(truth, reconstructed, model.restored(predictions.predicted))
+
+
 def forecast(model: Model, truth: Trajectories, largest: tuple[float, ...] = ()) -> Forecast:
-    """Reconstruction and rollout of every trajectory of `truth`, each at its own times; `largest` as in `Forecast`."""
+    """Reconstruction and rollout of every trajectory of `truth`, each at its own times, from its first state, or the
+    first that has a past; `largest` as in `Forecast`."""
+    if model.transforms:
+        return replace(restored(forecast(model.core, model.prepared(truth)), model), largest=largest)
     states = model.at(truth.row_parameters).reconstruct(truth.states).double()
     reconstructed = Trajectories(states, truth.t, truth.lengths)
     parts, order = [], []

@@ -3,6 +3,7 @@
 import pytest
 
 from dynred import plugins
+from dynred.data.transforms.base import TransformSpec
 from dynred.dynamics.base import DynamicsSpec
 from dynred.metrics.base import Metric, Statistic
 from dynred.numerics.latent_space import LatentSpace
@@ -10,7 +11,15 @@ from dynred.ode.find import find_system
 from dynred.reducers.base import ReducerSpec
 from dynred.solvers.base import Solver
 from dynred.spec import Spec
-from dynred.testing import check_dynamics, check_metric, check_reducer, check_solver, check_statistic, check_system
+from dynred.testing import (
+    check_dynamics,
+    check_metric,
+    check_reducer,
+    check_solver,
+    check_statistic,
+    check_system,
+    check_transform,
+)
 
 FIRST_ORDER = {"backward_euler"}  # solvers that would need very small steps for the usual accuracy
 SPACES = {"fourier": LatentSpace(angles=2, lines=0)}  # of dynamics that do not take lines
@@ -57,6 +66,11 @@ def test_reducer_that_sees_parameters(name):
 @pytest.mark.parametrize("name", plugins.names("dynred.dynamics"))
 def test_dynamics(name):
     check_dynamics(small(made("dynred.dynamics", name, DynamicsSpec)), latent_space=SPACES.get(name))
+
+
+@pytest.mark.parametrize("name", plugins.names("dynred.data.transforms"))
+def test_transform(name):
+    check_transform(made("dynred.data.transforms", name, TransformSpec))
 
 
 @pytest.mark.parametrize("metric", plugins.classes("dynred.metrics", Metric))

@@ -57,7 +57,7 @@ class LatentPortrait(Figure[Context]):
 
 def _encoded(context: Context, states: Tensor) -> np.ndarray:
     with torch.no_grad():
-        model, every = context.model.at(context.forecast.truth.row_parameters), torch.arange(len(states))
+        model, every = context.core.at(context.forecast.truth.row_parameters), torch.arange(len(states))
         parts = [model.rows(rows).encode(states[rows]) for rows in every.split(16384)]
     z = torch.cat(parts).double().numpy()
     angles = context.model.latent_space.angles
