@@ -18,7 +18,7 @@ def variable_errors(model: Model, predictions: Forecast) -> tuple[VariableError,
 
     Args:
         model: the model.
-        predictions: a forecast of the states of `model.core`.
+        predictions: what was scored of it; see `forecast_to_score`.
     """
     shown = restored(predictions, model)
     attributes, dim = shown.truth.attributes, shown.truth.dim

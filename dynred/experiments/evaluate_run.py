@@ -12,7 +12,6 @@ from dynred.evaluation.evaluate import checked_test, score
 from dynred.evaluation.evaluation import Evaluation, read_evaluation
 from dynred.evaluation.long_time import long_time
 from dynred.evaluation.records import Cost, Finding
-from dynred.evaluation.variable_errors import variable_errors
 from dynred.experiments.folder import RunFolder
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.pipeline import calibrated
@@ -21,7 +20,7 @@ from dynred.experiments.stored_run import StoredRun, opened, opened_model
 from dynred.experiments.transform_parts import prepared
 from dynred.metrics.base import Metric, load_metric
 from dynred.models.base import Model
-from dynred.models.forecast import forecast
+from dynred.models.forecast import forecast_to_score
 from dynred.runtime import Runtime
 
 
@@ -74,7 +73,7 @@ def evaluate_run(
             raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
         parts = stored.parts(runtime)
         parts = prepared(model, replace(parts, held_out=source.trusted(parts, spec.threshold)))
-        predictions = forecast(model.core, parts.test, parts.held_out.largest)
+        predictions = forecast_to_score(model, parts.test, parts.held_out.largest)
         path = stored.folder / "evaluation.json"
         earlier = read_evaluation(path) if path.exists() else None
         scores_over_long_times = earlier.long_time if earlier else None
@@ -83,7 +82,7 @@ def evaluate_run(
         calibration = calibrated(model.core, parts.validation)
         own = [metric.at(spec.threshold) for metric in loaded]
         evaluation = score(
-            *(predictions, model.core, parts.train, None if model.transforms else source.system, spec.threshold),
+            *(predictions, model, parts.train, source.system, spec.threshold),
             cost=earlier.cost if earlier else Cost(),
             long_time=scores_over_long_times,
             calibration=calibration,
@@ -91,7 +90,6 @@ def evaluate_run(
             held_out=parts.held_out,
             notes=parts.notes,
         )
-        evaluation = replace(evaluation, variables=variable_errors(model, predictions))
         publish(stored.folder, model, evaluation, predictions, source, calibration, own)
         return evaluation
 
@@ -101,14 +99,13 @@ def _on_other(
 ) -> Evaluation:
     """The scores on other trajectories, beside the baselines of the run's training."""
     train, model = run.parts(runtime).train, run.model
-    predictions = forecast(model.core, model.prepared(test.beside(train, None)))
+    predictions = forecast_to_score(model, model.prepared(test.beside(train, None)))
     seen = test.among(train)
     evaluation = score(
-        *(predictions, model.core, model.prepared(train), None if model.transforms else run.source.system, threshold),
+        *(predictions, model, model.prepared(train), run.source.system, threshold),
         metrics=metrics,
         held_out=replace(test.held_out, how="given") if seen else test.held_out,
     )
-    evaluation = replace(evaluation, variables=variable_errors(model, predictions))
     words = f"The model was trained on {len(seen)} of the {len(test.trajectories)} trajectories: {named(seen)}."
     return _told(evaluation, Finding("trained_on", words, float(len(seen)))) if seen else evaluation
 
@@ -117,9 +114,8 @@ def _without_training(
     test: OtherTest, model: Model, reason: str, metrics: Sequence[Metric], threshold: float
 ) -> Evaluation:
     """The scores on other trajectories where the run's training cannot be had, for a reason."""
-    predictions = forecast(model.core, model.prepared(checked_test(model, test.moving())))
-    evaluation = score(predictions, model.core, threshold=threshold, metrics=metrics, held_out=test.held_out)
-    evaluation = replace(evaluation, variables=variable_errors(model, predictions))
+    predictions = forecast_to_score(model, model.prepared(checked_test(model, test.moving())))
+    evaluation = score(predictions, model, threshold=threshold, metrics=metrics, held_out=test.held_out)
     return _told(evaluation, Finding("no_baselines", f"There are no baselines: {reason}"))
 
 

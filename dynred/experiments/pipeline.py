@@ -17,7 +17,6 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.evaluation.evaluate import score
 from dynred.evaluation.records import Cost
-from dynred.evaluation.variable_errors import variable_errors
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.open_source import source_of
 from dynred.experiments.plan import plan_of
@@ -29,7 +28,7 @@ from dynred.experiments.transform_parts import fit_chain, prepared
 from dynred.memory import peak_memory_mb
 from dynred.models.bands import Calibration, calibrate
 from dynred.models.base import Model
-from dynred.models.forecast import forecast
+from dynred.models.forecast import forecast_to_score
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.models.spec import ModelSpec
@@ -179,16 +178,14 @@ class _Stages:
         with self._timed("evaluate_s"):
             self.runtime.progress("evaluate", 0, 1)
             learned, parts = (parts.train, parts.validation), prepared(model, parts)
-            predictions = forecast(model.core, parts.test, parts.held_out.largest)
+            predictions = forecast_to_score(model, parts.test, parts.held_out.largest)
             calibration = calibrated(model.core, parts.validation)
-            system = None if model.transforms else self.source.system
             evaluation = score(
-                *(predictions, model.core, parts.train, system, self.threshold),
+                *(predictions, model, parts.train, self.source.system, self.threshold),
                 calibration=calibration,
                 held_out=parts.held_out,
                 notes=parts.notes,
             )
-            evaluation = replace(evaluation, variables=variable_errors(model, predictions))
             self.runtime.progress("evaluate", 1, 1)
         cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
         evaluation = replace(evaluation, cost=cost)

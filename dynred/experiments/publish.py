@@ -38,7 +38,7 @@ def publish(
     if calibration is not None:
         write_json(folder / "calibration.json", calibration.to_dict(), Path.is_file)
     stored = folder.manifest()
-    certified = certificate(model, source, forecast.truth, generator(stored["seed"], "certificate"))
+    certified = certificate(model, source, forecast.core.truth, generator(stored["seed"], "certificate"))
     write_json(folder / "certificate.json", certified.to_dict(), Path.is_file)
     write_report(
         folder / "report.html",

@@ -82,7 +82,7 @@ class Reduction(Displayed):
         check_target("path", path, is_page)
         if self.source is not None:
             rng = generator(self.seed, "certificate")
-            certified = certificate(self.model, self.source, self.scored.truth, rng)
+            certified = certificate(self.model, self.source, self.scored.core.truth, rng)
         write_report(
             path,
             self.model,

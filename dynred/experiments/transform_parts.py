@@ -41,7 +41,8 @@ def prepared(model: Model, parts: Parts) -> Parts:
     if held_out.largest:
         # The largest |x| of trajectories of which the test holds a part alone: transformed, it is taken to be as many
         # times that of the test.
-        factor = float(test.states.norm(dim=1).max()) / max(float(parts.test.states.double().norm(dim=1).max()), 1e-300)
+        own, moved = parts.test.states.double(), model.present(test).states
+        factor = float(moved.norm(dim=1).max()) / max(float(own.norm(dim=1).max()), 1e-300)
         held_out = replace(held_out, largest=tuple(factor * value for value in held_out.largest))
     lost = () if model.past == 1 else (_lost(model.past),)
     return Parts(train, validation, test, held_out, (*parts.notes, *lost))

@@ -80,7 +80,7 @@ class NumpyModel:
     functions: Mapping[str, NumpyFunction]
     past: int = 1
 
-    def encode(self, x: Float[np.ndarray, "*batch D"]) -> Float[np.ndarray, "*batch R"]:
+    def encode(self, x: Float[np.ndarray, "*states D"]) -> Float[np.ndarray, "*batch R"]:
         """Latents [..., R] of states [..., D], or of states with their past, [..., past, D]."""
         return _batched(self.functions["encode"], x, self.past)
 

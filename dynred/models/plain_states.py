@@ -49,6 +49,10 @@ class PlainStates(ABC):
         """Trajectories of the states of `core` in the variables of the data."""
         return trajectories
 
+    def present(self, trajectories: Trajectories) -> Trajectories:
+        """Trajectories of the states of `core` without their past; they stay transformed otherwise."""
+        return trajectories
+
     def check(self, trajectories: Trajectories) -> None:
         """Refuses trajectories of other sampling than transforms with memory know.
 

@@ -125,6 +125,10 @@ class TransformedModel(Model):
         """See `Model.restored`."""
         return self.chain.restored(trajectories)
 
+    def present(self, trajectories: Trajectories) -> Trajectories:
+        """See `Model.present`."""
+        return trajectories if self.past == 1 else trajectories.map(self.chain.present)
+
     def start(self, x0: object) -> Float[Tensor, "N E"]:
         """See `Model.start`."""
         if isinstance(x0, Trajectories):
@@ -138,7 +142,7 @@ class TransformedModel(Model):
         return self._transformed("x0", rows[None] if rows.ndim == 2 else rows)
 
     @as_given
-    def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
+    def encode(self, x: Float[Tensor, "*states D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`; states with their past, [..., P, D], where the transforms have memory."""
         return self.inner.encode(self._transformed("x", x))
 
@@ -148,7 +152,7 @@ class TransformedModel(Model):
         return self.chain.undo(self.inner.decode(z))
 
     @as_given
-    def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+    def reconstruct(self, x: Float[Tensor, "*states D"]) -> Float[Tensor, "*batch D"]:
         """See `Model.reconstruct`; as `encode`."""
         return self.chain.undo(self.inner.reconstruct(self._transformed("x", x)))
 

@@ -17,9 +17,9 @@ QUERIES = 2000  # states whose neighbours are looked at
 RATIO, FAR = 15.0, 2.0  # Kennel's two criteria: growth of the distance, and distance in units of the spread
 NOISE = 6.0  # standard deviations of the noise, below which a growth says nothing
 SAME = 1e-6  # of the spread: states as near as that are visits of one, which are no neighbours
-# Part of the neighbours that may be false. With 5 % noise, signals of Lorenz-63, Roessler and a noisy cycle (seeds 1
-# and 2) have at most .037 in their own dimension and at least .070 below it.
-FALSE = 0.05
+# Part of the neighbours that may be false: Kennel's one percent, and as much more as the noise is of the spread. With
+# 5 % noise, signals of Lorenz-63, Roessler and a cycle have at most .037 in their own dimension, at least .083 below.
+FALSE = 0.01
 
 
 def mutual_information(signals: Signals, most: int) -> Float[np.ndarray, " L"]:
@@ -117,7 +117,8 @@ def _distinct(x: Float[np.ndarray, "m C"], width: float) -> Int[np.ndarray, " d"
     return np.sort(order[np.unique(cells, axis=0, return_index=True)[1]])
 
 
-def enough(false: Float[np.ndarray, " K"]) -> int:
-    """The first number of delays with few enough false neighbours; the one with fewest where there is none."""
-    few = np.flatnonzero(false < FALSE)
+def enough(false: Float[np.ndarray, " K"], noise: float) -> int:
+    """The first number of delays with few enough false neighbours; the one with fewest where there is none. `noise` is
+    that of `false_neighbours`, in units of the spread."""
+    few = np.flatnonzero(false < FALSE + noise)
     return int(few[0] if len(few) else false.argmin()) + 1

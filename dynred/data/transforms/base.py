@@ -161,6 +161,13 @@ class Chain(nn.Module):
             y = part.undo(y)
         return y
 
+    def present(self, y: Float[Tensor, "*batch E"]) -> Float[Tensor, "*batch F"]:
+        """The present state in the variables in which states are before the first transform with memory."""
+        memory = [i for i, part in enumerate(self.parts) if part.past > 1]
+        for part in reversed(list(self.parts)[memory[0] :] if memory else []):
+            y = part.undo(y)
+        return y
+
     def transformed(self, trajectories: Trajectories) -> Trajectories:
         """See `Transform.transformed`."""
         check_past(trajectories, self.past)
@@ -190,6 +197,5 @@ def check_past(trajectories: Trajectories, past: int) -> None:
     if shortest < past:
         i = int(trajectories.lengths.argmin())
         advice = "Take fewer delays or a smaller lag, or longer trajectories."
-        raise refuse(
-            "trajectories", f"of at least {past} snapshots, the past of one state", f"{shortest} in {i}", advice
-        )
+        expected = f"of at least {past} snapshots, which one state with its past takes"
+        raise refuse("trajectories", expected, f"{shortest} in trajectory {i}", advice)

@@ -40,11 +40,13 @@ class Delays(Transform):
         step: time between snapshots in training.
         information: mutual information of a sample and the one 1, 2, ... snapshots later, where it was computed.
         false: part of false nearest neighbours with 1, 2, ... blocks, where it was computed.
+        noise: standard deviation of the noise in a signal, as a part of that of the signal; 0 where not computed.
     """
 
     step: Float[Tensor, ""]
     information: Float[Tensor, " L"]
     false: Float[Tensor, " K"]
+    noise: Float[Tensor, ""]
 
     def __init__(self, spec: "DelaysSpec", state_dim: int, count: int, lag: int, choice: "Choice") -> None:
         super().__init__()
@@ -52,8 +54,9 @@ class Delays(Transform):
         self.state_dim, self.count, self.lag = state_dim, count, lag
         self.dim, self.past = count * state_dim, (count - 1) * lag + 1
         self.register_buffer("step", torch.tensor(choice.step, dtype=torch.float64))
-        self.register_buffer("information", torch.as_tensor(choice.information, dtype=torch.float64))
-        self.register_buffer("false", torch.as_tensor(choice.false, dtype=torch.float64))
+        self.register_buffer("noise", torch.tensor(choice.noise, dtype=torch.float64))
+        self.register_buffer("information", torch.tensor(choice.information.tolist(), dtype=torch.float64))
+        self.register_buffer("false", torch.tensor(choice.false.tolist(), dtype=torch.float64))
 
     @property
     def changes(self) -> bool:  # type: ignore[override] # found out
@@ -91,7 +94,7 @@ class Delays(Transform):
         words = f"{self.count} delays, {self.lag} snapshot{'s' if self.lag > 1 else ''} ({self.lag * step:.3g}) apart"
         if not len(self.false):
             return [f"A state is {words}."]
-        first, m = first_minimum(self.information.numpy()), enough(self.false.numpy())
+        first, m = first_minimum(self.information.numpy()), enough(self.false.numpy(), float(self.noise))
         return [
             f"A state is {words}: mutual information has its first minimum at a lag of {first}, and {m} such delays "
             f"leave {100 * float(self.false[m - 1]):.2g} % false neighbours, so {m} coordinates may do."
@@ -106,11 +109,13 @@ class Choice:
         step: time between snapshots.
         information: see `Delays`.
         false: see `Delays`.
+        noise: see `Delays`.
     """
 
     step: float
     information: Float[np.ndarray, " L"]
     false: Float[np.ndarray, " K"]
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ class DelaysSpec(TransformSpec):
 
     `auto` looks at the training trajectories: the lag is that of the first minimum of mutual information, the number m
     of such lags the first with few false nearest neighbours (M. B. Kennel, R. Brown, H. D. I. Abarbanel, Phys. Rev. A
-    45, 3403 (1992)). The blocks then fill the window of these m delays, 2 m + 1 of them.
+    45, 3403 (1992)). The blocks then fill the window of these m delays, 2 m + 1 of them or more.
 
     Attributes:
         count: number of blocks in a state, the present one included.
@@ -147,16 +152,16 @@ class DelaysSpec(TransformSpec):
         information = mutual_information(signals, longest)
         apart = first_minimum(information)
         false = false_neighbours(signals, apart, MOST, noise)
-        window = (enough(false) - 1) * apart if len(false) else apart
-        count, lag = self._filling(window, enough(false) if len(false) else 1)
-        return Delays(self, train.dim, count, lag, Choice(step, information, false))
+        m = enough(false, noise) if len(false) else 2
+        count, lag = self._filling(max(1, m - 1) * apart, m)
+        return Delays(self, train.dim, count, lag, Choice(step, information, false, noise))
 
     def _filling(self, window: int, m: int) -> tuple[int, int]:
         """Number and lag of the blocks that fill a window of so many snapshots."""
-        if self.lag != "auto":
-            return max(2, window // self.lag + 1), self.lag
-        count = 2 * m + 1 if self.count == "auto" else self.count
-        return count, max(1, round(window / max(1, count - 1)))
+        if self.count != "auto":
+            return self.count, max(1, window // max(1, self.count - 1))
+        lag = max(1, window // (2 * m)) if self.lag == "auto" else self.lag
+        return max(2, window // lag + 1), lag
 
     def build(self, state_dim: int, count: int, lag: int, lags: int, tried: int) -> Delays:  # type: ignore[override] # by name
         """See `TransformSpec.build`."""

@@ -75,8 +75,13 @@ class Context:
 
     @cached_property
     def core(self) -> Model:
-        """The model of the states of `forecast`."""
+        """The model of the states of `encoded`."""
         return self.model.core  # type: ignore[no-any-return] # a model
+
+    @cached_property
+    def encoded(self) -> Forecast:
+        """The forecast of the states that the model encodes."""
+        return self.forecast.core
 
     @cached_property
     def shown(self) -> Forecast:

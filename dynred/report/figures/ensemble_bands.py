@@ -46,7 +46,7 @@ class EnsembleBands(Figure[Context]):
 
 def _members(context: Context) -> np.ndarray:
     """The leading coordinates [k, T, K] of what each of k members predicts for the typical trajectory."""
-    typical = context.forecast.truth[context.typical]
+    typical = context.encoded.truth[context.typical]
     model = context.model.at(typical.parameters)
     with torch.no_grad():
         z0, t = model.core.encode(typical.initial), typical.t - typical.t[0]

@@ -1,0 +1,167 @@
+"""Transforms: what each does, and how chains are fitted."""
+
+import functools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import dynred
+from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.base import Chain
+from dynred.data.transforms.delays import DelaysSpec
+from dynred.data.transforms.scaling import ScalingSpec, scaled_apart
+from dynred.data.variables import Variable, named_variables, variables_attribute
+from dynred.errors import InputError
+from dynred.experiments.transform_parts import fit_chain
+from dynred.testing.transforms import waves
+
+DATA = waves()
+
+
+def in_units(data, *units):
+    scale = torch.tensor(units, dtype=torch.float64)
+    return replace(data, states=data.states * scale, velocities=data.velocities * scale)
+
+
+@functools.cache
+def states_of(name):
+    return dynred.simulate(dynred.find_system(name), 16, rng=dynred.generator(3))
+
+
+def signal(name, noise):
+    truth = states_of(name)
+    x = truth.states[:, :1]
+    x = x + noise * x.std() * torch.randn(x.shape, generator=dynred.generator(7), dtype=x.dtype)
+    return Trajectories(x, truth.t, truth.lengths)
+
+
+# -- scaling ---------------------------------------------------------------------------------------------------------
+
+
+def test_variables_count_alike_whatever_their_units():
+    other = in_units(DATA, 1e5, 300.0, 1e-6, 1e-12)
+    a, b = ScalingSpec().fit(DATA).transformed(DATA), ScalingSpec().fit(other).transformed(other)
+    assert torch.allclose(a.states, b.states, rtol=1e-12)
+    assert torch.allclose(a.states.std(0), torch.ones(4, dtype=torch.float64), rtol=0.01)
+
+
+def test_auto_scales_named_variables_whose_spreads_are_far_apart():
+    assert scaled_apart(DATA) is DATA
+    assert scaled_apart(in_units(DATA, 1.0, 29.0, 1.0, 1.0)).states.std(0).max() > 5
+    assert scaled_apart(in_units(DATA, 1.0, 50.0, 1.0, 1.0)).states.std(0).max() < 1.1
+    unnamed = replace(in_units(DATA, 1.0, 50.0, 1.0, 1.0), attributes={})
+    assert scaled_apart(unnamed) is unnamed
+
+
+def test_what_belongs_together_keeps_one_unit():
+    fields = replace(DATA, attributes=variables_attribute([Variable("u", 1), Variable("v", 3)]))
+    scale = ScalingSpec().fit(in_units(fields, 1.0, 1.0, 5.0, 2.0)).scale
+    assert scale[1] == scale[2] == scale[3] != scale[0]
+    scale = ScalingSpec(widths=(2, 2)).fit(DATA).scale
+    assert scale[0] == scale[1] != scale[2] == scale[3]
+
+
+def test_given_units_ranges_and_variables_that_do_not_vary():
+    still = replace(DATA, states=torch.cat([DATA.states[:, :3], torch.full_like(DATA.states[:, :1], 7.0)], 1))
+    assert ScalingSpec().fit(still).scale[3] == 1
+    assert ScalingSpec(units={"b": 4.0}).fit(DATA).scale[1] == 4
+    scale = ScalingSpec("range").fit(DATA).scale
+    assert torch.equal(scale, DATA.states.amax(0) - DATA.states.amin(0))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ScalingSpec(units={"a": 0.0}), "units.a must be a finite number > 0, got 0.0"),
+        (lambda: ScalingSpec(units={"z": 1.0}).fit(DATA), "units must be one of a, b, c, d, got 'z'"),
+        (lambda: ScalingSpec(widths=(3, 2)).fit(DATA), "widths must be of sum 4, the dimension of the states, got 5"),
+        (lambda: DelaysSpec(0), "count must be an integer >= 1, got 0"),
+        (lambda: DelaysSpec(200, 5).fit(DATA).transformed(DATA), "trajectories must be of at least 996 snapshots"),
+        (lambda: DelaysSpec(2, 1).fit(uneven()), "times must be even for delays"),
+        (
+            lambda: Chain([DelaysSpec(90, 2).fit(DATA)]).transformed(DATA),
+            "must be of at least 179 .* got 160 in trajectory 0",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_sentence(make, words):
+    with pytest.raises(InputError, match=words):
+        make()
+
+
+def uneven():
+    t = DATA[0].t.clone()
+    t[40:] += 0.01
+    return replace(DATA[0], t=t)
+
+
+# -- delays ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_present_is_the_last_block_and_the_oldest_the_first():
+    x = torch.arange(10.0, dtype=torch.float64)[:, None]
+    data = Trajectories(x, x[:, 0], torch.tensor([10]))
+    made = DelaysSpec(3, 2).fit(data).transformed(data)
+    assert made.states[0].tolist() == [0, 2, 4]
+    assert made.t[0] == 4
+    assert len(made.states) == 6
+
+
+@pytest.mark.parametrize("noise", [0.0, pytest.param(0.01, marks=pytest.mark.slow), 0.05])
+@pytest.mark.parametrize(
+    ("name", "dimension"), [("lorenz63", 3), pytest.param("rossler", 3, marks=pytest.mark.slow), ("mean_field_wake", 2)]
+)
+def test_the_dimension_of_a_signal_is_found_with_and_without_noise(name, dimension, noise):
+    delays = DelaysSpec().fit(signal(name, noise))
+    assert delays.count >= min(2 * dimension + 1, delays.past)
+    assert f"so {dimension} coordinates may do" in delays.notes()[0]
+
+
+def test_the_lag_of_a_circle_is_near_a_quarter_of_its_period():
+    t = torch.arange(0, 60, 0.05, dtype=torch.float64)
+    x = torch.sin(t + 0.2 * torch.arange(3)[:, None])[..., None]
+    delays = DelaysSpec().fit(Trajectories.from_stacked(x, t))
+    first = (delays.count - 1) * delays.lag * 0.05
+    assert abs(first - math.pi / 2) < 0.35
+
+
+def test_several_signals_need_fewer_delays():
+    t = torch.arange(0, 40, 0.1, dtype=torch.float64)
+    angle = t + 0.3 * torch.arange(6)[:, None]
+    both = Trajectories.from_stacked(torch.stack([angle.cos(), angle.sin()], -1), t)
+    one = Trajectories(both.states[:, :1], both.t, both.lengths)
+    assert "so 1 coordinates may do" in DelaysSpec().fit(both).notes()[0]
+    assert "so 2 coordinates may do" in DelaysSpec().fit(one).notes()[0]
+
+
+# -- chains ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_chain_is_fitted_part_by_part_and_undone_from_its_end():
+    data = in_units(DATA, 1e5, 300.0, 1e-6, 1e-12)
+    chain = fit_chain((ScalingSpec(), DelaysSpec(4, 3)), data)
+    moved = chain.transformed(data)
+    assert (chain.past, chain.state_dim, chain.dim) == (10, 4, 16)
+    back = chain.restored(moved)
+    assert torch.allclose(back[1].states, data[1].states[9:], rtol=1e-12, atol=0)
+    assert torch.allclose(back[1].velocities, data[1].velocities[9:], rtol=1e-12, atol=1e-25)
+    assert named_variables(back.attributes, 4) == named_variables(data.attributes, 4)
+    assert named_variables(moved.attributes, 16) == ()
+    assert torch.allclose(chain.present(moved.states)[:, 0], moved.states[:, 12])
+
+
+def test_nothing_is_left_of_transforms_that_change_nothing():
+    assert fit_chain((), DATA) is None
+    assert fit_chain((ScalingSpec("none"),), in_units(DATA, 1e5, 1.0, 1.0, 1.0)) is None
+    assert fit_chain((), in_units(DATA, 1e5, 1.0, 1.0, 1.0)) is not None
+    assert fit_chain((DelaysSpec(1, 1),), DATA) is None
+
+
+def test_columns_of_tables_are_variables():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"t": np.arange(5.0), "p": np.arange(5.0), "T": np.arange(5.0)})
+    read = Trajectories.of(frame)
+    assert named_variables(read.attributes, 2) == (Variable("p", 1), Variable("T", 1))
