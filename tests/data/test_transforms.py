@@ -110,9 +110,12 @@ def test_the_present_is_the_last_block_and_the_oldest_the_first():
     assert len(made.states) == 6
 
 
-@pytest.mark.parametrize("noise", [0.0, pytest.param(0.01, marks=pytest.mark.slow), 0.05])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("noise", [pytest.param(0.0, marks=SLOW), pytest.param(0.01, marks=SLOW), 0.05])
 @pytest.mark.parametrize(
-    ("name", "dimension"), [("lorenz63", 3), pytest.param("rossler", 3, marks=pytest.mark.slow), ("mean_field_wake", 2)]
+    ("name", "dimension"), [("lorenz63", 3), pytest.param("rossler", 3, marks=SLOW), ("mean_field_wake", 2)]
 )
 def test_the_dimension_of_a_signal_is_found_with_and_without_noise(name, dimension, noise):
     delays = DelaysSpec().fit(signal(name, noise))
