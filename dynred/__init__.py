@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from dynred.data.trajectories import Trajectories as Trajectories
     from dynred.data.transforms.base import Transform as Transform
     from dynred.data.transforms.base import TransformSpec as TransformSpec
+    from dynred.data.transforms.centring import CentringSpec as CentringSpec
     from dynred.data.transforms.delays import DelaysSpec as DelaysSpec
+    from dynred.data.transforms.logarithm import LogarithmSpec as LogarithmSpec
     from dynred.data.transforms.scaling import ScalingSpec as ScalingSpec
+    from dynred.data.transforms.weights import WeightsSpec as WeightsSpec
     from dynred.data.velocities import estimate_velocities as estimate_velocities
     from dynred.dynamics.base import DynamicsSpec as DynamicsSpec
     from dynred.dynamics.base import LatentDynamics as LatentDynamics
@@ -123,6 +126,7 @@ _HOMES = {
     "Axis": "dynred.data.grid",
     "Band": "dynred.models.bands",
     "Calibration": "dynred.models.bands",
+    "CentringSpec": "dynred.data.transforms.centring",
     "Certificate": "dynred.evaluation.certificate",
     "Comparison": "dynred.evaluation.compare",
     "DataSpec": "dynred.experiments.data_spec",
@@ -147,6 +151,7 @@ _HOMES = {
     "LatentSpace": "dynred.numerics.latent_space",
     "LinearSpec": "dynred.dynamics.linear",
     "LyapunovSpectrum": "dynred.evaluation.lyapunov",
+    "LogarithmSpec": "dynred.data.transforms.logarithm",
     "Metric": "dynred.metrics.base",
     "MissingExtraError": "dynred.errors",
     "Model": "dynred.models.base",
@@ -186,6 +191,7 @@ _HOMES = {
     "VectorField": "dynred.ode.vector_field",
     "VectorFieldDynamics": "dynred.dynamics.base",
     "Verdict": "dynred.geometry.verdict",
+    "WeightsSpec": "dynred.data.transforms.weights",
     "calibrate": "dynred.models.bands",
     "certify": "dynred.evaluation.certify",
     "certify_run": "dynred.experiments.certify_run",

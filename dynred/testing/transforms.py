@@ -15,7 +15,7 @@ STEP = 0.02  # time between snapshots of the samples
 
 def waves(n: int = 6) -> Trajectories:
     """Trajectories of different lengths, evenly sampled, with exact velocities, of four positive variables that their
-    attributes name."""
+    attributes name, and that lie on a grid which is not uniform."""
     k = torch.tensor([1.0, 1.3, 0.7, 2.1], dtype=torch.float64)
     parts = []
     for i in range(n):
@@ -25,7 +25,9 @@ def waves(n: int = 6) -> Trajectories:
         number = {"number": torch.tensor([float(i)], dtype=torch.float64)}
         parts.append(Trajectories(states, t[:, 0], torch.tensor([len(t)]), velocities, number))
     named = variables_attribute(Variable(name, 1) for name in ("a", "b", "c", "d"))
-    return replace(Trajectories.concatenate(parts), attributes=named)
+    axis = {"name": "x", "coordinates": [0.0, 0.1, 0.4, 1.0], "unit": "", "period": None}
+    grid = {"axes": [axis], "components": ["u"]}
+    return replace(Trajectories.concatenate(parts), attributes={**named, "grid": grid})
 
 
 def check_transform(spec: TransformSpec, trajectories: Trajectories | None = None) -> None:

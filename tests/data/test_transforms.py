@@ -11,14 +11,18 @@ import torch
 import dynred
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import Chain
+from dynred.data.transforms.centring import CentringSpec
 from dynred.data.transforms.delays import DelaysSpec
+from dynred.data.transforms.logarithm import LogarithmSpec
 from dynred.data.transforms.scaling import ScalingSpec, scaled_apart
-from dynred.data.variables import Variable, named_variables, variables_attribute
+from dynred.data.transforms.weights import WeightsSpec
+from dynred.data.variables import KEY, Variable, named_variables, variables_attribute
 from dynred.errors import InputError
 from dynred.experiments.transform_parts import fit_chain
 from dynred.testing.transforms import waves
 
-DATA = waves()
+GRIDDED = waves()
+DATA = replace(GRIDDED, attributes={KEY: GRIDDED.attributes[KEY]})
 
 
 def in_units(data, *units):
@@ -138,6 +142,69 @@ def test_several_signals_need_fewer_delays():
     one = Trajectories(both.states[:, :1], both.t, both.lengths)
     assert "so 1 coordinates may do" in DelaysSpec().fit(both).notes()[0]
     assert "so 2 coordinates may do" in DelaysSpec().fit(one).notes()[0]
+
+
+# -- centring, logarithms, weights -----------------------------------------------------------------------------------
+
+
+def test_centred_states_are_deviations_from_the_mean_or_a_reference():
+    moved = CentringSpec().fit(DATA).transformed(DATA)
+    assert moved.states.mean(0).abs().max() < 1e-12
+    assert torch.equal(moved.velocities, DATA.velocities)
+    assert torch.equal(CentringSpec((2.0,)).fit(DATA).transformed(DATA).states, DATA.states - 2)
+    with pytest.raises(InputError, match="reference must be one number, or one for each of 4 components, got 2"):
+        CentringSpec((1.0, 2.0)).fit(DATA)
+
+
+def test_logarithms_are_taken_of_the_named_variables_and_clipped_where_asked():
+    moved = LogarithmSpec(("b",)).fit(DATA).transformed(DATA)
+    assert torch.equal(moved.states[:, [0, 2, 3]], DATA.states[:, [0, 2, 3]])
+    assert torch.allclose(moved.velocities[:, 1], DATA.velocities[:, 1] / DATA.states[:, 1])
+    below = replace(DATA, states=DATA.states - 2.0)
+    with pytest.raises(InputError, match="variable [abcd] must be positive for a logarithm, got -0"):
+        LogarithmSpec().fit(below)
+    clipped = LogarithmSpec(floor=0.1).fit(below)
+    back = clipped.undo(clipped.transformed(below).states)
+    assert torch.allclose(back, below.states.clamp_min(0.1))
+
+
+def field(x):
+    """A field of two standing waves and a boundary layer on a grid, as trajectories of an xarray array."""
+    xarray = pytest.importorskip("xarray")
+    t = np.linspace(0, 12, 200)
+    a, b = (np.exp(-0.05 * t) * wave for wave in (np.cos(2 * t), np.sin(2 * t)))
+    member = np.arange(1, 6)[:, None, None] / 5
+    waves = a[:, None] * np.sin(np.pi * x) + 0.5 * b[:, None] * np.sin(2 * np.pi * x)
+    u = member * waves + 0.3 * member**2 * (a * b)[:, None] * np.exp(-8 * x)
+    return Trajectories.of(xarray.DataArray(u, dims=("member", "time", "x"), coords={"time": t, "x": x}, name="u"))
+
+
+def test_a_field_on_a_grid_that_is_not_uniform_has_the_latents_and_errors_of_a_uniform_one():
+    chebyshev, uniform = 0.5 - 0.5 * np.cos(np.pi * np.arange(65) / 64), np.linspace(0, 1, 129)
+    latents, errors, alone = [], [], []
+    for x in (chebyshev, uniform):
+        data = field(x)
+        moved = fit_chain((WeightsSpec(),), data).transformed(data)
+        pod = dynred.PODSpec(2).fit(moved[:4], moved[4:], rng=dynred.generator(0))
+        z = pod.encode(moved.states) / math.sqrt(len(x))  # |y|^2 / n is the integral
+        latents.append(z * torch.sign(z[20]))
+        size = (moved.states - moved.states.mean(0)).norm()
+        errors.append(float((pod.reconstruct(moved.states) - moved.states).norm() / size))
+        alone.append(fit_chain((), data) is not None)
+    assert (latents[0] - latents[1]).abs().max() < 0.02 * latents[1].abs().max()
+    assert abs(errors[0] / errors[1] - 1) < 0.02
+    assert alone == [True, False]  # by itself where the coordinates are not uniform
+
+
+def test_weights_that_cannot_be_are_told():
+    with pytest.raises(InputError, match="values must be positive, got -1 at 1"):
+        WeightsSpec(values=(1.0, -1.0))
+    with pytest.raises(InputError, match="values must be one for each of 4 components, .* got 3 weights"):
+        WeightsSpec(values=(1.0, 1.0, 1.0)).fit(DATA)
+    with pytest.raises(InputError, match="the data must be fields with coordinates"):
+        WeightsSpec().fit(DATA)
+    root = WeightsSpec(values=(1.0, 3.0)).fit(DATA).root
+    assert torch.allclose(root**2, torch.tensor([0.5, 1.5, 0.5, 1.5], dtype=torch.float64))
 
 
 # -- chains ----------------------------------------------------------------------------------------------------------
