@@ -159,6 +159,8 @@ def _updated_among(groups: tuple[Any, ...], path: str, value: object, above: str
     which, _, rest = path.partition(".")
     names = {str(i): i for i in range(len(groups))}
     names |= {group.kind(): i for i, group in reversed(list(enumerate(groups))) if isinstance(group, Spec)}
+    if not names:
+        raise refuse(f"setting {above}{path}", "of one of several groups of settings", "none of them")
     i = names[one_of(f"setting of {above.removesuffix('.')}", which, names)]
     changed = groups[i]._updated(rest, value, f"{above}{which}.")
     return (*groups[:i], changed, *groups[i + 1 :])

@@ -65,7 +65,8 @@ class TransformOptions:
         if self.scale is not None:
             specs.append(ScalingSpec(self.scale))
         if self.delays is not None or self.lag is not None:
-            specs.append(DelaysSpec(self.delays or "auto", self.lag or "auto"))
+            named = {"count": self.delays, "lag": self.lag}
+            specs.append(DelaysSpec(**{name: value for name, value in named.items() if value is not None}))
         return tuple(specs)
 
 

@@ -18,6 +18,7 @@ from dynred.checks import integer, refuse
 from dynred.data.sample_noise import noise_variance
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms._embedding import (
+    FALSE,
     MOST,
     MOST_LAGS,
     enough,
@@ -88,16 +89,26 @@ class Delays(Transform):
         lags, tried = len(self.information), len(self.false)
         return {"state_dim": self.state_dim, "count": self.count, "lag": self.lag, "lags": lags, "tried": tried}
 
+    @property
+    def first_lag(self) -> int:
+        """The lag at the first minimum of mutual information."""
+        return first_minimum(self.information.numpy())
+
+    @property
+    def allowed(self) -> float:
+        """The part of the neighbours that may be false by chance."""
+        return FALSE + float(self.noise)
+
     def notes(self) -> list[str]:
         """See `Transform.notes`: how many delays, and why."""
         step = float(self.step)
         words = f"{self.count} delays, {self.lag} snapshot{'s' if self.lag > 1 else ''} ({self.lag * step:.3g}) apart"
         if not len(self.false):
             return [f"A state is {words}."]
-        first, m = first_minimum(self.information.numpy()), enough(self.false.numpy(), float(self.noise))
+        m = enough(self.false.numpy(), float(self.noise))
         return [
-            f"A state is {words}: mutual information has its first minimum at a lag of {first}, and {m} such delays "
-            f"leave {100 * float(self.false[m - 1]):.2g} % false neighbours, so {m} coordinates may do."
+            f"A state is {words}: mutual information has its first minimum at a lag of {self.first_lag}, and {m} such "
+            f"delays leave {100 * float(self.false[m - 1]):.2g} % false neighbours, so {m} coordinates may do."
         ]
 
 
