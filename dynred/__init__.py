@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from dynred.data.symmetries import Sign as Sign
     from dynred.data.symmetries import Translation as Translation
     from dynred.data.trajectories import Trajectories as Trajectories
+    from dynred.data.transforms.base import Transform as Transform
+    from dynred.data.transforms.base import TransformSpec as TransformSpec
+    from dynred.data.transforms.centring import CentringSpec as CentringSpec
+    from dynred.data.transforms.delays import DelaysSpec as DelaysSpec
+    from dynred.data.transforms.logarithm import LogarithmSpec as LogarithmSpec
+    from dynred.data.transforms.scaling import ScalingSpec as ScalingSpec
+    from dynred.data.transforms.weights import WeightsSpec as WeightsSpec
     from dynred.data.velocities import estimate_velocities as estimate_velocities
     from dynred.dynamics.base import DynamicsSpec as DynamicsSpec
     from dynred.dynamics.base import LatentDynamics as LatentDynamics
@@ -85,6 +92,7 @@ if TYPE_CHECKING:
     from dynred.models.reduced import ReducedSpec as ReducedSpec
     from dynred.models.spec import ModelSpec as ModelSpec
     from dynred.numerics.equivariant_fits import EquivariantPolynomialSpec as EquivariantPolynomialSpec
+    from dynred.models.transformed import TransformedModel as TransformedModel
     from dynred.numerics.latent_space import LatentSpace as LatentSpace
     from dynred.numerics.polynomials import PolynomialSpec as PolynomialSpec
     from dynred.ode.find import find_system as find_system
@@ -126,9 +134,11 @@ _HOMES = {
     "Axis": "dynred.data.grid",
     "Band": "dynred.models.bands",
     "Calibration": "dynred.models.bands",
+    "CentringSpec": "dynred.data.transforms.centring",
     "Certificate": "dynred.evaluation.certificate",
     "Comparison": "dynred.evaluation.compare",
     "DataSpec": "dynred.experiments.data_spec",
+    "DelaysSpec": "dynred.data.transforms.delays",
     "DivergenceError": "dynred.errors",
     "DynamicsSpec": "dynred.dynamics.base",
     "DynredError": "dynred.errors",
@@ -152,6 +162,7 @@ _HOMES = {
     "LatentSpace": "dynred.numerics.latent_space",
     "LinearSpec": "dynred.dynamics.linear",
     "LyapunovSpectrum": "dynred.evaluation.lyapunov",
+    "LogarithmSpec": "dynred.data.transforms.logarithm",
     "Metric": "dynred.metrics.base",
     "MissingExtraError": "dynred.errors",
     "Model": "dynred.models.base",
@@ -176,6 +187,7 @@ _HOMES = {
     "RefinementSpec": "dynred.dynamics.neural_ode",
     "Reflection": "dynred.data.symmetries",
     "Runtime": "dynred.runtime",
+    "ScalingSpec": "dynred.data.transforms.scaling",
     "Semilinear": "dynred.ode.semilinear",
     "Shift": "dynred.data.symmetries",
     "Sign": "dynred.data.symmetries",
@@ -189,9 +201,13 @@ _HOMES = {
     "TrainingSpec": "dynred.training.minimise",
     "Trajectories": "dynred.data.trajectories",
     "Translation": "dynred.data.symmetries",
+    "Transform": "dynred.data.transforms.base",
+    "TransformSpec": "dynred.data.transforms.base",
+    "TransformedModel": "dynred.models.transformed",
     "VectorField": "dynred.ode.vector_field",
     "VectorFieldDynamics": "dynred.dynamics.base",
     "Verdict": "dynred.geometry.verdict",
+    "WeightsSpec": "dynred.data.transforms.weights",
     "calibrate": "dynred.models.bands",
     "certify": "dynred.evaluation.certify",
     "certify_run": "dynred.experiments.certify_run",

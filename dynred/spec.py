@@ -130,7 +130,9 @@ class Spec:
         one_of(f"setting of {type(self).__name__}", name, {f.name for f in dataclasses.fields(self)})
         allowed = self._classes(name)
         group = next((choice for choice in allowed if issubclass(choice, Spec)), None)
-        if rest:
+        if rest and isinstance(getattr(self, name), tuple):
+            value, rest = _updated_among(getattr(self, name), rest, value, f"{above}{name}."), ""
+        elif rest:
             inner = getattr(self, name)
             inner = group() if inner is None and group and not inspect.isabstract(group) else inner
             if not isinstance(inner, Spec):
@@ -147,9 +149,21 @@ class Spec:
     def _classes(cls, name: str) -> tuple[type, ...]:
         """The classes in the annotation of a setting; none where the annotation cannot be read."""
         hint = hints(cls).get(name)
-        return tuple(
-            choice for choice in (hint, *typing.get_args(hint)) if isinstance(choice, type) and choice is not object
-        )
+        choices = (hint, typing.get_origin(hint), *typing.get_args(hint))
+        return tuple(choice for choice in choices if isinstance(choice, type) and choice is not object)
+
+
+def _updated_among(groups: tuple[Any, ...], path: str, value: object, above: str) -> tuple[Any, ...]:
+    """Groups of settings with one setting of one of them replaced, which its place or its kind tells, e.g.
+    `delays.count` or `0.count`."""
+    which, _, rest = path.partition(".")
+    names = {str(i): i for i in range(len(groups))}
+    names |= {group.kind(): i for i, group in reversed(list(enumerate(groups))) if isinstance(group, Spec)}
+    if not names:
+        raise refuse(f"setting {above}{path}", "of one of several groups of settings", "none of them")
+    i = names[one_of(f"setting of {above.removesuffix('.')}", which, names)]
+    changed = groups[i]._updated(rest, value, f"{above}{which}.")
+    return (*groups[:i], changed, *groups[i + 1 :])
 
 
 def _unused(field: dataclasses.Field[Any], spec: Spec) -> bool:

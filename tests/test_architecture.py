@@ -18,6 +18,7 @@ FOLDERS = (
 PLUGINS = (
     "data/derivatives",
     "data/readers",
+    "data/transforms",
     "solvers",
     "reducers",
     "dynamics",

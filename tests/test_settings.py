@@ -46,7 +46,7 @@ from dynred.training.minimise import TrainingSpec
 if TYPE_CHECKING:
     from nowhere import Unread
 
-PACKAGES = ("data.derivatives", "dynamics", "metrics", "reducers", "solvers")
+PACKAGES = ("data.derivatives", "data.transforms", "dynamics", "metrics", "reducers", "solvers")
 NEEDY = {  # what has no defaults
     ReducedSpec: {"reducer": PODSpec(2), "dynamics": LinearSpec()},
     ExperimentSpec: {"source": "lorenz63", "latent_dim": 2},

@@ -22,6 +22,7 @@ from dynred.cli._options import (
 )
 from dynred.cli._own_data import OwnData
 from dynred.cli._process import going_on
+from dynred.cli._transform_options import Transforms
 from dynred.cli.base import pairs, show_evaluation, stderr, working
 from dynred.errors import InputError
 
@@ -34,6 +35,7 @@ dynred reduce my_system.py --latent-dim 3        # your own equation
 dynred reduce my_system.py --latent-dim 3 --minutes 0.5   # a quick look
 dynred reduce measurements.csv --group run --latent-dim 2 # data, no equation
 dynred reduce train.npz --test test.npz --latent-dim 2
+dynred reduce signal.csv --delays auto --latent-dim 2     # one signal alone
 dynred reduce torus_flow --latent auto           # what `dynred inspect` says
 dynred reduce lorenz63 --latent-dim 3 --set reducer.training.steps=2000
 """
@@ -125,6 +127,7 @@ def reduce(
     split: Split = None,
     force: Force = False,
     reading: OwnData = None,
+    transforms: Transforms = None,
     with_: Arguments = None,
     reducer: Reducer = None,
     dynamics: Dynamics = None,
@@ -155,7 +158,8 @@ def reduce(
     chosen: dict[str, Any] = {f"data.{name}": value for name, value in tested.items() if value is not None}
     chosen |= {"test": str(test)} if test is not None else {}
     chosen |= {"data.force": True} if force else {}
-    chosen |= reading.changes() if reading is not None else {}
+    for options in (reading, transforms):
+        chosen |= options.changes() if options is not None else {}
     words |= {"arguments": pairs(with_ or []), "changes": {**chosen, **pairs(set_ or [])}}
     if latent == "auto" and (latent_dim is not None or angles or charts > 1):
         raise InputError("--latent auto must be alone, got --latent-dim, --angles or --charts beside it.")

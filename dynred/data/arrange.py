@@ -16,6 +16,7 @@ from dynred.data.grid import grid_attribute
 from dynred.data.reading import ReadingSpec
 from dynred.data.roles import is_group, is_time, listed
 from dynred.data.time_values import ADVICE, WITHOUT, time_values
+from dynred.data.variables import Variable, variables_attribute
 from dynred.errors import InputError
 from dynred.memory import check_memory
 
@@ -172,6 +173,7 @@ def _of_table(roles: _Roles, reading: ReadingSpec) -> Arranged:
     count = f" ({len(roles.states)} columns)" if len(roles.states) > 1 else ""
     note = roles.note(f"states {listed(roles.states)}{count}", reading.dt)
     attributes = {"reading": note, **({"time_unit": unit} if unit else {})}
+    attributes |= variables_attribute(Variable(name, 1) for name in roles.states)
     moving = [VELOCITY + name for name in roles.states]
     known = all(name in roles.arrays for name in moving)
     velocities = _columns(roles.arrays, moving)[order] if known else None
@@ -257,6 +259,9 @@ def _of_fields(roles: _Roles, reading: ReadingSpec) -> Arranged:
     attributes = {"reading": roles.note("; ".join(field.words() for field in fields), reading.dt)}
     attributes |= {"time_unit": unit} if unit else {}
     attributes |= grid_attribute([field.layout(roles.arrays) for field in fields])
+    if len(fields) > 1:
+        widths = [block.shape[-1] for block in blocks]
+        attributes |= variables_attribute(Variable(f.name, w) for f, w in zip(fields, widths, strict=True))
     parameters = _parameters(roles, first)
     return Arranged(states.reshape(-1, d)[order], t.ravel()[order], lengths, velocities, parameters, attributes)
 

@@ -33,7 +33,10 @@ def closing(evaluation: Evaluation, about: Mapping[str, Any] | None = None) -> s
     found = {finding.kind: finding for finding in evaluation.findings}
     count = _coordinates(evaluation.latent_dim)
     if "two_valued" in found:
-        return "These states do not determine how they move on, so no model of them predicts: measure more, or delays."
+        return (
+            "These states do not determine how they move on, so no model of them predicts: measure more, or take "
+            "delays (`--delays auto`)."
+        )
     if evaluation.reconstruction.nmse > LOSSY:
         lost = 100 * min(evaluation.reconstruction.nmse, 1.0)
         lose, inspect = f"{count} lose {lost:.2g} % of the energy", "`dynred inspect` says how many are needed"

@@ -31,11 +31,12 @@ from dynred.evaluation.records import (
     Speedup,
 )
 from dynred.evaluation.spreads import Quantiles, Score, Spread
+from dynred.evaluation.variable_errors import variable_errors
 from dynred.geometry.two_valued import two_valued
 from dynred.metrics.base import Metric, cut_off, find_metrics, measured
 from dynred.models.bands import Calibration, predict_band
 from dynred.models.base import Model
-from dynred.models.forecast import Forecast, forecast
+from dynred.models.forecast import Forecast, forecast_to_score
 from dynred.numerics.time_grids import count_until
 from dynred.ode.autonomy import time_words
 from dynred.ode.system import UNNAMED_SCALE, System
@@ -78,7 +79,8 @@ def evaluate(
     """
     if train is not None:
         rows_of("train", train.states, model.state_dim)
-    predictions = forecast(model, checked_test(model, test))
+        train = model.prepared(train)
+    predictions = forecast_to_score(model, model.prepared(checked_test(model, test)))
     return score(
         predictions, model, train, system, threshold, time_scale, cost, calibration=calibration, metrics=metrics
     )
@@ -100,10 +102,13 @@ def score(
 ) -> Evaluation:
     """The evaluation of predictions that `model` has already made; `evaluate` describes the other arguments.
 
+    The predictions are those of `forecast_to_score`, and `train` is prepared for the model. What transforms leave of
+    them is no state of the system, so that no speed-up is measured then.
     `long_time` is the result of `dynred.evaluation.long_time`, if it was asked for; `held_out` says what the test is;
     `notes` are sentences on data that could not be used.
     """
-    test = predictions.truth
+    test, outer, model = predictions.core.truth, model, model.core
+    system = None if outer.transforms else system
     positive("threshold", threshold)
     if time_scale is not None:
         positive("time_scale", time_scale)
@@ -114,6 +119,7 @@ def score(
         unit=time_scale or _time_scale(model, system),
         grid=system.grid if system else None,
         independent=held_out.independent,
+        present=outer.present,
     )
     scores = {} if train is None else scorer.baselines(baseline_forecasts(model, train, test), predictions.largest)
     evaluation = Evaluation(
@@ -132,6 +138,7 @@ def score(
         rollout=scorer.rollout(predictions),
         metrics=scorer.scores(predictions, ("predictions", "reconstructions")),
         statistics=scorer.statistics(predictions),
+        variables=variable_errors(outer, predictions),
     )
     if train is not None and not _determined(model, train, system):
         evaluation = replace(evaluation, two_valued=two_valued(train))
@@ -157,6 +164,7 @@ class _Scorer:
         unit: the time scale; None where none is known.
         grid: for fields, how a state is laid out in space.
         independent: whether the test trajectories are independent of each other.
+        present: makes the states that are scored of those that the model encodes.
     """
 
     metrics: Sequence[Metric]
@@ -164,6 +172,7 @@ class _Scorer:
     unit: float | None
     grid: Grid | None
     independent: bool
+    present: Callable[[Trajectories], Trajectories] = lambda trajectories: trajectories
 
     def baselines(
         self, forecasts: Iterable[tuple[str, Forecast]], largest: tuple[float, ...]
@@ -171,7 +180,7 @@ class _Scorer:
         """The scores of the baselines, each of what it does."""
         scores: dict[str, dict[str, Any]] = {}
         for name, prediction in forecasts:
-            prediction = replace(prediction, largest=largest)
+            prediction = replace(prediction.moved(self.present), largest=largest)
             if name == POD:
                 parts = {"reconstruction": self.reconstruction(prediction)}
                 scores[name] = {**parts, "metrics": self.scores(prediction, ("reconstructions",))}

@@ -18,6 +18,7 @@ from dynred.evaluation.records import (
     Reconstruction,
     Rollout,
     Speedup,
+    VariableError,
 )
 from dynred.evaluation.spreads import Score
 from dynred.evaluation.words import distance, number, plain_number, with_interval
@@ -72,6 +73,7 @@ class Evaluation(Plotted, Tabled):
         two_valued: whether states determine their velocities; None without training data, and where they do for
             certain: whole states of an autonomous system at one set of parameters.
         closing: what to make of the model and what to do next, in a sentence or two; see `closing`.
+        variables: errors of single variables in the units of the data, where these name a few.
     """
 
     tables = "dynred.evaluation.score_tables"
@@ -93,6 +95,7 @@ class Evaluation(Plotted, Tabled):
     findings: tuple[Finding, ...] = ()
     two_valued: TwoValued | None = None
     closing: str = ""
+    variables: tuple[VariableError, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data; numbers that are not finite become None."""
@@ -127,7 +130,7 @@ class Evaluation(Plotted, Tabled):
     def rows(self) -> list[Row]:
         """The table as text, with the model's intervals; cells of what does not apply are empty."""
         rows = [*self._reconstruction_rows(), *self._rollout_rows(), *self._metric_rows()]
-        rows += [*self._band_rows(), *self._agreement_rows()]
+        rows += [*self._variable_rows(), *self._band_rows(), *self._agreement_rows()]
         rows += [self._row(name, f"{value:.4g}") for name, value in vars(self.cost).items() if value is not None]
         if self.speedup.ratio is not None:
             rows.append(self._row("speed-up over the full model", f"{self.speedup.ratio:.3g}"))
@@ -190,6 +193,14 @@ class Evaluation(Plotted, Tabled):
                 title = f"{name.replace('_', ' ')}, mean{unit}"
                 cell = functools.partial(_mean, name)
                 rows.append(self._row(title, with_interval(own, "mean"), "metrics", cell))
+        return rows
+
+    def _variable_rows(self) -> list[Row]:
+        rows = []
+        for own in self.variables:
+            name = f"{own.name} (spread {number(own.spread)})"
+            rows.append(self._row(f"{name}, error of reconstructions", number(own.reconstruction)))
+            rows.append(self._row(f"{name}, error of predictions", number(own.rollout)))
         return rows
 
     def _band_rows(self) -> list[Row]:

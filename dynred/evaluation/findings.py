@@ -65,7 +65,7 @@ def find(
     findings += [*_diverged(evaluation, model, predictions, train), *_pod_as_good(evaluation, model)]
     findings += _beyond_trust(evaluation, predictions)
     if train is not None:
-        findings += [*_drifting(train, system), *_resting(predictions.truth, train)]
+        findings += [*_drifting(train, system), *_resting(predictions.core.truth, train)]
     findings += [Finding("unused_data", note) for note in notes]
     return (*findings, *_few(evaluation))
 
@@ -153,7 +153,7 @@ def _place(model: Model, predictions: Forecast, row: int) -> Float[Tensor, " F"]
     owner = int(predictions.truth.owner[row])
     parameters = {name: values[owner : owner + 1] for name, values in predictions.truth.parameters.items()}
     with torch.no_grad():
-        z = model.at(parameters).encode(predictions.predicted.states[row : row + 1])
+        z = model.at(parameters).encode(predictions.core.predicted.states[row : row + 1])
     return model.latent_space.features(z)[0].double()
 
 

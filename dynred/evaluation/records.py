@@ -169,6 +169,23 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class VariableError:
+    """The errors of one variable of the data, in its own unit.
+
+    Attributes:
+        name: its name.
+        spread: root mean square deviation from its mean, over the test.
+        reconstruction: root mean square error of reconstructions.
+        rollout: root mean square error of predictions; infinite where one diverged.
+    """
+
+    name: str
+    spread: float
+    reconstruction: float
+    rollout: float
+
+
+@dataclass(frozen=True)
 class Cost:
     """What it took to make the model; None where it was not measured.
 

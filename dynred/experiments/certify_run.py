@@ -48,6 +48,6 @@ def certify_run(
         spec, model, source = stored.spec, stored.model, stored.source
         check_memory(f"a certificate on {samples} samples", COPIES * 8 * samples * source.dim, "Take fewer samples.")
         test = source.unseen(spec.data, spec.seed, samples, sample_seed=seed, runtime=runtime)
-        renewed = certificate(model, source, test, generator(seed, "certificate"), samples)
+        renewed = certificate(model, source, model.prepared(test), generator(seed, "certificate"), samples)
         write_json(stored.folder / "certificate.json", renewed.to_dict(), Path.is_file)
         return renewed

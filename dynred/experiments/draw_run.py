@@ -8,7 +8,8 @@ from dynred.arguments import public
 from dynred.evaluation.evaluation import read_evaluation
 from dynred.experiments.publish import certificate
 from dynred.experiments.stored_run import opened
-from dynred.models.forecast import forecast
+from dynred.experiments.transform_parts import prepared
+from dynred.models.forecast import forecast_to_score
 from dynred.report.figure_files import check_folder, write_figures
 from dynred.report.figures.base import Context
 from dynred.report.model_page import FOLDER
@@ -50,9 +51,9 @@ def draw_run(
     check_folder(figures)
     with opened(out, plugins=plugins, trust=trust) as stored:
         evaluation = read_evaluation(stored.folder / "evaluation.json")
-        parts = stored.parts(runtime or Runtime())
-        predictions = forecast(stored.model, parts.test, parts.held_out.largest)
+        parts = prepared(stored.model, stored.parts(runtime or Runtime()))
+        predictions = forecast_to_score(stored.model, parts.test, parts.held_out.largest)
         rng = generator(stored.spec.seed, "certificate")
-        certified = certificate(stored.model, stored.source, predictions.truth, rng)
+        certified = certificate(stored.model, stored.source, predictions.core.truth, rng)
         context = Context(stored.model, evaluation, predictions, stored.source.grid, certified)
         return write_figures(figures, find_figures(FOLDER), context, suffix=suffix, columns=columns)

@@ -17,9 +17,10 @@ from dynred.experiments.other_test import OtherTest
 from dynred.experiments.pipeline import calibrated
 from dynred.experiments.publish import publish
 from dynred.experiments.stored_run import StoredRun, opened, opened_model
+from dynred.experiments.transform_parts import prepared
 from dynred.metrics.base import Metric, load_metric
 from dynred.models.base import Model
-from dynred.models.forecast import forecast
+from dynred.models.forecast import forecast_to_score
 from dynred.runtime import Runtime
 
 
@@ -71,13 +72,14 @@ def evaluate_run(
         if long and source.system is None:
             raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
         parts = stored.parts(runtime)
-        predictions = forecast(model, parts.test, parts.held_out.largest)
+        parts = prepared(model, replace(parts, held_out=source.trusted(parts, spec.data, spec.seed, spec.threshold)))
+        predictions = forecast_to_score(model, parts.test, parts.held_out.largest)
         path = stored.folder / "evaluation.json"
         earlier = read_evaluation(path) if path.exists() else None
         scores_over_long_times = earlier.long_time if earlier else None
         if long and source.system is not None:
             scores_over_long_times = long_time(model, source.system, progress=runtime.progress)
-        calibration = calibrated(model, parts.validation)
+        calibration = calibrated(model.core, parts.validation)
         own = [metric.at(spec.threshold) for metric in loaded]
         evaluation = score(
             *(predictions, model, parts.train, source.system, spec.threshold),
@@ -85,7 +87,7 @@ def evaluate_run(
             long_time=scores_over_long_times,
             calibration=calibration,
             metrics=own,
-            held_out=source.trusted(parts, spec.data, spec.seed, spec.threshold),
+            held_out=parts.held_out,
             notes=parts.notes,
         )
         publish(stored.folder, model, evaluation, predictions, source, calibration, own)
@@ -96,11 +98,11 @@ def _on_other(
     test: OtherTest, run: StoredRun, metrics: Sequence[Metric], threshold: float, runtime: Runtime
 ) -> Evaluation:
     """The scores on other trajectories, beside the baselines of the run's training."""
-    train = run.parts(runtime).train
-    predictions = forecast(run.model, test.beside(train, None))
+    train, model = run.parts(runtime).train, run.model
+    predictions = forecast_to_score(model, model.prepared(test.beside(train, None)))
     seen = test.among(train)
     evaluation = score(
-        *(predictions, run.model, train, run.source.system, threshold),
+        *(predictions, model, model.prepared(train), run.source.system, threshold),
         metrics=metrics,
         held_out=replace(test.held_out, how="given") if seen else test.held_out,
     )
@@ -112,7 +114,7 @@ def _without_training(
     test: OtherTest, model: Model, reason: str, metrics: Sequence[Metric], threshold: float
 ) -> Evaluation:
     """The scores on other trajectories where the run's training cannot be had, for a reason."""
-    predictions = forecast(model, checked_test(model, test.moving()))
+    predictions = forecast_to_score(model, model.prepared(checked_test(model, test.moving())))
     evaluation = score(predictions, model, threshold=threshold, metrics=metrics, held_out=test.held_out)
     return _told(evaluation, Finding("no_baselines", f"There are no baselines: {reason}"))
 

@@ -15,7 +15,7 @@ from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
-from dynred.runtime import Progress, silent
+from dynred.runtime import Progress, Runtime, silent
 
 
 def find_exponents(
@@ -84,4 +84,7 @@ def _of_run(run: StoredRun, n: int, rng: torch.Generator, parameters: Parameters
     """The model of a run in words, the model at the parameters, and `n` states [n, D] on K to follow it from."""
     model = run.model.at(parameters)
     words = f"{model.about.get('system', run.folder.path.name)}, reduced to {model.latent_space.dim}"
-    return words, model, run.source.states(n, rng=rng, parameters=parameters)
+    if model.past > 1:  # states with their past are those of training
+        train = model.prepared(run.parts(Runtime()).train)
+        return words, model.core, train.states[torch.randint(len(train.states), (n,), generator=rng)]
+    return words, model.core, model.start(run.source.states(n, rng=rng, parameters=parameters))

@@ -1,7 +1,7 @@
 """The main job in one call: simulate, reduce, learn latent dynamics, evaluate. Chooses defaults, computes nothing."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +11,7 @@ from dynred.checks import integer, positive, refuse
 from dynred.data.reading import ReadingSpec
 from dynred.data.split import Parts
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.base import Chain, TransformSpec
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
@@ -22,14 +23,16 @@ from dynred.experiments.plan import plan_of
 from dynred.experiments.reduction import Reduction
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
-from dynred.experiments.spec import ExperimentSpec, default_reducer, model_spec
+from dynred.experiments.spec import ExperimentSpec, check_latent_dim, default_reducer, model_spec
+from dynred.experiments.transform_parts import fit_chain, prepared
 from dynred.memory import peak_memory_mb
 from dynred.models.bands import Calibration, calibrate
 from dynred.models.base import Model
-from dynred.models.forecast import forecast
+from dynred.models.forecast import forecast_to_score
 from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.models.spec import ModelSpec
+from dynred.models.transformed import transformed
 from dynred.reducers.base import ReducerSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
@@ -53,6 +56,7 @@ def reduce(
     joint: JointSpec | None = None,
     threshold: float = 0.5,
     test: Any = None,
+    transforms: Sequence[TransformSpec] = (),
     minutes: float | None = None,
     runtime: Runtime | None = None,
     progress: bool = False,
@@ -76,6 +80,9 @@ def reduce(
         joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
         threshold: rollout error that counts as lost.
         test: data that are the test, or a file of them; default: the test is taken from the source, as `data` says.
+        transforms: what is done to the states before the model is fitted, in order, e.g. `[DelaysSpec()]`; the model
+            undoes it in its predictions. Default: variables that the data name are scaled, where their spreads differ
+            by more than 30 times.
         minutes: chooses trajectories and training of a system so that the answer comes within so many minutes (see
             `dynred.plan`); what `data`, `reducer` and `dynamics` say stays. None takes the settings as they are.
         runtime: device, progress, checkpoints.
@@ -90,8 +97,9 @@ def reduce(
     """
     positive("threshold", threshold)
     source, data = source_of(source, test, t=t, dt=dt, dim=dim, reading=reading), data or DataSpec()
-    advice = f"The state has {source.dim} dimensions; a reduction has fewer."
-    integer("latent_dim", latent_dim, 1, source.dim - 1, advice)
+    integer("latent_dim", latent_dim, 1)
+    if not transforms:  # they may change the dimension
+        check_latent_dim(latent_dim, source.dim)
     kept = [
         name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None
     ]
@@ -112,8 +120,10 @@ def reduce(
     with progress_bar() if progress else nullcontext(runtime.progress) as shown:
         stages = _Stages(source, spec, seed, threshold, replace(runtime, progress=shown))
         parts = stages.simulate(data)
-        model = stages.fit(parts.train, parts.validation)
-        return stages.evaluate(model, parts)
+        chain = fit_chain(transforms, parts.train)
+        if chain is not None:
+            check_latent_dim(latent_dim, chain.dim)
+        return stages.evaluate(stages.fit(parts, chain), parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +152,13 @@ class _Stages:
             parts = self.source.parts(data, self.seed, self.runtime)
             return replace(parts, held_out=self.source.trusted(parts, data, self.seed, self.threshold))
 
-    def fit(self, train: Trajectories, validation: Trajectories) -> Model:
-        """The model: coordinates, then dynamics in them, then both refined together where the settings say so."""
-        spec, runtime = self.spec, self.runtime
+    def fit(self, parts: Parts, chain: Chain | None) -> Model:
+        """The model: coordinates, then dynamics in them, then both refined together where the settings say so; of
+        transformed states where there are transforms."""
+        spec, runtime, about = self.spec, self.runtime, self.source.about(parts.train, self.seed)
+        train, validation = parts.train, parts.validation
+        if chain is not None:
+            train, validation = chain.transformed(train), chain.transformed(validation)
         with self._timed("reducer_s"):
             coordinates = spec.fit_coordinates(train, validation, rng=generator(self.seed, "reducer"), runtime=runtime)
         with self._timed("dynamics_s"):
@@ -154,16 +168,18 @@ class _Stages:
                 validation,
                 rng=generator(self.seed, "dynamics"),
                 runtime=runtime,
-                about=self.source.about(train, self.seed),
+                about=about,
             )
-            return spec.refine(model, train, validation, rng=generator(self.seed, "joint"), runtime=runtime)
+            model = spec.refine(model, train, validation, rng=generator(self.seed, "joint"), runtime=runtime)
+            return transformed(model, chain)
 
     def evaluate(self, model: Model, parts: Parts) -> Reduction:
         """The model with its scores, predictions and calibration, and with the cost of all stages."""
         with self._timed("evaluate_s"):
             self.runtime.progress("evaluate", 0, 1)
-            predictions = forecast(model, parts.test, parts.held_out.largest)
-            calibration = calibrated(model, parts.validation)
+            learned, parts = (parts.train, parts.validation), prepared(model, parts)
+            predictions = forecast_to_score(model, parts.test, parts.held_out.largest)
+            calibration = calibrated(model.core, parts.validation)
             evaluation = score(
                 *(predictions, model, parts.train, self.source.system, self.threshold),
                 calibration=calibration,
@@ -173,7 +189,6 @@ class _Stages:
             self.runtime.progress("evaluate", 1, 1)
         cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
         evaluation = replace(evaluation, cost=cost)
-        learned = (parts.train, parts.validation)
         return Reduction(model, evaluation, predictions, *learned, calibration, self.source, self.seed)
 
     @contextmanager

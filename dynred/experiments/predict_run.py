@@ -12,6 +12,7 @@ from dynred.arguments import public
 from dynred.checks import integer, path_given, positive, refuse
 from dynred.data.points import load_data
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.base import check_past
 from dynred.experiments.stored_run import opened
 from dynred.memory import check_memory
 from dynred.models.base import Model
@@ -66,11 +67,18 @@ def predict_run(
     if at is not None:
         with opened(out, plugins=plugins, trust=trust) as stored:
             test = stored.parts(runtime).test
-            start = _Start.of(test[integer("at", at, 0, len(test) - 1)], whole=True)
+            start = _Start.of(test[integer("at", at, 0, len(test) - 1)], stored.model.past, whole=True)
             return _predicted(stored.model, start, until, every, parameters or {}, runtime)
     model = load_model(out, plugins=plugins, trust=trust)
     data = load_data(path_given("initial", initial), columns=model.state_dim)
-    start = _Start.of(data) if isinstance(data, Trajectories) else _Start(data)
+    if isinstance(data, Trajectories):
+        model.check(data)
+        start = _Start.of(data, model.past)
+    elif model.past > 1:
+        expected = f"trajectories, which begin with the {model.past} snapshots of a state with its past"
+        raise refuse("initial", expected, "states without times")
+    else:
+        start = _Start(data)
     return _predicted(model, start, until, every, parameters or {}, runtime)
 
 
@@ -79,28 +87,33 @@ class _Start:
     """Where predictions begin.
 
     Attributes:
-        states: the initial states [N, D].
+        states: the initial states [N, D], or with their past [N, P, D].
         parameters: of each, by name.
         t: the time of each.
         step: the time between snapshots of the trajectories that they are taken from; None where there are none.
         grid: the times since the start to predict where nobody says; None where somebody must.
     """
 
-    states: Float[Tensor, "N D"]
+    states: Float[Tensor, "N *P D"]
     parameters: Parameters | None = None
     t: Float[Tensor, " N"] | None = None
     step: float | None = None
     grid: Float[Tensor, " T"] | None = None
 
     @classmethod
-    def of(cls, trajectories: Trajectories, *, whole: bool = False) -> "_Start":
-        """The first states of trajectories; `whole`: of one, which is to be predicted at its times."""
+    def of(cls, trajectories: Trajectories, past: int = 1, *, whole: bool = False) -> "_Start":
+        """The first states of trajectories, of `past` snapshots each; `whole`: of one, which is to be predicted at its
+        times."""
+        check_past(trajectories, past)
         inner = trajectories.owner[1:] == trajectories.owner[:-1]
         steps = torch.diff(trajectories.t)[inner]
-        first = trajectories.t[trajectories.starts].double()
-        grid = trajectories.t.double() - first[0] if whole else None
+        present = trajectories.starts + past - 1
+        first = trajectories.t[present].double()
+        grid = trajectories.t[past - 1 :].double() - first[0] if whole else None
+        rows = present[:, None] + torch.arange(1 - past, 1)
+        states = trajectories.initial if past == 1 else trajectories.states[rows]
         step = float(steps.double().mean()) if len(steps) else None
-        return cls(trajectories.initial, trajectories.parameters, first, step, grid)
+        return cls(states, trajectories.parameters, first, step, grid)
 
     def times(self, until: float | None, every: float | None) -> Float[Tensor, " T"]:
         """The times since the start to predict.

@@ -17,6 +17,7 @@ from dynred.metrics.base import Metric
 from dynred.models.bands import Calibration
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
+from dynred.ode.known_set import KnownSet
 from dynred.report.model_page import write_report
 from dynred.rng import generator
 from dynred.user_code import user_code
@@ -37,7 +38,7 @@ def publish(
     if calibration is not None:
         write_json(folder / "calibration.json", calibration.to_dict(), Path.is_file)
     stored = folder.manifest()
-    certified = certificate(model, source, forecast.truth, generator(stored["seed"], "certificate"))
+    certified = certificate(model, source, forecast.core.truth, generator(stored["seed"], "certificate"))
     write_json(folder / "certificate.json", certified.to_dict(), Path.is_file)
     write_report(
         folder / "report.html",
@@ -55,10 +56,11 @@ def publish(
 def certificate(
     model: Model, source: Source, test: Trajectories, rng: torch.Generator, samples: int = 10_000
 ) -> Certificate:
-    """The certificate on points of K. A sampler of K draws them where the system has one; else they are the snapshots
-    of the test trajectories."""
+    """The certificate on points of K, of the states of `model.core`. A sampler of K draws them where the system has
+    one, and the states are not transformed; else they are the snapshots of the test trajectories."""
     points: Tensor | Trajectories = test
-    if source.known.sample:
+    known = KnownSet() if model.transforms else source.known  # what is known is of K as it is
+    if known.sample:
         with user_code("the sampler of K"):
-            points = source.known.sample(samples, rng)
-    return certify(model, points, rng=rng, known=source.known, truth=test)
+            points = known.sample(samples, rng)
+    return certify(model.core, points, rng=rng, known=known, truth=test)

@@ -3,6 +3,7 @@
 from dynred.dynamics.fourier import FourierSpec
 from dynred.errors import InputError
 from dynred.experiments.spec import ExperimentSpec
+from dynred.experiments.transform_parts import fit_chain
 from dynred.geometry.inspection import inspect
 from dynred.geometry.verdict import Verdict
 from dynred.rng import generator
@@ -26,6 +27,8 @@ def with_recommended_latents(
     """
     runtime = runtime or Runtime()
     train = spec.open_source().parts(spec.data, spec.seed, runtime).train
+    chain = fit_chain(spec.transforms, train)
+    train = train if chain is None else chain.transformed(train)
     verdict = inspect(train, rng=generator(spec.seed, "inspect"), progress=runtime.progress)
     if verdict.recommended is None or verdict.two_valued.verdict:
         raise InputError(verdict.advice())

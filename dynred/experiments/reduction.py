@@ -13,7 +13,7 @@ from dynred.experiments.source import Source
 from dynred.files import check_target, is_page, write_json
 from dynred.models.bands import Calibration
 from dynred.models.base import Model
-from dynred.models.forecast import Forecast
+from dynred.models.forecast import Forecast, restored
 from dynred.report.model_page import write_report
 from dynred.rng import generator
 from dynred.views import Displayed
@@ -26,7 +26,7 @@ class Reduction(Displayed):
     Attributes:
         model: the reduced model.
         evaluation: its scores.
-        forecast: the predictions that were scored.
+        scored: the predictions that were scored: of transformed states, where the model transforms them.
         train, validation: the trajectories that it was fitted to.
         calibration: calibration of bands around the model's predictions on the validation trajectories; None where
             these do not allow one.
@@ -36,12 +36,17 @@ class Reduction(Displayed):
 
     model: Model
     evaluation: Evaluation
-    forecast: Forecast
+    scored: Forecast
     train: Trajectories
     validation: Trajectories
     calibration: Calibration | None = None
     source: Source | None = None
     seed: int = 0
+
+    @property
+    def forecast(self) -> Forecast:
+        """The predictions in the variables of the data."""
+        return restored(self.scored, self.model)
 
     def __str__(self) -> str:
         return str(self.evaluation)
@@ -77,12 +82,12 @@ class Reduction(Displayed):
         check_target("path", path, is_page)
         if self.source is not None:
             rng = generator(self.seed, "certificate")
-            certified = certificate(self.model, self.source, self.forecast.truth, rng)
+            certified = certificate(self.model, self.source, self.scored.core.truth, rng)
         write_report(
             path,
             self.model,
             self.evaluation,
-            self.forecast,
+            self.scored,
             grid=None if self.source is None else self.source.grid,
             certificate=certified,
             settings={"spec": self.model.spec.to_dict(), "seed": self.seed, "versions": versions()},

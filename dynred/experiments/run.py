@@ -87,11 +87,12 @@ def _compute(spec: ExperimentSpec, source: Source, folder: RunFolder, runtime: R
         partition=spec.partition,
         joint=spec.joint,
         threshold=spec.threshold,
+        transforms=spec.transforms,
         runtime=runtime,
     )
     model = reduction.model.described(experiment=runtime.identity)
     model.save(folder / "model.safetensors")
-    publish(folder, model, reduction.evaluation, reduction.forecast, source, reduction.calibration)
+    publish(folder, model, reduction.evaluation, reduction.scored, source, reduction.calibration)
     folder.clear_checkpoints()
     return reduction.evaluation
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from dynred.checks import integer, positive, refuse
 from dynred.data.reading import ReadingSpec
+from dynred.data.transforms.base import TransformSpec
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.experiments.data_spec import DataSpec
@@ -22,7 +23,7 @@ from dynred.ode.subject import no_reading
 from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
-from dynred.spec import Spec
+from dynred.spec import ADDED, Spec
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class ExperimentSpec(Spec):
         joint: refines reducer and dynamics together at the end; None leaves this out.
         test: a data file of the trajectories that are the test; None takes the test from the source.
         reading: what cannot be guessed of the data, in both files.
+        transforms: what is done to the states before a model is fitted, in order; variables are scaled also where none
+            is named, if the data name them and their spreads differ by more than 30 times.
     """
 
     source: str
@@ -57,6 +60,7 @@ class ExperimentSpec(Spec):
     joint: JointSpec | None = None
     test: str | None = None
     reading: ReadingSpec = field(default_factory=ReadingSpec)
+    transforms: tuple[TransformSpec, ...] = field(default=(), metadata=ADDED)
 
     def __post_init__(self):
         if not self.source:
@@ -88,8 +92,8 @@ class ExperimentSpec(Spec):
             InputError: the source is unknown or unusable, or has no more than `latent_dim` dimensions.
         """
         source = self.open_source()
-        advice = f"The state has {source.dim} dimensions; a reduction has fewer."
-        integer("latent_dim", self.latent_dim, 1, source.dim - 1, advice)
+        if not self.transforms:  # they may change the dimension
+            check_latent_dim(self.latent_dim, source.dim)
         return source
 
     def open_source(self) -> Source:
@@ -102,6 +106,11 @@ class ExperimentSpec(Spec):
         if source.system is not None and self.test is None:
             no_reading(self.reading, source.system)
         return source if self.test is None else source.tested_on(OtherTest.of(self.test, self.reading))
+
+
+def check_latent_dim(latent_dim: int, dim: int) -> None:
+    """Refuses as many latent coordinates as states of `dim` values have, or more."""
+    integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
 
 
 def default_reducer(latent_dim: int, joint: JointSpec | None) -> ReducerSpec:

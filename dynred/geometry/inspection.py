@@ -15,6 +15,7 @@ from dynred.data.points import load_data
 from dynred.data.readers.base import is_data
 from dynred.data.reading import ReadingSpec
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.scaling import scaled_apart
 from dynred.geometry.cloud import REPEATED, Cloud, along_flow, moves, parts, snapshots
 from dynred.geometry.covering import Covering, covering_dimensions
 from dynred.geometry.drift import Drift, drift
@@ -111,6 +112,7 @@ def inspect(
 def _verdict(
     data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator, latent_dim: int | None, progress: Progress
 ) -> Verdict:
+    data = scaled_apart(data) if isinstance(data, Trajectories) else data
     sample = take_sample(data, rng)
     measured_drift = drift(sample, rng) if isinstance(data, Trajectories) else None
     progress("inspect", 0, 1)

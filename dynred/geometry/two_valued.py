@@ -51,8 +51,8 @@ class TwoValued:
         """What a true verdict means, and what to do."""
         return (
             f"These states do not determine the motion: equal ones have different velocities (statistic "
-            f"{self.statistic:.2g}, above {self.threshold:.2g}), so that no autonomous ODE exists in them. Delay-embed "
-            "the signal: states (x(t), x(t - tau), ...); or measure velocities too."
+            f"{self.statistic:.2g}, above {self.threshold:.2g}), so that no autonomous ODE exists in them. States with "
+            "delays may: `--delays auto` (`transforms=[DelaysSpec()]`); or measure velocities too."
         )
 
 

@@ -249,7 +249,7 @@ class Verdict(Plotted):
         if self.dim == 1:
             return (
                 "No reduction found: a state has one coordinate. Of a measured signal, make states of several delayed "
-                "values first."
+                "values first (`--delays auto`)."
             )
         return (
             "No reduction found: the fewest coordinates known to carry K, as far as these states show it, are "

@@ -109,6 +109,7 @@ def calibrate(
         InputError: trajectories of different sampling, or shorter than the horizon; too few starts for the levels.
     """
     rows_of("validation", validation.states, model.state_dim)
+    validation, model = model.prepared(validation), model.core
     horizon = _horizon(validation) if horizon is None else integer("horizon", horizon, 1)
     if not levels or not all(is_number(q) and 0 < q < 1 for q in levels):
         raise refuse("levels", "in (0, 1)", levels)
@@ -158,11 +159,10 @@ def predict_band(
     """
     centre = model.predict(x0, t)
     times = torch.as_tensor(t, dtype=torch.float64)
-    start = torch.as_tensor(x0).reshape(-1, model.state_dim)
     floor = torch.tensor(calibration.floor, dtype=torch.float64)
-    middle, scale = _centre_and_scale(model, start, times, floor)
+    middle, scale = _centre_and_scale(model.core, model.start(x0), times, floor)
     width = calibration.factor(level, times - times[0])[:, None] * scale
-    lower, upper = (Trajectories.from_stacked(middle + end, times) for end in (-width, width))
+    lower, upper = (model.restored(Trajectories.from_stacked(middle + end, times)) for end in (-width, width))
     return Band(centre, lower, upper, level)
 
 

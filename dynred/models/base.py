@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from dynred.checks import finite, increasing, refuse, rows_of
+from dynred.checks import increasing, refuse, rows_of
 from dynred.data.parameters import along_time, by_name, checked, cut, per_row
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import LatentDynamics, VectorFieldDynamics, rollout_limits
@@ -32,6 +32,7 @@ from dynred.kinds import kind_of
 from dynred.models.domain import Domain
 from dynred.models.export import as_numpy, exported
 from dynred.models.numpy_model import NumpyModel
+from dynred.models.plain_states import PlainStates
 from dynred.models.spec import ModelSpec
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
@@ -46,7 +47,7 @@ SCHEMA = 1
 EXPORTED = "manifest.json"  # lists the files in a folder of exported programs
 
 
-class Model(Displayed, ABC):
+class Model(PlainStates, Displayed, ABC):
     """encode -> rollout -> decode, between states [..., D] and latents [..., R]; fitted and immutable.
 
     Where reducer or dynamics see parameters of the system, `model.at(parameters)` is the model for them.
@@ -60,11 +61,6 @@ class Model(Displayed, ABC):
     about: Mapping[str, Any]
     given: Mapping[str, Float[Tensor, "*#batch"]]
     is_continuous = True
-
-    @property
-    @abstractmethod
-    def state_dim(self) -> int:
-        """The state dimension D."""
 
     @property
     @abstractmethod
@@ -192,7 +188,7 @@ class Model(Displayed, ABC):
             DynredWarning: x0 is far from the states that the model was made from; the time limit was reached.
         """
         t = increasing("t", t)
-        x0 = finite("x0", rows_of("x0", x0, self.state_dim, most=2)).reshape(-1, self.state_dim)
+        x0 = self.start(x0)
         checked(self.given, len(x0))
         limits, start_of_work = rollout_limits(time_limit, progress), time.monotonic()
         with torch.no_grad():
@@ -274,7 +270,7 @@ class Model(Displayed, ABC):
         Raises:
             InputError: the model has operations that torch cannot trace, or that `dynred.models.numpy_model` lacks.
         """
-        return NumpyModel({name: as_numpy(program) for name, program in self._programs().items()})
+        return NumpyModel({name: as_numpy(program) for name, program in self._programs().items()}, self.past)
 
     def export(self, path: str | Path) -> None:
         """Writes a folder of `torch.export` programs: encode.pt2 (x [N, D]), decode.pt2 (z [N, R]) and, where the
@@ -294,9 +290,9 @@ class Model(Displayed, ABC):
             write_json(folder / EXPORTED, {"schema": SCHEMA, "files": [f"{name}.pt2" for name in programs]})
 
     def _programs(self) -> dict[str, ExportedProgram]:
-        parts = [part if isinstance(part, list | tuple) else [part] for part in vars(self).values()]
-        modules = [module for part in parts for module in part if isinstance(module, nn.Module)]
+        modules = self.modules
         x, z = (torch.zeros(3, n, dtype=torch.float64) for n in (self.state_dim, self.latent_space.dim))
+        x = x[:, None].repeat(1, self.past, 1) if self.past > 1 else x
         calls: dict[str, tuple[Callable[..., Tensor], dict[str, Tensor]]] = {
             "encode": (self.encode, {"x": x}),
             "decode": (self.decode, {"z": z}),

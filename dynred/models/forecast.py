@@ -1,6 +1,7 @@
 """A forecast: what was, what the encoder and decoder make of it, and what the reduced model predicted."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -22,12 +23,19 @@ class Forecast(Plotted):
         predicted: rollouts from the first state of every trajectory; NaN from divergence on.
         largest: for every trajectory, the largest |x| of the whole trajectory that it is a part of; empty where all are
             whole.
+        encoded: the same of the states that the model encodes, where these are others; see `core`.
     """
 
     truth: Trajectories
     reconstructed: Trajectories
     predicted: Trajectories
     largest: tuple[float, ...] = ()
+    encoded: "Forecast | None" = None
+
+    @property
+    def core(self) -> "Forecast":
+        """The same of the states that the model encodes."""
+        return self.encoded or self
 
     def __post_init__(self):
         for name in ("reconstructed", "predicted"):
@@ -36,6 +44,10 @@ class Forecast(Plotted):
                 raise refuse(name, f"like truth, {self.truth}", repr(other))
         if self.largest and len(self.largest) != len(self.truth):
             raise refuse("largest", f"one number for each of {len(self.truth)} trajectories", len(self.largest))
+
+    def moved(self, move: Callable[[Trajectories], Trajectories]) -> "Forecast":
+        """The forecast with each of its sets mapped alike."""
+        return Forecast(move(self.truth), move(self.reconstructed), move(self.predicted), self.largest)
 
     @property
     def largest_states(self) -> Float[Tensor, " N"]:
@@ -79,8 +91,25 @@ class Forecast(Plotted):
         return torch.where(torch.isfinite(error), error, torch.inf)
 
 
+def restored(predictions: Forecast, model: Model) -> Forecast:
+    """A forecast that was scored in the variables of the data; the same where states are not transformed."""
+    return replace(predictions.core.moved(model.restored), largest=()) if model.transforms else predictions
+
+
+def forecast_to_score(model: Model, truth: Trajectories, largest: tuple[float, ...] = ()) -> Forecast:
+    """The forecast of a test that is prepared for the model: of the present states, transformed otherwise, so that all
+    variables count alike; `largest` is of these."""
+    encoded = forecast(model.core, truth)
+    if model.past == 1:
+        return replace(encoded, largest=largest)
+    return replace(encoded.moved(model.present), largest=largest, encoded=encoded)
+
+
 def forecast(model: Model, truth: Trajectories, largest: tuple[float, ...] = ()) -> Forecast:
-    """Reconstruction and rollout of every trajectory of `truth`, each at its own times; `largest` as in `Forecast`."""
+    """Reconstruction and rollout of every trajectory of `truth`, each at its own times, from its first state, or the
+    first that has a past; `largest` as in `Forecast`."""
+    if model.transforms:
+        return replace(forecast(model.core, model.prepared(truth)).moved(model.restored), largest=largest)
     states = model.at(truth.row_parameters).reconstruct(truth.states).double()
     reconstructed = Trajectories(states, truth.t, truth.lengths)
     parts, order = [], []

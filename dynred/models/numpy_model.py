@@ -74,13 +74,15 @@ class NumpyModel:
 
     Attributes:
         functions: by name, `encode`, `decode` and, where the dynamics are a vector field, `rhs`.
+        past: number of snapshots that make a state; see `Model.past`.
     """
 
     functions: Mapping[str, NumpyFunction]
+    past: int = 1
 
-    def encode(self, x: Float[np.ndarray, "*batch D"]) -> Float[np.ndarray, "*batch R"]:
-        """Latents [..., R] of states [..., D]."""
-        return _batched(self.functions["encode"], x)
+    def encode(self, x: Float[np.ndarray, "*states D"]) -> Float[np.ndarray, "*batch R"]:
+        """Latents [..., R] of states [..., D], or of states with their past, [..., past, D]."""
+        return _batched(self.functions["encode"], x, self.past)
 
     def decode(self, z: Float[np.ndarray, "*batch R"]) -> Float[np.ndarray, "*batch D"]:
         """States [..., D] of latents [..., R]."""
@@ -111,7 +113,7 @@ class NumpyModel:
             n: {"inputs": function.inputs, "steps": function.steps, "output": function.output}
             for n, function in self.functions.items()
         }
-        arrays["graphs"] = np.array(json.dumps({"schema": SCHEMA, "functions": graphs}))
+        arrays["graphs"] = np.array(json.dumps({"schema": SCHEMA, "functions": graphs, "past": self.past}))
         path = Path(path)
         if os.path.lexists(path) and not _is_ours(path):
             raise InputError(f"path must be a new path, got {path}, which dynred did not write. Nothing was changed.")
@@ -155,7 +157,7 @@ def load_numpy_model(path: str | Path) -> NumpyModel:
             functions[name] = NumpyFunction(**graph, constants=constants)
         if not {"encode", "decode"} <= set(functions) <= set(FUNCTIONS):
             raise ValueError(f"its functions are {', '.join(functions)}")
-        return NumpyModel(functions)
+        return NumpyModel(functions, int(stored.get("past", 1)))
     except FileFormatError:
         raise
     except Exception as error:
@@ -184,10 +186,11 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
         return {name: loaded[name] for name in loaded.files}
 
 
-def _batched(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+def _batched(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, past: int = 1) -> np.ndarray:
     rows = np.asarray(x, dtype=np.float64)
-    result = function(rows.reshape(-1, rows.shape[-1]))
-    return result.reshape(*rows.shape[:-1], result.shape[-1])
+    own = rows.shape[-1:] if past == 1 else (past, rows.shape[-1])
+    result = function(rows.reshape(-1, *own))
+    return result.reshape(*rows.shape[: rows.ndim - len(own)], result.shape[-1])
 
 
 def _references(argument: Any) -> set[str]:

@@ -13,6 +13,7 @@ from dynred.testing.readers import check_reader
 from dynred.testing.reducers import check_reducer
 from dynred.testing.solvers import check_solver
 from dynred.testing.systems import check_system
+from dynred.testing.transforms import check_transform
 
 __all__ = [
     "check_dynamics",
@@ -22,4 +23,5 @@ __all__ = [
     "check_solver",
     "check_statistic",
     "check_system",
+    "check_transform",
 ]

@@ -71,5 +71,5 @@ def test_a_signal_is_told_to_be_delayed_without_being_trained_on(tmp_path):
     pytest.importorskip("skdim")
     t = np.arange(2000) * 0.1
     np.savez(tmp_path / "signal.npz", states=np.sin(t)[:, None], t=t)
-    with pytest.raises(InputError, match="no autonomous ODE exists in them. Delay-embed the signal"):
+    with pytest.raises(InputError, match="no autonomous ODE exists in them. States with delays may: `--delays auto`"):
         choose_recommended(str(tmp_path / "signal.npz"))

@@ -6,6 +6,7 @@ import torch
 from dynred import plugins
 from dynred.data.symmetries import Translation
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.base import TransformSpec
 from dynred.dynamics.base import DynamicsSpec
 from dynred.metrics.base import Metric, Statistic
 from dynred.numerics.latent_space import LatentSpace
@@ -14,7 +15,15 @@ from dynred.ode.find import find_system
 from dynred.reducers.base import ReducerSpec
 from dynred.solvers.base import Solver
 from dynred.spec import Spec
-from dynred.testing import check_dynamics, check_metric, check_reducer, check_solver, check_statistic, check_system
+from dynred.testing import (
+    check_dynamics,
+    check_metric,
+    check_reducer,
+    check_solver,
+    check_statistic,
+    check_system,
+    check_transform,
+)
 
 FIRST_ORDER = {"backward_euler"}  # solvers that would need very small steps for the usual accuracy
 TURNED = LatentSpace(lines=2, representation=Representation(complex_charges=((1,),), orders=(0,)))
@@ -78,6 +87,11 @@ def test_reducer_that_sees_parameters(name):
 @pytest.mark.parametrize("name", plugins.names("dynred.dynamics"))
 def test_dynamics(name):
     check_dynamics(small(made("dynred.dynamics", name, DynamicsSpec)), latent_space=SPACES.get(name))
+
+
+@pytest.mark.parametrize("name", plugins.names("dynred.data.transforms"))
+def test_transform(name):
+    check_transform(made("dynred.data.transforms", name, TransformSpec))
 
 
 @pytest.mark.parametrize("metric", plugins.classes("dynred.metrics", Metric))

@@ -22,7 +22,7 @@ from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Reconstruction, Rollout
 from dynred.metrics.base import Gauge, Metric, Reference, find_metrics, find_statistics, measured
 from dynred.models.base import Model
-from dynred.models.forecast import Forecast
+from dynred.models.forecast import Forecast, restored
 from dynred.numerics.modes import Modes
 from dynred.ode.system import UNNAMED_SCALE
 
@@ -60,7 +60,7 @@ class Context:
     Attributes:
         model: the reduced model.
         evaluation: its scores.
-        forecast: the predictions that were scored.
+        forecast: the predictions that were scored: of transformed states, where the model transforms them.
         grid: for fields, how a state is laid out in space.
         certificate: what can be promised on K; None leaves its figures out.
         own_metrics: the metrics of the evaluation that are not dynred's.
@@ -72,6 +72,21 @@ class Context:
     grid: Grid | None = None
     certificate: Certificate | None = None
     own_metrics: Sequence[Metric] = ()
+
+    @cached_property
+    def core(self) -> Model:
+        """The model of the states of `encoded`."""
+        return self.model.core  # type: ignore[no-any-return] # a model
+
+    @cached_property
+    def encoded(self) -> Forecast:
+        """The forecast of the states that the model encodes."""
+        return self.forecast.core
+
+    @cached_property
+    def shown(self) -> Forecast:
+        """The forecast in the variables of the data."""
+        return restored(self.forecast, self.model)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -119,7 +134,8 @@ class Context:
     @cached_property
     def gauges(self) -> dict[str, Gauge]:
         """The gauge of every long-time statistic of the evaluation, by name, with its bins and units."""
-        reference = Reference(self.later[0], self.grid)
+        grid = self.grid if self.forecast.truth.dim == self.shown.truth.dim else None
+        reference = Reference(self.later[0], grid)
         return {statistic.name: statistic.gauge(reference) for statistic in find_statistics(reference)}
 
     def measured(self, name: str) -> tuple[Float[np.ndarray, "N ..."], Float[np.ndarray, "N ..."]]:
@@ -168,9 +184,9 @@ class Context:
 
         These are the components of a state that has at most three, else the leading POD coordinates of the true states.
         """
-        dim = self.forecast.truth.dim
+        dim = self.shown.truth.dim
         names = [f"$x_{i + 1}$" if dim <= 3 else f"POD coordinate $a_{i + 1}$" for i in range(min(3, dim))]
-        truth, predicted = (self.coordinates(part.states) for part in (self.forecast.truth, self.forecast.predicted))
+        truth, predicted = (self.coordinates(part.states) for part in (self.shown.truth, self.shown.predicted))
         return names, truth, predicted
 
     def coordinates(self, states: Float[Tensor, "*batch D"]) -> Float[np.ndarray, "*batch K"]:
@@ -179,7 +195,7 @@ class Context:
 
     @cached_property
     def _modes(self) -> Modes | None:
-        truth = self.forecast.truth
+        truth = self.shown.truth
         return Modes.of(truth.states.double(), 3, scaled=False) if truth.dim > 3 else None
 
     def rows(self, i: int) -> slice:

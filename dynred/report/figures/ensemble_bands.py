@@ -46,10 +46,10 @@ class EnsembleBands(Figure[Context]):
 
 def _members(context: Context) -> np.ndarray:
     """The leading coordinates [k, T, K] of what each of k members predicts for the typical trajectory."""
-    typical = context.forecast.truth[context.typical]
+    typical = context.encoded.truth[context.typical]
     model = context.model.at(typical.parameters)
     with torch.no_grad():
-        z0, t = model.encode(typical.initial), typical.t - typical.t[0]
+        z0, t = model.core.encode(typical.initial), typical.t - typical.t[0]
         latents = torch.stack([member.rollout(z0, t)[0] for member in model.members()])
         states = model.decode(latents).double()
     return context.coordinates(torch.where(latents.isfinite().all(-1, keepdim=True), states, torch.nan))

@@ -30,7 +30,7 @@ class LatentPortrait(Figure[Context]):
     def draw(self, context: Context) -> Drawing:
         """Rows: truth and prediction; columns: pairs of coordinates."""
         truth, predicted = (
-            _encoded(context, part.states) for part in (context.forecast.truth, context.forecast.predicted)
+            _encoded(context, part.states) for part in (context.encoded.truth, context.encoded.predicted)
         )
         order = np.argsort(-np.nan_to_num(np.nanstd(truth, axis=0)), kind="stable")[:3]
         if len(order) == 1:
@@ -57,7 +57,7 @@ class LatentPortrait(Figure[Context]):
 
 def _encoded(context: Context, states: Tensor) -> np.ndarray:
     with torch.no_grad():
-        model, every = context.model.at(context.forecast.truth.row_parameters), torch.arange(len(states))
+        model, every = context.core.at(context.encoded.truth.row_parameters), torch.arange(len(states))
         parts = [model.rows(rows).encode(states[rows]) for rows in every.split(16384)]
     z = torch.cat(parts).double().numpy()
     angles = context.model.latent_space.angles

@@ -36,9 +36,7 @@ class Snapshots(Figure[Context]):
         """Rows: truth, prediction, difference; columns: times from the start to twice the valid time."""
         assert context.grid is not None
         rows = context.rows(context.typical)
-        x, y = (
-            context.fields(part.states[rows])[:, 0] for part in (context.forecast.truth, context.forecast.predicted)
-        )
+        x, y = (context.fields(part.states[rows])[:, 0] for part in (context.shown.truth, context.shown.predicted))
         chosen, t = _chosen(context), context.elapsed(context.typical)
         drawing = blank(5.4)
         axes = drawing.subplots(3, len(chosen), sharex=True, sharey=True, squeeze=False)

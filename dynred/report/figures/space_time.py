@@ -47,7 +47,7 @@ class SpaceTime(Figure[Context]):
         assert context.grid is not None
         rows, shown = context.rows(context.typical), context.grid.components[:COMPONENTS]
         truth, predicted = (
-            context.fields(part.states[rows]) for part in (context.forecast.truth, context.forecast.predicted)
+            context.fields(part.states[rows]) for part in (context.shown.truth, context.shown.predicted)
         )
         drawing = blank(4.6 * len(shown))
         parts = drawing.subfigures(len(shown), 1, squeeze=False)[:, 0]

@@ -1,0 +1,1 @@
+"""Transforms of the data before a model is fitted, one file per kind; `base.py` says what a transform is."""

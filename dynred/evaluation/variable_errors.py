@@ -1,0 +1,40 @@
+"""Errors of single variables, in the units of the data."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dynred.data.variables import Variables, named_variables, variables_of
+from dynred.evaluation.records import VariableError
+from dynred.models.base import Model
+from dynred.models.forecast import Forecast, restored
+
+MOST = 12  # variables that are told apart; more fill pages
+
+
+def variable_errors(model: Model, predictions: Forecast) -> tuple[VariableError, ...]:
+    """The errors of every variable that the data name; of every component, where states are transformed and nothing
+    names them. None where they are more than `MOST`.
+
+    Args:
+        model: the model.
+        predictions: what was scored of it; see `forecast_to_score`.
+    """
+    shown = restored(predictions, model)
+    attributes, dim = shown.truth.attributes, shown.truth.dim
+    variables = variables_of(attributes, dim) if model.transforms else named_variables(attributes, dim)
+    return tuple(_errors(shown, variables)) if 0 < len(variables) <= MOST else ()
+
+
+def _errors(shown: Forecast, variables: Variables) -> list[VariableError]:
+    widths = [variable.width for variable in variables]
+    blocks = [part.states.double().split(widths, 1) for part in (shown.truth, shown.reconstructed, shown.predicted)]
+    return [
+        VariableError(variable.name, _size(x - x.mean(0)), _size(back - x), _size(predicted - x))
+        for variable, x, back, predicted in zip(variables, *blocks, strict=True)
+    ]
+
+
+def _size(difference: Float[Tensor, "M w"]) -> float:
+    """Root mean square; infinite where a prediction diverged."""
+    return float(torch.where(difference.isfinite(), difference, torch.inf).pow(2).mean().sqrt())
