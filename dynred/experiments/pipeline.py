@@ -1,10 +1,10 @@
 """The main job in one call: simulate, reduce, learn latent dynamics, evaluate. Chooses defaults, computes nothing."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from dynred.arguments import public
 from dynred.checks import integer, positive, refuse
@@ -23,6 +23,7 @@ from dynred.experiments.reduction import Reduction
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec, default_reducer, model_spec
+from dynred.experiments.stage_forms import REDUCER, SIMULATION
 from dynred.memory import peak_memory_mb
 from dynred.models.bands import Calibration, calibrate
 from dynred.models.base import Model
@@ -33,7 +34,10 @@ from dynred.models.spec import ModelSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
+from dynred.shared_stages import Form
 from dynred.views import progress_bar
+
+T = TypeVar("T")
 
 
 @public
@@ -112,7 +116,7 @@ def reduce(
     with progress_bar() if progress else nullcontext(runtime.progress) as shown:
         stages = _Stages(source, spec, seed, threshold, replace(runtime, progress=shown))
         parts = stages.simulate(data)
-        model = stages.fit(parts.train, parts.validation)
+        model = stages.fit(parts.train, parts.validation, data)
         return stages.evaluate(model, parts)
 
 
@@ -138,15 +142,29 @@ class _Stages:
 
     def simulate(self, data: DataSpec) -> Parts:
         """Training, validation and test trajectories, and what the test is."""
-        with self._timed("simulate_s"):
+
+        def simulated() -> Parts:
             parts = self.source.parts(data, self.seed, self.runtime)
             return replace(parts, held_out=self.source.trusted(parts, self.threshold))
 
-    def fit(self, train: Trajectories, validation: Trajectories) -> Model:
+        with self._timed("simulate_s"):
+            if not self.source.simulated:  # to divide data takes less than to read them in parts
+                return simulated()
+            return self._shared("simulation", self._data_settings(data), simulated, SIMULATION)
+
+    def fit(self, train: Trajectories, validation: Trajectories, data: DataSpec) -> Model:
         """The model: coordinates, then dynamics in them, then both refined together where the settings say so."""
         spec, runtime = self.spec, self.runtime
+
+        def fitted() -> Any:
+            return spec.fit_coordinates(train, validation, rng=generator(self.seed, "reducer"), runtime=runtime)
+
         with self._timed("reducer_s"):
-            coordinates = spec.fit_coordinates(train, validation, rng=generator(self.seed, "reducer"), runtime=runtime)
+            if (settings := spec.coordinate_settings()) is None:
+                coordinates = fitted()
+            else:
+                settings = {**self._data_settings(data), **settings, "seed": self.seed}
+                coordinates = self._shared("reducer", settings, fitted, REDUCER)
         with self._timed("dynamics_s"):
             model = spec.fit_dynamics(
                 coordinates,
@@ -171,10 +189,20 @@ class _Stages:
                 notes=parts.notes,
             )
             self.runtime.progress("evaluate", 1, 1)
-        cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
+        reused = () if self.runtime.shared is None else tuple(self.runtime.shared.reused)
+        cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count, reused=reused)
         evaluation = replace(evaluation, cost=cost)
         learned = (parts.train, parts.validation)
         return Reduction(model, evaluation, predictions, *learned, calibration, self.source, self.seed)
+
+    def _data_settings(self, data: DataSpec) -> dict[str, Any]:
+        """What decides the trajectories, beside the source."""
+        drawn = replace(data, seed=data.seed_of(self.seed))
+        return {"data": drawn.to_dict(), "threshold": self.threshold, "device": str(self.runtime.torch_device())}
+
+    def _shared(self, name: str, settings: dict[str, Any], compute: Callable[[], T], form: Form[T]) -> T:
+        shared = self.runtime.shared
+        return compute() if shared is None else shared.obtain(name, settings, compute, form)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

@@ -22,7 +22,7 @@ from dynred.ode.subject import no_reading
 from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
-from dynred.spec import Spec
+from dynred.spec import ADDED, Spec
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class ExperimentSpec(Spec):
         joint: refines reducer and dynamics together at the end; None leaves this out.
         test: a data file of the trajectories that are the test; None takes the test from the source.
         reading: what cannot be guessed of the data, in both files.
+        parameters: values of the equation's parameters that replace the system's own, e.g. {"mu": 1.5}.
     """
 
     source: str
@@ -57,6 +58,7 @@ class ExperimentSpec(Spec):
     joint: JointSpec | None = None
     test: str | None = None
     reading: ReadingSpec = field(default_factory=ReadingSpec)
+    parameters: Mapping[str, float] = field(default_factory=dict, metadata=ADDED)
 
     def __post_init__(self):
         if not self.source:
@@ -98,7 +100,7 @@ class ExperimentSpec(Spec):
         Raises:
             InputError: the source or the test is unknown or unusable.
         """
-        source = open_source(self.source, self.arguments, self.reading)
+        source = open_source(self.source, self.arguments, self.reading).with_parameters(self.parameters)
         if source.system is not None and self.test is None:
             no_reading(self.reading, source.system)
         return source if self.test is None else source.tested_on(OtherTest.of(self.test, self.reading))
