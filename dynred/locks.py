@@ -45,6 +45,14 @@ def locked(argument: str, path: Path, lock: Path) -> Iterator[None]:
         mutex.release()
 
 
+@contextlib.contextmanager
+def waiting_lock(lock: Path) -> Iterator[None]:
+    """Holds a lock while the block runs, which takes a moment; waits for other processes that hold it. `lock` is the
+    lock file, which stays: one that is removed could be held by two."""
+    with FileLock(lock):
+        yield
+
+
 def holder(lock: Path) -> str:
     """The holder of a lock, as words that follow "in use"; empty where nobody holds it."""
     if not lock.exists():

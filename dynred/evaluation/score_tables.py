@@ -28,6 +28,12 @@ def to_pandas(evaluation: Evaluation) -> pd.DataFrame:
     return frame.reindex(list(scores["model"])).rename_axis("score")
 
 
+def scores(evaluation: Evaluation) -> dict[str, float]:
+    """The scores of the model by name, e.g. `nmse`, `valid_time.median`; those of `to_pandas`."""
+    numbers = _numbers(evaluation.reconstruction, evaluation.rollout, evaluation.metrics)
+    return {name: value for name, (value, _) in numbers.items()}
+
+
 def to_xarray(evaluation: Evaluation) -> "xarray.Dataset":
     """The errors of rollouts over the time since the start: `median`, `mean` and `p90` over trajectories, the median's
     interval `low` to `high`, and the shares `reconstruction` and `dynamics`."""
