@@ -81,6 +81,7 @@ class SharedStages:
                 if (stored := _read(path)) is None:
                     result = compute()
                     tensors, rest = form.pack(result)
+                    path.unlink(missing_ok=True)  # one that was damaged
                     write_tensors(path, tensors, {"kind": "stage", "run": self.run, "content": rest})
                     return result
                 break

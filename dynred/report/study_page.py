@@ -20,6 +20,7 @@ from dynred.report.study_plots import are_numbers, draw, in_order, word
 
 FIRST = ("nmse", "relative_error.median", "valid_time.median", "valid_time_scaled.median", "diverged")
 COSTS = ("simulate_s", "reducer_s", "dynamics_s", "evaluate_s", "peak_memory_mb", "parameters", "total_s", "speedup")
+TOTAL = "total_s"
 WORDS = ("status", "error", "reused", "folder")
 LINES = 2000  # most runs that parallel coordinates draw
 
@@ -40,7 +41,7 @@ def write_study(path: Path, frame: pd.DataFrame, axes: Sequence[str], folder: Pa
 def render(frame: pd.DataFrame, axes: Sequence[str], folder: Path, beside: Path, goal: Any = None) -> str:
     """The page as text; `beside` is the folder from which links lead."""
     scores = [key for key in frame.columns if key not in (*axes, *WORDS)]
-    shown = [key for key in (*FIRST, *COSTS) if key in scores]
+    shown = [key for key in (*FIRST, TOTAL) if key in scores]
     shown = list(dict.fromkeys([*([goal.metric] if goal else []), *shown]))
     others = [key for key in scores if key not in shown]
     failures = frame[frame["error"] != ""]

@@ -9,6 +9,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 BAND = (0.1, 0.9)  # quantiles
+TICKS = 12  # values of an axis up to which each has its tick
 DECADES = 1.5  # a score that spans more is drawn in logarithms
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
@@ -39,8 +40,11 @@ def draw(frame: pd.DataFrame, x: str, y: str, by: str | None = None, ax: Axes | 
         ax.legend()
     if not numbers:
         ax.set_xticks(list(places.values()), list(places))
-    elif logarithmic(levels):
-        ax.set_xscale("log")
+    else:
+        ax.set_xscale("log" if logarithmic(levels) else "linear")
+        if len(levels) <= TICKS:
+            ax.set_xticks(levels, [word(level) for level in levels], minor=False)
+            ax.minorticks_off()
     if logarithmic(rows[y].tolist()):
         ax.set_yscale("log")
     ax.set_xlabel(x)
