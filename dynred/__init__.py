@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from dynred.studies.grid import grid as grid
     from dynred.studies.grid import sample as sample
     from dynred.studies.run_study import run_study as run_study
+    from dynred.studies.search import search as search
     from dynred.studies.study import Study as Study
     from dynred.training.minimise import TrainingSpec as TrainingSpec
 
@@ -208,6 +209,7 @@ _HOMES = {
     "run_study": "dynred.studies.run_study",
     "sample": "dynred.studies.grid",
     "save_trajectories": "dynred.data.storage",
+    "search": "dynred.studies.search",
     "simulate": "dynred.simulation.simulate",
     "simulate_to": "dynred.simulation.simulate",
     "trusted_times": "dynred.simulation.trusted",

@@ -126,7 +126,10 @@ class BaseOptions:
         )
 
 
-Base = Annotated[BaseOptions | None, Parameter(name="*")]
+Base = Annotated[
+    BaseOptions | None,
+    Parameter(name="*", group=TRAINING, help="A setting that all runs share, as for `dynred reduce`."),
+]
 
 
 def data_changes(

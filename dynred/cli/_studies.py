@@ -85,7 +85,8 @@ def _listed(name: str, text: str) -> list[Any]:
 
 
 def _value(name: str, text: str) -> Any:
-    return pairs([f"{name}={text}"])[name]
+    text = text.strip()
+    return pairs([f"{name}={'0' * text.startswith('.')}{text}"])[name]
 
 
 @contextmanager

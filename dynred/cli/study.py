@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from dynred.studies.study import Study
 
 EXAMPLES = """
-dynred study kuramoto_sivashinsky --vary latent_dim=4:12 --vary seed=0:4 --out studies/ks --workers 2
-dynred study lorenz63 --vary latent_dim=2,3 --vary reducer=autoencoder,polynomial --out studies/l63
-dynred study my_system.py --latent-dim 2 --vary parameters.mu=0.5,1,2 --out studies/mine
-dynred study studies/ks                          # status, table, what failed
-dynred study studies/ks --report                 # the page
+dynred study lorenz63 --vary latent_dim=1,2 --vary seed=0:4 --out studies/a
+dynred study mine.py --latent-dim 2 --vary parameters.mu=.5,1 --out studies/b
+dynred study studies/a                           # status, table, what failed
+dynred study studies/a --report                  # the page
 """
 
 Source = Annotated[

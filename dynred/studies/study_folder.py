@@ -44,12 +44,10 @@ class Goal:
     Attributes:
         metric: the name of a score.
         mode: `min` or `max`.
-        storage: the URL of Optuna's storage; empty for a file in the folder.
     """
 
     metric: str
     mode: str
-    storage: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """Studies as tables of pandas and arrays of xarray."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-import xarray
 
 from dynred.errors import DynredError
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.score_tables import scores
 from dynred.studies.study import StudyRun
+
+if TYPE_CHECKING:
+    import xarray
 
 FULL = 0.5  # part of the box of all values that runs must fill to be laid out in it
 WORDS = ("status", "error", "reused", "folder")
@@ -27,23 +29,18 @@ def table(runs: Sequence[StudyRun], axes: Sequence[str]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(numbers, float))
 
 
-def to_xarray(frame: pd.DataFrame, axes: Sequence[str]) -> xarray.Dataset:
+def to_xarray(frame: pd.DataFrame, axes: Sequence[str]) -> "xarray.Dataset":
     """See `Study.to_xarray`; `frame` is that of `table`."""
     numbers = [key for key in frame.columns if key not in axes and key not in WORDS]
-    levels = {axis: list(dict.fromkeys(_key(value) for value in frame[axis])) for axis in axes}
-    shape = tuple(len(values) for values in levels.values())
-    if len(frame) < FULL * np.prod(shape, dtype=float):
-        coordinates: dict[str, Any] = {axis: ("run", frame[axis].to_numpy()) for axis in axes}
-        return xarray.Dataset({key: ("run", frame[key].to_numpy()) for key in numbers}, coordinates)
-    levels = {axis: _sorted(values) for axis, values in levels.items()}
-    places = tuple(
-        np.array([values.index(_key(value)) for value in frame[axis]], int) for axis, values in levels.items()
-    )
-    variables = {}
-    for key in numbers:
-        variables[key] = np.full(shape, np.nan)
-        variables[key][places] = frame[key].to_numpy()
-    return xarray.Dataset({key: (tuple(axes), values) for key, values in variables.items()}, levels)
+    levels = frame[list(axes)].fillna("default")
+    size = math.prod(levels[axis].nunique() for axis in axes)
+    dataset: xarray.Dataset
+    if axes and len(frame) >= FULL * size and not levels.duplicated().any():
+        index = pd.MultiIndex.from_frame(levels) if len(axes) > 1 else pd.Index(levels[axes[0]])
+        dataset = frame[numbers].set_index(index).to_xarray()
+        return dataset
+    dataset = frame[[*axes, *numbers]].rename_axis("run").to_xarray()
+    return dataset.set_coords(list(axes))
 
 
 def cells(frame: pd.DataFrame, axes: Sequence[str]) -> tuple[list[str], list[list[str]]]:
@@ -71,16 +68,6 @@ def _costs(evaluation: Evaluation) -> dict[str, float]:
     total = sum(value for name, value in numbers.items() if name.endswith("_s"))
     speedup = evaluation.speedup.ratio
     return {**numbers, "total_s": total, **({} if speedup is None else {"speedup": speedup})}
-
-
-def _key(value: object) -> object:
-    """A value by which a level of an axis is known: missing ones are all the same."""
-    return "default" if value is None or value != value else value
-
-
-def _sorted(values: list[Any]) -> list[Any]:
-    numbers = all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in values)
-    return sorted(values) if numbers else values
 
 
 def _text(value: object) -> str:
