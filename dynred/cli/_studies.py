@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from dynred.cli._options import COMPUTATION, OUTPUT, Whole, flag, option
 from dynred.cli._process import stderr
-from dynred.cli.base import pairs, show, words
+from dynred.cli.base import pairs, show, tell, words
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -111,7 +111,9 @@ def show_study(study: "Study", as_json: bool) -> None:
         {key: None if value != value else value for key, value in row.items()} for row in frame.to_dict("records")
     ]
     data = {"folder": str(study.folder), "axes": list(study.axes), "counts": study.counts(), "runs": records}
-    show(str(study), heads, rows, data, as_json)
+    if not as_json:
+        tell(str(study))
+    show("", heads, rows, data, as_json)
     failed = [record for record in records if record["error"]]
     for record in failed[:MOST_FAILURES]:
         point = ", ".join(f"{axis}={words(record[axis])}" for axis in study.axes)

@@ -84,7 +84,9 @@ def _text(value: object) -> str:
 
 
 def _sort_key(value: object) -> str:
-    return repr(float(value)) if isinstance(value, int | float) and value == value else str(value or "")
+    if value is None or value != value:
+        return ""
+    return repr(float(value)) if isinstance(value, int | float) else str(value)
 
 
 def _charts(frame: pd.DataFrame, axes: Sequence[str], scores: Sequence[str]) -> dict[str, Any]:

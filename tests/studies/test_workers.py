@@ -112,7 +112,8 @@ def test_two_processes_that_start_the_same_study_both_end_and_no_run_is_made_twi
         run_study(grid(lasting, {"seed": range(4)}), tmp_path / "alone").table()
     )
     assert not list(folder.rglob(".dynred-*"))
-    assert not list(folder.rglob("*.lock"))
+    assert not list(folder.glob("runs/*/.lock"))
+    assert not list(folder.glob("stages/*.lock"))
     assert len(list(folder.glob("stages/simulation-*.safetensors"))) == 1
 
 
