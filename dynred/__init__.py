@@ -117,6 +117,11 @@ if TYPE_CHECKING:
     from dynred.simulation.trusted import trusted_times as trusted_times
     from dynred.solvers.base import Solver as Solver
     from dynred.spec import Spec as Spec
+    from dynred.studies.grid import grid as grid
+    from dynred.studies.grid import sample as sample
+    from dynred.studies.run_study import run_study as run_study
+    from dynred.studies.search import search as search
+    from dynred.studies.study import Study as Study
     from dynred.training.minimise import TrainingSpec as TrainingSpec
 
 # Threads that wait must soon sleep instead of spinning: on a machine with other work, spinning threads of small
@@ -197,6 +202,7 @@ _HOMES = {
     "StabilisedSpec": "dynred.dynamics.stabilised",
     "Statistic": "dynred.metrics.base",
     "StoredTrajectories": "dynred.data.store",
+    "Study": "dynred.studies.study",
     "System": "dynred.ode.system",
     "TrainingSpec": "dynred.training.minimise",
     "Trajectories": "dynred.data.trajectories",
@@ -220,6 +226,7 @@ _HOMES = {
     "find_system": "dynred.ode.find",
     "forecast": "dynred.models.forecast",
     "generator": "dynred.rng",
+    "grid": "dynred.studies.grid",
     "inspect": "dynred.geometry.inspection",
     "load_model": "dynred.models.load",
     "load_trajectories": "dynred.data.storage",
@@ -231,7 +238,10 @@ _HOMES = {
     "predict_run": "dynred.experiments.predict_run",
     "reduce": "dynred.experiments.pipeline",
     "run": "dynred.experiments.run",
+    "run_study": "dynred.studies.run_study",
+    "sample": "dynred.studies.grid",
     "save_trajectories": "dynred.data.storage",
+    "search": "dynred.studies.search",
     "simulate": "dynred.simulation.simulate",
     "simulate_to": "dynred.simulation.simulate",
     "trusted_times": "dynred.simulation.trusted",

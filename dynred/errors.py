@@ -13,6 +13,14 @@ class InputError(DynredError, ValueError):
     """An argument, file or setting that cannot be used as given."""
 
 
+class BusyError(InputError):
+    """A folder, a store or a stage that another process works on just now."""
+
+
+class ChangedError(InputError):
+    """A source that is another than the one that a run was begun with."""
+
+
 class DivergenceError(DynredError, ArithmeticError):
     """A simulated truth left every bound.
 

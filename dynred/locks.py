@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dynred.checks import refuse
+from dynred.errors import BusyError
 
 
 @contextlib.contextmanager
@@ -25,13 +26,14 @@ def locked(argument: str, path: Path, lock: Path) -> Iterator[None]:
         lock: the lock file, in a folder that exists.
 
     Raises:
-        InputError: another process holds the lock.
+        BusyError: another process holds the lock.
     """
     mutex = FileLock(lock)
     try:
         mutex.acquire(timeout=0)
     except Timeout as error:
-        raise refuse(argument, "used by one process at a time", f"{path}, in use{_holder(lock)}") from error
+        sentence = refuse(argument, "used by one process at a time", f"{path}, in use{_holder(lock)}")
+        raise BusyError(str(sentence)) from error
     try:
         with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's name
             lock.write_text(json.dumps({"pid": os.getpid(), "host": platform.node()}), encoding="utf-8")
@@ -41,6 +43,14 @@ def locked(argument: str, path: Path, lock: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             lock.unlink()
         mutex.release()
+
+
+@contextlib.contextmanager
+def waiting_lock(lock: Path) -> Iterator[None]:
+    """Holds a lock while the block runs, which takes a moment; waits for other processes that hold it. `lock` is the
+    lock file, which stays: one that is removed could be held by two."""
+    with FileLock(lock):
+        yield
 
 
 def holder(lock: Path) -> str:

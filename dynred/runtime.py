@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 
 from dynred.checks import one_of, refuse
+from dynred.shared_stages import SharedStages
 
 
 class Progress(Protocol):
@@ -32,6 +33,7 @@ class Runtime:
         checkpoint_seconds: time between two checkpoints, in seconds.
         identity: digest of everything that decides the result of the work; a checkpoint of other work is refused.
             Empty where the caller names none.
+        shared: stages that runs have in common; None shares none.
     """
 
     device: str = "auto"
@@ -39,6 +41,7 @@ class Runtime:
     checkpoints: Path | None = None
     checkpoint_seconds: float = 15.0
     identity: str = ""
+    shared: SharedStages | None = None
 
     def __post_init__(self):
         one_of("device", self.device.partition(":")[0], ("auto", "cpu", "cuda"))

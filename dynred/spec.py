@@ -111,6 +111,9 @@ class Spec:
         value = getattr(self, name)
         if not rest:
             return value
+        if isinstance(value, Mapping):
+            one_of(f"name in {name}", rest, value)
+            return value[rest]
         if not isinstance(value, Spec):
             raise refuse(f"setting {path}", "within a group of settings", f"{name}, which is {literal(value)}")
         return value.setting(rest)
@@ -118,7 +121,8 @@ class Spec:
     def updated(self, path: str, value: object) -> Self:
         """A copy with the setting at a dotted path replaced, e.g. `spec.updated("training.steps", 1000)`.
 
-        If the path leads into a group of settings that is None, the copy has that group with its defaults.
+        If the path leads into a group of settings that is None, the copy has that group with its defaults; if it leads
+        into a mapping, that name is set there.
 
         Raises:
             InputError: there is no such setting, or it refuses the new value.
@@ -135,10 +139,13 @@ class Spec:
         elif rest:
             inner = getattr(self, name)
             inner = group() if inner is None and group and not inspect.isabstract(group) else inner
-            if not isinstance(inner, Spec):
+            if isinstance(inner, Spec):
+                value = inner._updated(rest, value, f"{above}{name}.")
+            elif isinstance(inner, Mapping):
+                value = {**inner, rest: value}
+            else:
                 what = f"setting {above}{path}"
                 raise refuse(what, "within a group of settings", f"{above}{name}, which is {literal(inner)}")
-            value = inner._updated(rest, value, f"{above}{name}.")
         value = _revive(value, 0)
         if group and not isinstance(value, allowed):
             advice = f"Its settings are {above}{name}.something."
@@ -167,7 +174,10 @@ def _updated_among(groups: tuple[Any, ...], path: str, value: object, above: str
 
 
 def _unused(field: dataclasses.Field[Any], spec: Spec) -> bool:
-    return field.metadata.get("added") is True and getattr(spec, field.name) == field.default
+    if field.metadata.get("added") is not True:
+        return False
+    default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return bool(getattr(spec, field.name) == default)
 
 
 def _refuse_overridden(cls: type[Spec]) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 # From low to high. "" is the root: what everything else rests on.
 FOLDERS = (
     *("", "numerics", "data", "ode", "solvers", "simulation", "training", "geometry", "reducers", "dynamics"),
-    *("models", "metrics", "evaluation", "report", "experiments", "testing", "cli"),
+    *("models", "metrics", "evaluation", "report", "experiments", "studies", "testing", "cli"),
 )
 PLUGINS = (
     "data/derivatives",
@@ -42,6 +42,9 @@ HOMES = {
     "skdim": "geometry",
     "ripser": "geometry",
     "pysindy": "dynamics",
+    "dask": "studies",
+    "distributed": "studies",
+    "optuna": "studies",
     "cyclopts": "cli",
     "rich": "cli",
 }

@@ -3,11 +3,23 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from dynred.cli._experiment import (
+    Angles,
+    Charts,
+    Dynamics,
+    Force,
+    LatentDim,
+    Reducer,
+    Source,
+    Split,
+    Test,
+    TestFraction,
+    TestTrajectories,
+    data_changes,
+)
 from dynred.cli._options import (
-    DATA,
     LATENT,
     OUTPUT,
-    SOURCE,
     TRAINING,
     Arguments,
     AsJson,
@@ -17,7 +29,6 @@ from dynred.cli._options import (
     Settings,
     Whole,
     flag,
-    listed,
     option,
 )
 from dynred.cli._own_data import OwnData
@@ -40,61 +51,8 @@ dynred reduce torus_flow --latent auto           # what `dynred inspect` says
 dynred reduce lorenz63 --latent-dim 3 --set reducer.training.steps=2000
 """
 
-Source = Annotated[
-    str,
-    option(
-        SOURCE,
-        "Name of a system (see `dynred systems`), a .py file that defines one, or a data file (.csv, .npy, .npz, "
-        ".mat, .h5, .nc, .zarr, .parquet).",
-    ),
-]
-LatentDim = Annotated[Whole | None, option(LATENT, "Number of latent coordinates; default: that of the angles.")]
-Angles = Annotated[
-    Whole, option(LATENT, "How many of them are angles: one for a closed curve, two for a torus.", show_default=False)
-]
 Latent = Annotated[
     Literal["auto"] | None, option(LATENT, "auto takes the latent space that `dynred inspect` recommends.")
-]
-Charts = Annotated[
-    Whole,
-    option(LATENT, "More than one cut K into overlapping charts, each with coordinates and dynamics of its own."),
-]
-Test = Annotated[
-    Out | None,
-    option(DATA, "A data file whose trajectories are the test; default: the test is taken from the source."),
-]
-TestTrajectories = Annotated[
-    list[Whole] | None,
-    option(DATA, "Which trajectories of the data are the test, counted from 0, e.g. `8 9`.", consume_multiple=True),
-]
-TestFraction = Annotated[
-    float | None,
-    option(DATA, "Part of the trajectories of the data, or of each of them in time, that is the test; default: 0.1."),
-]
-Split = Annotated[
-    Literal["auto", "trajectories", "time"] | None,
-    option(
-        DATA,
-        "How data are divided: trajectories keeps each whole, time tests on the last part of each; auto, the default, "
-        "keeps them whole where there are at least three.",
-    ),
-]
-Force = Annotated[bool, flag(DATA, "Fit dynamics even to velocities whose estimated error is above 30 %.")]
-Reducer = Annotated[
-    str | None,
-    option(
-        TRAINING,
-        f"{listed('dynred.reducers')}, or a file with a reducer of your own; default: auto, a polynomial manifold "
-        "where that is enough, else an autoencoder; autoencoder where --set names settings of the reducer.",
-    ),
-]
-Dynamics = Annotated[
-    str | None,
-    option(
-        TRAINING,
-        f"{listed('dynred.dynamics')}, or a file with latent dynamics of your own; default: a Fourier series "
-        "where all coordinates are angles, else a neural ODE.",
-    ),
 ]
 Minutes = Annotated[
     float | None,
@@ -154,12 +112,8 @@ def reduce(
     if out is not None:  # refused before anything is computed
         RunFolder(out).check_free(resume=resume, overwrite=overwrite)
     words: dict[str, Any] = {"reducer": reducer, "dynamics": dynamics, "seed": seed}
-    tested = {"test_trajectories": test_trajectories, "test_fraction": test_fraction, "split": split}
-    chosen: dict[str, Any] = {f"data.{name}": value for name, value in tested.items() if value is not None}
-    chosen |= {"test": str(test)} if test is not None else {}
-    chosen |= {"data.force": True} if force else {}
-    for options in (reading, transforms):
-        chosen |= options.changes() if options is not None else {}
+    chosen = data_changes(test, test_trajectories, test_fraction, split, force, reading)
+    chosen |= transforms.changes() if transforms is not None else {}
     words |= {"arguments": pairs(with_ or []), "changes": {**chosen, **pairs(set_ or [])}}
     if latent == "auto" and (latent_dim is not None or angles or charts > 1):
         raise InputError("--latent auto must be alone, got --latent-dim, --angles or --charts beside it.")

@@ -131,7 +131,9 @@ class Evaluation(Plotted, Tabled):
         """The table as text, with the model's intervals; cells of what does not apply are empty."""
         rows = [*self._reconstruction_rows(), *self._rollout_rows(), *self._metric_rows()]
         rows += [*self._variable_rows(), *self._band_rows(), *self._agreement_rows()]
-        rows += [self._row(name, f"{value:.4g}") for name, value in vars(self.cost).items() if value is not None]
+        rows += [self._row(name, f"{value:.4g}") for name, value in self.cost.numbers().items()]
+        if self.cost.reused:
+            rows.append(self._row("read, as another run computed it", ", ".join(self.cost.reused)))
         if self.speedup.ratio is not None:
             rows.append(self._row("speed-up over the full model", f"{self.speedup.ratio:.3g}"))
         return rows

@@ -193,6 +193,7 @@ class Cost:
         simulate_s, reducer_s, dynamics_s, evaluate_s: wall-clock seconds.
         peak_memory_mb: largest resident memory of the process so far, in MiB.
         parameters: number of trainable numbers of the model.
+        reused: stages that another run had computed, and that were only read.
     """
 
     simulate_s: float | None = None
@@ -201,6 +202,11 @@ class Cost:
     evaluate_s: float | None = None
     peak_memory_mb: float | None = None
     parameters: int | None = None
+    reused: tuple[str, ...] = ()
+
+    def numbers(self) -> dict[str, float]:
+        """What was measured, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None and name != "reused"}
 
     @property
     def making_s(self) -> float | None:

@@ -7,11 +7,13 @@ import pandas as pd
 
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Reconstruction, Rollout
-from dynred.evaluation.spreads import Score
+from dynred.evaluation.spreads import Quantiles, Score, Spread
+from dynred.metrics.base import find_metrics
 
 if TYPE_CHECKING:
     import xarray
 
+OVER_TRAJECTORIES = ("median", "mean", "worst")
 Numbers = dict[str, tuple[float, tuple[float, float] | None]]
 
 
@@ -26,6 +28,20 @@ def to_pandas(evaluation: Evaluation) -> pd.DataFrame:
     frame.insert(1, "low", pd.Series({key: low for key, (low, _) in ends.items()}, dtype=float))
     frame.insert(2, "high", pd.Series({key: high for key, (_, high) in ends.items()}, dtype=float))
     return frame.reindex(list(scores["model"])).rename_axis("score")
+
+
+def scores(evaluation: Evaluation) -> dict[str, float]:
+    """The scores of the model by name, e.g. `nmse`, `valid_time.median`; those of `to_pandas`."""
+    numbers = _numbers(evaluation.reconstruction, evaluation.rollout, evaluation.metrics)
+    return {name: value for name, (value, _) in numbers.items()}
+
+
+def score_names() -> list[str]:
+    """The names of all scores that `scores` can give."""
+    spreads = [f"{name}.{key}" for name in ("valid_time", "valid_time_scaled") for key in Spread.NAMES]
+    names = [metric.name for metric in find_metrics() if metric.name != "valid_time"]
+    metrics = [f"{name}.{key}" for name in names for key in OVER_TRAJECTORIES]
+    return ["nmse", *(f"relative_error.{key}" for key in Quantiles.NAMES), *spreads, "diverged", *metrics]
 
 
 def to_xarray(evaluation: Evaluation) -> "xarray.Dataset":
@@ -49,7 +65,7 @@ def _numbers(reconstruction: Reconstruction | None, rollout: Rollout | None, met
             numbers |= _spread("valid_time_scaled", rollout.valid_time_scaled, rollout.valid_time.NAMES)
         numbers |= {"diverged": (float(rollout.diverged), rollout.diverged_interval)}
     for name, score in metrics.items():
-        numbers |= _spread(name, score, ("median", "mean", "worst")) if name != "valid_time" else {}
+        numbers |= _spread(name, score, OVER_TRAJECTORIES) if name != "valid_time" else {}
     return numbers
 
 

@@ -1,5 +1,6 @@
 """Trajectories without an equation as the source of a reduction: they are divided."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -7,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.checks import refuse
 from dynred.data.grid import Grid, remembered_grid
 from dynred.data.split import PIECES, HeldOut, Masks, Parts, in_pieces, largest, until
 from dynred.data.trajectories import Trajectories
@@ -79,7 +81,7 @@ class DataSource(Source):
         Raises:
             InputError: trajectories are too few or too short to be divided or to give velocities.
         """
-        whole = self.trajectories.checked_finite()
+        whole, seed = self.trajectories.checked_finite(), data.seed_of(seed)
         if data.split == "pieces":
             parts = in_pieces(_with_velocities(whole), generator(seed, "split"))
             return replace(parts, test=until(parts.test, data.horizon))
@@ -111,6 +113,12 @@ class DataSource(Source):
     def tested_on(self, test: OtherTest) -> Self:
         """See `Source.tested_on`."""
         return replace(self, tests=test)
+
+    def with_parameters(self, parameters: Mapping[str, float]) -> Self:
+        """See `Source.with_parameters`: there is no equation."""
+        if parameters:
+            raise refuse("parameters", "left out for data", ", ".join(parameters), "They belong to an equation.")
+        return self
 
     def fingerprint(self) -> dict[str, Any]:
         """See `Source.fingerprint`: the digest of the content."""

@@ -1,11 +1,11 @@
 """Which trajectories an experiment takes: how many, how long, how finely sampled; and which of them are its test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from dynred.checks import at_least, count, one_of, positive, refuse
+from dynred.checks import at_least, count, integer, one_of, positive, refuse
 from dynred.data.split import FRACTION, SPLITS, Split
 from dynred.ode.system import System
-from dynred.spec import Spec
+from dynred.spec import ADDED, Spec
 
 SIMULATED = {"train": 256, "validation": 32, "test": 256}  # trajectories of a system in each set
 MOST = 1e12  # snapshots of one trajectory; no memory holds so many
@@ -28,6 +28,8 @@ class DataSpec(Spec):
         test_fraction: part of the trajectories of data, or of each of them in time, that is the test, in (0, 1).
         test_trajectories: indices of the trajectories of data that are the test; none leaves the choice to `seed`.
         force: take velocities that are estimated from data however wrong they are.
+        seed: decides the simulated trajectories, or the split of data; None takes the seed of the experiment. Where it
+            is set, experiments of different seeds learn from the same trajectories, and differ by their training alone.
     """
 
     train: int | None = None
@@ -42,6 +44,7 @@ class DataSpec(Spec):
     test_fraction: float | None = None
     test_trajectories: tuple[int, ...] = ()
     force: bool = False
+    seed: int | None = field(default=None, metadata=ADDED)
 
     def __post_init__(self):
         for name in SIMULATED:
@@ -59,6 +62,12 @@ class DataSpec(Spec):
             raise refuse("test_fraction", "between 0 and 1", self.test_fraction)
         if self.test_fraction is not None and (self.test is not None or self.test_trajectories):
             raise refuse("the test", "chosen in one way", "test_fraction beside test or test_trajectories")
+        if self.seed is not None:
+            integer("data.seed", self.seed, 0)
+
+    def seed_of(self, experiment: int) -> int:
+        """The seed of the trajectories, in an experiment of such a seed."""
+        return experiment if self.seed is None else self.seed
 
     @property
     def counts(self) -> dict[str, int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dynred.checks import refuse
 from dynred.data.readers.base import is_data
-from dynred.errors import FileFormatError
+from dynred.errors import BusyError, FileFormatError
 from dynred.files import PREFIX, check_target, check_writable, is_tensors, read_json, write_json
 from dynred.locks import holder, locked
 from dynred.records import revive
@@ -129,7 +129,7 @@ class RunFolder:
             raise refuse("out", "a folder", f"{self.path}, the name of a data file")
         self._check_writable()
         if self.holds_run and (by := holder(self / LOCK)):
-            raise refuse("out", "used by one process at a time", f"{self.path}, in use{by}")
+            raise BusyError(str(refuse("out", "used by one process at a time", f"{self.path}, in use{by}")))
         self.check_kept(resume=resume, overwrite=overwrite)
 
     def check_kept(self, *, resume: bool, overwrite: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dynred.checks import refuse
 from dynred.data.readers.base import is_data
-from dynred.errors import DynredWarning, InputError
+from dynred.errors import ChangedError, DynredWarning, InputError
 from dynred.experiments.earlier import todays
 from dynred.experiments.fingerprint import differences
 from dynred.experiments.folder import RunFolder
@@ -60,6 +60,17 @@ def identity_of(stored: Mapping[str, Any]) -> str:
     return checksum({"spec": stored["spec"], "source": stored.get("source"), "code": digests})
 
 
+def basis_of(begun: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the results of all stages of a run beside the settings of each: source, code, versions, threads."""
+    spec, source = begun["spec"], begun["source"]
+    named = {name: spec.get(name) for name in ("source", "arguments", "parameters", "test", "reading")}
+    if source["path"] is not None:  # wherever the data lie
+        named |= {"source": None}
+    facts = {name: value for name, value in source.items() if name != "path"}
+    digests = sorted(str(code["digest"]) for code in begun["code"])
+    return {**named, "facts": facts, "code": digests, "versions": begun["versions"], "threads": begun["threads"]}
+
+
 def check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunFolder) -> None:
     """Refuses to resume a run of other settings or of a source that was changed.
 
@@ -69,7 +80,8 @@ def check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunF
         folder: the run folder.
 
     Raises:
-        InputError: the settings or the source differ; the message names the differences.
+        InputError: the settings differ; the message names the differences.
+        ChangedError: the source does.
 
     Warns:
         DynredWarning: the number of threads differs.
@@ -88,7 +100,9 @@ def check_same(begun: Mapping[str, Any], stored: Mapping[str, Any], folder: RunF
     changed += [f"its {name}" for name in differences(stored.get("source") or {}, begun["source"]) if name != "path"]
     if changed:
         advice = f"Changed: {', '.join(changed)}. Restore it, use another folder, or --overwrite."
-        raise InputError(f"--resume must be given the source of the run in {folder.path}, got a changed one. {advice}")
+        raise ChangedError(
+            f"--resume must be given the source of the run in {folder.path}, got a changed one. {advice}"
+        )
     if stored.get("threads", begun["threads"]) != begun["threads"]:
         threads = f"{begun['threads']} threads instead of {stored['threads']}"
         warnings.warn(f"Resumed with {threads}: the result may differ in its last digits.", DynredWarning, stacklevel=3)

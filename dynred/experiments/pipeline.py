@@ -1,10 +1,10 @@
 """The main job in one call: simulate, reduce, learn latent dynamics, evaluate. Chooses defaults, computes nothing."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from dynred.arguments import public
 from dynred.checks import integer, positive, refuse
@@ -24,6 +24,7 @@ from dynred.experiments.reduction import Reduction
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec, check_latent_dim, default_reducer, model_spec
+from dynred.experiments.stage_forms import REDUCER, SIMULATION
 from dynred.experiments.transform_parts import fit_chain, prepared
 from dynred.memory import peak_memory_mb
 from dynred.models.bands import Calibration, calibrate
@@ -36,7 +37,10 @@ from dynred.models.transformed import transformed
 from dynred.reducers.base import ReducerSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
+from dynred.shared_stages import Form
 from dynred.views import progress_bar
+
+T = TypeVar("T")
 
 
 @public
@@ -123,7 +127,8 @@ def reduce(
         chain = fit_chain(transforms, parts.train)
         if chain is not None:
             check_latent_dim(latent_dim, chain.dim)
-        return stages.evaluate(stages.fit(parts, chain), parts)
+        settings = {**stages.data_settings(data), "transforms": [each.to_dict() for each in transforms]}
+        return stages.evaluate(stages.fit(parts, chain, settings), parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,19 +153,32 @@ class _Stages:
 
     def simulate(self, data: DataSpec) -> Parts:
         """Training, validation and test trajectories, and what the test is."""
-        with self._timed("simulate_s"):
+
+        def simulated() -> Parts:
             parts = self.source.parts(data, self.seed, self.runtime)
             return replace(parts, held_out=self.source.trusted(parts, data, self.seed, self.threshold))
 
-    def fit(self, parts: Parts, chain: Chain | None) -> Model:
+        with self._timed("simulate_s"):
+            if not self.source.simulated:  # to divide data takes less than to read them in parts
+                return simulated()
+            return self._shared("simulation", self.data_settings(data), simulated, SIMULATION)
+
+    def fit(self, parts: Parts, chain: Chain | None, settings: dict[str, Any]) -> Model:
         """The model: coordinates, then dynamics in them, then both refined together where the settings say so; of
-        transformed states where there are transforms."""
+        transformed states where there are transforms. `settings` decide the states, beside the source."""
         spec, runtime, about = self.spec, self.runtime, self.source.about(parts.train, self.seed)
         train, validation = parts.train, parts.validation
         if chain is not None:
             train, validation = chain.transformed(train), chain.transformed(validation)
+
+        def fitted() -> Any:
+            return spec.fit_coordinates(train, validation, rng=generator(self.seed, "reducer"), runtime=runtime)
+
         with self._timed("reducer_s"):
-            coordinates = spec.fit_coordinates(train, validation, rng=generator(self.seed, "reducer"), runtime=runtime)
+            if (own := spec.coordinate_settings()) is None:
+                coordinates = fitted()
+            else:
+                coordinates = self._shared("reducer", {**settings, **own, "seed": self.seed}, fitted, REDUCER)
         with self._timed("dynamics_s"):
             model = spec.fit_dynamics(
                 coordinates,
@@ -187,9 +205,19 @@ class _Stages:
                 notes=parts.notes,
             )
             self.runtime.progress("evaluate", 1, 1)
-        cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count)
+        reused = () if self.runtime.shared is None else tuple(self.runtime.shared.reused)
+        cost = Cost(**self.seconds, peak_memory_mb=peak_memory_mb(), parameters=model.parameter_count, reused=reused)
         evaluation = replace(evaluation, cost=cost)
         return Reduction(model, evaluation, predictions, *learned, calibration, self.source, self.seed)
+
+    def data_settings(self, data: DataSpec) -> dict[str, Any]:
+        """What decides the trajectories, beside the source."""
+        drawn = replace(data, seed=data.seed_of(self.seed))
+        return {"data": drawn.to_dict(), "threshold": self.threshold, "device": str(self.runtime.torch_device())}
+
+    def _shared(self, name: str, settings: dict[str, Any], compute: Callable[[], T], form: Form[T]) -> T:
+        shared = self.runtime.shared
+        return compute() if shared is None else shared.obtain(name, settings, compute, form)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

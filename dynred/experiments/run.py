@@ -11,13 +11,14 @@ from dynred.arguments import public
 from dynred.evaluation.evaluation import Evaluation, read_evaluation
 from dynred.experiments.earlier import todays
 from dynred.experiments.folder import CHECKPOINTS, RunFolder
-from dynred.experiments.origin import check_same, identity_of, origin
+from dynred.experiments.origin import basis_of, check_same, identity_of, origin
 from dynred.experiments.pipeline import reduce
 from dynred.experiments.publish import publish
 from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec
 from dynred.plugins import recorded
 from dynred.runtime import Runtime
+from dynred.shared_stages import SharedStages
 from dynred.trust import Code, allow
 
 
@@ -29,6 +30,8 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     runtime: Runtime | None = None,
+    shared: str | Path | None = None,
+    wait: bool = True,
 ) -> Evaluation:
     """Runs an experiment into a folder.
 
@@ -39,6 +42,9 @@ def run(
             run, bit for bit at the same number of threads. The scores of a finished run are returned as they are.
         overwrite: replace a run that is there.
         runtime: names the device and reports progress; checkpoints go into `out`.
+        shared: a folder in which runs keep the stages that others may have in common with them: simulations, fitted
+            reducers. What is there already is read instead of computed. Default: nothing is shared.
+        wait: whether to wait for a stage that another run computes just now.
 
     Returns:
         The scores; everything else is in the folder.
@@ -46,6 +52,7 @@ def run(
     Raises:
         InputError: the settings are unusable, the folder is in use, or it holds a run of other settings or of a source
             that was changed. Nothing is written then.
+        BusyError: another process works on the run; or, unless `wait` is set, on one of its stages.
     """
     folder = RunFolder(spec.default_out if out is None else out)
     folder.check_free(resume=resume, overwrite=overwrite)
@@ -67,7 +74,8 @@ def run(
         for code in Code.listed(begun["code"]):
             allow(code)
         identity = identity_of(begun)
-        runtime = replace(runtime or Runtime(), checkpoints=folder / CHECKPOINTS, identity=identity)
+        stages = None if shared is None else SharedStages(Path(shared), basis_of(begun), identity, wait)
+        runtime = replace(runtime or Runtime(), checkpoints=folder / CHECKPOINTS, identity=identity, shared=stages)
         try:
             return _compute(spec, source, folder, runtime)
         except BaseException:

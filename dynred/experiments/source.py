@@ -62,7 +62,7 @@ class Source(ABC):
 
         Args:
             data: how many, how long, how finely sampled, and which of them are the test.
-            seed: decides the trajectories; the same seed gives the same ones.
+            seed: decides the trajectories, unless `data` has a seed of its own; the same seed gives the same ones.
             runtime: reports progress.
 
         Raises:
@@ -106,6 +106,14 @@ class Source(ABC):
     @abstractmethod
     def tested_on(self, test: OtherTest) -> Self:
         """This source with another test."""
+
+    @abstractmethod
+    def with_parameters(self, parameters: Mapping[str, float]) -> Self:
+        """This source with other values of its equation's parameters.
+
+        Raises:
+            InputError: there is no such parameter, or no equation.
+        """
 
     def as_before(self, about: Mapping[str, Any]) -> "Source":
         """This source, as it was when a model was made from it.

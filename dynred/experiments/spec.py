@@ -46,6 +46,7 @@ class ExperimentSpec(Spec):
         reading: what cannot be guessed of the data, in both files.
         transforms: what is done to the states before a model is fitted, in order; variables are scaled also where none
             is named, if the data name them and their spreads differ by more than 30 times.
+        parameters: values of the equation's parameters that replace the system's own, e.g. {"mu": 1.5}.
     """
 
     source: str
@@ -61,6 +62,7 @@ class ExperimentSpec(Spec):
     test: str | None = None
     reading: ReadingSpec = field(default_factory=ReadingSpec)
     transforms: tuple[TransformSpec, ...] = field(default=(), metadata=ADDED)
+    parameters: Mapping[str, float] = field(default_factory=dict, metadata=ADDED)
 
     def __post_init__(self):
         if not self.source:
@@ -102,7 +104,7 @@ class ExperimentSpec(Spec):
         Raises:
             InputError: the source or the test is unknown or unusable.
         """
-        source = open_source(self.source, self.arguments, self.reading)
+        source = open_source(self.source, self.arguments, self.reading).with_parameters(self.parameters)
         if source.system is not None and self.test is None:
             no_reading(self.reading, source.system)
         return source if self.test is None else source.tested_on(OtherTest.of(self.test, self.reading))

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.checks import refuse
+from dynred.checks import one_of, refuse
 from dynred.data.grid import Grid
 from dynred.data.split import HeldOut, Parts
 from dynred.data.trajectories import Trajectories
@@ -88,6 +88,7 @@ class SystemSource(Source):
         if data.split not in ("auto", "pieces") or data.test_fraction is not None or data.test_trajectories:
             advice = "Those of a system are simulated: data.test says how many."
             raise refuse("split, test_fraction and test_trajectories", "left out for a system", "given", advice)
+        seed = data.seed_of(seed)
         train = self._simulated("train", data, seed, runtime)
         same = self.as_before(train.attributes)  # whatever the solver of fewer or shorter trajectories would be
         validation = same._simulated("validation", data, seed, runtime)
@@ -134,7 +135,7 @@ class SystemSource(Source):
             self.full.underlying,
             len(test),
             test.times(0)[:1],
-            rng=generator(seed, "test"),
+            rng=generator(data.seed_of(seed), "test"),
             solver=Solver.from_dict(test.attributes["solver"]),
             transient=data.transient,
         )
@@ -155,6 +156,16 @@ class SystemSource(Source):
     def tested_on(self, test: OtherTest) -> Self:
         """See `Source.tested_on`."""
         return replace(self, tests=test)
+
+    def with_parameters(self, parameters: Mapping[str, float]) -> Self:
+        """See `Source.with_parameters`. What is known of K holds at the system's own values alone, and is left out."""
+        if not parameters:
+            return self
+        for name in parameters:
+            one_of(f"parameter of {self.full.name}", name, self.full.parameters)
+        if self.full.sample_parameters is not None:
+            raise refuse("parameters", f"left to {self.full.name}, which draws its own", ", ".join(parameters))
+        return replace(self, full=_at(self.full, {**self.full.parameters, **parameters}))
 
     def as_before(self, about: Mapping[str, Any]) -> "SystemSource":
         """See `Source.as_before`: simulated by the solver that the model remembers."""
@@ -187,3 +198,10 @@ class SystemSource(Source):
             "time_scale_name": self.full.time_scale_name,
             "time_unit": self.full.time_unit,
         }
+
+
+def _at(system: System, values: Mapping[str, float]) -> System:
+    """The system with such parameters, of whose K nothing is known."""
+    seen = system.observation
+    inner = None if seen is None else replace(seen, system=_at(seen.system, values))
+    return replace(system, parameters=values, known=KnownSet(), observation=inner)

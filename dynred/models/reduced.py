@@ -241,6 +241,10 @@ class ReducedSpec(ModelSpec):
             self.joint.check(reducer)
         return reducer
 
+    def coordinate_settings(self) -> dict[str, Any]:
+        """See `ModelSpec.coordinate_settings`; those of the refinement too, which refuses some reducers."""
+        return {"reducer": self.reducer.to_dict(), "joint": None if self.joint is None else self.joint.to_dict()}
+
     def fit_dynamics(
         self,
         coordinates: Reducer,

@@ -38,6 +38,11 @@ class ModelSpec(Spec, ABC):
     ) -> nn.Module:
         """The coordinates, between states and latents."""
 
+    def coordinate_settings(self) -> dict[str, Any] | None:
+        """The settings, as plain JSON data, that decide the coordinates where these are one reducer, which runs can
+        share; None where they are not."""
+        return None
+
     @abstractmethod
     def fit_dynamics(
         self,

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from dynred.evaluation.records import Cost, Rollout, Speedup
@@ -94,9 +93,10 @@ def costs(context: Context) -> list[tuple[str, str]]:
     evaluation = context.evaluation
     rows = [
         (_COSTS[key][0], f"{number(value)} {_COSTS[key][1]}".strip())
-        for key, value in asdict(evaluation.cost).items()
-        if value is not None
+        for key, value in evaluation.cost.numbers().items()
     ]
+    if evaluation.cost.reused:
+        rows.append(("read, as another run computed it", ", ".join(evaluation.cost.reused)))
     per = "per time unit and trajectory"
     if evaluation.speedup.full_s_per_time_unit is not None:
         rows.append((f"full model, {per}", f"{number(evaluation.speedup.full_s_per_time_unit)} s"))
