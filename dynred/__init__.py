@@ -91,8 +91,8 @@ if TYPE_CHECKING:
     from dynred.models.reduced import ReducedModel as ReducedModel
     from dynred.models.reduced import ReducedSpec as ReducedSpec
     from dynred.models.spec import ModelSpec as ModelSpec
-    from dynred.numerics.equivariant_fits import EquivariantPolynomialSpec as EquivariantPolynomialSpec
     from dynred.models.transformed import TransformedModel as TransformedModel
+    from dynred.numerics.equivariant_fits import EquivariantPolynomialSpec as EquivariantPolynomialSpec
     from dynred.numerics.latent_space import LatentSpace as LatentSpace
     from dynred.numerics.polynomials import PolynomialSpec as PolynomialSpec
     from dynred.ode.find import find_system as find_system

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dynred.checks import positive, refuse
 from dynred.data.velocities import with_velocities
-from dynred.dynamics._units import Budget, Report, StandardField, Standardisation
+from dynred.dynamics._units import Budget, Report, LimitedField, Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.equivariant_fits import EquivariantMap, EquivariantPolynomialSpec
 from dynred.numerics.latent_space import LatentSpace
@@ -71,7 +71,7 @@ class EquivariantODE(VectorFieldDynamics):
         places = torch.cumsum(torch.tensor([0, *steps]), 0)
         deadline = time.monotonic() + min(self.time_limit, math.inf if time_limit is None else time_limit)
         budget, report = Budget(self.max_evaluations, deadline), Report(progress, float(t[0]), float(t[-1]))
-        field = StandardField(self.bind(parameters), self.units, budget, report)
+        field = LimitedField(self.bind(parameters), self.units, budget, report)
         solver = replace(self.solver, step=None)  # one step from each of these times to the next
         y = solver.solve(field, self.units.standard(z0.double()), torch.cat(fine), self.limit)
         return self.units.latent(y[:, places])
