@@ -20,6 +20,7 @@ from dynred.cli._options import (
     option,
 )
 from dynred.cli._own_data import DataOptions
+from dynred.cli._transform_options import TransformOptions
 from dynred.cli.base import pairs
 
 if TYPE_CHECKING:
@@ -98,12 +99,19 @@ class BaseOptions:
     set_: Settings = None
     seed: Annotated[Whole, option(TRAINING, "Decides every random draw.")] = 0
 
-    def experiment(self, source: str, reading: DataOptions | None, first: dict[str, Any]) -> "ExperimentSpec":
+    def experiment(
+        self,
+        source: str,
+        reading: DataOptions | None,
+        transforms: TransformOptions | None,
+        first: dict[str, Any],
+    ) -> "ExperimentSpec":
         """The settings.
 
         Args:
             source: the system or data.
             reading: what cannot be guessed of data.
+            transforms: what is done to the states first.
             first: a value of every setting that varies, by its dotted path.
         """
         from dynred.experiments.choose_experiment import choose_experiment
@@ -122,7 +130,7 @@ class BaseOptions:
             dynamics=self.dynamics,
             seed=self.seed,
             arguments=pairs(self.with_ or []),
-            changes={**data_changes(*tests, reading), **pairs(self.set_ or [])},
+            changes={**data_changes(*tests, reading, transforms), **pairs(self.set_ or [])},
         )
 
 
@@ -138,11 +146,13 @@ def data_changes(
     test_fraction: float | None,
     split: str | None,
     force: bool,
-    reading: DataOptions | None,
+    *options: DataOptions | TransformOptions | None,
 ) -> dict[str, Any]:
-    """What is said of data and test, as settings of an experiment by their dotted paths."""
+    """What is said of test, data and transforms, as settings of an experiment by their dotted paths."""
     tested = {"test_trajectories": test_trajectories, "test_fraction": test_fraction, "split": split}
     changes: dict[str, Any] = {f"data.{name}": value for name, value in tested.items() if value is not None}
     changes |= {"test": str(test)} if test is not None else {}
     changes |= {"data.force": True} if force else {}
-    return changes | (reading.changes() if reading is not None else {})
+    for group in options:
+        changes |= group.changes() if group is not None else {}
+    return changes

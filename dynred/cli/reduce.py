@@ -112,8 +112,7 @@ def reduce(
     if out is not None:  # refused before anything is computed
         RunFolder(out).check_free(resume=resume, overwrite=overwrite)
     words: dict[str, Any] = {"reducer": reducer, "dynamics": dynamics, "seed": seed}
-    chosen = data_changes(test, test_trajectories, test_fraction, split, force, reading)
-    chosen |= transforms.changes() if transforms is not None else {}
+    chosen = data_changes(test, test_trajectories, test_fraction, split, force, reading, transforms)
     words |= {"arguments": pairs(with_ or []), "changes": {**chosen, **pairs(set_ or [])}}
     if latent == "auto" and (latent_dim is not None or angles or charts > 1):
         raise InputError("--latent auto must be alone, got --latent-dim, --angles or --charts beside it.")

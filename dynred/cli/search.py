@@ -7,6 +7,7 @@ from dynred.cli._options import COMPUTATION, OUTPUT, TRAINING, AsJson, Device, O
 from dynred.cli._own_data import OwnData
 from dynred.cli._process import going_on, stderr
 from dynred.cli._studies import Dask, Report, WorkerCount, executor_at, ranges_of, show_study, tell_report
+from dynred.cli._transform_options import Transforms
 from dynred.cli.base import bar
 
 EXAMPLES = """
@@ -46,6 +47,7 @@ def search(
     trials: Trials = 40,
     base: Base = None,
     reading: OwnData = None,
+    transforms: Transforms = None,
     storage: Storage = None,
     workers: WorkerCount = 1,
     dask: Dask = None,
@@ -62,7 +64,7 @@ def search(
 
     ranges = ranges_of(over)
     first = {path: Interval.of(path, given).at(0.0) for path, given in ranges.items()}
-    spec = (base or BaseOptions()).experiment(source, reading, first)
+    spec = (base or BaseOptions()).experiment(source, reading, transforms, first)
     going_on(f"What was computed is in {out}: the same command goes on from there.")
     with executor_at(dask) as executor, bar() as progress:
         study = searched(

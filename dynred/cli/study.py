@@ -8,6 +8,7 @@ from dynred.cli._options import OUTPUT, SOURCE, TRAINING, AsJson, Device, Out, o
 from dynred.cli._own_data import OwnData
 from dynred.cli._process import going_on
 from dynred.cli._studies import Dask, Report, WorkerCount, executor_at, show_study, tell_report, values_of
+from dynred.cli._transform_options import Transforms
 from dynred.cli.base import bar
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def study(
     vary: Vary = None,
     base: Base = None,
     reading: OwnData = None,
+    transforms: Transforms = None,
     workers: WorkerCount = 1,
     dask: Dask = None,
     device: Device = "auto",
@@ -68,7 +70,7 @@ def study(
     elif vary is None or out is None:
         raise InputError("--vary and --out must say what varies and where runs are kept, got neither or one of them.")
     else:
-        shown = _made(source, vary, base or BaseOptions(), reading, workers, dask, device, out)
+        shown = _made(source, vary, base or BaseOptions(), reading, transforms, workers, dask, device, out)
     show_study(shown, as_json)
     tell_report(shown, report)
 
@@ -78,6 +80,7 @@ def _made(
     vary: list[str],
     base: BaseOptions,
     reading: OwnData,
+    transforms: Transforms,
     workers: int,
     dask: str | None,
     device: str,
@@ -87,7 +90,9 @@ def _made(
     from dynred.studies.run_study import run_study
 
     axes = values_of(vary)
-    design = grid(base.experiment(source, reading, {path: values[0] for path, values in axes.items()}), axes)
+    design = grid(
+        base.experiment(source, reading, transforms, {path: values[0] for path, values in axes.items()}), axes
+    )
     going_on(f"What was computed is in {out}: the same command goes on from there.")
     with executor_at(dask) as executor, bar() as progress:
         return run_study(design, out, workers=workers, executor=executor, device=device, progress=progress)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dynred.checks import positive, refuse
 from dynred.data.velocities import with_velocities
-from dynred.dynamics._units import Budget, Report, LimitedField, Standardisation
+from dynred.dynamics._units import Budget, LimitedField, Report, Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.equivariant_fits import EquivariantMap, EquivariantPolynomialSpec
 from dynred.numerics.latent_space import LatentSpace

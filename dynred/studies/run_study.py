@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from dynred.arguments import public
-from dynred.checks import count, integer
+from dynred.checks import count
 from dynred.errors import InputError
 from dynred.experiments.fingerprint import differences
 from dynred.experiments.source import Source
-from dynred.experiments.spec import ExperimentSpec
+from dynred.experiments.spec import ExperimentSpec, check_latent_dim
 from dynred.plugins import code_in
 from dynred.runtime import Progress, silent
 from dynred.studies.design import Design
@@ -112,8 +112,8 @@ def opened(specs: Sequence[ExperimentSpec]) -> list[Source]:
         try:
             if key not in sources:
                 sources[key] = spec.open_source()
-            advice = f"The state has {sources[key].dim} dimensions; a reduction has fewer."
-            integer("latent_dim", spec.latent_dim, 1, sources[key].dim - 1, advice)
+            if not spec.transforms:  # they may change the dimension
+                check_latent_dim(spec.latent_dim, sources[key].dim)
             if sources[key].simulated:
                 sources[key].sizes(spec.data)
         except InputError as error:
