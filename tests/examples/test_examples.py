@@ -82,3 +82,12 @@ PARAMETRIC = pytest.param({"latent_dim": 1, "parametric": True}, id="parametric"
 def test_burgers_runs_of_unseen_amplitude_and_width_are_predicted(tmp_path, given):
     found = load("he_2023").main(tmp_path / "run", points=101, train=4, test=3, samples=26, **given)
     assert found["worst error, %"] < 1.5
+
+
+def test_a_study_says_how_the_error_falls_with_the_latent_dimension(tmp_path, capsys, no_figures):
+    main = load("a_study").main
+    size = {"dims": range(2, 5, 2), "seeds": range(1), "trajectories": 4, "steps": 20, "duration": 20.0}
+    medians = main(tmp_path / "study", **size, workers=1, progress=False)
+    assert list(medians) == [2, 4]
+    assert "2 done" in capsys.readouterr().out
+    assert {"study.html", "figure.pdf", "study.json"} <= {path.name for path in (tmp_path / "study").iterdir()}
