@@ -13,7 +13,7 @@ scored again in the same units. A valid time ends at a snapshot, so it depends o
 .25 with `--from-data`, 2.5 and .25 for the authors' model.
 
 With `--equivariant`, the polynomials have those monomials alone that translation and reflection allow, and there is no
-network: see docs/symmetry.md.
+network: see docs/guides/symmetry.md.
 
 With `--members`, the field is the mean of an ensemble. The spread of its members gives a band of 90 %, whose width is
 calibrated on validation trajectories; the table says how often the band holds the truth.
