@@ -18,6 +18,12 @@ DATA = Group("Data and test", sort_key=3)
 OWN = Group(
     "Own data", help="What cannot be guessed of a data file; what was guessed is printed in a line.", sort_key=3.5
 )
+TRANSFORMS = Group(
+    "Transforms",
+    help="What is done to the states first, and undone in predictions: --transform in order, then --scale, then "
+    "--delays. --set transforms.NAME.SETTING changes a setting.",
+    sort_key=3.7,
+)
 TRAINING = Group("Training", sort_key=4)
 COMPUTATION = Group("Computation", sort_key=5)
 OUTPUT = Group("Output", sort_key=6)

@@ -3,19 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
-from dynred.cli._options import Whole, listed, option
+from dynred.cli._options import TRANSFORMS, Whole, listed, option
 
 if TYPE_CHECKING:
     from dynred.data.transforms.base import TransformSpec
-
-TRANSFORMS = Group(
-    "Transforms",
-    help="What is done to the states first, and undone in predictions: --transform in order, then --scale, then "
-    "--delays. --set transforms.NAME.SETTING changes a setting.",
-    sort_key=3.7,
-)
 
 
 @dataclass(frozen=True)

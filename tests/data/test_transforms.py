@@ -119,7 +119,8 @@ SLOW = pytest.mark.slow
 
 @pytest.mark.parametrize("noise", [pytest.param(0.0, marks=SLOW), pytest.param(0.01, marks=SLOW), 0.05])
 @pytest.mark.parametrize(
-    ("name", "dimension"), [("lorenz63", 3), pytest.param("rossler", 3, marks=SLOW), ("mean_field_wake", 2)]
+    ("name", "dimension"),
+    [pytest.param("lorenz63", 3, marks=SLOW), pytest.param("rossler", 3, marks=SLOW), ("mean_field_wake", 2)],
 )
 def test_the_dimension_of_a_signal_is_found_with_and_without_noise(name, dimension, noise):
     delays = DelaysSpec().fit(signal(name, noise))

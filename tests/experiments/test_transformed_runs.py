@@ -192,6 +192,7 @@ def test_the_command_line_takes_delays(folder, capsys):
     assert "false neighbours, so 2 coordinates may do" in " ".join(model.notes())
 
 
+@pytest.mark.slow
 def test_models_of_different_transforms_are_compared_in_the_variables_of_the_data():
     words = {"reducer": PODSpec(2), "dynamics": LinearSpec()}
     a = dynred.reduce(SIGNAL, 2, **words, transforms=[DelaysSpec(4, 5)])
