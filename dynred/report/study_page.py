@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +87,9 @@ def _text(value: object) -> str:
 def _sort_key(value: object) -> str:
     if value is None or value != value:
         return ""
-    return repr(float(value)) if isinstance(value, int | float) else str(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    return repr(float(value)) if math.isfinite(value) else "1e999" if value > 0 else "-1e999"  # infinite in scripts
 
 
 def _charts(frame: pd.DataFrame, axes: Sequence[str], scores: Sequence[str]) -> dict[str, Any]:
