@@ -1,5 +1,6 @@
 """What the commands on studies share: values of axes that are given as text, workers, and what they print."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,9 +108,7 @@ def show_study(study: "Study", as_json: bool) -> None:
 
     frame = study.table()
     heads, rows = cells(frame, study.axes)
-    records = [
-        {key: None if value != value else value for key, value in row.items()} for row in frame.to_dict("records")
-    ]
+    records = [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
     data = {"folder": str(study.folder), "axes": list(study.axes), "counts": study.counts(), "runs": records}
     if not as_json:
         tell(str(study))
@@ -120,6 +119,11 @@ def show_study(study: "Study", as_json: bool) -> None:
         stderr.print(f"{record['status']}: {point}: {record['error']}", markup=False, highlight=False, soft_wrap=True)
     if len(failed) > MOST_FAILURES:
         stderr.print(f"{len(failed) - MOST_FAILURES} more have no result; --report says why.")
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it; numbers that are missing or not finite are None."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def tell_report(study: "Study", wanted: bool) -> None:

@@ -1,10 +1,11 @@
 """Evaluations as tables of pandas and xarray."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dynred.checks import literal, nearest, refuse
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.records import Reconstruction, Rollout
 from dynred.evaluation.spreads import Quantiles, Score, Spread
@@ -42,6 +43,17 @@ def score_names() -> list[str]:
     names = [metric.name for metric in find_metrics() if metric.name != "valid_time"]
     metrics = [f"{name}.{key}" for name in names for key in OVER_TRAJECTORIES]
     return ["nmse", *(f"relative_error.{key}" for key in Quantiles.NAMES), *spreads, "diverged", *metrics]
+
+
+def score_named(argument: str, value: object, known: Iterable[str]) -> None:
+    """Refuses the name of a score that is none of `known`; these are too many to be listed.
+
+    Raises:
+        InputError: the message suggests the nearest.
+    """
+    if value not in (names := list(known)):
+        advice = nearest(str(value), names)
+        raise refuse(argument, "the name of a score, e.g. nmse or valid_time.median", literal(value), advice)
 
 
 def to_xarray(evaluation: Evaluation) -> "xarray.Dataset":

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +55,7 @@ def render(frame: pd.DataFrame, axes: Sequence[str], folder: Path, beside: Path,
         counts=", ".join(f"{n} {status}" for status, n in frame["status"].value_counts().items()),
         axes=axes,
         goal=goal,
-        heads=[*axes, *shown, *others, "status", "reused"],
+        heads=[*axes, *shown, *others, "reused", "status"],
         first=len(axes) + len(shown),
         rows=[_row(row, [*axes, *shown, *others], beside) for row in frame.to_dict("records")],
         charts=json.dumps(_charts(finished, axes, scores)).replace("</", "<\\/"),
@@ -86,7 +87,9 @@ def _text(value: object) -> str:
 def _sort_key(value: object) -> str:
     if value is None or value != value:
         return ""
-    return repr(float(value)) if isinstance(value, int | float) else str(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    return repr(float(value)) if math.isfinite(value) else "1e999" if value > 0 else "-1e999"  # infinite in scripts
 
 
 def _charts(frame: pd.DataFrame, axes: Sequence[str], scores: Sequence[str]) -> dict[str, Any]:

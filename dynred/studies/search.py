@@ -13,7 +13,7 @@ from dynred.arguments import public
 from dynred.checks import count, integer, one_of, refuse
 from dynred.errors import InputError, MissingExtraError
 from dynred.evaluation.evaluation import read_evaluation
-from dynred.evaluation.score_tables import score_names, scores
+from dynred.evaluation.score_tables import score_named, score_names, scores
 from dynred.experiments.spec import ExperimentSpec
 from dynred.runtime import Progress
 from dynred.studies.design import Design, changed, label, varied
@@ -76,7 +76,7 @@ def search(
     count("trials", trials, 1, 10**6)
     count("workers", workers, 1, MOST)
     integer("seed", seed, 0)
-    one_of("metric", metric, score_names())
+    score_named("metric", metric, score_names())
     mode = one_of("mode", ("max" if "time" in metric else "min") if mode is None else mode, ("min", "max"))
     intervals = {path: Interval.of(path, given) for path, given in over.items()}
     if not intervals:

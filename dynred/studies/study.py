@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynred.checks import one_of, refuse
 from dynred.evaluation.evaluation import Evaluation, read_evaluation
+from dynred.evaluation.score_tables import score_named
 from dynred.models.base import Model
 from dynred.models.load import load_model
 from dynred.studies.design import Point
@@ -175,4 +176,4 @@ class Study(Displayed):
 
 def _column(name: str, column: str, frame: Any) -> None:
     numbers = [key for key in frame.columns if frame[key].dtype.kind in "fiu"]
-    one_of(name, column, numbers)
+    score_named(name, column, numbers)

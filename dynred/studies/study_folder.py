@@ -25,7 +25,7 @@ MANIFEST = "study.json"
 
 
 @dataclass(frozen=True)
-class Entry:
+class StudyEntry:
     """A run of a study.
 
     Attributes:
@@ -65,13 +65,15 @@ class Manifest:
     schema: int
     axes: tuple[str, ...]
     fixed: Mapping[str, Any]
-    runs: tuple[Entry, ...] = ()
+    runs: tuple[StudyEntry, ...] = ()
     goal: Goal | None = None
 
     @classmethod
     def of(cls, design: Design, goal: Goal | None = None) -> "Manifest":
         """That of a new study."""
-        entries = tuple(Entry(spec.digest(), point) for spec, point in zip(design.specs, design.points, strict=True))
+        entries = tuple(
+            StudyEntry(spec.digest(), point) for spec, point in zip(design.specs, design.points, strict=True)
+        )
         return cls(SCHEMA, design.axes, fixed_settings(design), entries, goal)
 
 

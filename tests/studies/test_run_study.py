@@ -189,9 +189,9 @@ def test_a_study_is_a_table_an_array_and_a_best_model(base, tmp_path):
     assert "<table>" in study._repr_html_()
     axes = study.plot("latent_dim", "nmse", by="seed")
     assert (axes.get_xlabel(), axes.get_ylabel(), len(axes.lines)) == ("latent_dim", "nmse", 2)
-    with pytest.raises(InputError, match="y must be one of .*, got 'nmze'. Did you mean nmse"):
+    with pytest.raises(InputError, match="y must be the name of a score, .*, got 'nmze'. Did you mean nmse"):
         study.plot("latent_dim", "nmze")
-    with pytest.raises(InputError, match="metric must be one of .*, got 'nmze'. Did you mean nmse"):
+    with pytest.raises(InputError, match="metric must be the name of a score, .*, got 'nmze'. Did you mean nmse"):
         study.best("nmze", mode="min")
 
 

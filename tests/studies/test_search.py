@@ -61,7 +61,7 @@ def test_trainings_that_fall_behind_are_given_up(base, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"metric": "nmze"}, "metric must be one of .*Did you mean nmse"),
+        ({"metric": "nmze"}, "metric must be the name of a score, .*Did you mean nmse"),
         ({"over": {"latnt_dim": (1, 2)}}, "row 1 of the study .*Did you mean latent_dim"),
         ({"over": {"latent_dim": (1, 3)}}, "row 2 of the study: latent_dim must be an integer in .1, 2., got 3"),
         ({"over": {}}, "over must be at least one setting with its range, got none"),
