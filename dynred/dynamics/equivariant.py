@@ -76,6 +76,12 @@ class EquivariantODE(VectorFieldDynamics):
         y = solver.solve(field, self.units.standard(z0.double()), torch.cat(fine), self.limit)
         return self.units.latent(y[:, places])
 
+    def notes(self) -> list[str]:
+        """See `LatentDynamics.notes`: the size of the polynomials, and the steps of rollouts."""
+        degrees = f"degree {min(self.polynomial.degrees)} to {max(self.polynomial.degrees)}"
+        numbers = f"{len(self.polynomial.coefficients)} coefficients"
+        return [f"Equivariant polynomials of {degrees}, {numbers}; rollouts take steps of {self.step:g}."]
+
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""
         return {"degrees": list(self.polynomial.degrees), "step": self.step}
