@@ -28,7 +28,6 @@ from dynred.solvers.explicit import Explicit
 
 PROBES = 256  # validation states at which steps are compared
 PART, LEAST = 0.1, 1e-8  # of the error of the field: what a step of a rollout may add; and the least that matters
-
 HALVINGS = 12
 
 
