@@ -28,7 +28,6 @@ from dynred.solvers.explicit import Explicit
 
 PROBES = 256  # validation states at which steps are compared
 PART, LEAST = 0.1, 1e-8  # of the error of the field: what a step of a rollout may add; and the least that matters
-
 HALVINGS = 12
 
 
@@ -75,6 +74,12 @@ class EquivariantODE(VectorFieldDynamics):
         solver = replace(self.solver, step=None)  # one step from each of these times to the next
         y = solver.solve(field, self.units.standard(z0.double()), torch.cat(fine), self.limit)
         return self.units.latent(y[:, places])
+
+    def notes(self) -> list[str]:
+        """See `LatentDynamics.notes`: the size of the polynomials, and the steps of rollouts."""
+        degrees = f"degree {min(self.polynomial.degrees)} to {max(self.polynomial.degrees)}"
+        numbers = f"{len(self.polynomial.coefficients)} coefficients"
+        return [f"Equivariant polynomials of {degrees}, {numbers}; rollouts take steps of {self.step:g}."]
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""

@@ -57,7 +57,7 @@ def targets_of(values: Representation) -> list[Target]:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class BlockSums:
     """How polynomials are computed: a sum over products h_b of conj(h_b) times (a matrix times products h_a).
 
     Products h_a of one charge meet those h_b of one charge only, so that the matrix falls into dense blocks. With 256
@@ -82,8 +82,8 @@ class Plan:
     sums: Float[np.ndarray, "values rows"]
 
     @classmethod
-    def of(cls, products: Products, parts: Sequence[tuple[Target, Terms]]) -> "Plan":
-        """The plan for the terms of some sectors."""
+    def of(cls, products: Products, parts: Sequence[tuple[Target, Terms]]) -> "BlockSums":
+        """The sums of the terms of some sectors."""
         left, right, turned, value, number, counted = [], [], [], [], [], [0, 0]  # coefficients and values so far
         for target, terms in parts:
             k, s = len(terms), len(target.columns[0])
@@ -110,7 +110,7 @@ class Plan:
         v: np.ndarray,
         n: np.ndarray,
         counted: Sequence[int],
-    ) -> "Plan":
+    ) -> "BlockSums":
         _, group = np.unique(products.charges[a], axis=0, return_inverse=True)
         left, right, value, blocks = [], [], [], []
         entries: list[np.ndarray] = []
@@ -186,7 +186,7 @@ class EquivariantMap(nn.Module):
         _check_size(space, used)
         products = products_of(space, max(self.degrees, default=0))
         parts = [(target, Terms.of(space, products, target.sector, degree)) for target, degree in used]
-        self.plan = Plan.of(products, parts)
+        self.sums = BlockSums.of(products, parts)
         numbers = sum(len(terms) * len(target.columns[0]) for target, terms in parts)
         self.register_buffer("coefficients", torch.zeros(numbers, dtype=torch.float64))
         self._order = _places(values, [target for target, _ in used])
@@ -207,13 +207,13 @@ class EquivariantMap(nn.Module):
         return values.reshape(*z.shape[:-1], self.values.dim)
 
     def _piece(self) -> int:
-        return max(64, min(4096, NUMBERS // (4 * len(self.plan.products.degrees) + 8 * len(self.plan.right) + 1)))
+        return max(64, min(4096, NUMBERS // (4 * len(self.sums.products.degrees) + 8 * len(self.sums.right) + 1)))
 
     def _at(self, points: Float[Tensor, "M R"]) -> Float[Tensor, "M V"]:
         if len(self.coefficients) == 0:
             return points.new_zeros(len(points), self.values.dim)
-        products = product_values(self.space, self.plan.products, points)
-        real, imaginary = self.plan.values(self.coefficients, products)
+        products = product_values(self.space, self.sums.products, points)
+        real, imaginary = self.sums.values(self.coefficients, products)
         rows = torch.cat([real, imaginary, torch.zeros_like(real[:1])])
         return rows.index_select(0, torch.from_numpy(self._order).to(points.device)).T
 

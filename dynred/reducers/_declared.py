@@ -9,8 +9,8 @@ from dynred.data.grid import remembered_grid
 from dynred.data.symmetries import Exchange, Phase, Symmetry, remembered_symmetries
 from dynred.data.symmetry_group import Group
 from dynred.data.trajectories import Trajectories
+from dynred.ode.symmetries import HOLDS
 
-HOLDS = 1e-6  # of the size of the velocity: how far an equation may contradict a symmetry
 ENOUGH = 16  # independent trajectories from which on their mean tells whether a symmetry holds
 # How many times larger than by chance a mean must be, in squares, to contradict a symmetry: by chance it is so in one
 # case of e^12 for a single complex amplitude. And how large, as a part of the root mean square.

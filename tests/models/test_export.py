@@ -179,7 +179,7 @@ def test_a_file_that_holds_no_numpy_model_is_refused(tmp_path):
 
 def test_every_reducer_and_dynamics_is_among_those_that_are_exported_here():
     reducers = {type(spec) for spec in REDUCERS.values()}
-    # One chooses among the others; that of symmetric states is exported in test_equivariant.py.
+    # One chooses among the others; that of symmetric states is exported in test_equivariant_models.py.
     assert reducers == set(plugins.classes("dynred.reducers", ReducerSpec)) - {AutoReducerSpec, EquivariantManifoldSpec}
     dynamics = {type(spec) for spec in DYNAMICS.values()} | {FourierSpec, EquivariantODESpec}  # of angles, of charges
     assert dynamics == set(plugins.classes("dynred.dynamics", DynamicsSpec))
