@@ -60,11 +60,11 @@ def polynomial(
 
 def _polynomial(y: Float[Tensor, "M F"], coefficients: Float[Tensor, "K S"], degree: int) -> Float[Tensor, "M S"]:
     columns, steps = y.T.contiguous(), _steps(y.shape[1], degree)
-    constant, *higher = coefficients.split([1, *(len(parent) for parent, _ in steps)])
     level = torch.ones_like(columns[:1])
-    value = constant.T * level
-    for step, weights in zip(steps, higher, strict=True):
+    value, end = coefficients[:1].T * level, 1
+    for step in steps:
         parent, variable = (torch.from_numpy(index).to(y.device) for index in step)
         level = level.index_select(0, parent) * columns.index_select(0, variable)
-        value = torch.addmm(value, weights.T, level)
+        begin, end = end, end + len(parent)
+        value = torch.addmm(value, coefficients[begin:end].T, level)
     return value.T
