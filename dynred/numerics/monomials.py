@@ -24,6 +24,23 @@ def _steps(variables: int, degree: int) -> tuple[tuple[Int[np.ndarray, " _k"], I
     return tuple(steps)
 
 
+def _places(variables: int, degree: int, device: torch.device) -> tuple[tuple[Tensor, Tensor], ...]:
+    # On the CPU tensors share the memory of the arrays; elsewhere they are moved once, not at every call.
+    return _moved(variables, degree, device) if device.type == "cuda" else _as_tensors(variables, degree, device)
+
+
+@lru_cache
+def _moved(variables: int, degree: int, device: torch.device) -> tuple[tuple[Tensor, Tensor], ...]:
+    return _as_tensors(variables, degree, device)
+
+
+def _as_tensors(variables: int, degree: int, device: torch.device) -> tuple[tuple[Tensor, Tensor], ...]:
+    return tuple(
+        (torch.from_numpy(parent).to(device), torch.from_numpy(last).to(device))
+        for parent, last in _steps(variables, degree)
+    )
+
+
 def all_monomials(y: Float[Tensor, "*batch F"], degree: int) -> Float[Tensor, "*batch K"]:
     """The values of all monomials up to a degree, in the order of `factors`.
 
@@ -34,8 +51,7 @@ def all_monomials(y: Float[Tensor, "*batch F"], degree: int) -> Float[Tensor, "*
     columns = y.reshape(-1, y.shape[-1]).T.contiguous()
     level = torch.ones_like(columns[:1])
     levels = [level]
-    for step in _steps(y.shape[-1], degree):
-        parent, variable = (torch.from_numpy(index).to(y.device) for index in step)
+    for parent, variable in _places(y.shape[-1], degree, y.device):
         level = level.index_select(0, parent) * columns.index_select(0, variable)
         levels.append(level)
     values = torch.cat(levels)
@@ -59,11 +75,10 @@ def polynomial(
 
 
 def _polynomial(y: Float[Tensor, "M F"], coefficients: Float[Tensor, "K S"], degree: int) -> Float[Tensor, "M S"]:
-    columns, steps = y.T.contiguous(), _steps(y.shape[1], degree)
+    columns = y.T.contiguous()
     level = torch.ones_like(columns[:1])
     value, end = coefficients[:1].T * level, 1
-    for step in steps:
-        parent, variable = (torch.from_numpy(index).to(y.device) for index in step)
+    for parent, variable in _places(y.shape[1], degree, y.device):
         level = level.index_select(0, parent) * columns.index_select(0, variable)
         begin, end = end, end + len(parent)
         value = torch.addmm(value, coefficients[begin:end].T, level)
