@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 from dynred.annotations import fitting_arguments
 from dynred.checks import refuse
-from dynred.dynamics.base import DynamicsSpec, LatentDynamics
+from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
 from dynred.records import plain
 from dynred.reducers.base import Reducer, ReducerSpec
+from dynred.solvers.adams import Adams
+from dynred.solvers.base import Solver
+from dynred.solvers.explicit import Explicit
 from dynred.training.minimise import History
 from dynred.training.nets import check_weights
 
@@ -41,21 +44,38 @@ class StoredReducer:
 
 @dataclass(frozen=True)
 class StoredDynamics:
-    """What a file says of latent dynamics beside their tensors; its attributes are those of `StoredReducer`."""
+    """What a file says of latent dynamics beside their tensors; its attributes are those of `StoredReducer`, and
+
+    Attributes:
+        solver: the solver of rollouts; files of before there was a choice have none.
+    """
 
     spec: DynamicsSpec
     sizes: Mapping[str, Any]
     histories: list[History] = field(default_factory=list)
+    solver: Solver | None = None
 
     def build(self, space: LatentSpace) -> LatentDynamics:
         """The module on a latent space, with arbitrary weights."""
         sizes = fitting_arguments("sizes of the dynamics", self.sizes, self.spec.build, ["latent_space"])
-        return self.spec.build(space, **sizes)
+        dynamics = self.spec.build(space, **sizes)
+        if isinstance(dynamics, VectorFieldDynamics):
+            dynamics.solver = self.solver or _earlier(dynamics.solver)
+        return dynamics
+
+
+def _earlier(solver: Solver) -> Solver:
+    # What version 0.1 took where Adams is taken now, so that its models predict what they predicted.
+    return Explicit(rtol=10 * solver.rtol, atol=10 * (solver.atol or 0.0)) if isinstance(solver, Adams) else solver
 
 
 def described(part: Reducer | LatentDynamics) -> dict[str, Any]:
     """A part as `StoredReducer` or `StoredDynamics` reads it, but for its histories."""
-    return {"spec": part.spec.to_dict(), "sizes": dict(part.sizes())}
+    parts = {"spec": part.spec.to_dict(), "sizes": dict(part.sizes())}
+    solver = getattr(part, "solver", None)
+    if isinstance(part, VectorFieldDynamics) and isinstance(solver, Adams | Explicit):  # others come with their class
+        parts["solver"] = solver.to_dict()
+    return parts
 
 
 def histories(part: Reducer | LatentDynamics) -> list[Any]:

@@ -33,6 +33,6 @@ def as_index(index: object) -> Int[Tensor, "..."] | Bool[Tensor, "..."]:
 def ranges(starts: Int[Tensor, " N"], lengths: Int[Tensor, " N"]) -> Int[Tensor, " M"]:
     """The rows of N ranges, one range after the other: range i has `lengths[i]` rows from `starts[i]` on."""
     if len(starts) == 0:
-        return torch.zeros(0, dtype=torch.long)
+        return torch.zeros(0, dtype=torch.long, device=starts.device)
     offsets = torch.cumsum(lengths, 0) - lengths
-    return torch.repeat_interleave(starts - offsets, lengths) + torch.arange(int(lengths.sum()))
+    return torch.repeat_interleave(starts - offsets, lengths) + torch.arange(int(lengths.sum()), device=starts.device)

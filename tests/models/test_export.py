@@ -25,7 +25,7 @@ from dynred.errors import FileFormatError, InputError
 from dynred.models.export import as_numpy, exported
 from dynred.models.numpy_model import load_numpy_model
 from dynred.models.reduced import on_reducer
-from dynred.numerics import polynomials
+from dynred.numerics import monomials
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.ode.find import find_system
 from dynred.reducers.auto import AutoReducerSpec
@@ -189,7 +189,7 @@ def predicted_after(first, whole, states, path):
     """Predictions before, and after nothing but `first` was done in a process."""
     whole = whole.at({"mu": 0.9})
     expected = whole.predict(states.initial[:3], torch.linspace(0, 1, 5)).states
-    polynomials._steps.cache_clear()
+    monomials._steps.cache_clear()
     FIRST[first](whole, path)
     return expected, whole.predict(states.initial[:3], torch.linspace(0, 1, 5)).states
 
@@ -228,7 +228,7 @@ def test_no_cache_of_a_process_holds_tensors(reducers, states):
         for value in vars(sys.modules[module.name]).values()
         if isinstance(value, _lru_cache_wrapper)
     ]
-    assert polynomials._steps in cached
+    assert monomials._steps in cached
     for function in cached:
         assert not any(isinstance(item, torch.Tensor) for item in held(function))
 
