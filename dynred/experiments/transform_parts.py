@@ -7,7 +7,6 @@ from dynred.data.split import Parts
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import Chain, TransformSpec
 from dynred.data.transforms.scaling import ScalingSpec
-from dynred.data.transforms.weights import WeightsSpec
 from dynred.data.variables import named_variables
 from dynred.models.base import Model
 
@@ -15,8 +14,7 @@ from dynred.models.base import Model
 def fit_chain(specs: Sequence[TransformSpec], train: Trajectories) -> Chain | None:
     """The transforms of training trajectories, one after the other; those that change nothing are left out.
 
-    Where none of them scales, variables that the data name are scaled if their spreads differ by more than 30 times;
-    where none weighs, fields are weighted by their grid if that is not uniform.
+    Where none of them scales, variables that the data name are scaled if their spreads differ by more than 30 times.
 
     Returns:
         None where nothing is changed.
@@ -24,10 +22,9 @@ def fit_chain(specs: Sequence[TransformSpec], train: Trajectories) -> Chain | No
     Raises:
         InputError: settings do not fit the trajectories.
     """
-    kinds = {type(spec) for spec in specs}
-    assumed = [spec for spec in (ScalingSpec("auto"), WeightsSpec("auto")) if type(spec) not in kinds]
+    scales = any(isinstance(spec, ScalingSpec) for spec in specs)
     parts, moved = [], train
-    for spec in (*assumed, *specs):
+    for spec in specs if scales else (ScalingSpec("auto"), *specs):
         part = spec.fit(moved)
         if part.changes:
             parts.append(part)
