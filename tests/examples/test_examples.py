@@ -89,6 +89,8 @@ def test_a_line_that_says_the_symmetry_makes_models_of_the_same_size_better(tmp_
     before, after = load("symmetry").main(tmp_path, train=6, test=4, terms=60)
     assert after.reconstruction.nmse < 0.1 * before.reconstruction.nmse
     assert "before" in capsys.readouterr().out
+
+
 def test_a_study_says_how_the_error_falls_with_the_latent_dimension(tmp_path, capsys, no_figures):
     main = load("a_study").main
     size = {"dims": range(2, 5, 2), "seeds": range(1), "trajectories": 4, "steps": 20, "duration": 20.0}
