@@ -12,10 +12,9 @@ import device
 import rollouts
 
 
-@pytest.mark.parametrize(("part", "rows"), [("burgers", 1), ("training", 2)])
-def test_a_part_of_the_benchmark_gives_its_rows(part, rows, capsys):
-    found = rollouts.main(["--small", "--only", part])
-    assert len(found) == rows
+def test_a_part_of_the_benchmark_gives_its_rows(capsys):
+    found = rollouts.main(["--small", "--only", "training"])
+    assert len(found) == 2
     assert all(0 < value < math.inf for _, value, _ in found)
     assert found[0][0][:20] in capsys.readouterr().out
 
