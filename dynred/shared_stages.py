@@ -31,7 +31,7 @@ class Form(Generic[T]):
     """
 
     pack: Callable[[T], Packed]
-    unpack: Callable[[Mapping[str, Tensor], Mapping[str, Any]], T]
+    unpack: Callable[[Mapping[str, Shaped[Tensor, "..."]], Mapping[str, Any]], T]
 
 
 @dataclass(frozen=True, eq=False)

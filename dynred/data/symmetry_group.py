@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from dynred.checks import refuse
@@ -128,7 +128,7 @@ class Group:
         return self.state(self.amplitudes(x) * self.representable)
 
     @property
-    def representable(self) -> Tensor:
+    def representable(self) -> Bool[Tensor, " D"]:
         """Which amplitudes [D] have a charge: all but those of the highest wave number of even grids."""
         mirrored, orders = self.charges[self.partners], torch.tensor(self.orders, dtype=torch.long)
         return ((self.charges + mirrored == 0) | (orders > 0)).all(-1)

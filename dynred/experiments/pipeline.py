@@ -101,8 +101,9 @@ def reduce(
     """
     positive("threshold", threshold)
     source, data = source_of(source, test, t=t, dt=dt, dim=dim, reading=reading), data or DataSpec()
-    integer("latent_dim", latent_dim, 1)
-    if not transforms:  # they may change the dimension
+    if transforms:  # they may change the dimension, which is checked then
+        integer("latent_dim", latent_dim, 1)
+    else:
         check_latent_dim(latent_dim, source.dim)
     kept = [
         name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None

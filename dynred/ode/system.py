@@ -149,7 +149,8 @@ class System(Sendable, Displayed):
             raise refuse("grid", f"a layout of {self.dim} values", f"shape {self.grid.shape}")
         if self.symmetries and self.observation is not None:
             raise refuse("symmetries", "none for an observed system", ", ".join(map(str, self.symmetries)))
-        Group.of(self.symmetries, self.grid, self.dim)  # refuses what does not fit
+        if self.symmetries:
+            Group.of(self.symmetries, self.grid, self.dim)  # refuses what does not fit
 
     def _check_observation(self, observation: Observation) -> None:
         if observation.system.observation is not None:

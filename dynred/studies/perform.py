@@ -1,6 +1,7 @@
 """What a worker does: one run of a study, into its folder, and a word on what became of it."""
 
 import os
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from dynred.plugins import code_in, code_of, load_code
 from dynred.runtime import Progress, Runtime, silent
 from dynred.studies.study_folder import Failure, StudyFolder
 from dynred.user_code import place_and_reason
+
+# Threads of one process make runs one after the other: torch counts the levels of its forward derivatives, by which
+# velocities are pushed through the encoder, for the whole process. Processes make them side by side.
+_ALONE = threading.Lock()
 
 
 class PrunedError(DynredError):
@@ -70,7 +75,7 @@ def perform(task: Task) -> str:
     before = folder.failure(task.digest)
     if before is not None and before.attempt != task.attempt:
         return before.kind  # another process tried it while this study was running
-    with warnings.catch_warnings():
+    with _ALONE, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what misleads stands in the report of the run
         try:
             _run(task, folder)

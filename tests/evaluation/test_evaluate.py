@@ -109,7 +109,7 @@ def test_evaluation_json_has_exactly_the_documented_fields(oscillators, exact):
     assert set(data) == {
         *("schema", "system", "state_dim", "latent_dim", "latent_space", "seed", "test"),
         *("reconstruction", "rollout", "baselines", "cost", "speedup", "metrics", "statistics", "long_time", "band"),
-        *("findings", "closing", "two_valued"),
+        *("findings", "closing", "two_valued", "variables"),
     }
     assert data["schema"] == 1
     assert data["latent_space"] == {"angles": 0, "lines": 2}

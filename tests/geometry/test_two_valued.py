@@ -86,7 +86,7 @@ def test_inspect_says_that_no_ode_exists_and_proposes_delays():
     assert stored["statistic"] == pytest.approx(1, abs=0.2)
     assert "possible" not in str(verdict)
     assert "no autonomous ODE exists" in str(verdict)
-    assert "(x(t), x(t - tau), ...)" in str(verdict)
+    assert "--delays auto" in str(verdict)
 
 
 def test_inspect_of_full_states_and_of_points_says_so():

@@ -11,7 +11,8 @@ Signals = Sequence[Float[np.ndarray, "_n D"]]  # of every trajectory
 
 MOST_LAGS = 200
 CELLS = (0.5, 0.6, 0.7, 0.85, 1.0)  # several partitions: exactly periodic samples fall badly into any one
-DEPTH = 0.02  # of a minimum, as a part of the range of the curve: shallower ones are chance
+DEPTH = 0.005  # of a minimum, as a part of the range of the curve: shallower ones are chance
+FEWER = 2  # delays that another lag must save
 MOST = 10  # delays that are tried
 QUERIES = 2000  # states whose neighbours are looked at
 RATIO, FAR = 15.0, 2.0  # Kennel's two criteria: growth of the distance, and distance in units of the spread
@@ -49,13 +50,31 @@ def _information(cells: Sequence[Int[np.ndarray, " _n"]], lag: int, count: int) 
 
 
 def first_minimum(curve: Float[np.ndarray, " L"]) -> int:
-    """The lag of the first minimum that is deep enough; where there is none, the first at which the curve has fallen to
-    1/e of its start, or else the last."""
+    """The lag of the first minimum that is deep enough; where there is none, that of `first_fall`."""
     minima, _ = find_peaks(-curve, prominence=DEPTH * float(np.ptp(curve)) or None)
-    if len(minima):
-        return int(minima[0]) + 1
+    return int(minima[0]) + 1 if len(minima) else first_fall(curve)
+
+
+def first_fall(curve: Float[np.ndarray, " L"]) -> int:
+    """The first lag at which the curve has fallen to 1/e of its start, or else the last."""
     low = np.flatnonzero(curve < curve[0] / np.e)
     return int(low[0]) + 1 if len(low) else len(curve)
+
+
+def choose_lag(signals: Signals, curve: Float[np.ndarray, " L"], noise: float) -> tuple[int, Float[np.ndarray, " K"]]:
+    """The lag, and the false neighbours of 1, 2, ... delays of it.
+
+    The lag is that of the first minimum of mutual information. A signal of a chaotic flow may have none before it has
+    returned, where delays are too far apart; that shows in many delays, and where a lag at which mutual information has
+    fallen takes two fewer, it is taken.
+    """
+    lag, fall = first_minimum(curve), first_fall(curve)
+    false = false_neighbours(signals, lag, MOST, noise)
+    if fall < lag and len(false) and enough(false, noise) > FEWER:
+        earlier = false_neighbours(signals, fall, MOST, noise)
+        if len(earlier) and enough(earlier, noise) <= enough(false, noise) - FEWER:
+            return fall, earlier
+    return lag, false
 
 
 def false_neighbours(signals: Signals, lag: int, most: int, noise: float) -> Float[np.ndarray, " K"]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.checks import integer, refuse
@@ -19,11 +19,9 @@ from dynred.data.sample_noise import noise_variance
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms._embedding import (
     FALSE,
-    MOST,
     MOST_LAGS,
+    choose_lag,
     enough,
-    false_neighbours,
-    first_minimum,
     mutual_information,
 )
 from dynred.data.transforms.base import Transform, TransformSpec
@@ -42,12 +40,14 @@ class Delays(Transform):
         information: mutual information of a sample and the one 1, 2, ... snapshots later, where it was computed.
         false: part of false nearest neighbours with 1, 2, ... blocks, where it was computed.
         noise: standard deviation of the noise in a signal, as a part of that of the signal; 0 where not computed.
+        apart: lag of these delays, which mutual information chose; 1 where it was not computed.
     """
 
     step: Float[Tensor, ""]
     information: Float[Tensor, " L"]
     false: Float[Tensor, " K"]
     noise: Float[Tensor, ""]
+    apart: Int[Tensor, ""]
 
     def __init__(self, spec: "DelaysSpec", state_dim: int, count: int, lag: int, choice: "Choice") -> None:
         super().__init__()
@@ -56,6 +56,7 @@ class Delays(Transform):
         self.dim, self.past = count * state_dim, (count - 1) * lag + 1
         self.register_buffer("step", torch.tensor(choice.step, dtype=torch.float64))
         self.register_buffer("noise", torch.tensor(choice.noise, dtype=torch.float64))
+        self.register_buffer("apart", torch.tensor(choice.apart))
         self.register_buffer("information", torch.tensor(choice.information.tolist(), dtype=torch.float64))
         self.register_buffer("false", torch.tensor(choice.false.tolist(), dtype=torch.float64))
 
@@ -90,11 +91,6 @@ class Delays(Transform):
         return {"state_dim": self.state_dim, "count": self.count, "lag": self.lag, "lags": lags, "tried": tried}
 
     @property
-    def first_lag(self) -> int:
-        """The lag at the first minimum of mutual information."""
-        return first_minimum(self.information.numpy())
-
-    @property
     def allowed(self) -> float:
         """The part of the neighbours that may be false by chance."""
         return FALSE + float(self.noise)
@@ -107,7 +103,7 @@ class Delays(Transform):
             return [f"A state is {words}."]
         m = enough(self.false.numpy(), float(self.noise))
         return [
-            f"A state is {words}: mutual information has its first minimum at a lag of {self.first_lag}, and {m} such "
+            f"A state is {words}: mutual information chooses a lag of {int(self.apart)}, and {m} such "
             f"delays leave {100 * float(self.false[m - 1]):.2g} % false neighbours, so {m} coordinates may do."
         ]
 
@@ -121,21 +117,24 @@ class Choice:
         information: see `Delays`.
         false: see `Delays`.
         noise: see `Delays`.
+        apart: see `Delays`.
     """
 
     step: float
     information: Float[np.ndarray, " L"]
     false: Float[np.ndarray, " K"]
     noise: float = 0.0
+    apart: int = 1
 
 
 @dataclass(frozen=True)
 class DelaysSpec(TransformSpec):
     """Settings of delays.
 
-    `auto` looks at the training trajectories: the lag is that of the first minimum of mutual information, the number m
-    of such lags the first with few false nearest neighbours (M. B. Kennel, R. Brown, H. D. I. Abarbanel, Phys. Rev. A
-    45, 3403 (1992)). The blocks then fill the window of these m delays, 2 m + 1 of them or more.
+    `auto` looks at the training trajectories: the lag is that of the first minimum of mutual information, or an earlier
+    one that takes far fewer delays; the number m of such lags is the first with few false nearest neighbours (M. B.
+    Kennel, R. Brown, H. D. I. Abarbanel, Phys. Rev. A 45, 3403 (1992)). The blocks then fill the window of these m
+    delays, 2 m + 1 of them or more.
 
     Attributes:
         count: number of blocks in a state, the present one included.
@@ -161,11 +160,10 @@ class DelaysSpec(TransformSpec):
         signals, noise = _signals(train)
         longest = max(1, min(MOST_LAGS, int(train.lengths.min()) // LONGEST))
         information = mutual_information(signals, longest)
-        apart = first_minimum(information)
-        false = false_neighbours(signals, apart, MOST, noise)
+        apart, false = choose_lag(signals, information, noise)
         m = enough(false, noise) if len(false) else 2
         count, lag = self._filling(max(1, m - 1) * apart, m)
-        return Delays(self, train.dim, count, lag, Choice(step, information, false, noise))
+        return Delays(self, train.dim, count, lag, Choice(step, information, false, noise, apart))
 
     def _filling(self, window: int, m: int) -> tuple[int, int]:
         """Number and lag of the blocks that fill a window of so many snapshots."""

@@ -19,7 +19,7 @@ class DelayCurves(Figure[Context]):
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
         return (
-            "Left: what a sample tells of the one so many snapshots later, with the first minimum marked. Right: "
+            "Left: what a sample tells of the one so many snapshots later, with the lag that was chosen marked. Right: "
             "nearest neighbours that one more delay of that lag drives apart; below the dashed line they may be chance."
         )
 
@@ -31,7 +31,7 @@ class DelayCurves(Figure[Context]):
         drawing = blank(2.9)
         left, right = drawing.subplots(1, 2)
         left.plot(np.arange(1, len(information) + 1), information, color=MODEL)
-        left.axvline(delays.first_lag, color=MARK, linestyle="--", linewidth=1.2)
+        left.axvline(int(delays.apart), color=MARK, linestyle="--", linewidth=1.2)
         left.set(xlabel="lag, snapshots", ylabel="mutual information", ylim=(0, None))
         right.plot(np.arange(1, len(false) + 1), 100 * false, color=MODEL, marker="o", markersize=4)
         right.axhline(100 * delays.allowed, color=MARK, linestyle="--", linewidth=1.2)
