@@ -138,7 +138,7 @@ def test_evaluation_json_has_exactly_the_documented_fields(oscillators, exact):
     agreement = {"distance", "interval", "sampling_error", "ratio"}
     assert all(set(one) == agreement for one in data["statistics"].values())
     assert set(data["cost"]) == {
-        *("simulate_s", "reducer_s", "dynamics_s", "evaluate_s", "peak_memory_mb", "parameters")
+        *("simulate_s", "reducer_s", "dynamics_s", "evaluate_s", "peak_memory_mb", "parameters", "reused")
     }
     assert set(data["speedup"]) == {
         *("full_s_per_time_unit", "reduced_s_per_time_unit", "ratio"),

@@ -23,5 +23,5 @@ def test_it_shows_delays_that_the_data_chose_and_no_others():
     delays = Seen(DelaysSpec()).transforms[0]
     assert isinstance(delays, Delays)
     assert len(left.lines[0].get_xdata()) == len(delays.information)
-    assert left.lines[1].get_xdata()[0] == int(delays.apart)
+    assert left.lines[1].get_xdata()[0] == delays.apart
     assert len(right.lines[0].get_xdata()) == len(delays.false)

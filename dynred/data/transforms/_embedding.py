@@ -11,8 +11,9 @@ Signals = Sequence[Float[np.ndarray, "_n D"]]  # of every trajectory
 
 MOST_LAGS = 200
 CELLS = (0.5, 0.6, 0.7, 0.85, 1.0)  # several partitions: exactly periodic samples fall badly into any one
-DEPTH = 0.005  # of a minimum, as a part of the range of the curve: shallower ones are chance
-FEWER = 2  # delays that another lag must save
+DEPTH = 0.02  # of a minimum, as a part of the range of the curve: shallower ones may be chance
+SHALLOW = 0.005  # of one that is looked at where the other takes many delays
+ORDINARY = 3  # delays that are not many
 MOST = 10  # delays that are tried
 QUERIES = 2000  # states whose neighbours are looked at
 RATIO, FAR = 15.0, 2.0  # Kennel's two criteria: growth of the distance, and distance in units of the spread
@@ -49,9 +50,9 @@ def _information(cells: Sequence[Int[np.ndarray, " _n"]], lag: int, count: int) 
     return float((p[both] * np.log(p[both] / apart[both])).sum() / np.log(count))
 
 
-def first_minimum(curve: Float[np.ndarray, " L"]) -> int:
+def first_minimum(curve: Float[np.ndarray, " L"], depth: float = DEPTH) -> int:
     """The lag of the first minimum that is deep enough; where there is none, that of `first_fall`."""
-    minima, _ = find_peaks(-curve, prominence=DEPTH * float(np.ptp(curve)) or None)
+    minima, _ = find_peaks(-curve, prominence=depth * float(np.ptp(curve)) or None)
     return int(minima[0]) + 1 if len(minima) else first_fall(curve)
 
 
@@ -64,16 +65,18 @@ def first_fall(curve: Float[np.ndarray, " L"]) -> int:
 def choose_lag(signals: Signals, curve: Float[np.ndarray, " L"], noise: float) -> tuple[int, Float[np.ndarray, " K"]]:
     """The lag, and the false neighbours of 1, 2, ... delays of it.
 
-    The lag is that of the first minimum of mutual information. A signal of a chaotic flow may have none before it has
-    returned, where delays are too far apart; that shows in many delays, and where a lag at which mutual information has
-    fallen takes two fewer, it is taken.
+    The lag is that of the first minimum of mutual information. A chaotic signal may have a shallow one alone before it
+    has returned, where delays are too far apart; that shows in the number of delays. Where it is more than a flow in
+    three dimensions takes, an earlier lag is taken instead that saves some: that of a shallow minimum, or the one at
+    which mutual information has fallen to 1/e, which must save more.
     """
-    lag, fall = first_minimum(curve), first_fall(curve)
+    lag = first_minimum(curve)
     false = false_neighbours(signals, lag, MOST, noise)
-    if fall < lag and len(false) and enough(false, noise) > FEWER:
-        earlier = false_neighbours(signals, fall, MOST, noise)
-        if len(earlier) and enough(earlier, noise) <= enough(false, noise) - FEWER:
-            return fall, earlier
+    for earlier, saved in ((first_minimum(curve, SHALLOW), 1), (first_fall(curve), 2)):
+        if earlier < lag and len(false) and enough(false, noise) > ORDINARY:
+            others = false_neighbours(signals, earlier, MOST, noise)
+            if len(others) and enough(others, noise) <= enough(false, noise) - saved:
+                lag, false = earlier, others
     return lag, false
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import integer, refuse
@@ -47,16 +47,14 @@ class Delays(Transform):
     information: Float[Tensor, " L"]
     false: Float[Tensor, " K"]
     noise: Float[Tensor, ""]
-    apart: Int[Tensor, ""]
 
     def __init__(self, spec: "DelaysSpec", state_dim: int, count: int, lag: int, choice: "Choice") -> None:
         super().__init__()
         self.spec: DelaysSpec = spec
-        self.state_dim, self.count, self.lag = state_dim, count, lag
+        self.state_dim, self.count, self.lag, self.apart = state_dim, count, lag, choice.apart
         self.dim, self.past = count * state_dim, (count - 1) * lag + 1
         self.register_buffer("step", torch.tensor(choice.step, dtype=torch.float64))
         self.register_buffer("noise", torch.tensor(choice.noise, dtype=torch.float64))
-        self.register_buffer("apart", torch.tensor(choice.apart))
         self.register_buffer("information", torch.tensor(choice.information.tolist(), dtype=torch.float64))
         self.register_buffer("false", torch.tensor(choice.false.tolist(), dtype=torch.float64))
 
@@ -88,7 +86,8 @@ class Delays(Transform):
     def sizes(self) -> Mapping[str, Any]:
         """See `Transform.sizes`."""
         lags, tried = len(self.information), len(self.false)
-        return {"state_dim": self.state_dim, "count": self.count, "lag": self.lag, "lags": lags, "tried": tried}
+        sizes = {"state_dim": self.state_dim, "count": self.count, "lag": self.lag, "apart": self.apart}
+        return {**sizes, "lags": lags, "tried": tried}
 
     @property
     def allowed(self) -> float:
@@ -103,7 +102,7 @@ class Delays(Transform):
             return [f"A state is {words}."]
         m = enough(self.false.numpy(), float(self.noise))
         return [
-            f"A state is {words}: mutual information chooses a lag of {int(self.apart)}, and {m} such "
+            f"A state is {words}: mutual information chooses a lag of {self.apart}, and {m} such "
             f"delays leave {100 * float(self.false[m - 1]):.2g} % false neighbours, so {m} coordinates may do."
         ]
 
@@ -172,9 +171,9 @@ class DelaysSpec(TransformSpec):
         lag = max(1, window // (2 * m)) if self.lag == "auto" else self.lag
         return max(2, window // lag + 1), lag
 
-    def build(self, state_dim: int, count: int, lag: int, lags: int, tried: int) -> Delays:  # type: ignore[override] # by name
+    def build(self, state_dim: int, count: int, lag: int, apart: int, lags: int, tried: int) -> Delays:  # type: ignore[override] # by name
         """See `TransformSpec.build`."""
-        return Delays(self, state_dim, count, lag, Choice(1.0, np.zeros(lags), np.zeros(tried)))
+        return Delays(self, state_dim, count, lag, Choice(1.0, np.zeros(lags), np.zeros(tried), 0.0, apart))
 
 
 def even_step(trajectories: Trajectories) -> float | None:

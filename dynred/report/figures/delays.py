@@ -31,7 +31,7 @@ class DelayCurves(Figure[Context]):
         drawing = blank(2.9)
         left, right = drawing.subplots(1, 2)
         left.plot(np.arange(1, len(information) + 1), information, color=MODEL)
-        left.axvline(int(delays.apart), color=MARK, linestyle="--", linewidth=1.2)
+        left.axvline(delays.apart, color=MARK, linestyle="--", linewidth=1.2)
         left.set(xlabel="lag, snapshots", ylabel="mutual information", ylim=(0, None))
         right.plot(np.arange(1, len(false) + 1), 100 * false, color=MODEL, marker="o", markersize=4)
         right.axhline(100 * delays.allowed, color=MARK, linestyle="--", linewidth=1.2)
