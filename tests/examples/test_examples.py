@@ -23,6 +23,7 @@ def test_the_published_model_is_compared_with_ours(tmp_path, capsys):
     assert found.rollout.valid_time.median > 2 * found.baselines["linear"]["rollout"].valid_time.median
 
 
+@pytest.mark.slow
 def test_the_same_goes_without_the_equation_from_samples_alone(tmp_path):
     main = load("linot_graham_2022").main
     found = main(tmp_path / "run", steps=50, train=20, terms=200, from_data=True, duration=40.0)
@@ -75,7 +76,7 @@ def test_the_normal_form_is_recovered_in_the_latent_space_of_the_lift_to_one_per
 
 
 PLAIN = pytest.param({}, marks=pytest.mark.slow, id="plain")
-PARAMETRIC = pytest.param({"latent_dim": 1, "parametric": True}, id="parametric")
+PARAMETRIC = pytest.param({"latent_dim": 1, "parametric": True}, id="parametric", marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("given", [PLAIN, PARAMETRIC])

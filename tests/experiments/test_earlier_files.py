@@ -45,7 +45,7 @@ def test_models_of_earlier_versions_predict_what_they_predicted(name, tmp_path):
     torch.testing.assert_close(again.predict(STARTS, times).stacked(), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["0ca31f3/run", "ea3c2b1/ensemble"])
+@pytest.mark.parametrize("name", ["0ca31f3/run", pytest.param("ea3c2b1/ensemble", marks=pytest.mark.slow)])
 def test_runs_of_earlier_versions_are_evaluated_and_certified(name, tmp_path, monkeypatch):
     monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     out = tmp_path / "run"

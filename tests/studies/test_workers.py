@@ -66,6 +66,7 @@ def test_a_killed_worker_harms_no_other_and_its_run_goes_on(lasting, tmp_path):
     assert numbers(result[0].table()) == numbers(run_study(design, tmp_path / "alone").table())
 
 
+@pytest.mark.slow
 def test_a_run_that_kills_its_workers_is_a_row(base, tmp_path, monkeypatch):
     monkeypatch.setattr("dynred.studies.schedule.perform", deadly)
     folder, reports = StudyFolder(tmp_path / "study"), []
