@@ -1,7 +1,7 @@
 """The options by which commands say what an experiment is: those of `dynred reduce`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -108,18 +108,25 @@ class BaseOptions:
     ) -> "ExperimentSpec":
         """The settings.
 
+        A setting that does not exist is named before those that are missing.
+
         Args:
             source: the system or data.
             reading: what cannot be guessed of data.
             transforms: what is done to the states first.
             first: a value of every setting that varies, by its dotted path.
         """
+        from dynred.checks import one_of
         from dynred.experiments.choose_experiment import choose_experiment
+        from dynred.experiments.spec import ExperimentSpec
 
         tests = self.test, self.test_trajectories, self.test_fraction, self.split, self.force
         latent_dim = self.latent_dim
         if latent_dim is None and isinstance(first.get("latent_dim"), int):
             latent_dim = first["latent_dim"]
+        if latent_dim is None:  # which may be misspelt
+            for path in first:
+                one_of("setting that varies", path.partition(".")[0], {each.name for each in fields(ExperimentSpec)})
         trained = any(path.startswith("reducer.") for path in first) and "reducer" not in first
         return choose_experiment(
             source,

@@ -51,8 +51,8 @@ class CompiledField:
         y = np.linspace(0.3, 0.7, field.dim)
         with torch.no_grad():
             exact = field(torch.zeros((), dtype=torch.float64), torch.from_numpy(y)[None])[0].numpy()
-        found = self.evaluation.velocity(self.evaluation.arguments(self.tape), 0.0, y)
-        if not np.allclose(found, exact, rtol=1e-4, atol=1e-5, equal_nan=True):
+        own = self.evaluation.velocity(self.evaluation.arguments(self.tape), 0.0, y)
+        if not np.allclose(own, exact, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise InputError("The field must be the same whenever it is called, got another value.")
 
     def rollout(self, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"], limit: float) -> Float[Tensor, "N T R"]:

@@ -140,9 +140,13 @@ class VectorFieldDynamics(LatentDynamics):
         deadline = time.monotonic() + min(self.time_limit, math.inf if time_limit is None else time_limit)
         budget, report = Budget(self.max_evaluations, deadline), Report(progress, float(t[0]), float(t[-1]))
         field = LimitedField(self.bind(parameters), self.units, budget, report)
-        states = self.solver.solve(field, self.units.standard(z0.double()), t.double(), self._limit)
+        states = self._solved(field, self.units.standard(z0.double()), t.double())
         states[:, t.to(states.device) >= budget.end] = torch.nan  # rows at their own pace may have been further
         return self.units.latent(states)
+
+    def _solved(self, field: VectorField, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"]) -> Float[Tensor, "N T R"]:
+        """The states of a rollout in standard units, by the solver of rollouts."""
+        return self.solver.solve(field, y0, t, self._limit)
 
     @property
     def _limit(self) -> float:

@@ -6,8 +6,6 @@ velocities a hundredfold: on Kuramoto-Sivashinsky (L = 22, 8 coordinates) 5e-7, 
 degrees 6, 8 and 10, with 147, 519 and 1,502 terms, in 1, 5 and 60 s.
 """
 
-import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,12 +16,12 @@ from torch import Tensor
 
 from dynred.checks import positive, refuse
 from dynred.data.velocities import with_velocities
-from dynred.dynamics._units import Budget, LimitedField, Report, Standardisation
+from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.equivariant_fits import EquivariantMap, EquivariantPolynomialSpec
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.representation import Representation
-from dynred.runtime import Progress, silent
+from dynred.ode.vector_field import VectorField
 from dynred.solvers.explicit import Explicit
 
 PROBES = 256  # validation states at which steps are compared
@@ -53,33 +51,14 @@ class EquivariantODE(VectorFieldDynamics):
         """See `VectorFieldDynamics.field`; computed in float64."""
         return (self.units.rate * self.polynomial(self.units.standard(z.double()))).to(z.dtype)
 
-    def rollout(
-        self,
-        z0: Float[Tensor, "N R"],
-        t: Float[Tensor, " T"],
-        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
-        *,
-        time_limit: float | None = None,
-        progress: Progress = silent,
-    ) -> Float[Tensor, "N T R"]:
-        """See `LatentDynamics.rollout`."""
-        t = t.double()
+    def _solved(self, field: VectorField, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"]) -> Float[Tensor, "N T R"]:
+        """See `VectorFieldDynamics`: by steps of equal length from each time to the next."""
         steps = torch.ceil(torch.diff(t) / self.step - 1e-9).clamp_min(1).long().tolist()
         parts = [torch.linspace(0, 1, n + 1, dtype=torch.float64, device=t.device)[1:] for n in steps]
         fine = [t[:1], *(a + (b - a) * part for a, b, part in zip(t[:-1], t[1:], parts, strict=True))]
         places = torch.cumsum(torch.tensor([0, *steps]), 0)
-        deadline = time.monotonic() + min(self.time_limit, math.inf if time_limit is None else time_limit)
-        budget, report = Budget(self.max_evaluations, deadline), Report(progress, float(t[0]), float(t[-1]))
-        field = LimitedField(self.bind(parameters), self.units, budget, report)
         solver = replace(self.solver, step=None)  # one step from each of these times to the next
-        y = solver.solve(field, self.units.standard(z0.double()), torch.cat(fine), self.limit)
-        return self.units.latent(y[:, places])
-
-    def notes(self) -> list[str]:
-        """See `LatentDynamics.notes`: the size of the polynomials, and the steps of rollouts."""
-        degrees = f"degree {min(self.polynomial.degrees)} to {max(self.polynomial.degrees)}"
-        numbers = f"{len(self.polynomial.coefficients)} coefficients"
-        return [f"Equivariant polynomials of {degrees}, {numbers}; rollouts take steps of {self.step:g}."]
+        return solver.solve(field, y0, torch.cat(fine), self._limit)[:, places]
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""

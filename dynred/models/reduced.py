@@ -26,9 +26,8 @@ from dynred.runtime import Progress, Runtime, silent
 from dynred.training.minimise import History
 from dynred.training.nets import parameter_count
 
-FEW = (
-    16  # trajectories up to which a compiled loop is faster than a batch: on Kuramoto-Sivashinsky 12 us a step and row
-)
+# Trajectories up to which a compiled loop is faster than a batch: it takes 12 us a step and row for the demo's model.
+FEW = 16
 LONG = 500  # times of a rollout from which on it is worth the second in which the loop gets ready
 
 
@@ -142,7 +141,10 @@ class ReducedModel(Model):
             raise refuse("dynamics", "given by a vector field", type(self.dynamics).__name__)
         if self._field is None:
             self.dynamics.compiled(self.given)  # says why not
+        object.__setattr__(self, "_compiles", True)
         return self
+
+    _compiles = False  # whether `compile` was called
 
     @cached_property
     def _field(self) -> CompiledField | None:
@@ -156,8 +158,7 @@ class ReducedModel(Model):
     def _compiled_field(
         self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor]
     ) -> CompiledField | None:
-        asked = "_field" in vars(self)  # by `compile`, or an earlier rollout
-        few = 0 < len(z0) <= FEW and (asked or len(t) >= LONG) and z0.device.type == "cpu"
+        few = 0 < len(z0) <= FEW and (self._compiles or len(t) >= LONG) and z0.device.type == "cpu"
         alike = len(z0) == 1 or all(value.ndim == 0 for value in parameters.values())
         return self._field if few and alike else None
 

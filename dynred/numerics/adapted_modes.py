@@ -94,22 +94,22 @@ class AdaptedModes:
         pairs, reals = _sectors(harmonics)
         still = [indices for charge, indices in reals.items() if not any(charge)]
         mean = _still_mean(x, harmonics, mirror, still[0] if still else None)
-        found = [
+        kinds = [
             _Kind(charge, 1, False, *_pair_modes(x - mean, harmonics, mirror, indices))
             for charge, indices in pairs.items()
         ]
         for charge, indices in reals.items():
-            found += [
+            kinds += [
                 _Kind(charge, parity, True, *modes)
                 for parity, modes in _real_modes(x - mean, harmonics, mirror, indices)
             ]
         total = float((x - mean).pow(2).sum(1).mean().clamp_min(torch.finfo(x.dtype).tiny))
-        return cls._chosen(found, mean, total, harmonics, mirror is not None, tolerance, limit)
+        return cls._chosen(kinds, mean, total, harmonics, mirror is not None, tolerance, limit)
 
     @classmethod
     def _chosen(
         cls,
-        found: list["_Kind"],
+        kinds: list["_Kind"],
         mean: Tensor,
         total: float,
         harmonics: Harmonics,
@@ -117,7 +117,7 @@ class AdaptedModes:
         tolerance: float,
         limit: int,
     ) -> "AdaptedModes":
-        each = [(float(e) / total, kind, i) for kind in found for i, e in enumerate(kind.energy)]
+        each = [(float(e) / total, kind, i) for kind in kinds for i, e in enumerate(kind.energy)]
         each.sort(key=lambda entry: -entry[0])
         covered, columns, chosen = 0.0, 0, []
         held = sum(energy for energy, _, _ in each)

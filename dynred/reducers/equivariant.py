@@ -138,7 +138,7 @@ class EquivariantManifoldSpec(ReducerSpec):
             pairs, reals = pairs + 1, reals - 1
         if 2 * pairs + reals < self.latent_dim:
             advice = "Modes that a symmetry turns are two numbers each."
-            raise refuse("latent_dim", f"{2 * pairs + reals} or such that modes fill it", self.latent_dim, advice)
+            raise refuse("latent_dim", f"filled by whole modes, as {2 * pairs + reals} is", self.latent_dim, advice)
         return pairs, reals
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:

@@ -172,8 +172,8 @@ def _alone_and_paying(speedup: Speedup, cost: Cost) -> dict[str, str]:
         )
     runs, making = speedup.pays_from(cost), cost.making_s
     if runs is not None and making is not None:
-        pays = f"from {number(runs)} runs on" if runs < math.inf else "never: the full model is faster"
-        words[f"pays for the {number(making, 2)} s of making it"] = pays
+        pays = f"from {number(runs)} runs on" if runs < math.inf else "never, the full model is faster"
+        words[f"the {number(making, 2)} s of making it are paid back"] = pays
     return words
 
 

@@ -61,6 +61,7 @@ def test_failures_are_told(tmp_path, capsys):
             ["--vary", "latnt_dim=1:2", "--latent-dim", "1"],
             "row 1 of the study (latnt_dim=1): setting of",
         ),
+        (["--vary", "latent_dm=1:2"], "got 'latent_dm'. Did you mean latent_dim?"),
         (["--vary", "latent_dim=1:2"], "row 2 of the study: latent_dim must be an integer in [1, 1], got 2"),
         (["--vary", "seed", "--latent-dim", "1"], "an axis must be of the form name=values, got 'seed'"),
         (

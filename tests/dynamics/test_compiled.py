@@ -143,6 +143,8 @@ def test_a_model_predicts_few_trajectories_compiled_when_told_or_when_they_are_l
     again = load_model(tmp_path / "m.safetensors")
     again.predict(lifted.initial[:1], torch.linspace(0, 3, reduced.LONG).double())
     assert used == [2, 1]
+    again.predict(lifted.initial[:1], T)  # what was predicted before decides nothing
+    assert used == [2, 1]
 
 
 def test_parameters_are_those_that_were_filled_in():

@@ -172,7 +172,7 @@ def test_a_symmetry_that_does_not_fit_the_grid_is_refused(waves, symmetry, words
 
 def test_a_number_of_coordinates_that_modes_cannot_fill_is_refused(waves):
     _, truth, _ = waves
-    assert "latent_dim must be 6 or such that modes fill it, got 7. Modes that a symmetry turns" in refusal(truth, 7)
+    assert "latent_dim must be filled by whole modes, as 6 is, got 7. Modes that a symmetry turns" in refusal(truth, 7)
 
 
 def test_dynamics_of_latents_without_charges_are_refused(waves):

@@ -434,13 +434,13 @@ def test_the_report_says_from_how_many_runs_on_a_model_pays_or_that_it_never_doe
         render(replace(context, evaluation=replace(context.evaluation, cost=cost, speedup=fast)), SETTINGS)
     ).text
     assert "one run alone: 3 s instead of 12 s" in text
-    assert "pays for the 100 s of making it: from 20 runs on" in text
+    assert "the 100 s of making it are paid back: from 20 runs on" in text
     slow = replace(fast, reduced_s_per_time_unit=0.6, ratio=0.5 / 0.6)
     assert slow.pays_from(cost) == math.inf
     text = Page(
         render(replace(context, evaluation=replace(context.evaluation, cost=cost, speedup=slow)), SETTINGS)
     ).text
-    assert "never: the full model is faster" in text
+    assert "never, the full model is faster" in text
     assert fast.pays_from(Cost()) is None
     assert Speedup(0.5, 0.25, 2.0).pays_from(cost) is None  # what earlier versions stored
 
