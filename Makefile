@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two test processes of one thread each are faster than one process of two threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-core test-slow test-faults lint format bench docs clean
+.PHONY: demo test test-core test-slow test-faults lint format bench docs dist test-dist clean
 
 demo: .venv/.ready
 	$(BIN)/dynred reduce kuramoto_sivashinsky --latent-dim 8 --out $(OUT)/ks --overwrite
@@ -43,6 +43,22 @@ docs: .venv/.docs
 	$(if $(LINKS),$(BIN)/python -m sphinx --quiet -b linkcheck docs $(OUT)/links)
 	@echo "The site is $(OUT)/site/index.html"
 
+# The wheel and the source archive, with what package indexes ask of them.
+dist: .venv/.ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt build twine
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+
+# The wheel in an environment that has nothing else, away from the sources; then the tests of the source archive, from it.
+test-dist: dist
+	rm -rf .venv-dist
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
+	cd .venv-dist && bin/dynred reduce lorenz63 --latent-dim 2 --out runs/lorenz63
+	mkdir -p build && tar -xzf dist/*.tar.gz -C build
+	$(MAKE) -C build/dynred-* test
+
 .venv/.docs: .venv/.ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
@@ -58,4 +74,4 @@ docs: .venv/.docs
 	touch $@
 
 clean:
-	rm -rf .venv .venv-core build *.egg-info
+	rm -rf .venv .venv-core .venv-dist build dist *.egg-info

@@ -248,6 +248,7 @@ _HOMES = {
 }
 _MODULES = ("testing",)  # with names of their own
 __all__ = sorted(_HOMES)
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> object:
