@@ -36,10 +36,8 @@ def test_the_conda_recipe_requires_what_pyproject_requires():
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the repository, to know its files")
 def test_the_source_archive_holds_every_file_of_the_repository(tmp_path):
     pytest.importorskip("setuptools", minversion="77")
-    tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    git = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     command = [sys.executable, "setup.py", "--quiet", "egg_info", "--egg-base", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     listed = (tmp_path / "dynred.egg-info" / "SOURCES.txt").read_text().splitlines()
-    assert set(tracked) <= set(listed)
+    assert set(git.stdout.splitlines()) <= set(listed)

@@ -14,6 +14,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
+from dynred import __version__
 from dynred.cli._process import Stopped, going_on, how_it_goes_on, only_results_on_stdout, stderr, stoppable
 from dynred.errors import DynredError
 from dynred.memory import is_memory_error
@@ -41,6 +42,7 @@ def build() -> App:
         help_format="markdown",
         help_epilogue=_block(FIRST_STEPS),
         suppress_keyboard_interrupt=False,
+        version=__version__,
         version_flags=["--version"],
     )
     for name in [name for name in names("dynred.cli") if name != "app"]:
