@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dynred.data.transforms.base import Transform as Transform
     from dynred.data.transforms.base import TransformSpec as TransformSpec
     from dynred.data.transforms.centring import CentringSpec as CentringSpec
+    from dynred.data.transforms.compression import CompressionSpec as CompressionSpec
     from dynred.data.transforms.delays import DelaysSpec as DelaysSpec
     from dynred.data.transforms.logarithm import LogarithmSpec as LogarithmSpec
     from dynred.data.transforms.scaling import ScalingSpec as ScalingSpec
@@ -142,6 +143,7 @@ _HOMES = {
     "CentringSpec": "dynred.data.transforms.centring",
     "Certificate": "dynred.evaluation.certificate",
     "Comparison": "dynred.evaluation.compare",
+    "CompressionSpec": "dynred.data.transforms.compression",
     "DataSpec": "dynred.experiments.data_spec",
     "DelaysSpec": "dynred.data.transforms.delays",
     "DivergenceError": "dynred.errors",

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dynred.checks import refuse
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.base import Transform
 from dynred.numerics.time_grids import count_until
 
 FRACTION = 0.1  # of the trajectories, or of each of them, that validation and test take by default
@@ -83,6 +84,7 @@ class Parts:
         test: to score.
         held_out: what the test is.
         notes: sentences on what could not be used.
+        compression: what made the states of all sets, of data that do not fit into memory without it; None for others.
     """
 
     train: Trajectories
@@ -90,6 +92,7 @@ class Parts:
     test: Trajectories
     held_out: HeldOut = field(default_factory=HeldOut)
     notes: tuple[str, ...] = ()
+    compression: Transform | None = None
 
     def __iter__(self) -> Iterator[Trajectories]:
         return iter((self.train, self.validation, self.test))

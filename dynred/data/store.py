@@ -4,21 +4,26 @@ The layout is that of `dynred.data.storage`, so that xarray, `load_trajectories`
 A store that is being written can be read as far as it is written.
 """
 
+import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.data.screening import screen
-from dynred.data.store_layout import array_of, open_store, read_mark, rows_of
+from dynred.data.store_layout import array_of, identity_of, open_store, read_mark, rows_of
 from dynred.data.trajectories import Trajectories
 from dynred.errors import FileFormatError
 from dynred.memory import check_memory
+from dynred.numerics.batches import ranges
 
 PART_BYTES = 64 * 2**20  # size of the states in one part when a store is iterated over
+PARAMETER = "parameter_"  # begins the names of the arrays of parameters
+CHECKSUM = 4  # bytes of crc32c at the end of a chunk
 COPIES = 2.0  # memory that reading takes, in units of the size of what is read
 
 
@@ -39,6 +44,7 @@ class StoredTrajectories:
         self.path = Path(path)
         screen(self.path)
         self._group, header, self.attributes = open_store(self.path)
+        self._sealed = identity_of(header) is not None  # dynred laid it out: every chunk ends with a checksum
         mark, self.complete = read_mark(self.path, self._group, header)
         lengths = rows_of(self.path, self._group, "lengths", 0, mark.done)
         partial = np.arange(mark.rows if mark.columns else 0)
@@ -67,21 +73,14 @@ class StoredTrajectories:
         if not isinstance(index, slice):
             index = torch.as_tensor(index)
         chosen = torch.arange(len(self))[index].reshape(-1)
-        has_velocities = "velocities" in self._group
-        size = 8 * int(self.lengths[chosen].sum()) * (self.dim * (1 + has_velocities) + 1)
+        size = 8 * int(self.lengths[chosen].sum()) * (self.dim * (1 + self.has_velocities) + 1)
         check_memory(f"Reading {self.path}", int(COPIES * size), "Read it part by part.")
         return Trajectories(
             self._snapshots("states", chosen),
             self._snapshots("t", chosen),
             self.lengths[chosen].clone(),
-            self._snapshots("velocities", chosen) if has_velocities else None,
-            {
-                name.removeprefix("parameter_"): torch.from_numpy(rows_of(self.path, self._group, name, 0, len(self)))[
-                    chosen
-                ]
-                for name in sorted(self._group.array_keys())
-                if name.startswith("parameter_")
-            },
+            self._snapshots("velocities", chosen) if self.has_velocities else None,
+            {name: values[chosen] for name, values in self.parameters().items()},
             self.attributes,
         )
 
@@ -96,6 +95,63 @@ class StoredTrajectories:
         if start < len(self):
             yield self[start:]
 
+    @property
+    def has_velocities(self) -> bool:
+        """Whether velocities are stored."""
+        return "velocities" in self._group
+
+    @property
+    def state_bytes(self) -> int:
+        """Size of all states in memory, in float64."""
+        return 8 * int(self.lengths.sum()) * self.dim
+
+    def times(self) -> Float[Tensor, " M"]:
+        """The times of all snapshots."""
+        return self._snapshots("t", torch.arange(len(self)))
+
+    def parameters(self) -> dict[str, Float[Tensor, " N"]]:
+        """The parameters by name, one value per trajectory."""
+        names = [name for name in sorted(self._group.array_keys()) if name.startswith(PARAMETER)]
+        values = {name: rows_of(self.path, self._group, name, 0, len(self)) for name in names}
+        return {name.removeprefix(PARAMETER): torch.from_numpy(value) for name, value in values.items()}
+
+    def blocks(self, name: str, size: int, chosen: Bool[Tensor, " M"] | None = None) -> Iterator[Float[Tensor, "_ D"]]:
+        """States or velocities of all snapshots, or of the chosen ones, in order, in blocks that may cut trajectories.
+
+        Args:
+            name: `states` or `velocities`.
+            size: bytes of a block, about.
+            chosen: which snapshots; None takes all.
+
+        Raises:
+            FileFormatError: a part cannot be read.
+        """
+        rows = self._rows() if chosen is None else self._rows()[chosen]
+        for part in rows.split(max(1, size // (8 * self.dim))):
+            breaks = torch.nonzero(part.diff() != 1)[:, 0] + 1
+            runs = torch.tensor_split(part, breaks.tolist())
+            read = [rows_of(self.path, self._group, name, int(run[0]), int(run[-1]) + 1) for run in runs]
+            yield torch.from_numpy(np.concatenate(read) if len(read) > 1 else read[0])
+
+    def snapshots(self, rows: Int[Tensor, " n"]) -> Float[Tensor, "n D"]:
+        """The states of some snapshots, counted over all trajectories; each is read by itself."""
+        places = self._rows()[rows].tolist()
+        read = [rows_of(self.path, self._group, "states", row, row + 1) for row in places]
+        return torch.from_numpy(np.concatenate(read))
+
+    def digest(self) -> str:
+        """SHA-256 of all files of the store, by their names; of chunks that dynred wrote, of the checksum at the end,
+        which reading verifies."""
+        content = hashlib.sha256()
+        for file in sorted(file for file in self.path.rglob("*") if file.is_file()):
+            content.update(f"{file.relative_to(self.path).as_posix()} {file.stat().st_size}\n".encode())
+            with file.open("rb") as opened:
+                if self._sealed and file.suffix != ".json":
+                    opened.seek(-CHECKSUM, os.SEEK_END)
+                while piece := opened.read(2**20):
+                    content.update(piece)
+        return content.hexdigest()
+
     def load(self) -> Trajectories:
         """All trajectories, in memory.
 
@@ -107,6 +163,10 @@ class StoredTrajectories:
                 f"{self.path} holds no trajectory yet: its simulation was interrupted before the first."
             )
         return self[:]
+
+    def _rows(self) -> Int[Tensor, " M"]:
+        """The row of every snapshot."""
+        return ranges(torch.from_numpy(self._offsets), self.lengths)
 
     def _snapshots(self, name: str, chosen: Tensor) -> Tensor:
         ranges = zip(self._offsets[chosen.numpy()].tolist(), self.lengths[chosen].tolist(), strict=True)

@@ -124,7 +124,7 @@ def score(
     scores = {} if train is None else scorer.baselines(baseline_forecasts(model, train, test), predictions.largest)
     evaluation = Evaluation(
         system=str(model.about.get("system", "unnamed")),
-        state_dim=model.state_dim,
+        state_dim=(outer if outer.past == 1 else model).state_dim,  # delays are more than a state
         latent_dim=model.latent_space.dim,
         latent_space={"angles": model.latent_space.angles, "lines": model.latent_space.lines},
         seed=model.about.get("seed"),

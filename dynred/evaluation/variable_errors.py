@@ -20,10 +20,13 @@ def variable_errors(model: Model, predictions: Forecast) -> tuple[VariableError,
         model: the model.
         predictions: what was scored of it; see `forecast_to_score`.
     """
-    shown = restored(predictions, model)
-    attributes, dim = shown.truth.attributes, shown.truth.dim
-    variables = variables_of(attributes, dim) if model.transforms else named_variables(attributes, dim)
-    return tuple(_errors(shown, variables)) if 0 < len(variables) <= MOST else ()
+    truth = predictions.core.truth
+    if model.transforms:  # one snapshot tells what the variables are; all of them may not fit into memory
+        first = model.restored(truth.where(torch.arange(len(truth.states)) == 0))
+        variables = variables_of(first.attributes, first.dim)
+    else:
+        variables = named_variables(truth.attributes, truth.dim)
+    return tuple(_errors(restored(predictions, model), variables)) if 0 < len(variables) <= MOST else ()
 
 
 def _errors(shown: Forecast, variables: Variables) -> list[VariableError]:

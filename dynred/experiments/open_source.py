@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynred.arguments import public
+from dynred.data.large import large_store
 from dynred.data.reading import ReadingSpec
 from dynred.experiments.data_source import DataSource
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.source import Source
+from dynred.experiments.store_source import StoreSource
 from dynred.experiments.system_source import SystemSource
 from dynred.ode.subject import no_reading, subject_of
 from dynred.ode.system import System
@@ -36,8 +38,11 @@ def source_of(
     Raises:
         InputError: nothing has that name, or what is given is unusable or of another class.
     """
+    source: Source
     if isinstance(given, Source):
         source = given
+    elif (store := large_store(given, reading)) is not None:
+        source = StoreSource(store)
     else:
         subject = subject_of(given, t=t, dt=dt, dim=dim, reading=reading)
         source = SystemSource(subject) if isinstance(subject, System) else DataSource(subject)
@@ -57,5 +62,7 @@ def open_source(name: str, arguments: Mapping[str, Any], reading: ReadingSpec | 
     Raises:
         InputError: the name is unknown, or the source unusable.
     """
+    if (store := large_store(name, reading)) is not None:
+        return StoreSource(store)
     subject = subject_of(name, arguments, reading=reading)
     return SystemSource(subject) if isinstance(subject, System) else DataSource(subject)

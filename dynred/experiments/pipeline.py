@@ -101,6 +101,8 @@ def reduce(
     """
     positive("threshold", threshold)
     source, data = source_of(source, test, t=t, dt=dt, dim=dim, reading=reading), data or DataSpec()
+    settings_of_transforms = [each.to_dict() for each in transforms]
+    source, transforms = source.compressing(transforms)
     if transforms:  # they may change the dimension, which is checked then
         integer("latent_dim", latent_dim, 1)
     else:
@@ -125,10 +127,10 @@ def reduce(
     with progress_bar() if progress else nullcontext(runtime.progress) as shown:
         stages = _Stages(source, spec, seed, threshold, replace(runtime, progress=shown))
         parts = stages.simulate(data)
-        chain = fit_chain(transforms, parts.train)
+        chain = fit_chain(transforms, parts.train, parts.compression)
         if chain is not None:
             check_latent_dim(latent_dim, chain.dim)
-        settings = {**stages.data_settings(data), "transforms": [each.to_dict() for each in transforms]}
+        settings = {**stages.data_settings(data), "transforms": settings_of_transforms}
         return stages.evaluate(stages.fit(parts, chain, settings), parts)
 
 

@@ -26,8 +26,9 @@ def with_recommended_latents(
         MissingExtraError: without `pip install 'dynred[geometry]'`.
     """
     runtime = runtime or Runtime()
-    train = spec.open_source().parts(spec.data, spec.seed, runtime).train
-    chain = fit_chain(spec.transforms, train)
+    source, transforms = spec.open_source().compressing(spec.transforms)
+    parts = source.parts(spec.data, spec.seed, runtime)
+    train, chain = parts.train, fit_chain(transforms, parts.train, parts.compression)
     train = train if chain is None else chain.transformed(train)
     verdict = inspect(train, rng=generator(spec.seed, "inspect"), progress=runtime.progress)
     if verdict.recommended is None or verdict.two_valued.verdict:

@@ -1,7 +1,7 @@
 """Sources: what a reduction starts from, a system or trajectories without an equation."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from dynred.data.grid import Grid
 from dynred.data.split import HeldOut, Parts
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.base import Transform, TransformSpec
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.fingerprint import differences
 from dynred.experiments.other_test import OtherTest
@@ -115,11 +116,20 @@ class Source(ABC):
             InputError: there is no such parameter, or no equation.
         """
 
-    def as_before(self, about: Mapping[str, Any]) -> "Source":
+    def compressing(self, transforms: Sequence[TransformSpec]) -> tuple["Source", Sequence[TransformSpec]]:
+        """This source, which does itself what memory asks it to, and the transforms that are left to do.
+
+        Args:
+            transforms: what is done to the states before a model is fitted, in order.
+        """
+        return self, transforms
+
+    def as_before(self, about: Mapping[str, Any], transforms: Sequence[Transform] = ()) -> "Source":
         """This source, as it was when a model was made from it.
 
         Args:
             about: what the model remembers of it.
+            transforms: those of the model.
         """
         return self
 

@@ -1,6 +1,6 @@
 """A system as the source of a reduction: it is simulated."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from dynred.checks import one_of, refuse
 from dynred.data.grid import Grid
 from dynred.data.split import HeldOut, Parts
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.base import Transform
 from dynred.errors import InputError
 from dynred.evaluation.certify import FOLLOWED
 from dynred.experiments.data_spec import DataSpec
@@ -167,7 +168,7 @@ class SystemSource(Source):
             raise refuse("parameters", f"left to {self.full.name}, which draws its own", ", ".join(parameters))
         return replace(self, full=_at(self.full, {**self.full.parameters, **parameters}))
 
-    def as_before(self, about: Mapping[str, Any]) -> "SystemSource":
+    def as_before(self, about: Mapping[str, Any], transforms: Sequence[Transform] = ()) -> "SystemSource":
         """See `Source.as_before`: simulated by the solver that the model remembers."""
         try:
             return replace(self, solver=Solver.from_dict(about["solver"]))

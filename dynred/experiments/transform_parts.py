@@ -5,14 +5,19 @@ from dataclasses import replace
 
 from dynred.data.split import Parts
 from dynred.data.trajectories import Trajectories
-from dynred.data.transforms.base import Chain, TransformSpec
+from dynred.data.transforms.base import Chain, Transform, TransformSpec
 from dynred.data.transforms.scaling import ScalingSpec
 from dynred.data.variables import named_variables
 from dynred.models.base import Model
 
 
-def fit_chain(specs: Sequence[TransformSpec], train: Trajectories) -> Chain | None:
+def fit_chain(specs: Sequence[TransformSpec], train: Trajectories, made: Transform | None = None) -> Chain | None:
     """The transforms of training trajectories, one after the other; those that change nothing are left out.
+
+    Args:
+        specs: their settings.
+        train: the trajectories.
+        made: what has made the trajectories; it comes first.
 
     Where none of them scales, variables that the data name are scaled if their spreads differ by more than 30 times.
 
@@ -23,12 +28,15 @@ def fit_chain(specs: Sequence[TransformSpec], train: Trajectories) -> Chain | No
         InputError: settings do not fit the trajectories.
     """
     scales = any(isinstance(spec, ScalingSpec) for spec in specs)
-    parts, moved = [], train
+    parts: list[Transform] = []
+    moved = train
     for spec in specs if scales else (ScalingSpec("auto"), *specs):
         part = spec.fit(moved)
         if part.changes:
             parts.append(part)
             moved = part.transformed(moved)
+    if made is not None:
+        parts.insert(0, made)
     return Chain(parts, named_variables(train.attributes, train.dim)) if parts else None
 
 

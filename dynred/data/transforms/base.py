@@ -64,6 +64,10 @@ class Transform(nn.Module, ABC):
         """What a user should know of it, in sentences."""
         return []
 
+    def made(self, trajectories: Trajectories) -> bool:
+        """Whether trajectories are what it gives already, because the data do not fit into memory before it."""
+        return False
+
     @final
     def transformed(self, trajectories: Trajectories) -> Trajectories:
         """The transformed trajectories, velocities pushed forward; parameters stay, and so do the times of the
@@ -172,7 +176,7 @@ class Chain(nn.Module):
         """See `Transform.transformed`."""
         check_past(trajectories, self.past)
         for part in self.parts:
-            trajectories = part.transformed(trajectories)
+            trajectories = trajectories if part.made(trajectories) else part.transformed(trajectories)
         return trajectories
 
     def restored(self, trajectories: Trajectories) -> Trajectories:

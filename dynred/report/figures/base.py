@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import matplotlib
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -35,6 +36,7 @@ NARROW = 5.0  # inches, below which two panels with long titles do not stand bes
 DIVERGING = "RdBu_r"  # for signed values; blue and red are told apart by every common kind of colour vision
 TOP = 10.0  # larger errors are of no interest; a diverged prediction leaves the picture here
 BOTTOM = 1e-8  # smaller errors are of no interest; networks compute in single precision
+MOST_BYTES = 2**28  # of test states that a page holds in memory
 CURVE = 400  # points of a curve over time; more cannot be seen
 STYLE: Mapping[str, Any] = {
     "figure.figsize": (WIDTH, 4.8),
@@ -84,9 +86,28 @@ class Context:
         return self.forecast.core
 
     @cached_property
+    def shown_model(self) -> Model:
+        """The model of the states of `shown`: of the variables of the data; of `encoded` where those are too many."""
+        size = 8 * len(self.forecast.truth.states) * self.model.state_dim
+        return self.model if size <= MOST_BYTES or self.model.past > 1 else self.core
+
+    @cached_property
     def shown(self) -> Forecast:
-        """The forecast in the variables of the data."""
-        return restored(self.forecast, self.model)
+        """The forecast in the variables of the data; of the states that the model encodes where those are too many."""
+        return restored(self.forecast, self.shown_model)
+
+    def fields(
+        self, rows: slice | Sequence[int]
+    ) -> tuple[Float[np.ndarray, "T C *points"], Float[np.ndarray, "T C *points"]]:
+        """Truth and prediction of some snapshots as fields on the grid."""
+        assert self.grid is not None
+        pair = []
+        for part in (self.forecast.core.truth, self.forecast.core.predicted):
+            states, t = part.states[rows], part.t[rows]
+            chosen = Trajectories(states, t, torch.tensor([len(t)]))
+            chosen = self.model.restored(chosen) if self.model.transforms else chosen
+            pair.append(chosen.states.double().numpy().reshape(len(states), *self.grid.shape))
+        return pair[0], pair[1]
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -134,7 +155,7 @@ class Context:
     @cached_property
     def gauges(self) -> dict[str, Gauge]:
         """The gauge of every long-time statistic of the evaluation, by name, with its bins and units."""
-        grid = self.grid if self.forecast.truth.dim == self.shown.truth.dim else None
+        grid = self.grid if self.forecast.truth.dim == self.model.state_dim else None
         reference = Reference(self.later[0], grid)
         return {statistic.name: statistic.gauge(reference) for statistic in find_statistics(reference)}
 
@@ -206,11 +227,6 @@ class Context:
     def elapsed(self, i: int) -> Float[np.ndarray, " T"]:
         """Times of trajectory i since its start."""
         return self.forecast.elapsed[self.rows(i)].double().numpy()
-
-    def fields(self, states: Float[Tensor, "T D"]) -> Float[np.ndarray, "T C *points"]:
-        """States [T, D] as fields on the grid."""
-        assert self.grid is not None
-        return states.double().numpy().reshape(len(states), *self.grid.shape)
 
     def over_time(self, values: Float[np.ndarray, " M"]) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, "N T"]]:
         """A value of every snapshot as a table over common times since the start, NaN after a trajectory's end.

@@ -51,5 +51,5 @@ def _members(context: Context) -> np.ndarray:
     with torch.no_grad():
         z0, t = model.core.encode(typical.initial), typical.t - typical.t[0]
         latents = torch.stack([member.rollout(z0, t)[0] for member in model.members()])
-        states = model.decode(latents).double()
+        states = context.shown_model.at(typical.parameters).decode(latents).double()
     return context.coordinates(torch.where(latents.isfinite().all(-1, keepdim=True), states, torch.nan))

@@ -35,16 +35,16 @@ class Snapshots(Figure[Context]):
     def draw(self, context: Context) -> Drawing:
         """Rows: truth, prediction, difference; columns: times from the start to twice the valid time."""
         assert context.grid is not None
-        rows = context.rows(context.typical)
-        x, y = (context.fields(part.states[rows])[:, 0] for part in (context.shown.truth, context.shown.predicted))
         chosen, t = _chosen(context), context.elapsed(context.typical)
+        start = context.rows(context.typical).start
+        x, y = (fields[:, 0] for fields in context.fields([start + k for k in chosen]))
         drawing = blank(5.4)
         axes = drawing.subplots(3, len(chosen), sharex=True, sharey=True, squeeze=False)
         scales = colours(x), colours(x), difference_colours(x)
         for row, title, values, limits in zip(
             axes, ("truth", "prediction", "difference"), (x, y, y - x), scales, strict=True
         ):
-            images = [_panel(ax, context, values[k], limits) for ax, k in zip(row, chosen, strict=True)]
+            images = [_panel(ax, context, value, limits) for ax, value in zip(row, values, strict=True)]
             row[0].set_ylabel(f"{title}\n{space_label(context.grid.axes[1])}")
             drawing.colorbar(images[0], ax=list(row), label=context.grid.components[0], extend="both")
         for top, bottom, k in zip(axes[0], axes[-1], chosen, strict=True):

@@ -46,9 +46,7 @@ class SpaceTime(Figure[Context]):
         """Three panels below each other for every component, on one colour scale where the signs allow it."""
         assert context.grid is not None
         rows, shown = context.rows(context.typical), context.grid.components[:COMPONENTS]
-        truth, predicted = (
-            context.fields(part.states[rows]) for part in (context.shown.truth, context.shown.predicted)
-        )
+        truth, predicted = context.fields(rows)
         drawing = blank(4.6 * len(shown))
         parts = drawing.subfigures(len(shown), 1, squeeze=False)[:, 0]
         for c, (part, name) in enumerate(zip(parts, shown, strict=True)):
