@@ -6,6 +6,7 @@ velocities a hundredfold: on Kuramoto-Sivashinsky (L = 22, 8 coordinates) 5e-7, 
 degrees 6, 8 and 10, with 147, 519 and 1,502 terms, in 1, 5 and 60 s.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,11 +17,14 @@ from torch import Tensor
 
 from dynred.checks import positive, refuse
 from dynred.data.velocities import with_velocities
+from dynred.dynamics._compiled import CompiledRollouts
+from dynred.dynamics._compiled_equivariant import CompiledEquivariantField
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.equivariant_fits import EquivariantMap, EquivariantPolynomialSpec
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.representation import Representation
+from dynred.ode.vector_field import Parameters
 from dynred.solvers.adams import fastest_decay
 from dynred.solvers.fixed_adams import FixedAdams, stable_decay
 
@@ -45,6 +49,7 @@ class EquivariantODE(VectorFieldDynamics):
     """
 
     solver: FixedAdams
+    compiled_rows = sys.maxsize
 
     def __init__(
         self, spec: "EquivariantODESpec", space: LatentSpace, polynomial: EquivariantMap, solver: FixedAdams
@@ -56,6 +61,10 @@ class EquivariantODE(VectorFieldDynamics):
     def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`; computed in float64."""
         return (self.units.rate * self.polynomial(self.units.standard(z.double()))).to(z.dtype)
+
+    def compiled(self, parameters: Parameters | None = None) -> CompiledRollouts:
+        """See `VectorFieldDynamics.compiled`; it takes any number of rows."""
+        return CompiledEquivariantField(self.polynomial, self.units.rate / self.units.spread, self.solver)
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""

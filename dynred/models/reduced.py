@@ -12,7 +12,7 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import instance_of, real, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import CompiledField, DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
+from dynred.dynamics.base import CompiledRollouts, DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.errors import InputError, MissingExtraError
 from dynred.models.base import Model
 from dynred.models.spec import JointRefinement, ModelSpec
@@ -26,9 +26,8 @@ from dynred.runtime import Progress, Runtime, silent
 from dynred.training.minimise import History
 from dynred.training.nets import parameter_count
 
-# Trajectories up to which a compiled loop is faster than a batch: it takes 12 us a step and row for the demo's model.
-FEW = 16
-LONG = 500  # times of a rollout from which on it is worth the second in which the loop gets ready
+LONG = 500  # times of a rollout from which on a compiled loop is worth the second in which it gets ready
+FEW = 16  # rows that count as one then: so many cost a batch hardly more
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +124,8 @@ class ReducedModel(Model):
         return self.dynamics.rollout(*start, **limits)
 
     def compile(self) -> Self:
-        """Has up to 16 trajectories rolled out in a compiled loop from now on, in microseconds per step.
+        """Has up to 16 trajectories rolled out in a compiled loop from now on, in microseconds per step; of equivariant
+        dynamics any number.
 
         Long ones, of 500 and more times, are by themselves, where the `fast` extra is installed. The first compilation
         on a machine takes some ten seconds, and is kept.
@@ -147,7 +147,7 @@ class ReducedModel(Model):
     _compiles = False  # whether `compile` was called
 
     @cached_property
-    def _field(self) -> CompiledField | None:
+    def _field(self) -> CompiledRollouts | None:
         if not isinstance(self.dynamics, VectorFieldDynamics):
             return None
         try:
@@ -157,8 +157,10 @@ class ReducedModel(Model):
 
     def _compiled_field(
         self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor]
-    ) -> CompiledField | None:
-        few = 0 < len(z0) <= FEW and (self._compiles or len(t) >= LONG) and z0.device.type == "cpu"
+    ) -> CompiledRollouts | None:
+        most = self.dynamics.compiled_rows if isinstance(self.dynamics, VectorFieldDynamics) else 0
+        long = self._compiles or len(t) * max(1, len(z0) // FEW) >= LONG
+        few = 0 < len(z0) <= most and long and z0.device.type == "cpu"
         alike = len(z0) == 1 or all(value.ndim == 0 for value in parameters.values())
         return self._field if few and alike else None
 

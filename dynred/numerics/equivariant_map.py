@@ -189,7 +189,7 @@ class EquivariantMap(nn.Module):
         self.sums = BlockSums.of(products, parts)
         numbers = sum(len(terms) * len(target.columns[0]) for target, terms in parts)
         self.register_buffer("coefficients", torch.zeros(numbers, dtype=torch.float64))
-        self._order = _places(values, [target for target, _ in used])
+        self.order = _places(values, [target for target, _ in used])
 
     def fill(self, coefficients: Sequence[Float[Tensor, "_K _S"]]) -> "EquivariantMap":
         """Takes the coefficients of every sector; those of sectors of degree 0 are left aside."""
@@ -215,7 +215,7 @@ class EquivariantMap(nn.Module):
         products = product_values(self.space, self.sums.products, points)
         real, imaginary = self.sums.values(self.coefficients, products)
         rows = torch.cat([real, imaginary, torch.zeros_like(real[:1])])
-        return rows.index_select(0, torch.from_numpy(self._order).to(points.device)).T
+        return rows.index_select(0, torch.from_numpy(self.order).to(points.device)).T
 
 
 def _check_size(space: Representation, used: Sequence[tuple[Target, int]]) -> None:
