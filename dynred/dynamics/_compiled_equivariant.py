@@ -9,9 +9,8 @@ from torch import Tensor
 
 from dynred.dynamics._compiled import load
 from dynred.numerics.equivariant_map import EquivariantMap
-from dynred.numerics.equivariant_program import program_of
 from dynred.solvers.base import end_at_blow_up
-from dynred.solvers.fixed_adams import SWEEPS, FixedAdams, between, integrals, steps_of, weights_of
+from dynred.solvers.fixed_adams import FixedAdams, between, integrals, steps_of, weights_of
 
 
 class CompiledEquivariantField:
@@ -31,7 +30,7 @@ class CompiledEquivariantField:
 
     def __init__(self, polynomial: EquivariantMap, scale: Float[Tensor, " R"], solver: FixedAdams) -> None:
         self.loops, self.solver = load("compiled_equivariant"), solver
-        self.program, self.scale = program_of(polynomial), scale.double().numpy()
+        self.program, self.scale = polynomial.program(), scale.double().numpy()
 
     def rollout(self, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"], limit: float) -> Float[Tensor, "N T R"]:
         """See `CompiledRollouts.rollout`."""
@@ -59,7 +58,8 @@ class CompiledEquivariantField:
         begin = np.zeros((order - 1, order))
         for i in range(1, order):
             begin[i - 1] = integrals(order, 0, i).numpy()
-        numbers, weights = [], np.zeros((len(t) - 1, order + 1))
+        numbers: list[int] = []
+        weights = np.zeros((len(t) - 1, order + 1))
         for number, places in plan.outputs.items():
             for s in places:
                 begins = number < order - 1
@@ -67,5 +67,5 @@ class CompiledEquivariantField:
                 weights[len(numbers), : len(own)] = plan.step * own.numpy()
                 numbers.append(number)
         predictor, corrector = (plan.step * part.numpy() for part in weights_of(order))
-        method = (predictor, corrector, plan.step * begin, order + SWEEPS, plan.count, solver.evaluations)
+        method = (predictor, corrector, plan.step * begin, solver.sweeps, plan.count, solver.evaluations)
         return method, (np.array(numbers, np.int64), weights)

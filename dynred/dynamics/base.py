@@ -35,11 +35,13 @@ class LatentDynamics(nn.Module, ABC):
         spec: the settings it was fitted with.
         latent_space: what the R latent coordinates are.
         histories: the course of its training, if any, stage by stage.
+        choice: why these dynamics were taken, in a sentence, where they were chosen among others; not stored with them.
     """
 
     spec: "DynamicsSpec"
     latent_space: LatentSpace
     histories: tuple[History, ...] = ()
+    choice = ""
 
     @abstractmethod
     def rollout(

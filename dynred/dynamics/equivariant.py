@@ -29,8 +29,8 @@ from dynred.solvers.adams import fastest_decay
 from dynred.solvers.fixed_adams import FixedAdams, stable_decay
 
 PROBES = 64  # validation states at which steps are compared
-PART, LEAST = 0.1, 1e-8  # of the error of the field: what a step of a rollout may add; and the least that matters
-HORIZON = 64  # steps over which they are compared: an unstable step shows by then
+PART, LEAST = 0.2, 1e-8  # of the error that the field makes: what steps may add; and the least error that matters
+HORIZON = 16  # steps over which they are compared
 # Orders and evaluations in a step that are compared. Two evaluations are for fast decay, which one hardly bears.
 USUAL, OTHERS = (5, 1), ((4, 1), (6, 1), (4, 2), (5, 2), (6, 2))
 STABLE = 0.7  # of the longest stable step: what a step may be
@@ -154,23 +154,22 @@ def _solver(
         step: the step where it is given.
     """
     y = units.standard(z[torch.linspace(0, len(z) - 1, min(PROBES, len(z))).long()])
-    allowed, field = PART * max(error, LEAST) * float(units.rate[0]), _Field(polynomial, units)
+    longest, field = 2.0 ** round(float(torch.log2(units.spread.norm() / units.rate.norm()))), _Field(polynomial, units)
+    allowed = PART * max(error, LEAST) * float(units.rate[0]) * longest  # later, errors of the field are others
     decay = float(fastest_decay(field, torch.zeros(len(y), dtype=torch.float64), y).max())
 
     def fine(solver: FixedAdams) -> bool:
         if decay * solver.step > STABLE * stable_decay(solver.order, solver.evaluations):
             return False
-        span = HORIZON * solver.step
-        times = torch.tensor([0.0, span], dtype=torch.float64)
+        times = torch.tensor([0.0, HORIZON * solver.step], dtype=torch.float64)
         ends = [each.solve(field, y, times)[:, -1] for each in (solver, solver.refined(2.0, field, times))]
-        return float((units.spread * (ends[0] - ends[1])).pow(2).sum(1).mean().sqrt()) <= allowed * span
+        return float((units.spread * (ends[0] - ends[1])).pow(2).sum(1).mean().sqrt()) <= allowed
 
     if step is not None:
         order, evaluations = next(
             (each for each in (USUAL, *OTHERS) if fine(FixedAdams(each[0], step, each[1]))), USUAL
         )
         return FixedAdams(order, step, evaluations)
-    longest = 2.0 ** round(float(torch.log2(units.spread.norm() / units.rate.norm())))
 
     def method(each: tuple[int, int], i: int) -> FixedAdams:
         return FixedAdams(each[0], each[1] * longest * FINER**i, each[1])

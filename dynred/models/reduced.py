@@ -12,6 +12,7 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import instance_of, real, refuse
 from dynred.data.trajectories import Trajectories
+from dynred.dynamics.auto import AutoDynamicsSpec
 from dynred.dynamics.base import CompiledRollouts, DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.errors import InputError, MissingExtraError
 from dynred.models.base import Model
@@ -21,6 +22,7 @@ from dynred.numerics.latent_space import LatentSpace
 from dynred.numpy_out import as_given
 from dynred.ode.vector_field import VectorField
 from dynred.records import revive
+from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.runtime import Progress, Runtime, silent
 from dynred.training.minimise import History
@@ -217,7 +219,8 @@ def on_reducer(
     """The model of a reducer with dynamics fitted to its latents of the trajectories, velocities pushed forward."""
     latents, held = (reducer.latents(part) for part in (train, validation))
     fitted = spec.fit(latents, held, rng=rng, latent_space=reducer.latent_space, runtime=runtime)
-    return ReducedModel(reducer, fitted, about or {}).remembering(train)
+    chosen = {"choice": fitted.choice} if fitted.choice else {}
+    return ReducedModel(reducer, fitted, {**(about or {}), **chosen}).remembering(train)
 
 
 @dataclass(frozen=True)
@@ -259,7 +262,10 @@ class ReducedSpec(ModelSpec):
         about: Mapping[str, Any] | None = None,
     ) -> ReducedModel:
         """See `ModelSpec.fit_dynamics`."""
-        return on_reducer(coordinates, self.dynamics, train, validation, rng=rng, runtime=runtime, about=about)
+        spec = self.dynamics
+        if isinstance(self.reducer, AutoReducerSpec) and self.reducer.symmetry:
+            spec = AutoDynamicsSpec(spec)
+        return on_reducer(coordinates, spec, train, validation, rng=rng, runtime=runtime, about=about)
 
     def refine(
         self,

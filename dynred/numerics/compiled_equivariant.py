@@ -1,7 +1,7 @@
 """Equivariant polynomials, and rollouts of fields that are such, in compiled loops.
 
 Points are taken some at a time, and the values of one product at them lie side by side, so that the processor takes
-several at once and every point is computed in the same way, whatever its neighbours are. Needs Numba (the `fast` extra).
+several at once and every point is computed in the same way, whatever its neighbours are. Needs Numba, the `fast` extra.
 """
 
 from typing import Any
@@ -116,7 +116,13 @@ def _values(program: Any, z: Array, room: Any, out: Array) -> None:
 def _room(program: Any, width: int) -> Any:
     n, variables, values = len(program[0]), len(program[2]), program[10]
     products = (np.zeros((n, width)), np.zeros((n, width)))
-    return np.zeros((2, variables, width)), products[0], products[1], np.zeros((2 * values, width)), np.zeros((2, width))
+    return (
+        np.zeros((2, variables, width)),
+        products[0],
+        products[1],
+        np.zeros((2 * values, width)),
+        np.zeros((2, width)),
+    )
 
 
 @kernel
