@@ -154,16 +154,17 @@ def _solver(
         step: the step where it is given.
     """
     y = units.standard(z[torch.linspace(0, len(z) - 1, min(PROBES, len(z))).long()])
-    longest, field = 2.0 ** round(float(torch.log2(units.spread.norm() / units.rate.norm()))), _Field(polynomial, units)
-    allowed = PART * max(error, LEAST) * float(units.rate[0]) * longest  # later, errors of the field are others
+    field, longest = _Field(polynomial, units), 2.0 ** round(float(torch.log2(units.spread.norm() / units.rate.norm())))
     decay = float(fastest_decay(field, torch.zeros(len(y), dtype=torch.float64), y).max())
+    memory = min(longest, 1 / max(decay, 1 / longest))  # for so long what the field does wrong adds up
+    allowed = PART * max(error, LEAST) * float(units.rate[0]) * memory
 
     def fine(solver: FixedAdams) -> bool:
         if decay * solver.step > STABLE * stable_decay(solver.order, solver.evaluations):
             return False
-        times = torch.tensor([0.0, HORIZON * solver.step], dtype=torch.float64)
-        ends = [each.solve(field, y, times)[:, -1] for each in (solver, solver.refined(2.0, field, times))]
-        return float((units.spread * (ends[0] - ends[1])).pow(2).sum(1).mean().sqrt()) <= allowed
+        times = solver.step * torch.tensor([0, solver.order, HORIZON], dtype=torch.float64)  # the first steps end early
+        own, finer = (each.solve(field, y, times) for each in (solver, solver.refined(2.0, field, times)))
+        return float((units.spread * (own - finer)).pow(2).sum(-1).mean(0).max().sqrt()) <= allowed
 
     if step is not None:
         order, evaluations = next(

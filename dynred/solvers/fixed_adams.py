@@ -94,8 +94,8 @@ class FixedAdams(Solver):
 
     @property
     def sweeps(self) -> int:
-        """How often the first velocities are improved. On Kuramoto-Sivashinsky the error no longer falls after four more
-        than there are; fast decay, which two evaluations bear, takes longer: the change of sweep m is 3^m / m!."""
+        """How often the first velocities are improved. On Kuramoto-Sivashinsky the error no longer falls after four
+        more than there are; fast decay, which two evaluations bear, takes longer: sweep m changes 3^m / m!."""
         return self.order + (4 if self.evaluations == 1 else 12)
 
     @property
