@@ -57,15 +57,15 @@ class CompiledEquivariantField:
         solver, plan, order = self.solver, steps_of(self.solver, t), self.solver.order
         begin = np.zeros((order - 1, order))
         for i in range(1, order):
-            begin[i - 1] = integrals(order, 0, i).numpy()
+            begin[i - 1] = integrals(order, 0, i)
         numbers: list[int] = []
         weights = np.zeros((len(t) - 1, order + 1))
         for number, places in plan.outputs.items():
             for s in places:
                 begins = number < order - 1
                 own = between(order, number, s) if begins else between(order + 1, order - 1, s)
-                weights[len(numbers), : len(own)] = plan.step * own.numpy()
+                weights[len(numbers), : len(own)] = plan.step * np.array(own)
                 numbers.append(number)
-        predictor, corrector = (plan.step * part.numpy() for part in weights_of(order))
+        predictor, corrector = (plan.step * np.array(part) for part in weights_of(order))
         method = (predictor, corrector, plan.step * begin, solver.sweeps, plan.count, solver.evaluations)
         return method, (np.array(numbers, np.int64), weights)

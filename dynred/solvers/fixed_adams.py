@@ -59,7 +59,7 @@ class FixedAdams(Solver):
         deadline, plan = Deadline(self.time_limit), steps_of(self, times)
         start, h, states, y = float(times[0]), plan.step, [x0], x0
         velocities, begun = self._begun(field, x0, start, h)
-        predictor, corrector = (h * weights.to(x0) for weights in weights_of(self.order))
+        predictor, corrector = (h * x0.new_tensor(weights) for weights in weights_of(self.order))
         for number in range(plan.count):
             if deadline.passed():
                 return _given_up(states, times, limit)
@@ -74,7 +74,7 @@ class FixedAdams(Solver):
                 if self.evaluations == 2:
                     velocities = torch.cat([velocities[:-1], field(now, y)[None]])
             for s in plan.outputs.get(number, ()):
-                states.append(y if s == 1 else _moved(last, h * between(len(nodes), first, s).to(x0), nodes))
+                states.append(y if s == 1 else _moved(last, h * x0.new_tensor(between(len(nodes), first, s)), nodes))
         return end_at_blow_up(torch.stack(states, 1), limit)
 
     def _begun(self, field: VectorField, x0: Tensor, start: float, h: float) -> tuple[Tensor, Tensor]:
@@ -83,7 +83,7 @@ class FixedAdams(Solver):
         velocity = field(x0.new_tensor(start), x0)[None]
         if later == 0:
             return velocity, x0[None][:0]
-        weights = h * torch.stack([integrals(self.order, 0, i) for i in range(1, self.order)]).to(x0)
+        weights = h * x0.new_tensor([integrals(self.order, 0, i) for i in range(1, self.order)])
         times = (start + h * torch.arange(1, self.order, dtype=x0.dtype, device=x0.device)).repeat_interleave(n)
         together = field.rows(torch.arange(n, device=x0.device).repeat(later))
         velocities = velocity.expand(self.order, n, d)
@@ -150,7 +150,7 @@ def steps_of(solver: FixedAdams, times: Float[Tensor, " T"]) -> Steps:
 
 
 @lru_cache
-def weights_of(order: int) -> tuple[Float[Tensor, " k"], Float[Tensor, " k1"]]:
+def weights_of(order: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Weights of the velocities that are known, the oldest first, for a prediction, and of these and the new one."""
     return integrals(order, order - 1, order), integrals(order + 1, order - 1, order)
 
@@ -158,7 +158,7 @@ def weights_of(order: int) -> tuple[Float[Tensor, " k"], Float[Tensor, " k1"]]:
 @lru_cache
 def stable_decay(order: int, evaluations: int) -> float:
     """The fastest decay within a step, -h times an eigenvalue, up to which steps are stable."""
-    predictor, corrector = (weights.numpy() for weights in weights_of(order))
+    predictor, corrector = map(np.array, weights_of(order))
 
     def grows(decay: float) -> bool:
         state = np.eye(order + 1)  # the state, and h times the velocities that are known
@@ -176,12 +176,12 @@ def stable_decay(order: int, evaluations: int) -> float:
 
 
 @lru_cache(maxsize=4096)
-def between(nodes: int, first: int, s: float) -> Float[Tensor, " nodes"]:
+def between(nodes: int, first: int, s: float) -> tuple[float, ...]:
     """Weights of the velocities at the nodes 0, 1 ... whose sum is the way from node `first` to `first` + s."""
     return integrals(nodes, first, first + s)
 
 
-def integrals(nodes: int, start: float, end: float) -> Float[Tensor, " nodes"]:
+def integrals(nodes: int, start: float, end: float) -> tuple[float, ...]:
     """The integrals from `start` to `end` of the polynomials that are 1 at one of the nodes 0, 1 ..., 0 at others."""
     weights = []
     for j in range(nodes):
@@ -191,4 +191,4 @@ def integrals(nodes: int, start: float, end: float) -> Float[Tensor, " nodes"]:
                 basis = polynomial.polymul(basis, [-i / (j - i), 1 / (j - i)])
         whole = polynomial.polyint(basis)
         weights.append(float(polynomial.polyval(end, whole) - polynomial.polyval(start, whole)))
-    return torch.tensor(weights, dtype=torch.float64)
+    return tuple(weights)
