@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -26,6 +27,14 @@ def load(name: str) -> ModuleType:
     if importlib.util.find_spec("numba") is None:
         raise MissingExtraError("compile needs an extra that is not installed: pip install 'dynred[fast]'.")
     return importlib.import_module(f"dynred.numerics.{name}")
+
+
+class CompiledRollouts(Protocol):
+    """What rolls out a field in a compiled loop."""
+
+    def rollout(self, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"], limit: float) -> Float[Tensor, "N T R"]:
+        """States in standard units, as the solver would give them; NaN after a divergence."""
+        ...
 
 
 class CompiledField:
@@ -56,7 +65,7 @@ class CompiledField:
             raise InputError("The field must be the same whenever it is called, got another value.")
 
     def rollout(self, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"], limit: float) -> Float[Tensor, "N T R"]:
-        """States in standard units, as the solver would give them; NaN after a divergence."""
+        """See `CompiledRollouts.rollout`."""
         out = np.full((len(y0), len(t), y0.shape[1]), np.nan)
         out[:, 0] = y0.numpy()
         times, first = t.double().numpy(), first_steps(self.solver, self.field, y0, t) if len(t) > 1 else None

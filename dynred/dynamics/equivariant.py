@@ -6,8 +6,9 @@ velocities a hundredfold: on Kuramoto-Sivashinsky (L = 22, 8 coordinates) 5e-7, 
 degrees 6, 8 and 10, with 147, 519 and 1,502 terms, in 1, 5 and 60 s.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,53 +17,59 @@ from torch import Tensor
 
 from dynred.checks import positive, refuse
 from dynred.data.velocities import with_velocities
+from dynred.dynamics._compiled import CompiledRollouts
+from dynred.dynamics._compiled_equivariant import CompiledEquivariantField
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.equivariant_fits import EquivariantMap, EquivariantPolynomialSpec
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.representation import Representation
-from dynred.ode.vector_field import VectorField
-from dynred.solvers.explicit import Explicit
+from dynred.ode.vector_field import Parameters
+from dynred.solvers.adams import fastest_decay
+from dynred.solvers.fixed_adams import FixedAdams, stable_decay
 
-PROBES = 256  # validation states at which steps are compared
-PART, LEAST = 0.1, 1e-8  # of the error of the field: what a step of a rollout may add; and the least that matters
-HALVINGS = 12
+PROBES = 64  # validation states at which steps are compared
+PART, LEAST = 0.2, 1e-8  # of the error that the field makes: what steps may add; and the least error that matters
+HORIZON = 16  # steps over which they are compared
+# Orders and evaluations in a step that are compared. Two evaluations are for fast decay, which one hardly bears.
+USUAL, OTHERS = (5, 1), ((4, 1), (6, 1), (4, 2), (5, 2), (6, 2))
+STABLE = 0.7  # of the longest stable step: what a step may be
+FINER, TRIES = 2**-0.25, 48  # from one time for an evaluation to the next that may be, and how many there are
 
 
 class EquivariantODE(VectorFieldDynamics):
     """z' = rate p(z / spread), with equivariant polynomials p.
 
-    Rollouts take Runge-Kutta steps of equal length: those that adaptive methods choose depend on the numbers in which a
+    Rollouts take steps of equal length and order: those that adaptive methods choose depend on the numbers in which a
     state is written, and so on how it is turned.
 
     Attributes:
         polynomial: p.
-        step: longest step of a rollout, in time units.
+        solver: the steps of rollouts.
     """
 
-    solver: Explicit
+    solver: FixedAdams
+    compiled_rows = sys.maxsize
 
-    def __init__(self, spec: "EquivariantODESpec", space: LatentSpace, polynomial: EquivariantMap, step: float) -> None:
+    def __init__(
+        self, spec: "EquivariantODESpec", space: LatentSpace, polynomial: EquivariantMap, solver: FixedAdams
+    ) -> None:
         super().__init__()
-        self.spec, self.latent_space, self.polynomial, self.step = spec, space, polynomial, step
-        self.units, self.solver = Standardisation.empty(space.dim), Explicit(method="rk4", step=step)
+        self.spec, self.latent_space, self.polynomial, self.solver = spec, space, polynomial, solver
+        self.units = Standardisation.empty(space.dim)
 
     def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`; computed in float64."""
         return (self.units.rate * self.polynomial(self.units.standard(z.double()))).to(z.dtype)
 
-    def _solved(self, field: VectorField, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"]) -> Float[Tensor, "N T R"]:
-        """See `VectorFieldDynamics`: by steps of equal length from each time to the next."""
-        steps = torch.ceil(torch.diff(t) / self.step - 1e-9).clamp_min(1).long().tolist()
-        parts = [torch.linspace(0, 1, n + 1, dtype=torch.float64, device=t.device)[1:] for n in steps]
-        fine = [t[:1], *(a + (b - a) * part for a, b, part in zip(t[:-1], t[1:], parts, strict=True))]
-        places = torch.cumsum(torch.tensor([0, *steps]), 0)
-        solver = replace(self.solver, step=None)  # one step from each of these times to the next
-        return solver.solve(field, y0, torch.cat(fine), self._limit)[:, places]
+    def compiled(self, parameters: Parameters | None = None) -> CompiledRollouts:
+        """See `VectorFieldDynamics.compiled`; it takes any number of rows."""
+        return CompiledEquivariantField(self.polynomial, self.units.rate / self.units.spread, self.solver)
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""
-        return {"degrees": list(self.polynomial.degrees), "step": self.step}
+        steps = {name: getattr(self.solver, name) for name in ("step", "order", "evaluations")}
+        return {"degrees": list(self.polynomial.degrees), **steps}
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,8 @@ class EquivariantODESpec(DynamicsSpec):
         known = units.standard(z), v / rate
         held = units.standard(validation.states.double()), _velocities(validation) / rate
         polynomial, errors = self.polynomial.fit(space, space, known, held)
-        step = self.step or _fine_step(polynomial, units, validation.states.double(), float(errors.sum().sqrt()))
-        model = EquivariantODE(self, data.latent_space, polynomial, step)
+        solver = _solver(polynomial, units, validation.states.double(), float(errors.sum().sqrt()), self.step)
+        model = EquivariantODE(self, data.latent_space, polynomial, solver)
         model.units = units
         return model
 
@@ -104,11 +111,17 @@ class EquivariantODESpec(DynamicsSpec):
         return super().memory(latent_space, train, validation) + fits
 
     def build(  # type: ignore[override] # its sizes by name
-        self, latent_space: LatentSpace, degrees: Sequence[int], step: float
+        self,
+        latent_space: LatentSpace,
+        degrees: Sequence[int],
+        step: float,
+        order: int | None = None,
+        evaluations: int = 1,
     ) -> EquivariantODE:
-        """See `DynamicsSpec.build`."""
+        """See `DynamicsSpec.build`; without an order, `step` is one of Runge-Kutta, four evaluations."""
         space = _representation(latent_space)
-        return EquivariantODE(self, latent_space, EquivariantMap(space, space, degrees), positive("step", step))
+        solver = FixedAdams(4, positive("step", step) / 2, 2) if order is None else FixedAdams(order, step, evaluations)
+        return EquivariantODE(self, latent_space, EquivariantMap(space, space, degrees), solver)
 
 
 def _representation(latent_space: LatentSpace) -> Representation:
@@ -128,28 +141,46 @@ def _shared(space: Representation, square: Float[Tensor, " R"]) -> Float[Tensor,
     return torch.cat([pairs, square[2 * space.complex_count :]])
 
 
-def _fine_step(polynomial: EquivariantMap, units: Standardisation, z: Float[Tensor, "M R"], error: float) -> float:
-    """The longest step, a power of two, whose error per time is a small part of that of the field.
+def _solver(
+    polynomial: EquivariantMap, units: Standardisation, z: Float[Tensor, "M R"], error: float, step: float | None
+) -> FixedAdams:
+    """The method with the fewest evaluations whose error is a small part of that of the field.
 
     Args:
         polynomial: the field, in standard units.
         units: the standard units.
         z: latent states.
         error: root mean square error of the field, in units of `rate`.
+        step: the step where it is given.
     """
     y = units.standard(z[torch.linspace(0, len(z) - 1, min(PROBES, len(z))).long()])
-    step = 2.0 ** round(float(torch.log2(units.spread.norm() / units.rate.norm())))
-    allowed = PART * max(error, LEAST) * float(units.rate[0])
+    field, longest = _Field(polynomial, units), 2.0 ** round(float(torch.log2(units.spread.norm() / units.rate.norm())))
+    decay = float(fastest_decay(field, torch.zeros(len(y), dtype=torch.float64), y).max())
+    memory = min(longest, 1 / max(decay, 1 / longest))  # for so long what the field does wrong adds up
+    allowed = PART * max(error, LEAST) * float(units.rate[0]) * memory
 
-    def advanced(step: float, steps: int) -> Float[Tensor, "n R"]:
-        times = step * torch.arange(steps + 1, dtype=torch.float64)
-        return units.spread * Explicit(method="rk4").solve(_Field(polynomial, units), y, times)[:, -1]
+    def fine(solver: FixedAdams) -> bool:
+        if decay * solver.step > STABLE * stable_decay(solver.order, solver.evaluations):
+            return False
+        times = solver.step * torch.tensor([0, solver.order, HORIZON], dtype=torch.float64)  # the first steps end early
+        own, finer = (each.solve(field, y, times) for each in (solver, solver.refined(2.0, field, times)))
+        return float((units.spread * (own - finer)).pow(2).sum(-1).mean(0).max().sqrt()) <= allowed
 
-    for _ in range(HALVINGS):
-        if float((advanced(step, 1) - advanced(step / 2, 2)).pow(2).sum(1).mean().sqrt()) <= allowed * step:
-            break
-        step /= 2
-    return step
+    if step is not None:
+        order, evaluations = next(
+            (each for each in (USUAL, *OTHERS) if fine(FixedAdams(each[0], step, each[1]))), USUAL
+        )
+        return FixedAdams(order, step, evaluations)
+
+    def method(each: tuple[int, int], i: int) -> FixedAdams:
+        return FixedAdams(each[0], each[1] * longest * FINER**i, each[1])
+
+    i = next((i for i in range(0, TRIES, 4) if fine(method(USUAL, i))), TRIES - 1)
+    best = USUAL
+    for each in (USUAL, *OTHERS):
+        while i > 0 and fine(method(each, i - 1)):
+            i, best = i - 1, each
+    return method(best, i)
 
 
 @dataclass(frozen=True, eq=False)

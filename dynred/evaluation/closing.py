@@ -23,13 +23,18 @@ SETTINGS = {  # that make the model what a baseline is
 
 
 def closing(evaluation: Evaluation, about: Mapping[str, Any] | None = None) -> str:
-    """One sentence or two: what to make of a model, and what to do next.
+    """One sentence or two: what to make of a model, and what to do next; and why its dynamics were chosen.
 
     Args:
         evaluation: the scores of the model.
-        about: what the model remembers of its source, with the names of the units of time.
+        about: what the model remembers of its source, with the names of the units of time, and of its making.
     """
     about = about or {}
+    chosen = about.get("choice")
+    return " ".join(each for each in (_verdict(evaluation, about), chosen) if isinstance(each, str))
+
+
+def _verdict(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
     found = {finding.kind: finding for finding in evaluation.findings}
     count = _coordinates(evaluation.latent_dim)
     if "two_valued" in found:

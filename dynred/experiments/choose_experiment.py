@@ -10,6 +10,7 @@ from dynred.experiments.spec import ExperimentSpec
 from dynred.geometry.verdict import Verdict
 from dynred.models.partition import PartitionSpec
 from dynred.plugins import load_class
+from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.runtime import Runtime
 
@@ -36,7 +37,8 @@ def choose_experiment(
         reducer: name of a reducer, or a file with one; default: what the data choose (`AutoReducerSpec`), or an
             autoencoder where `changes` name settings of the reducer or ask for joint refinement.
         dynamics: name of latent dynamics, or a file with some; default: a Fourier series where all coordinates are
-            angles, else a neural ODE.
+            angles, else a neural ODE; with neither reducer nor dynamics named, equivariant ones where a continuous
+            symmetry is declared and they predict validation trajectories better.
         seed: decides every draw.
         arguments: structural choices of the system.
         changes: further settings by their dotted paths, e.g. {"reducer.training.steps": 8000}.
@@ -54,9 +56,7 @@ def choose_experiment(
         latent_dim=latent_dim,
         seed=seed,
         arguments=arguments or {},
-        reducer=load_class("dynred.reducers", reducer or _reducer_for(changes or {}), ReducerSpec)(
-            latent_dim=latent_dim
-        ),
+        reducer=_reducer(reducer, latent_dim, dynamics, changes or {}),
         dynamics=load_class("dynred.dynamics", "neural_ode" if dynamics is None else dynamics, DynamicsSpec)(),
         partition=PartitionSpec(charts),
     )
@@ -67,9 +67,13 @@ def choose_experiment(
     return spec
 
 
-def _reducer_for(changes: Mapping[str, Any]) -> str:
+def _reducer(name: str | None, latent_dim: int, dynamics: str | None, changes: Mapping[str, Any]) -> ReducerSpec:
     trained = any(path.startswith(("reducer.", "joint")) for path in changes)
-    return "autoencoder" if trained else "auto"
+    spec = load_class("dynred.reducers", name or ("autoencoder" if trained else "auto"), ReducerSpec)(
+        latent_dim=latent_dim
+    )
+    named = dynamics is not None or any(path.startswith("dynamics") for path in changes)
+    return spec.updated("symmetry", False) if named and isinstance(spec, AutoReducerSpec) else spec
 
 
 def choose_recommended(

@@ -79,7 +79,8 @@ def reduce(
         data: which trajectories; default `DataSpec()`.
         reducer: default `AutoReducerSpec(latent_dim)`, which leaves the choice to the data. Its own `latent_dim` must
             agree.
-        dynamics: default `NeuralODESpec()`.
+        dynamics: default `NeuralODESpec()`; with neither reducer nor dynamics given, equivariant ones where a
+            continuous symmetry is declared and they predict validation trajectories better.
         partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
         joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
         threshold: rollout error that counts as lost.
@@ -110,7 +111,7 @@ def reduce(
     kept = [
         name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None
     ]
-    reducer, dynamics = reducer or default_reducer(latent_dim, joint), dynamics or NeuralODESpec()
+    reducer, dynamics = reducer or default_reducer(latent_dim, joint, dynamics), dynamics or NeuralODESpec()
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     if minutes is not None:

@@ -71,7 +71,7 @@ class ExperimentSpec(Spec):
         integer("seed", self.seed, 0)
         positive("threshold", self.threshold)
         if self.reducer is None:
-            object.__setattr__(self, "reducer", default_reducer(self.latent_dim, self.joint))
+            object.__setattr__(self, "reducer", default_reducer(self.latent_dim, self.joint, self.dynamics))
         elif self.reducer.latent_dim != self.latent_dim:
             advice = "Set `latent_dim`, which moves that of the reducer, too."
             raise refuse("reducer.latent_dim", f"latent_dim, {self.latent_dim}", self.reducer.latent_dim, advice)
@@ -115,9 +115,12 @@ def check_latent_dim(latent_dim: int, dim: int) -> None:
     integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
 
 
-def default_reducer(latent_dim: int, joint: JointSpec | None) -> ReducerSpec:
-    """The reducer where nobody names one; what is refined together with dynamics must have weights to train."""
-    return AutoReducerSpec(latent_dim) if joint is None else AutoencoderSpec(latent_dim)
+def default_reducer(latent_dim: int, joint: JointSpec | None, dynamics: DynamicsSpec | None) -> ReducerSpec:
+    """The reducer where nobody names one; what is refined together with dynamics must have weights to train, and
+    symmetries are used where nobody names dynamics, either, because both must know of them."""
+    if joint is not None:
+        return AutoencoderSpec(latent_dim)
+    return AutoReducerSpec(latent_dim, symmetry=dynamics is None or dynamics == NeuralODESpec())
 
 
 def model_spec(
@@ -130,6 +133,8 @@ def model_spec(
     """
     if partition is None or partition.charts == 1:
         return ReducedSpec(reducer, dynamics, joint)
+    if isinstance(reducer, AutoReducerSpec):
+        reducer = replace(reducer, symmetry=False)  # a chart is only a part of what symmetries move
     if joint is not None:
         raise refuse("joint", "None where there are several charts", f"{partition.charts} charts")
     return AtlasSpec.of(partition, reducer, dynamics)

@@ -12,7 +12,8 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import instance_of, real, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.base import CompiledField, DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
+from dynred.dynamics.auto import AutoDynamicsSpec
+from dynred.dynamics.base import CompiledRollouts, DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.errors import InputError, MissingExtraError
 from dynred.models.base import Model
 from dynred.models.spec import JointRefinement, ModelSpec
@@ -21,14 +22,14 @@ from dynred.numerics.latent_space import LatentSpace
 from dynred.numpy_out import as_given
 from dynred.ode.vector_field import VectorField
 from dynred.records import revive
+from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.runtime import Progress, Runtime, silent
 from dynred.training.minimise import History
 from dynred.training.nets import parameter_count
 
-# Trajectories up to which a compiled loop is faster than a batch: it takes 12 us a step and row for the demo's model.
-FEW = 16
-LONG = 500  # times of a rollout from which on it is worth the second in which the loop gets ready
+LONG = 500  # times of a rollout from which on a compiled loop is worth the second in which it gets ready
+FEW = 16  # rows that count as one then: so many cost a batch hardly more
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +126,8 @@ class ReducedModel(Model):
         return self.dynamics.rollout(*start, **limits)
 
     def compile(self) -> Self:
-        """Has up to 16 trajectories rolled out in a compiled loop from now on, in microseconds per step.
+        """Has up to 16 trajectories rolled out in a compiled loop from now on, in microseconds per step; of equivariant
+        dynamics any number.
 
         Long ones, of 500 and more times, are by themselves, where the `fast` extra is installed. The first compilation
         on a machine takes some ten seconds, and is kept.
@@ -147,7 +149,7 @@ class ReducedModel(Model):
     _compiles = False  # whether `compile` was called
 
     @cached_property
-    def _field(self) -> CompiledField | None:
+    def _field(self) -> CompiledRollouts | None:
         if not isinstance(self.dynamics, VectorFieldDynamics):
             return None
         try:
@@ -157,8 +159,10 @@ class ReducedModel(Model):
 
     def _compiled_field(
         self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor]
-    ) -> CompiledField | None:
-        few = 0 < len(z0) <= FEW and (self._compiles or len(t) >= LONG) and z0.device.type == "cpu"
+    ) -> CompiledRollouts | None:
+        most = self.dynamics.compiled_rows if isinstance(self.dynamics, VectorFieldDynamics) else 0
+        long = self._compiles or len(t) * max(1, len(z0) // FEW) >= LONG
+        few = 0 < len(z0) <= most and long and z0.device.type == "cpu"
         alike = len(z0) == 1 or all(value.ndim == 0 for value in parameters.values())
         return self._field if few and alike else None
 
@@ -215,7 +219,8 @@ def on_reducer(
     """The model of a reducer with dynamics fitted to its latents of the trajectories, velocities pushed forward."""
     latents, held = (reducer.latents(part) for part in (train, validation))
     fitted = spec.fit(latents, held, rng=rng, latent_space=reducer.latent_space, runtime=runtime)
-    return ReducedModel(reducer, fitted, about or {}).remembering(train)
+    chosen = {"choice": fitted.choice} if fitted.choice else {}
+    return ReducedModel(reducer, fitted, {**(about or {}), **chosen}).remembering(train)
 
 
 @dataclass(frozen=True)
@@ -257,7 +262,10 @@ class ReducedSpec(ModelSpec):
         about: Mapping[str, Any] | None = None,
     ) -> ReducedModel:
         """See `ModelSpec.fit_dynamics`."""
-        return on_reducer(coordinates, self.dynamics, train, validation, rng=rng, runtime=runtime, about=about)
+        spec = self.dynamics
+        if isinstance(self.reducer, AutoReducerSpec) and self.reducer.symmetry:
+            spec = AutoDynamicsSpec(spec)
+        return on_reducer(coordinates, spec, train, validation, rng=rng, runtime=runtime, about=about)
 
     def refine(
         self,

@@ -59,7 +59,7 @@ class StoredDynamics:
         """The module on a latent space, with arbitrary weights."""
         sizes = fitting_arguments("sizes of the dynamics", self.sizes, self.spec.build, ["latent_space"])
         dynamics = self.spec.build(space, **sizes)
-        if isinstance(dynamics, VectorFieldDynamics):
+        if isinstance(dynamics, VectorFieldDynamics) and isinstance(dynamics.solver, Adams | Explicit):
             dynamics.solver = self.solver or _earlier(dynamics.solver)
         return dynamics
 

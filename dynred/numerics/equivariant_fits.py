@@ -11,6 +11,7 @@ from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
 from dynred.checks import count, refuse
+from dynred.numerics.block_sums import Target
 from dynred.numerics.equivariant import (
     MOST_PRODUCTS,
     Products,
@@ -21,7 +22,7 @@ from dynred.numerics.equivariant import (
     term_values,
     terms_by_degree,
 )
-from dynred.numerics.equivariant_map import HIGHEST, MOST_TERMS, EquivariantMap, Target, targets_of
+from dynred.numerics.equivariant_map import HIGHEST, MOST_TERMS, EquivariantMap, targets_of
 from dynred.numerics.representation import Representation
 from dynred.spec import Spec
 

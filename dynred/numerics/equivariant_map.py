@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,36 +9,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dynred.checks import refuse
-from dynred.numerics.equivariant import (
-    MOST_PRODUCTS,
-    Products,
-    Sector,
-    Terms,
-    product_values,
-    products_of,
-    terms_by_degree,
-)
+from dynred.numerics.block_sums import BlockSums, Target
+from dynred.numerics.equivariant import MOST_PRODUCTS, Sector, Terms, product_values, products_of, terms_by_degree
+from dynred.numerics.equivariant_program import Program, compiled_loops, program_of
 from dynred.numerics.representation import Representation
 
 HIGHEST, MOST_TERMS = 40, 20_000  # largest degree, and largest number of terms of one polynomial
 NUMBERS = 4_000_000  # that are held at once for a piece of the points
-
-
-@dataclass(frozen=True)
-class Target:
-    """The values of one sector among those of a map.
-
-    Attributes:
-        sector: their charge and kind.
-        columns: where they stand: [parts, S], the real parts and, for complex values, the imaginary parts.
-    """
-
-    sector: Sector
-    columns: tuple[tuple[int, ...], ...]
-
-    def of(self, y: Float[Tensor, "M V"]) -> Float[Tensor, "S parts M"]:
-        """These values, of all that a map has."""
-        return torch.stack([y[:, list(column)] for column in self.columns]).permute(2, 0, 1)
+MANY = 500_000_000  # products of points and coefficients: seconds of torch, of which a compiled loop saves most
 
 
 def targets_of(values: Representation) -> list[Target]:
@@ -54,114 +31,6 @@ def targets_of(values: Representation) -> list[Target]:
         Target(sector, (tuple(at),) if sector.real else (tuple(at), tuple(i + 1 for i in at)))
         for sector, at in groups.items()
     ]
-
-
-@dataclass(frozen=True, eq=False)
-class BlockSums:
-    """How polynomials are computed: a sum over products h_b of conj(h_b) times (a matrix times products h_a).
-
-    Products h_a of one charge meet those h_b of one charge only, so that the matrix falls into dense blocks. With 256
-    points in four complex coordinates at degree 9 this takes a fifth of the time that all terms one by one take.
-
-    Attributes:
-        products: those that are needed.
-        left: the products h_a, block by block.
-        blocks: ranges of `left`, and of the rows, of every block.
-        entries: for the entries of all blocks, flat, the coefficients that stand there; their number where there is 0.
-        turned: the same for coefficients of -i times a product; None where there are none.
-        right: the product h_b of every row.
-        sums: [values, rows], 1 where a row belongs to a value.
-    """
-
-    products: Products
-    left: Int[np.ndarray, " a"]
-    blocks: tuple[tuple[int, int, int, int], ...]
-    entries: Int[np.ndarray, " e"]
-    turned: Int[np.ndarray, " e"] | None
-    right: Int[np.ndarray, " rows"]
-    sums: Float[np.ndarray, "values rows"]
-
-    @classmethod
-    def of(cls, products: Products, parts: Sequence[tuple[Target, Terms]]) -> "BlockSums":
-        """The sums of the terms of some sectors."""
-        left, right, turned, value, number, counted = [], [], [], [], [], [0, 0]  # coefficients and values so far
-        for target, terms in parts:
-            k, s = len(terms), len(target.columns[0])
-            for i in range(s):
-                left.append(terms.left)
-                right.append(terms.right)
-                turned.append(terms.turned)
-                value.append(np.full(k, counted[1] + i))
-                number.append(counted[0] + s * np.arange(k) + i)
-            counted = [counted[0] + k * s, counted[1] + s]
-        if not left:
-            left = right = turned = value = number = [np.zeros(0, np.int64)]
-        a, b, t, v, n = (np.concatenate(part) for part in (left, right, turned, value, number))
-        products, (a, b) = products.restricted(a, b)
-        return cls._blocks(products, a, b, t, v, n, counted)
-
-    @classmethod
-    def _blocks(
-        cls,
-        products: Products,
-        a: np.ndarray,
-        b: np.ndarray,
-        t: np.ndarray,
-        v: np.ndarray,
-        n: np.ndarray,
-        counted: Sequence[int],
-    ) -> "BlockSums":
-        _, group = np.unique(products.charges[a], axis=0, return_inverse=True)
-        left, right, value, blocks = [], [], [], []
-        entries: list[np.ndarray] = []
-        turned: list[np.ndarray] = []
-        columns = rows = 0
-        for g in range(int(group.max(initial=-1)) + 1):
-            here = np.flatnonzero(group.ravel() == g)
-            own_left, column = np.unique(a[here], return_inverse=True)
-            own_rows, row = np.unique(np.stack([v[here], b[here]]), axis=1, return_inverse=True)
-            shape = (own_rows.shape[1], len(own_left))
-            for kind, places in ((0, entries), (1, turned)):
-                block = np.full(shape, counted[0])
-                chosen = t[here] == kind
-                block[row.ravel()[chosen], column.ravel()[chosen]] = n[here][chosen]
-                places.append(block.ravel())
-            blocks.append((columns, columns + shape[1], rows, rows + shape[0]))
-            columns, rows = columns + shape[1], rows + shape[0]
-            left.append(own_left)
-            right.append(own_rows[1])
-            value.append(own_rows[0])
-        empty = np.zeros(0, np.int64)
-        joined = [np.concatenate([empty, *part]) for part in (left, entries, turned, right, value)]
-        sums = (np.arange(counted[1])[:, None] == joined[4]).astype(np.float64)
-        second = joined[2] if (t == 1).any() else None
-        return cls(products, joined[0], tuple(blocks), joined[1], second, joined[3], sums)
-
-    def values(
-        self, coefficients: Float[Tensor, " C"], products: tuple[Float[Tensor, "n M"], Float[Tensor, "n M"]]
-    ) -> tuple[Float[Tensor, "values M"], Float[Tensor, "values M"]]:
-        """Real and imaginary parts of all values, of the values of the products."""
-        (re, im), device = products, coefficients.device
-        m = re.shape[1]
-        left, right = (torch.from_numpy(index).to(device) for index in (self.left, self.right))
-        a, b = re.index_select(0, left), im.index_select(0, left)
-        known = torch.cat([coefficients, torch.zeros_like(coefficients[:1])])
-        inner = self._times(known, self.entries, torch.cat([a, b], 1))
-        if self.turned is not None:
-            inner = inner + self._times(known, self.turned, torch.cat([b, -a], 1))
-        c, d = re.index_select(0, right), im.index_select(0, right)
-        real, imaginary = inner[:, :m], inner[:, m:]
-        both = torch.cat([real * c + imaginary * d, imaginary * c - real * d], 1)
-        total = torch.from_numpy(self.sums).to(device) @ both
-        return total[:, :m], total[:, m:]
-
-    def _times(self, known: Tensor, entries: Int[np.ndarray, " e"], columns: Tensor) -> Tensor:
-        flat, first, parts = known.index_select(0, torch.from_numpy(entries).to(known.device)), 0, []
-        for start, end, low, high in self.blocks:
-            size = (end - start) * (high - low)
-            parts.append(flat[first : first + size].reshape(high - low, end - start) @ columns[start:end])
-            first += size
-        return torch.cat(parts)
 
 
 class EquivariantMap(nn.Module):
@@ -189,7 +58,7 @@ class EquivariantMap(nn.Module):
         self.sums = BlockSums.of(products, parts)
         numbers = sum(len(terms) * len(target.columns[0]) for target, terms in parts)
         self.register_buffer("coefficients", torch.zeros(numbers, dtype=torch.float64))
-        self._order = _places(values, [target for target, _ in used])
+        self.order = _places(values, [target for target, _ in used])
 
     def fill(self, coefficients: Sequence[Float[Tensor, "_K _S"]]) -> "EquivariantMap":
         """Takes the coefficients of every sector; those of sectors of degree 0 are left aside."""
@@ -200,7 +69,11 @@ class EquivariantMap(nn.Module):
     def forward(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch V"]:
         """The values at coordinates z."""
         points = z.to(self.coefficients).reshape(-1, self.space.dim)
-        if torch.compiler.is_compiling() or len(points) <= (piece := self._piece()):
+        if torch.compiler.is_compiling():
+            values = self._at(points)
+        elif len(points) * len(self.coefficients) >= MANY and (known := _plain_numbers(points)) is not None:
+            values = self._compiled_at(known)
+        elif len(points) <= (piece := self._piece()):
             values = self._at(points)
         else:
             values = torch.cat([self._at(part) for part in points.split(piece)])
@@ -209,13 +82,33 @@ class EquivariantMap(nn.Module):
     def _piece(self) -> int:
         return max(64, min(4096, NUMBERS // (4 * len(self.sums.products.degrees) + 8 * len(self.sums.right) + 1)))
 
+    def program(self) -> Program:
+        """The map as compiled loops take it."""
+        return program_of(self.space, self.sums, self.coefficients, self.order)
+
+    def _compiled_at(self, points: Float[np.ndarray, "M R"]) -> Float[Tensor, "M V"]:
+        values, loops = np.zeros((len(points), self.values.dim)), compiled_loops()
+        assert loops is not None
+        loops.evaluate(self.program(), points, values)
+        return torch.from_numpy(values)
+
     def _at(self, points: Float[Tensor, "M R"]) -> Float[Tensor, "M V"]:
         if len(self.coefficients) == 0:
             return points.new_zeros(len(points), self.values.dim)
         products = product_values(self.space, self.sums.products, points)
         real, imaginary = self.sums.values(self.coefficients, products)
         rows = torch.cat([real, imaginary, torch.zeros_like(real[:1])])
-        return rows.index_select(0, torch.from_numpy(self._order).to(points.device)).T
+        return rows.index_select(0, torch.from_numpy(self.order).to(points.device)).T
+
+
+def _plain_numbers(points: Float[Tensor, "M R"]) -> Float[np.ndarray, "M R"] | None:
+    """The numbers, where a compiled loop may take them: nobody follows what is done to them."""
+    if points.device.type != "cpu" or points.requires_grad or compiled_loops() is None:
+        return None
+    try:
+        return np.ascontiguousarray(points.numpy())
+    except RuntimeError:  # torch's word for tensors of its transforms, which hold no numbers of their own
+        return None
 
 
 def _check_size(space: Representation, used: Sequence[tuple[Target, int]]) -> None:

@@ -9,6 +9,7 @@ from dynred.data.grid import remembered_grid
 from dynred.data.symmetries import Exchange, Phase, Symmetry, remembered_symmetries
 from dynred.data.symmetry_group import Group
 from dynred.data.trajectories import Trajectories
+from dynred.errors import InputError
 from dynred.ode.symmetries import HOLDS
 
 ENOUGH = 16  # independent trajectories from which on their mean tells whether a symmetry holds
@@ -35,6 +36,17 @@ def declared_group(train: Trajectories) -> Group:
         for symmetry in symmetries:
             _check_statistics(group, symmetry, train)
     return group
+
+
+def has_continuous_symmetry(train: Trajectories) -> bool:
+    """Whether the trajectories' source declares a symmetry that moves states by any amount, on the grid that it has."""
+    try:
+        group = Group.of(
+            remembered_symmetries(train.attributes), remembered_grid(train.attributes, train.dim), train.dim
+        )
+    except InputError:
+        return False
+    return 0 in group.orders
 
 
 def _check_equation(symmetries: tuple[Symmetry, ...], violations: list[float]) -> None:

@@ -52,7 +52,7 @@ def check_dynamics(
     if isinstance(dynamics, VectorFieldDynamics):
         _check_flow(claim, dynamics, z0, t, SINGLE * size)
     claim(torch.equal(z, again.rollout(z0, t)), "two fits with the same stream must agree bit for bit.")
-    built = refilled(claim, spec.build(dynamics.latent_space, **dynamics.sizes()), dynamics)
+    built = refilled(claim, dynamics.spec.build(dynamics.latent_space, **dynamics.sizes()), dynamics)
     claim(torch.equal(built.rollout(z0, t), z), "build and load_state_dict must give the same rollout, bit for bit.")
 
 

@@ -1,5 +1,6 @@
 """Models of equivariant parts: predictions move with the symmetries, exactly."""
 
+import copy
 import dataclasses
 import math
 
@@ -20,6 +21,8 @@ from dynred.reducers.equivariant import EquivariantManifoldSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
+from dynred.solvers.adams import fastest_decay
+from dynred.solvers.fixed_adams import FixedAdams, stable_decay
 
 SMALL = EquivariantPolynomialSpec(terms=60)
 FLOWS = {  # name: arguments, latent_dim, snapshots
@@ -107,6 +110,54 @@ def test_numpy_functions_agree_with_torch_to_round_off(waves):
     assert np.abs(plain.encode(x.numpy()) - z.numpy()).max() < 1e-12
     assert np.abs(plain.decode(z.numpy()) - model.decode(z).numpy()).max() < 1e-12
     assert np.abs(plain.rhs(0.5, z.numpy()) - model.rhs(0.5, z).numpy()).max() < 1e-12
+
+
+@pytest.mark.parametrize("solver", [FixedAdams(4, 0.05), FixedAdams(5, 0.2, 2), FixedAdams(1, 0.01)])
+def test_a_compiled_rollout_is_that_of_torch_for_one_row_and_for_many(waves, solver):
+    pytest.importorskip("numba")
+    _, truth, model = waves
+    dynamics = copy.copy(model.dynamics)
+    dynamics.solver = solver
+    z0, t = model.encode(truth.states[:150]), torch.tensor([0.0, 0.013, 0.3, 1.0, 1.1, 4.0], dtype=torch.float64)
+    plain, field = dynamics.rollout(z0, t), dynamics.compiled()
+    many = dynamics.rollout_compiled(field, z0, t)
+    torch.testing.assert_close(many, plain, rtol=0, atol=1e-11)
+    torch.testing.assert_close(dynamics.rollout_compiled(field, z0[:1], t), plain[:1], rtol=0, atol=1e-11)
+    again = torch.cat([dynamics.rollout_compiled(field, part, t) for part in z0.split(40)])
+    assert torch.equal(again, many)  # a row does not depend on the others
+
+
+def test_a_row_that_diverges_in_a_compiled_rollout_is_nan_from_then_on(waves):
+    pytest.importorskip("numba")
+    _, truth, model = waves
+    z0 = model.encode(truth.states[:2]) * torch.tensor([[1.0], [40.0]], dtype=torch.float64)
+    states = model.dynamics.rollout_compiled(model.dynamics.compiled(), z0, torch.arange(9.0).double())
+    assert states[0].isfinite().all()
+    assert states[1, 1:].isnan().all()
+
+
+def test_steps_bear_the_decay_of_the_field(waves):
+    _, truth, model = waves
+    z, solver = model.encode(truth.states[::20]), model.dynamics.solver
+    decay = float(fastest_decay(model.dynamics, torch.zeros(len(z)).double(), z).max())
+    assert decay * solver.step < stable_decay(solver.order, solver.evaluations)
+
+
+def test_the_steps_add_little_to_the_error_of_the_field(waves):
+    _, truth, model = waves
+    dynamics, t = copy.copy(model.dynamics), torch.arange(9, dtype=torch.float64)
+    z = model.encode(truth[9:].stacked()[:, :9])
+    own = dynamics.rollout(z[:, 0], t)
+    dynamics.solver = FixedAdams(6, dynamics.solver.step / 8, 2)
+    assert (own - dynamics.rollout(z[:, 0], t)).norm() < 0.3 * (own - z).norm()
+
+
+def test_a_file_of_before_there_were_orders_is_read(waves, tmp_path):
+    _, truth, model = waves
+    sizes = {**model.dynamics.sizes(), "step": 0.125}
+    del sizes["order"], sizes["evaluations"]
+    earlier = model.dynamics.spec.build(model.latent_space, **sizes)
+    assert earlier.solver == FixedAdams(4, 0.0625, 2)  # as many evaluations as Runge-Kutta had
 
 
 def test_the_derivative_of_the_field_is_its_slope(waves):

@@ -10,6 +10,7 @@ import torch
 from scipy.integrate import solve_ivp
 
 from dynred import plugins
+from dynred.dynamics.auto import AutoDynamicsSpec
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.equivariant import EquivariantODESpec
@@ -182,7 +183,7 @@ def test_every_reducer_and_dynamics_is_among_those_that_are_exported_here():
     # One chooses among the others; that of symmetric states is exported in test_equivariant_models.py.
     assert reducers == set(plugins.classes("dynred.reducers", ReducerSpec)) - {AutoReducerSpec, EquivariantManifoldSpec}
     dynamics = {type(spec) for spec in DYNAMICS.values()} | {FourierSpec, EquivariantODESpec}  # of angles, of charges
-    assert dynamics == set(plugins.classes("dynred.dynamics", DynamicsSpec))
+    assert dynamics == set(plugins.classes("dynred.dynamics", DynamicsSpec)) - {AutoDynamicsSpec}
 
 
 def predicted_after(first, whole, states, path):

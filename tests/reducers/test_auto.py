@@ -3,15 +3,21 @@
 import pytest
 import torch
 
+from dynred.dynamics.equivariant import EquivariantODE
+from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.errors import InputError
 from dynred.experiments.choose_experiment import choose_experiment
 from dynred.experiments.pipeline import reduce
+from dynred.experiments.spec import default_reducer
 from dynred.models.load import load_model
 from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.find import find_system
 from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import Autoencoder, AutoencoderSpec
+from dynred.reducers.equivariant import EquivariantManifold
 from dynred.reducers.polynomial import PolynomialManifold
 from dynred.rng import generator
+from dynred.simulation.simulate import simulate
 from dynred.testing.reducers import check_reducer
 from dynred.testing.samples import curves
 from dynred.training.minimise import TrainingSpec
@@ -73,3 +79,49 @@ def test_a_model_is_stored_with_what_was_chosen(lifted, tmp_path, small_dynamics
 def test_settings_out_of_range_are_refused(settings, match):
     with pytest.raises(InputError, match=match):
         AutoReducerSpec(2, **settings)
+
+
+@pytest.fixture(scope="module")
+def waves():
+    """Kuramoto-Sivashinsky on a short length, which declares translation and reflection."""
+    system = find_system("kuramoto_sivashinsky", length=16.0, points=32)
+    return simulate(system, 12, torch.arange(40, dtype=torch.float64), rng=generator(0), transient=20.0)
+
+
+def test_where_a_continuous_symmetry_is_declared_equivariant_polynomials_are_tried(waves):
+    reducer = AutoReducerSpec(8, training=FEW).fit(waves[:9], waves[9:], rng=generator(0))
+    assert isinstance(reducer, EquivariantManifold)
+    without = AutoReducerSpec(8, symmetry=False, training=FEW).fit(waves[:9], waves[9:], rng=generator(0))
+    assert isinstance(without, PolynomialManifold)
+    assert left_by(reducer, waves[9:].states) < left_by(without, waves[9:].states)
+
+
+def left_by(reducer, x):
+    return float((reducer.reconstruct(x) - x).pow(2).sum())
+
+
+def test_coordinates_that_whole_modes_do_not_fill_are_those_without_symmetries(waves):
+    chosen, without = (
+        AutoReducerSpec(7, symmetry=symmetry, training=FEW).fit(waves[:9], waves[9:], rng=generator(0))
+        for symmetry in (True, False)
+    )
+    assert torch.equal(chosen.encode(waves.states), without.encode(waves.states))
+
+
+def test_the_pair_is_taken_by_default_and_said(waves):
+    default = reduce(waves, 8)
+    assert isinstance(default.model.dynamics, EquivariantODE)
+    assert "The declared symmetries are used: equivariant polynomials predict" in default.evaluation.closing
+
+
+def test_named_dynamics_or_their_settings_leave_symmetries_aside():
+    assert AutoReducerSpec(2) == choose_experiment("lorenz63", 2).reducer
+    aside = AutoReducerSpec(2, symmetry=False)
+    assert choose_experiment("lorenz63", 2, dynamics="neural_ode").reducer == aside
+    assert choose_experiment("lorenz63", 2, changes={"dynamics.width": 8}).reducer == aside
+    assert default_reducer(2, None, PolynomialODESpec()) == aside
+    assert default_reducer(2, None, None) == AutoReducerSpec(2)
+
+
+def test_settings_that_earlier_versions_stored_are_the_same():
+    assert "symmetry" not in AutoReducerSpec(2).to_dict()
