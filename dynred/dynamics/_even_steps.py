@@ -10,6 +10,7 @@ from dynred.ode.vector_field import VectorField
 from dynred.solvers.explicit import Explicit
 
 HALVINGS = 12
+SPAN = 4  # of the first step, over which steps are compared
 
 
 def solved_evenly(
@@ -27,21 +28,24 @@ def solved_evenly(
 def fine_step(field: VectorField, y: Float[Tensor, "n R"], first: float, allowed: float) -> float:
     """The longest step, `first` divided by a power of two, that adds at most `allowed` per time.
 
+    Errors are those at the end of a few times `first`: what is wrong of a single step may die out, as of stiff
+    coordinates, or grow, where the step is unstable.
+
     Args:
         field: the velocity.
-        y: states at which a step is held against two of half its length.
+        y: states from which steps are held against steps of half their length.
         first: the step that is tried first.
         allowed: root mean square of the difference of a coordinate, per time.
     """
-    step = first
+    steps, whole = SPAN, _advanced(field, y, SPAN * first, SPAN)
     for _ in range(HALVINGS):
-        whole, halves = (_advanced(field, y, step / n, n) for n in (1, 2))
-        if float((whole - halves).square().mean().sqrt()) <= allowed * step:
+        halves = _advanced(field, y, SPAN * first, 2 * steps)
+        if float((whole - halves).square().mean().sqrt()) <= allowed * SPAN * first:
             break
-        step /= 2
-    return step
+        steps, whole = 2 * steps, halves
+    return SPAN * first / steps
 
 
-def _advanced(field: VectorField, y: Float[Tensor, "n R"], step: float, steps: int) -> Float[Tensor, "n R"]:
-    times = step * torch.arange(steps + 1, dtype=torch.float64)
+def _advanced(field: VectorField, y: Float[Tensor, "n R"], duration: float, steps: int) -> Float[Tensor, "n R"]:
+    times = duration / steps * torch.arange(steps + 1, dtype=torch.float64)
     return Explicit(method="rk4").solve(field, y, times)[:, -1]

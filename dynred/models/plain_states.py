@@ -35,6 +35,11 @@ class PlainStates(ABC):
         """
         raise refuse("model", "one of fields of any size, as local ones are", type(self).__name__)
 
+    @property
+    def any_size(self) -> bool:
+        """Whether the model holds for fields of any size."""
+        return False
+
     def for_states(self, width: int) -> Self:
         """The model for states of so many values: this one, unless it is local.
 

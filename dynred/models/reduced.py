@@ -101,6 +101,11 @@ class ReducedModel(Model):
         dynamics, about = self.dynamics.sized(reducer.latent_space), sized_about(self.about, reducer.latent_space.dim)
         return replace(self, reducer=reducer, dynamics=dynamics, about=about)
 
+    @property
+    def any_size(self) -> bool:
+        """See `Model.any_size`."""
+        return self.reducer.points_of(self.state_dim) is not None
+
     def for_states(self, width: int) -> Self:
         """See `Model.for_states`."""
         points = None if width == self.state_dim else self.reducer.points_of(width)
