@@ -145,9 +145,10 @@ def cells_of(group: Group, latent_dim: int, width: float) -> Cells:
     layout = group.layout
     moved = {symmetry.axis for symmetry in group.symmetries if isinstance(symmetry, Translation)}
     if not layout.axes or set(layout.axes) - moved:
-        missing = ", ".join(sorted(set(layout.axes) - moved)) or "none"
+        missing = ", ".join(sorted(set(layout.axes) - moved))
+        actual = f"none along {missing}" if missing else "states without a grid"
         advice = "A local model is the same everywhere; declare it, if it holds: --symmetry translation:AXIS."
-        raise refuse("symmetries", "a translation along every axis of the grid", f"no {missing}", advice)
+        raise refuse("symmetries of local models", "a translation along every axis of the grid", actual, advice)
     components, points = layout.shape[0], layout.sizes
     common = math.gcd(*points)
     choices = {
