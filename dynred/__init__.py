@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dynred.dynamics.equivariant import EquivariantODESpec as EquivariantODESpec
     from dynred.dynamics.fourier import FourierSpec as FourierSpec
     from dynred.dynamics.linear import LinearSpec as LinearSpec
+    from dynred.dynamics.local import LocalDynamicsSpec as LocalDynamicsSpec
     from dynred.dynamics.neural_ode import NeuralODESpec as NeuralODESpec
     from dynred.dynamics.neural_ode import RefinementSpec as RefinementSpec
     from dynred.dynamics.parametric import ParametricSpec as ParametricSpec
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from dynred.models.transformed import TransformedModel as TransformedModel
     from dynred.numerics.equivariant_fits import EquivariantPolynomialSpec as EquivariantPolynomialSpec
     from dynred.numerics.latent_space import LatentSpace as LatentSpace
+    from dynred.numerics.local_fits import LocalPolynomialSpec as LocalPolynomialSpec
     from dynred.numerics.polynomials import PolynomialSpec as PolynomialSpec
     from dynred.ode.find import find_system as find_system
     from dynred.ode.known_set import KnownSet as KnownSet
@@ -108,6 +110,7 @@ if TYPE_CHECKING:
     from dynred.reducers.base import ReducerSpec as ReducerSpec
     from dynred.reducers.equivariant import EquivariantManifoldSpec as EquivariantManifoldSpec
     from dynred.reducers.irmae import IRMAESpec as IRMAESpec
+    from dynred.reducers.local import LocalReducerSpec as LocalReducerSpec
     from dynred.reducers.pod import PODSpec as PODSpec
     from dynred.reducers.polynomial import PolynomialManifoldSpec as PolynomialManifoldSpec
     from dynred.rng import generator as generator
@@ -168,6 +171,9 @@ _HOMES = {
     "LatentDynamics": "dynred.dynamics.base",
     "LatentSpace": "dynred.numerics.latent_space",
     "LinearSpec": "dynred.dynamics.linear",
+    "LocalDynamicsSpec": "dynred.dynamics.local",
+    "LocalPolynomialSpec": "dynred.numerics.local_fits",
+    "LocalReducerSpec": "dynred.reducers.local",
     "LyapunovSpectrum": "dynred.evaluation.lyapunov",
     "LogarithmSpec": "dynred.data.transforms.logarithm",
     "Metric": "dynred.metrics.base",

@@ -33,6 +33,7 @@ from dynred.models.joint import JointSpec
 from dynred.models.partition import PartitionSpec
 from dynred.models.reduced import ReducedSpec
 from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.lattice import Lattice
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
@@ -51,6 +52,7 @@ NEEDY = {  # what has no defaults
     ReducedSpec: {"reducer": PODSpec(2), "dynamics": LinearSpec()},
     ExperimentSpec: {"source": "lorenz63", "latent_dim": 2},
     **{cls: {"axis": "x"} for cls in (Translation, Shift, Reflection)},
+    Lattice: {"points": (4,)},
     Domain: {"latent": (0.0, 1.0), "spread": 1.0, "extent": 2.0, "residual": 0.1},
     Calibration: {"lead": (0.0, 1.0), "levels": (0.5,), "factors": ((1.0, 2.0),), "floor": (0.1,)},
 }

@@ -77,6 +77,14 @@ class LatentDynamics(nn.Module, ABC):
         """
         raise refuse("dynamics", "given by a vector field", type(self).__name__)
 
+    def sized(self, latent_space: LatentSpace) -> "LatentDynamics":
+        """The same dynamics for latents on another lattice.
+
+        Raises:
+            InputError: the dynamics are those of one lattice.
+        """
+        raise refuse("dynamics", "the same everywhere, as `local` are", type(self).__name__)
+
     def averaged(self) -> Sequence["LatentDynamics"]:
         """The dynamics whose velocities are averaged: only these themselves, where they are no ensemble."""
         return (self,)

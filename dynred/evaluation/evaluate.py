@@ -77,6 +77,8 @@ def evaluate(
         InputError: the states have another width than the model's, a trajectory has only one snapshot, a metric fails,
             or an entry of `metrics` is no metric.
     """
+    if isinstance(model, Model) and isinstance(test, Trajectories):
+        model = model.for_states(test.dim)
     if train is not None:
         rows_of("train", train.states, model.state_dim)
         train = model.prepared(train)

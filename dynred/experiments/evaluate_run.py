@@ -39,7 +39,8 @@ def evaluate_run(
 
     Args:
         out: the run folder.
-        data: other trajectories of the same dimension and parameters to score the model on, or a file of them. The
+        data: other trajectories of the same dimension and parameters to score the model on, or a file of them; of
+            fields of any size that fits, where the model is local. The
             folder then stays as it is, and may have been moved away from its system or data: only the baselines need
             these.
         long: also roll the model out for very long and compute its Lyapunov exponents
@@ -64,8 +65,10 @@ def evaluate_run(
         with opened_model(out, plugins=plugins, trust=trust) as (model, run, reason):
             threshold = RunFolder(out).threshold
             own = [metric.at(threshold) for metric in loaded]
-            if run is None:
-                return _without_training(test, model, reason, own, threshold)
+            resized = model.for_states(test.trajectories.dim)
+            reason = reason if resized is model else "the test's fields are of another size than those of the training."
+            if run is None or resized is not model:
+                return _without_training(test, resized, reason, own, threshold)
             return _on_other(test, run, own, threshold, runtime)
     with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
         spec, model, source = stored.spec, stored.model, stored.source

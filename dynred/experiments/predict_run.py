@@ -44,7 +44,7 @@ def predict_run(
         until: how long to predict from each initial state on, in time units; default: as long as the test trajectory
             of `at` lasts.
         initial: a file of states [N, D], or of trajectories, of which the first states are taken; predictions go on
-            from their times and at their parameters.
+            from their times and at their parameters. Fields may be of any size that fits, where the model is local.
         at: a test trajectory of the run instead, counted from 0.
         every: time between predicted states, in time units; default: as the trajectories are sampled, and for bare
             states a 200th of `until`.
@@ -70,7 +70,7 @@ def predict_run(
             start = _Start.of(test[integer("at", at, 0, len(test) - 1)], stored.model.past, whole=True)
             return _predicted(stored.model, start, until, every, parameters or {}, runtime)
     model = load_model(out, plugins=plugins, trust=trust)
-    data = load_data(path_given("initial", initial), columns=model.state_dim)
+    data = load_data(path_given("initial", initial), columns=None if model.any_size else model.state_dim)
     if isinstance(data, Trajectories):
         model.check(data)
         start = _Start.of(data, model.past)
@@ -137,6 +137,7 @@ class _Start:
 def _predicted(
     model: Model, start: _Start, until: float | None, every: float | None, parameters: Parameters, runtime: Runtime
 ) -> Trajectories:
+    model = model.for_states(start.states.shape[-1])
     if start.states.shape[-1] != model.state_dim:
         raise refuse("initial", f"states of {model.state_dim} values", start.states.shape[-1])
     t, n = start.times(until, every), len(start.states)

@@ -32,7 +32,7 @@ from dynred.kinds import kind_of
 from dynred.models.domain import Domain
 from dynred.models.export import as_numpy, exported
 from dynred.models.numpy_model import NumpyModel
-from dynred.models.plain_states import PlainStates
+from dynred.models.plain_states import PlainStates, width_of
 from dynred.models.spec import ModelSpec
 from dynred.numerics.batches import pieces
 from dynred.numerics.latent_space import LatentSpace
@@ -156,9 +156,10 @@ class Model(PlainStates, Displayed, ABC):
     @as_given
     def reconstruct(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """decode(encode(x)), in pieces that bound memory."""
-        x = self._states("x", x)
+        resized = self.for_states(width_of(x, self.state_dim))
+        x = resized._states("x", x)
         with torch.no_grad():
-            parts = [model.decode(model.encode(part)) for part, model in self._pieces(x)]
+            parts = [model.decode(model.encode(part)) for part, model in resized._pieces(x)]
             return torch.cat(parts).reshape(x.shape)
 
     def predict(
@@ -187,7 +188,9 @@ class Model(PlainStates, Displayed, ABC):
         Warns:
             DynredWarning: x0 is far from the states that the model was made from; the time limit was reached.
         """
-        t = increasing("t", t)
+        t, resized = increasing("t", t), self.for_states(width_of(x0, self.state_dim))
+        if resized is not self:
+            return resized.predict(x0, t, time_limit=time_limit, progress=progress)
         x0 = self.start(x0)
         checked(self.given, len(x0))
         limits, start_of_work = rollout_limits(time_limit, progress), time.monotonic()

@@ -1,7 +1,8 @@
 """Where the training states of a model lie, in few enough numbers for its file; and which states lie elsewhere."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -56,6 +57,12 @@ class Domain(Spec):
             return None
         return cls(tuple(middle.tolist()), spread, float(away.max()) / spread, float(error.max()) / spread)
 
+    def sized(self, dim: int) -> "Domain":
+        """The domain in latents of a longer or shorter field: the reference goes on periodically, and squares of
+        distances grow with the number of its values."""
+        latent = tuple(self.latent[i % len(self.latent)] for i in range(dim))
+        return replace(self, latent=latent, spread=self.spread * (dim / len(self.latent)) ** 0.5)
+
     def foreign(self, x: Float[Tensor, "N D"], reference: Float[Tensor, "*N D"], back: Float[Tensor, "N D"]) -> str:
         """What is wrong with initial states, in a sentence; empty where they are like the training states.
 
@@ -84,3 +91,9 @@ class Domain(Spec):
         count = int((far | wrong).sum())
         others = f", and {count - 1} of the {len(x) - 1} others" if count > 1 else ""
         return f"x0 of trajectory {worst} {where}{others}: predictions from there mean little."
+
+
+def sized_about(about: Mapping[str, Any], latent_dim: int) -> dict[str, Any]:
+    """What a model knows of where it comes from, for a field of another size."""
+    domain = about.get("domain")
+    return dict(about) if domain is None else {**about, "domain": Domain.from_dict(domain).sized(latent_dim).to_dict()}

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dynred.checks import finite, rows_of
+from dynred.checks import finite, refuse, rows_of
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import Transform
 
@@ -19,6 +20,33 @@ class PlainStates(ABC):
     @abstractmethod
     def state_dim(self) -> int:
         """The state dimension D."""
+
+    def sized(self, *points: int) -> Self:
+        """The same model for fields with other numbers of points along their axes, as far apart as in training.
+
+        Only local models hold for fields of any size; `predict`, `encode` and the others make theirs of it themselves
+        where the number of values tells the size.
+
+        Args:
+            points: number of points along each axis.
+
+        Raises:
+            InputError: the model holds for fields of one size, or the numbers do not fit.
+        """
+        raise refuse("model", "one of fields of any size, as local ones are", type(self).__name__)
+
+    @property
+    def any_size(self) -> bool:
+        """Whether the model holds for fields of any size."""
+        return False
+
+    def for_states(self, width: int) -> Self:
+        """The model for states of so many values: this one, unless it is local.
+
+        Raises:
+            InputError: no size that a local model fits has so many values.
+        """
+        return self
 
     @property
     def past(self) -> int:
@@ -65,3 +93,9 @@ class PlainStates(ABC):
     def start(self, x0: Any) -> Float[Tensor, "N E"]:
         """The states of `core` at which a prediction from x0 begins; see `Model.predict`."""
         return finite("x0", rows_of("x0", x0, self.state_dim, most=2)).reshape(-1, self.state_dim)
+
+
+def width_of(x: object, otherwise: int) -> int:
+    """The number of values of a state or latent; `otherwise`, where an argument is no array of them."""
+    shape = np.shape(x) if isinstance(x, Tensor | np.ndarray | list | tuple) else ()
+    return int(shape[-1]) if shape else otherwise

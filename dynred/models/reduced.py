@@ -16,6 +16,8 @@ from dynred.dynamics.auto import AutoDynamicsSpec
 from dynred.dynamics.base import CompiledRollouts, DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.errors import InputError, MissingExtraError
 from dynred.models.base import Model
+from dynred.models.domain import sized_about
+from dynred.models.plain_states import width_of
 from dynred.models.spec import JointRefinement, ModelSpec
 from dynred.models.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.numerics.latent_space import LatentSpace
@@ -94,20 +96,45 @@ class ReducedModel(Model):
         """See `Model.vector_field`."""
         return self.dynamics.bind(self.given)
 
+    def sized(self, *points: int) -> Self:
+        """See `Model.sized`."""
+        reducer = self.reducer.sized(points)
+        dynamics, about = self.dynamics.sized(reducer.latent_space), sized_about(self.about, reducer.latent_space.dim)
+        return replace(self, reducer=reducer, dynamics=dynamics, about=about)
+
+    @property
+    def any_size(self) -> bool:
+        """See `Model.any_size`."""
+        return self.reducer.points_of(self.state_dim) is not None
+
+    def for_states(self, width: int) -> Self:
+        """See `Model.for_states`."""
+        points = None if width == self.state_dim else self.reducer.points_of(width)
+        return self if points is None else self.sized(*points)
+
+    def _for_latents(self, z: object) -> Self:
+        """The model for latents of so many coordinates as z has: this one, unless it is local."""
+        dim, d = self.latent_space.dim, self.state_dim
+        width = width_of(z, dim)
+        return self if width == dim or width * d % dim else self.for_states(width * d // dim)
+
     @as_given
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`."""
-        return self.reducer.at(self.given).encode(self._states("x", x))
+        model = self.for_states(width_of(x, self.state_dim))
+        return model.reducer.at(self.given).encode(model._states("x", x))
 
     @as_given
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.reducer.at(self.given).decode(self._latents(z))
+        model = self._for_latents(z)
+        return model.reducer.at(self.given).decode(model._latents(z))
 
     @as_given
     def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`."""
-        return self.vector_field()(real("t", t).double(), self._latents(z))
+        model = self._for_latents(z)
+        return model.vector_field()(real("t", t).double(), model._latents(z))
 
     def rollout(
         self,
@@ -118,6 +145,9 @@ class ReducedModel(Model):
         progress: Progress = silent,
     ) -> Float[Tensor, "N T R"]:
         """See `Model.rollout`. Angles go on past pi."""
+        resized = self._for_latents(z0)
+        if resized is not self:
+            return resized.rollout(z0, t, time_limit=time_limit, progress=progress)
         start, limits = self._start(z0, t), rollout_limits(time_limit, progress)
         field = None if limits else self._compiled_field(*start)
         if field is not None:
@@ -167,8 +197,8 @@ class ReducedModel(Model):
         return self._field if few and alike else None
 
     def notes(self) -> list[str]:
-        """See `Model.notes`: those of the dynamics."""
-        return self.dynamics.notes()
+        """See `Model.notes`: those of the reducer and of the dynamics."""
+        return [*self.reducer.notes(), *self.dynamics.notes()]
 
     def parts(self) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
         """See `Model.parts`."""

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import count, refuse
+from dynred.numerics.lattice import Lattice
 from dynred.numerics.representation import Representation
 from dynred.spec import ADDED, Spec
 
@@ -21,11 +22,13 @@ class LatentSpace(Spec):
         angles: number of angles, >= 0.
         lines: number of real coordinates, >= 0; not both are 0.
         representation: how symmetries act on the coordinates, which are lines then; None where no symmetry is known.
+        lattice: the lattice of points whose values the coordinates are, which are lines then; None where they are none.
     """
 
     angles: int = 0
     lines: int = 1
     representation: Representation | None = field(default=None, metadata=ADDED)
+    lattice: Lattice | None = field(default=None, metadata=ADDED)
 
     def __post_init__(self):
         count("angles", self.angles, 0, MOST)
@@ -34,6 +37,8 @@ class LatentSpace(Spec):
             raise refuse("latent space", "of at least one coordinate", "none", "Give `angles` or `lines`.")
         if self.representation is not None and (self.angles or self.lines != self.representation.dim):
             raise refuse("lines", f"{self.representation.dim}, those on which symmetries act", self.lines)
+        if self.lattice is not None and (self.angles or self.lines != self.lattice.dim):
+            raise refuse("lines", f"{self.lattice.dim}, the values on the lattice", self.lines)
 
     @property
     def dim(self) -> int:

@@ -18,8 +18,8 @@ ENOUGH = 16  # independent trajectories from which on their mean tells whether a
 BY_CHANCE, LARGE = 12.0, 0.1
 
 
-def declared_group(train: Trajectories) -> Group:
-    """The group of the symmetries that the trajectories' source declares.
+def declared_group(train: Trajectories, models: str = "equivariant models") -> Group:
+    """The group of the symmetries that the trajectories' source declares; `models` need them.
 
     Raises:
         InputError: there are none, they do not fit the grid, or the equation or the data contradict one.
@@ -27,7 +27,7 @@ def declared_group(train: Trajectories) -> Group:
     symmetries = remembered_symmetries(train.attributes)
     if not symmetries:
         advice = 'A system declares them: symmetries = [Translation("x")]; of data, say --symmetry translation:x.'
-        raise refuse("symmetries", "declared for equivariant models", "none", advice)
+        raise refuse("symmetries", f"declared for {models}", "none", advice)
     group = Group.of(symmetries, remembered_grid(train.attributes, train.dim), train.dim)
     violations = train.attributes.get("symmetry_violations")
     if isinstance(violations, list) and len(violations) == len(symmetries):

@@ -73,6 +73,27 @@ class Reducer(nn.Module, ABC):
     def sizes(self) -> Mapping[str, Any]:
         """What `ReducerSpec.build` needs beside the settings to make the same module, weights apart: plain JSON."""
 
+    def points_of(self, state_dim: int) -> tuple[int, ...] | None:
+        """The numbers of points, for `sized`, of fields whose states have so many values; None where the reducer holds
+        for fields of one size.
+
+        Raises:
+            InputError: no size that fits has so many values.
+        """
+        return None
+
+    def sized(self, points: Sequence[int]) -> "Reducer":
+        """The same reducer for fields with other numbers of points along their axes, as far apart.
+
+        Raises:
+            InputError: the reducer holds for fields of one size, or the numbers do not fit.
+        """
+        raise refuse("reducer", "one of fields of any size, as `local` is", type(self).__name__)
+
+    def notes(self) -> list[str]:
+        """What a user should know of the fitted reducer, line by line, such as for which fields it holds."""
+        return []
+
     def at(self, parameters: Mapping[str, Float[Tensor, "*#batch"]]) -> Coder:
         """The encoder and decoder with parameters filled in; the reducer itself, where it sees none.
 

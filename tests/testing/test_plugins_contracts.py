@@ -10,6 +10,7 @@ from dynred.data.transforms.base import TransformSpec
 from dynred.dynamics.base import DynamicsSpec
 from dynred.metrics.base import Metric, Statistic
 from dynred.numerics.latent_space import LatentSpace
+from dynred.numerics.lattice import Lattice
 from dynred.numerics.representation import Representation
 from dynred.ode.find import find_system
 from dynred.reducers.base import ReducerSpec
@@ -27,7 +28,12 @@ from dynred.testing import (
 
 FIRST_ORDER = {"backward_euler"}  # solvers that would need very small steps for the usual accuracy
 TURNED = LatentSpace(lines=2, representation=Representation(complex_charges=((1,),), orders=(0,)))
-SPACES = {"fourier": LatentSpace(angles=2, lines=0), "equivariant": TURNED}  # of dynamics that do not take lines
+PAIR = LatentSpace(lines=2, lattice=Lattice((1,), components=2))  # two components at one point
+SPACES = {
+    "fourier": LatentSpace(angles=2, lines=0),
+    "equivariant": TURNED,
+    "local": PAIR,
+}  # of dynamics that do not take lines
 
 
 def travelling_waves():
@@ -43,7 +49,7 @@ def travelling_waves():
     return Trajectories.from_stacked(states, t, velocities, attributes={"symmetries": symmetries})
 
 
-STATES = {"equivariant": travelling_waves()}  # for reducers that not all states suit
+STATES = {"equivariant": travelling_waves(), "local": travelling_waves()}  # for reducers that not all states suit
 
 
 def small(spec):
