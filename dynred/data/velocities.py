@@ -10,12 +10,12 @@ from dynred import plugins
 from dynred.arguments import public
 from dynred.checks import refuse
 from dynred.data.derivatives.base import Estimator
+from dynred.data.estimators import PACKAGE, suitable
 from dynred.data.interpolated import nodes
 from dynred.data.responses import Curve
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocity_error import Judgement
 
-PACKAGE = "dynred.data.derivatives"
 DEFAULT = "spline"  # the method where trajectories are too short for a choice
 JUDGES = 32  # trajectories, evenly spread, on which methods are compared: a choice among few needs no more
 LONGEST = 12000  # snapshots on which they are compared
@@ -77,13 +77,7 @@ def _chosen(
     estimator: Estimator | None, curves: list[Curve], judgement: Judgement
 ) -> tuple[Estimator, dict[Estimator, float]]:
     """The given estimator or the best, and the errors of all that suit the trajectories."""
-    longest = max((curve.t for curve in curves), key=len)
-    candidates = [
-        candidate
-        for name in plugins.names(PACKAGE)
-        for candidate in plugins.load_class(PACKAGE, name, Estimator).candidates()
-        if candidate.suits(longest) and all(candidate.takes(curve.t) for curve in curves)
-    ]
+    candidates = suitable([curve.t for curve in curves])
     if estimator is not None and estimator not in candidates:
         candidates.append(estimator)
     errors = judgement.errors(candidates)

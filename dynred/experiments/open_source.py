@@ -5,6 +5,7 @@ from typing import Any
 
 from dynred.arguments import public
 from dynred.data.reading import ReadingSpec
+from dynred.data.trajectories import Trajectories
 from dynred.experiments.data_source import DataSource
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.source import Source
@@ -40,7 +41,7 @@ def source_of(
         source = given
     else:
         subject = subject_of(given, t=t, dt=dt, dim=dim, reading=reading)
-        source = SystemSource(subject) if isinstance(subject, System) else DataSource(subject)
+        source = _source(subject, reading)
         if isinstance(subject, System) and test is None:
             no_reading(ReadingSpec(dt=dt) if reading is None else reading, subject)
     return source if test is None else source.tested_on(OtherTest.of(test, reading, dt))
@@ -58,4 +59,10 @@ def open_source(name: str, arguments: Mapping[str, Any], reading: ReadingSpec | 
         InputError: the name is unknown, or the source unusable.
     """
     subject = subject_of(name, arguments, reading=reading)
-    return SystemSource(subject) if isinstance(subject, System) else DataSource(subject)
+    return _source(subject, reading)
+
+
+def _source(subject: System | Trajectories, reading: ReadingSpec | None) -> Source:
+    if isinstance(subject, System):
+        return SystemSource(subject)
+    return DataSource(subject, cleaning=() if reading is None else reading.cleaning)

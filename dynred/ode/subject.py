@@ -85,8 +85,8 @@ def with_symmetries(data: Trajectories, reading: ReadingSpec) -> Trajectories:
 
 def no_reading(reading: ReadingSpec | None, system: System) -> None:
     """Refuses what is said of data where a system is given, and no data are the test."""
-    if reading is not None and not (reading.is_empty and reading.reader is None and not reading.symmetries):
-        what = "reading (--states, --time, --dt, --group, --dims, --reader, --symmetry)"
+    if reading is not None and reading != ReadingSpec():
+        what = "reading (--states, --time, --dt, --group, --dims, --reader, --symmetry, --gaps, --resample, --smooth)"
         raise refuse(what, "left out where there are no data", f"some for the system {system.name}")
 
 

@@ -1,0 +1,120 @@
+"""Gaps: samples that are missing, whole or in some components, are interpolated, or trajectories end there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from dynred.checks import integer, refuse
+from dynred.data.cleaning._filling import Pair, best_degree, interpolated
+from dynred.data.cleaning.base import Cleaned, CleaningSpec, Samples, runs
+from dynred.errors import InputError
+
+SHORTEST = 2  # samples of a piece: one tells nothing of the motion
+
+
+@dataclass(frozen=True)
+class GapsSpec(CleaningSpec):
+    """Settings for missing samples (NaN).
+
+    Attributes:
+        how: `interpolate` fills gaps by splines, component by component, whose degree is the one that foretells samples
+            best that are left out; `split` ends a trajectory before every gap and begins another one after it.
+        longest: most samples in a row that may be interpolated, >= 1; trajectories are split at longer gaps. Gaps at an
+            end of a trajectory are never filled.
+    """
+
+    how: Literal["interpolate", "split"] = "interpolate"
+    longest: int = 10
+    takes_gaps: ClassVar[bool] = True
+
+    def __post_init__(self):
+        integer("longest", self.longest, 1)
+
+    def _clean(self, samples: Sequence[Samples]) -> Cleaned:
+        """See `CleaningSpec.clean`."""
+        missing = [np.isnan(each.columns) for each in samples]
+        if not any(mask.any() for mask in missing):
+            return Cleaned(samples)
+        known = [pair for each, mask in zip(samples, missing, strict=True) for pair in _known(each, mask)]
+        degree, error = best_degree(known) if self.how == "interpolate" else (3, None)
+        pieces: list[Samples] = []
+        filled = lost = longest = 0
+        for each, mask in zip(samples, missing, strict=True):
+            columns, own, most = self._filled(each, mask, degree)
+            whole = ~np.isnan(columns).any(1)
+            kept = [run for run in runs(whole) if run[1] - run[0] >= SHORTEST]
+            mended = each.with_columns(each.t, columns)
+            pieces += [mended.rows(slice(*run)) for run in kept]
+            inside = np.zeros(len(whole), bool)
+            for first, last in kept:
+                inside[first:last] = True
+            filled += int((own & inside).sum())
+            lost += int((~inside).sum())
+            longest = max(longest, most)
+        if not pieces:
+            raise InputError(_nothing_left(missing, self))
+        total = sum(len(each.t) for each in samples)
+        numbers: dict[str, Any] = {"samples": total, "filled": filled, "left_out": lost, "longest": longest}
+        numbers |= {"degree": degree, "error": error} if filled else {}
+        return Cleaned(pieces, _words(numbers, len(pieces) - len({each.owner for each in pieces})), numbers)
+
+    def _filled(
+        self, each: Samples, mask: Bool[np.ndarray, "T C"], degree: int
+    ) -> tuple[Float[np.ndarray, "T C"], Bool[np.ndarray, " T"], int]:
+        """Columns without the gaps that may be filled, the samples that were filled, and how many in a row were."""
+        columns, filled, longest = each.columns.copy(), np.zeros(len(each.t), bool), 0
+        if self.how == "split":
+            return columns, filled, longest
+        for pattern, alike in _patterns(mask):
+            short = np.zeros(len(pattern), bool)
+            for first, last in runs(pattern):
+                if last - first <= self.longest and first > 0 and last < len(pattern):
+                    short[first:last] = True
+                    longest = max(longest, last - first)
+            if short.any():
+                known = columns[~pattern][:, alike]
+                columns[np.ix_(short, alike)] = interpolated(each.t[~pattern], known, each.t[short], degree)
+                filled |= short
+        return columns, filled, longest
+
+
+def _patterns(mask: Bool[np.ndarray, "T C"]) -> list[tuple[Bool[np.ndarray, " T"], Bool[np.ndarray, " C"]]]:
+    """The different gaps [T] that components have, and the components [C] of each: they are filled at once."""
+    patterns, place = np.unique(mask, axis=1, return_inverse=True)
+    return [(pattern, place.ravel() == i) for i, pattern in enumerate(patterns.T)]
+
+
+def _known(each: Samples, mask: Bool[np.ndarray, "T C"]) -> list[Pair]:
+    """The samples that are not missing, of components with the same gaps together."""
+    patterns = [(pattern, alike) for pattern, alike in _patterns(mask) if not pattern.all()]
+    return [(each.t[~pattern], each.columns[~pattern][:, alike]) for pattern, alike in patterns]
+
+
+def _words(numbers: dict[str, Any], cuts: int) -> str:
+    part = f"{100 * numbers['filled'] / numbers['samples']:.3g} %"
+    words = []
+    if numbers["filled"]:
+        error = "" if numbers["error"] is None else f", error about {100 * numbers['error']:.2g} % of the deviation"
+        words.append(
+            f"{numbers['filled']} of {numbers['samples']} samples ({part}) were interpolated where values are "
+            f"missing, at most {numbers['longest']} in a row, by splines of degree {numbers['degree']}{error}"
+        )
+    if numbers["left_out"]:
+        words.append(f"{numbers['left_out']} samples in and beside gaps were left out")
+    if cuts:
+        words.append(f"trajectories were cut at {cuts} gap{'s' if cuts > 1 else ''}")
+    text = "; ".join(words)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _nothing_left(missing: Sequence[Bool[np.ndarray, "T C"]], spec: GapsSpec) -> str:
+    never = np.concatenate(missing).all(0)
+    advice = (
+        "Interpolate instead (--gaps interpolate)." if spec.how == "split" else "Allow longer gaps (--longest-gap)."
+    )
+    if never.any():
+        advice = f"Component {int(np.argmax(never))} has no value at all: leave it out (--states)."
+    return str(refuse("states", "whole in at least two samples in a row", "gaps everywhere", advice))
