@@ -98,8 +98,9 @@ class DataOptions:
         if limit and self.gaps != "interpolate" and self.resample is None:
             raise refuse("longest_gap (--longest-gap)", "left out where nothing is interpolated", self.longest_gap)
         steps: list[CleaningSpec] = [] if self.gaps is None else [GapsSpec(self.gaps, **limit)]
-        steps += [] if self.resample is None else [ResamplingSpec(self.resample, **limit)]
-        return (*steps, *([SmoothingSpec()] if self.smooth else []))
+        # Smoothing comes before new samples are made, whose noise would be correlated.
+        steps += [SmoothingSpec()] if self.smooth else []
+        return (*steps, *([] if self.resample is None else [ResamplingSpec(self.resample, **limit)]))
 
 
 OwnData = Annotated[DataOptions | None, Parameter(name="*", group=OWN, help="What cannot be guessed of a data file.")]

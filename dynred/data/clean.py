@@ -1,8 +1,8 @@
 """Cleans trajectories: gaps, uneven times and noise, before anything is learned from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -44,41 +44,55 @@ def clean(trajectories: Trajectories, steps: Sequence[CleaningSpec]) -> Trajecto
 
 def cleaned(trajectories: Trajectories, steps: Sequence[CleaningSpec]) -> Cleaning:
     """As `clean`, with the trajectory of which each one is a piece."""
-    owner = torch.arange(len(trajectories))
+    samples, attributes = _samples(trajectories), dict(trajectories.attributes)
     for step in steps:
         if not step.takes_gaps:
-            trajectories.checked_finite()
-        if step.takes_velocities and trajectories.velocities is None:
-            trajectories = estimate_velocities(trajectories)
-        trajectories, parents = _step(trajectories, step)
-        owner = owner[parents]
-    return Cleaning(trajectories.checked_finite(), owner)
+            _joined(trajectories, samples, attributes).checked_finite()
+        if step.takes_velocities and "velocities" not in samples[0].others:
+            samples, attributes = _moving(trajectories, samples, attributes)
+        result = step.clean(samples)
+        samples = list(result.samples)
+        if result.sentence:
+            facts = {"kind": step.kind(), "says": result.sentence, **result.numbers}
+            attributes[KEY] = [*attributes.get(KEY, ()), facts]
+    owner = torch.tensor([each.owner for each in samples])
+    return Cleaning(_joined(trajectories, samples, attributes).checked_finite(), owner)
 
 
-def _step(trajectories: Trajectories, step: CleaningSpec) -> Cleaning:
-    dtype = trajectories.states.dtype
-    moving = trajectories.velocities
+def _samples(trajectories: Trajectories) -> list[Samples]:
     samples = []
     for i, part in enumerate(trajectories):
         others = {} if part.velocities is None else {"velocities": part.velocities.double().numpy()}
         samples.append(Samples(part.t.double().numpy(), part.states.double().numpy(), i, others))
-    result = step.clean(samples)
-    facts = {"kind": step.kind(), "says": result.sentence, **result.numbers}
-    told = [*trajectories.attributes.get(KEY, ()), *([facts] if result.sentence else [])]
-    owner = torch.tensor([each.owner for each in result.samples])
-    rows = {"states": [each.x for each in result.samples]}
-    if moving is not None:
-        rows["velocities"] = [each.others["velocities"] for each in result.samples]
-    columns = {name: torch.from_numpy(np.concatenate(parts)).to(dtype) for name, parts in rows.items()}
-    pieces = replace(
-        trajectories,
-        **columns,
-        t=torch.from_numpy(np.concatenate([each.t for each in result.samples])),
-        lengths=torch.tensor([len(each.t) for each in result.samples]),
-        parameters={name: values[owner] for name, values in trajectories.parameters.items()},
-        attributes={**trajectories.attributes, **({KEY: told} if told else {})},
+    return samples
+
+
+def _joined(before: Trajectories, samples: Sequence[Samples], attributes: Mapping[str, Any]) -> Trajectories:
+    """Samples as trajectories of the dtype and with the parameters of those that they came from."""
+    owner = torch.tensor([each.owner for each in samples])
+    rows = {"states": [each.x for each in samples]}
+    rows |= {name: [each.others[name] for each in samples] for name in samples[0].others}
+    return replace(
+        before,
+        **{name: torch.from_numpy(np.concatenate(parts)).to(before.states.dtype) for name, parts in rows.items()},
+        t=torch.from_numpy(np.concatenate([each.t for each in samples])),
+        lengths=torch.tensor([len(each.t) for each in samples]),
+        parameters={name: values[owner] for name, values in before.parameters.items()},
+        attributes=attributes,
     )
-    return Cleaning(pieces, owner)
+
+
+def _moving(
+    before: Trajectories, samples: Sequence[Samples], attributes: Mapping[str, Any]
+) -> tuple[list[Samples], dict[str, Any]]:
+    """Samples with velocities estimated from those that were measured, and the attributes that tell of them."""
+    measured = [~np.isnan(each.x) if each.measured is None else each.measured for each in samples]
+    some = None if all(mask.all() for mask in measured) else torch.from_numpy(np.concatenate(measured))
+    moving = estimate_velocities(_joined(before, samples, attributes), measured=some)
+    assert moving.velocities is not None
+    parts = moving.velocities.double().split(moving.lengths.tolist())
+    named = [{**each.others, "velocities": part.numpy()} for each, part in zip(samples, parts, strict=True)]
+    return [replace(each, others=o) for each, o in zip(samples, named, strict=True)], dict(moving.attributes)
 
 
 def sentences(trajectories: Trajectories) -> list[str]:

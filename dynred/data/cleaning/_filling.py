@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import make_interp_spline
 
-DEGREES = (1, 3, 5, 7)  # of the splines that are compared
+DEGREES = (1, 3, 5, 7, 9, 11, 13)  # of the splines that are compared
 LEFT_OUT = 5  # every so manieth sample is left out in turn
 CHECKED = 20000  # most samples on which degrees are compared
 

@@ -26,17 +26,20 @@ class Samples:
         x: states [T, D]; NaN where a component is missing.
         owner: index of the trajectory that they belong to.
         others: further quantities at the same times by name, such as `velocities` [T, D]; treated as states are.
+        measured: which states were measured [T, D], where others were filled; None where all were.
     """
 
     t: Float[np.ndarray, " T"]
     x: Float[np.ndarray, "T D"]
     owner: int
     others: Mapping[str, Float[np.ndarray, "T _W"]] = field(default_factory=dict)
+    measured: Bool[np.ndarray, "T D"] | None = None
 
     def rows(self, chosen: slice | Bool[np.ndarray, " T"]) -> "Samples":
         """Some of the samples, in their order."""
         others = {name: values[chosen] for name, values in self.others.items()}
-        return replace(self, t=self.t[chosen], x=self.x[chosen], others=others)
+        measured = None if self.measured is None else self.measured[chosen]
+        return replace(self, t=self.t[chosen], x=self.x[chosen], others=others, measured=measured)
 
     @property
     def columns(self) -> Float[np.ndarray, "T C"]:
@@ -44,10 +47,11 @@ class Samples:
         return np.concatenate([self.x, *self.others.values()], 1)
 
     def with_columns(self, t: Float[np.ndarray, " S"], columns: Float[np.ndarray, "S C"]) -> "Samples":
-        """Samples of the same trajectory at other times, from columns as `columns` gives them."""
+        """Samples of the same trajectory, perhaps at other times, from columns as `columns` gives them; all count as
+        measured."""
         ends = np.cumsum([self.x.shape[1], *(values.shape[1] for values in self.others.values())])
         x, *others = np.split(columns, ends[:-1], 1)
-        return replace(self, t=t, x=x, others=dict(zip(self.others, others, strict=True)))
+        return replace(self, t=t, x=x, others=dict(zip(self.others, others, strict=True)), measured=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +75,15 @@ class CleaningSpec(Spec, ABC):
 
     Attributes:
         takes_gaps: whether it takes samples of which some are missing.
-        takes_velocities: whether it wants velocities beside the states; they are estimated where there are none.
     """
 
     takes_gaps: ClassVar[bool] = False
-    takes_velocities: ClassVar[bool] = False
+
+    @property
+    def takes_velocities(self) -> bool:
+        """Whether it wants velocities beside the states: they are estimated before it where there are none, from what
+        was measured alone."""
+        return False
 
     @final
     def clean(self, samples: Sequence[Samples]) -> Cleaned:
@@ -95,3 +103,9 @@ def runs(chosen: Bool[np.ndarray, " T"]) -> list[tuple[int, int]]:
     """First place and the place after the last of every run of consecutive chosen places."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def patterns(mask: Bool[np.ndarray, "T C"]) -> list[tuple[Bool[np.ndarray, " T"], Bool[np.ndarray, " C"]]]:
+    """The different columns [T] of a mask, and the components [C] that have each."""
+    columns, place = np.unique(mask, axis=1, return_inverse=True)
+    return [(pattern, place.ravel() == i) for i, pattern in enumerate(columns.T)]

@@ -1,7 +1,7 @@
 """Gaps: samples that are missing, whole or in some components, are interpolated, or trajectories end there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from dynred.checks import integer, refuse
 from dynred.data.cleaning._filling import Pair, best_degree, interpolated
-from dynred.data.cleaning.base import Cleaned, CleaningSpec, Samples, runs
+from dynred.data.cleaning.base import Cleaned, CleaningSpec, Samples, patterns, runs
 from dynred.errors import InputError
 
 SHORTEST = 2  # samples of a piece: one tells nothing of the motion
@@ -30,6 +30,11 @@ class GapsSpec(CleaningSpec):
     longest: int = 10
     takes_gaps: ClassVar[bool] = True
 
+    @property
+    def takes_velocities(self) -> bool:
+        """See `CleaningSpec.takes_velocities`: what is filled does not count as measured."""
+        return self.how == "interpolate"
+
     def __post_init__(self):
         integer("longest", self.longest, 1)
 
@@ -38,7 +43,7 @@ class GapsSpec(CleaningSpec):
         missing = [np.isnan(each.columns) for each in samples]
         if not any(mask.any() for mask in missing):
             return Cleaned(samples)
-        known = [pair for each, mask in zip(samples, missing, strict=True) for pair in _known(each, mask)]
+        known = [pair for each in samples for pair in _known(each)]
         degree, error = best_degree(known) if self.how == "interpolate" else (3, None)
         pieces: list[Samples] = []
         filled = lost = longest = 0
@@ -46,7 +51,7 @@ class GapsSpec(CleaningSpec):
             columns, own, most = self._filled(each, mask, degree)
             whole = ~np.isnan(columns).any(1)
             kept = [run for run in runs(whole) if run[1] - run[0] >= SHORTEST]
-            mended = each.with_columns(each.t, columns)
+            mended = replace(each.with_columns(each.t, columns), measured=~mask[:, : each.x.shape[1]])
             pieces += [mended.rows(slice(*run)) for run in kept]
             inside = np.zeros(len(whole), bool)
             for first, last in kept:
@@ -68,7 +73,7 @@ class GapsSpec(CleaningSpec):
         columns, filled, longest = each.columns.copy(), np.zeros(len(each.t), bool), 0
         if self.how == "split":
             return columns, filled, longest
-        for pattern, alike in _patterns(mask):
+        for pattern, alike in patterns(mask):
             short = np.zeros(len(pattern), bool)
             for first, last in runs(pattern):
                 if last - first <= self.longest and first > 0 and last < len(pattern):
@@ -81,16 +86,10 @@ class GapsSpec(CleaningSpec):
         return columns, filled, longest
 
 
-def _patterns(mask: Bool[np.ndarray, "T C"]) -> list[tuple[Bool[np.ndarray, " T"], Bool[np.ndarray, " C"]]]:
-    """The different gaps [T] that components have, and the components [C] of each: they are filled at once."""
-    patterns, place = np.unique(mask, axis=1, return_inverse=True)
-    return [(pattern, place.ravel() == i) for i, pattern in enumerate(patterns.T)]
-
-
-def _known(each: Samples, mask: Bool[np.ndarray, "T C"]) -> list[Pair]:
-    """The samples that are not missing, of components with the same gaps together."""
-    patterns = [(pattern, alike) for pattern, alike in _patterns(mask) if not pattern.all()]
-    return [(each.t[~pattern], each.columns[~pattern][:, alike]) for pattern, alike in patterns]
+def _known(each: Samples) -> list[Pair]:
+    """The states that are not missing, of components with the same gaps together."""
+    gaps = [(gap, alike) for gap, alike in patterns(np.isnan(each.x)) if not gap.all()]
+    return [(each.t[~gap], each.x[~gap][:, alike]) for gap, alike in gaps]
 
 
 def _words(numbers: dict[str, Any], cuts: int) -> str:

@@ -22,6 +22,8 @@ class ResamplingSpec(CleaningSpec):
     Attributes:
         step: time between the new samples, which begin with the first sample of each trajectory; > 0.
         longest: most steps without a sample that are interpolated, >= 1; trajectories are split where there are more.
+
+    Velocities are estimated before, from the samples as they are, and resampled beside the states.
     """
 
     step: float
@@ -30,6 +32,11 @@ class ResamplingSpec(CleaningSpec):
     def __post_init__(self):
         positive("step", self.step)
         integer("longest", self.longest, 1)
+
+    @property
+    def takes_velocities(self) -> bool:
+        """See `CleaningSpec.takes_velocities`."""
+        return True
 
     def _clean(self, samples: Sequence[Samples]) -> Cleaned:
         """See `CleaningSpec.clean`."""
