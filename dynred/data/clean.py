@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from dynred.arguments import public
+from dynred.checks import refuse
 from dynred.data.cleaning.base import CleaningSpec, Samples
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import estimate_velocities
@@ -45,6 +46,8 @@ def clean(trajectories: Trajectories, steps: Sequence[CleaningSpec]) -> Trajecto
 def cleaned(trajectories: Trajectories, steps: Sequence[CleaningSpec]) -> Cleaning:
     """As `clean`, with the trajectory of which each one is a piece."""
     samples, attributes = _samples(trajectories), dict(trajectories.attributes)
+    if any(step.takes_gaps for step in steps):
+        _check_measured(trajectories)
     for step in steps:
         if not step.takes_gaps:
             _joined(trajectories, samples, attributes).checked_finite()
@@ -57,6 +60,18 @@ def cleaned(trajectories: Trajectories, steps: Sequence[CleaningSpec]) -> Cleani
             attributes[KEY] = [*attributes.get(KEY, ()), facts]
     owner = torch.tensor([each.owner for each in samples])
     return Cleaning(_joined(trajectories, samples, attributes).checked_finite(), owner)
+
+
+def _check_measured(trajectories: Trajectories) -> None:
+    """Refuses components that are missing everywhere."""
+    never = torch.isnan(trajectories.states).all(0)
+    if never.any():
+        raise refuse(
+            f"component {int(never.to(torch.int).argmax())}",
+            "measured somewhere",
+            "no value at all",
+            "Leave it out (--states).",
+        )
 
 
 def _samples(trajectories: Trajectories) -> list[Samples]:

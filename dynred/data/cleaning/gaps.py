@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float
 from dynred.checks import integer, refuse
 from dynred.data.cleaning._filling import Pair, best_degree, interpolated
 from dynred.data.cleaning.base import Cleaned, CleaningSpec, Samples, patterns, runs
-from dynred.errors import InputError
 
 SHORTEST = 2  # samples of a piece: one tells nothing of the motion
 
@@ -60,7 +59,8 @@ class GapsSpec(CleaningSpec):
             lost += int((~inside).sum())
             longest = max(longest, most)
         if not pieces:
-            raise InputError(_nothing_left(missing, self))
+            limit = "Interpolate (--gaps interpolate)." if self.how == "split" else "Allow longer gaps (--longest-gap)."
+            raise refuse("states", "whole in at least two samples in a row", "gaps everywhere", limit)
         total = sum(len(each.t) for each in samples)
         numbers: dict[str, Any] = {"samples": total, "filled": filled, "left_out": lost, "longest": longest}
         numbers |= {"degree": degree, "error": error} if filled else {}
@@ -107,13 +107,3 @@ def _words(numbers: dict[str, Any], cuts: int) -> str:
         words.append(f"trajectories were cut at {cuts} gap{'s' if cuts > 1 else ''}")
     text = "; ".join(words)
     return f"{text[:1].upper()}{text[1:]}." if text else ""
-
-
-def _nothing_left(missing: Sequence[Bool[np.ndarray, "T C"]], spec: GapsSpec) -> str:
-    never = np.concatenate(missing).all(0)
-    advice = (
-        "Interpolate instead (--gaps interpolate)." if spec.how == "split" else "Allow longer gaps (--longest-gap)."
-    )
-    if never.any():
-        advice = f"Component {int(np.argmax(never))} has no value at all: leave it out (--states)."
-    return str(refuse("states", "whole in at least two samples in a row", "gaps everywhere", advice))

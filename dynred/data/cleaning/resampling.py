@@ -13,6 +13,7 @@ from dynred.data.cleaning.base import Cleaned, CleaningSpec, Samples
 from dynred.memory import check_memory
 
 ROUND_OFF = 1e-6  # of a step: a last sample that is nearer to its place belongs there
+LOST = 4.0  # distances between neighbouring numbers: the same for clocks that began long ago
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class ResamplingSpec(CleaningSpec):
 
     def _even(self, piece: Samples, degree: int) -> Samples:
         span = piece.t[-1] - piece.t[0]
-        elapsed = self.step * np.arange(int(span / self.step + ROUND_OFF) + 1)
+        slack = max(ROUND_OFF * self.step, LOST * float(np.spacing(np.abs(piece.t).max())))
+        elapsed = self.step * np.arange(int((span + slack) / self.step) + 1)
         since = piece.t - piece.t[0]  # times of a clock that began long ago have lost digits that splines need
         columns = interpolated(since, piece.columns, np.minimum(elapsed, span), degree)
         return piece.with_columns(piece.t[0] + elapsed, columns)
