@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dynred.data.symmetries import Sign as Sign
     from dynred.data.symmetries import Translation as Translation
     from dynred.data.trajectories import Trajectories as Trajectories
+    from dynred.data.transforms.angles import AnglesSpec as AnglesSpec
     from dynred.data.transforms.base import Transform as Transform
     from dynred.data.transforms.base import TransformSpec as TransformSpec
     from dynred.data.transforms.centring import CentringSpec as CentringSpec
@@ -137,6 +138,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = {
+    "AnglesSpec": "dynred.data.transforms.angles",
     "AtlasModel": "dynred.models.atlas",
     "AtlasSpec": "dynred.models.atlas",
     "AutoReducerSpec": "dynred.reducers.auto",

@@ -46,6 +46,10 @@ class DataOptions:
             consume_multiple=True,
         ),
     ] = None
+    angle: Annotated[
+        str | None, option(OWN, "Variables that are angles, wrapped or not, e.g. theta,phi; they enter as cos and sin.")
+    ] = None
+    angle_unit: Annotated[Literal["radians", "degrees"] | None, option(OWN, "Default: radians.")] = None
     duplicates: Annotated[
         Literal["refuse", "average"] | None,
         option(CLEANING, "Rows of equal times in one trajectory; default: refuse."),
@@ -81,6 +85,8 @@ class DataOptions:
             said["cleaning"] = steps
         if self.symmetry is not None:
             said["symmetries"] = said.pop("symmetry")
+        if self.angle is not None:
+            said["angles"] = tuple(name.strip() for name in said.pop("angle").split(","))
         if self.dims is not None:
             said["dims"] = tuple(name.strip() for name in self.dims.split(","))  # dynred.data would import torch
         return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import refuse
+from dynred.data.angles import unwrapped
 from dynred.data.cleaning.base import CleaningSpec, Samples
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import estimate_velocities
@@ -45,6 +46,7 @@ def clean(trajectories: Trajectories, steps: Sequence[CleaningSpec]) -> Trajecto
 
 def cleaned(trajectories: Trajectories, steps: Sequence[CleaningSpec]) -> Cleaning:
     """As `clean`, with the trajectory of which each one is a piece."""
+    trajectories = unwrapped(trajectories) if steps else trajectories
     samples, attributes = _samples(trajectories), dict(trajectories.attributes)
     if any(step.takes_gaps for step in steps):
         _check_measured(trajectories)

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from dynred.checks import path_given
+from dynred.data.angles import with_angles
 from dynred.data.arrange import NoTimes
 from dynred.data.clean import clean
 from dynred.data.readers.base import log, read_file
@@ -33,6 +34,7 @@ def load_data(
     path, reading = path_given("path", path), reading or ReadingSpec()
     try:
         data = load_trajectories(path, reading) if columns is None else _known(path, reading, columns)
+        data = with_angles(data, reading.angles, reading.angle_unit) if isinstance(data, Trajectories) else data
         return clean(data, reading.cleaning) if reading.cleaning and isinstance(data, Trajectories) else data
     except NoTimes:
         counted = Trajectories(**read_file(path, replace(reading, dt=1.0)).arguments())

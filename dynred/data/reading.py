@@ -32,6 +32,8 @@ class ReadingSpec(Spec):
         symmetries: the symmetries of the motion of which the data are a sample, e.g. ("translation:x",
             "reflection:x:-1"); see `dynred.data.symmetries.parsed`.
         duplicates: whether rows of equal times in a trajectory are refused, or each set of them becomes their average.
+        angles: names of the variables that are angles, wrapped or not.
+        angle_unit: their unit.
         cleaning: what is mended in the samples before velocities are estimated, in order: gaps, uneven times, noise.
     """
 
@@ -43,6 +45,8 @@ class ReadingSpec(Spec):
     reader: str | None = None
     symmetries: tuple[str, ...] = field(default=(), metadata=ADDED)
     duplicates: Literal["refuse", "average"] = field(default="refuse", metadata=ADDED)
+    angles: tuple[str, ...] = field(default=(), metadata=ADDED)
+    angle_unit: Literal["radians", "degrees"] = field(default="radians", metadata=ADDED)
     cleaning: tuple[CleaningSpec, ...] = field(default=(), metadata=ADDED)
 
     def __post_init__(self):

@@ -12,6 +12,7 @@ from torch import Tensor
 from dynred import plugins
 from dynred.arguments import public
 from dynred.checks import refuse
+from dynred.data.angles import unwrapped
 from dynred.data.derivatives.base import Estimator
 from dynred.data.estimators import PACKAGE, suitable
 from dynred.data.interpolated import nodes
@@ -35,7 +36,7 @@ def estimate_velocities(
     Without `estimator`, every method in dynred/data/derivatives is tried with several settings, and the one whose
     velocities have the least estimated error is taken, see `dynred.data.velocity_error`: high splines on smooth motion,
     smoothing where there is noise. Samples that were interpolated linearly count no more than those between which they
-    were interpolated.
+    were interpolated. Angles that the data declare are unwrapped.
 
     Args:
         trajectories: each of at least two snapshots.
@@ -56,7 +57,8 @@ def estimate_velocities(
         i = int(trajectories.lengths.argmin())
         advice = "A velocity needs at least two; give `velocities` or longer trajectories."
         raise refuse("trajectories", "of at least 2 snapshots each", f"1 in trajectory {i}", advice)
-    strands = _strands(trajectories if measured is not None else trajectories.checked_finite(), measured)
+    given = trajectories if measured is not None else trajectories.checked_finite()
+    strands = _strands(unwrapped(given), measured)
     curves = [strand.curve for strand in strands]
     if estimator is not None:
         for i, curve in enumerate(curves):
