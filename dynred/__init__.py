@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     # `as` makes each a re-export, also for strict type checkers.
     from dynred import testing as testing
+    from dynred.data.clean import clean as clean
+    from dynred.data.cleaning.base import CleaningSpec as CleaningSpec
+    from dynred.data.cleaning.gaps import GapsSpec as GapsSpec
+    from dynred.data.cleaning.resampling import ResamplingSpec as ResamplingSpec
+    from dynred.data.cleaning.smoothing import SmoothingSpec as SmoothingSpec
     from dynred.data.grid import Axis as Axis
     from dynred.data.grid import Grid as Grid
     from dynred.data.readers.base import Reader as Reader
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from dynred.data.symmetries import Sign as Sign
     from dynred.data.symmetries import Translation as Translation
     from dynred.data.trajectories import Trajectories as Trajectories
+    from dynred.data.transforms.angles import AnglesSpec as AnglesSpec
     from dynred.data.transforms.base import Transform as Transform
     from dynred.data.transforms.base import TransformSpec as TransformSpec
     from dynred.data.transforms.centring import CentringSpec as CentringSpec
@@ -136,6 +142,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = {
+    "AnglesSpec": "dynred.data.transforms.angles",
     "AtlasModel": "dynred.models.atlas",
     "AtlasSpec": "dynred.models.atlas",
     "AutoReducerSpec": "dynred.reducers.auto",
@@ -145,6 +152,7 @@ _HOMES = {
     "Calibration": "dynred.models.bands",
     "CentringSpec": "dynred.data.transforms.centring",
     "Certificate": "dynred.evaluation.certificate",
+    "CleaningSpec": "dynred.data.cleaning.base",
     "Comparison": "dynred.evaluation.compare",
     "CompressionSpec": "dynred.data.transforms.compression",
     "DataSpec": "dynred.experiments.data_spec",
@@ -163,6 +171,7 @@ _HOMES = {
     "FileFormatError": "dynred.errors",
     "Forecast": "dynred.models.forecast",
     "FourierSpec": "dynred.dynamics.fourier",
+    "GapsSpec": "dynred.data.cleaning.gaps",
     "Grid": "dynred.data.grid",
     "IRMAESpec": "dynred.reducers.irmae",
     "InputError": "dynred.errors",
@@ -199,12 +208,14 @@ _HOMES = {
     "Reduction": "dynred.experiments.reduction",
     "RefinementSpec": "dynred.dynamics.neural_ode",
     "Reflection": "dynred.data.symmetries",
+    "ResamplingSpec": "dynred.data.cleaning.resampling",
     "Runtime": "dynred.runtime",
     "ScalingSpec": "dynred.data.transforms.scaling",
     "Semilinear": "dynred.ode.semilinear",
     "Shift": "dynred.data.symmetries",
     "Sign": "dynred.data.symmetries",
     "SindySpec": "dynred.dynamics.sindy",
+    "SmoothingSpec": "dynred.data.cleaning.smoothing",
     "Solver": "dynred.solvers.base",
     "Spec": "dynred.spec",
     "StabilisedSpec": "dynred.dynamics.stabilised",
@@ -225,6 +236,7 @@ _HOMES = {
     "calibrate": "dynred.models.bands",
     "certify": "dynred.evaluation.certify",
     "certify_run": "dynred.experiments.certify_run",
+    "clean": "dynred.data.clean",
     "compare": "dynred.evaluation.compare",
     "compare_runs": "dynred.experiments.compare_runs",
     "draw_run": "dynred.experiments.draw_run",

@@ -16,6 +16,7 @@ FOLDERS = (
     *("models", "metrics", "evaluation", "report", "experiments", "studies", "testing", "cli"),
 )
 PLUGINS = (
+    "data/cleaning",
     "data/derivatives",
     "data/readers",
     "data/transforms",

@@ -17,6 +17,7 @@ import dynred.models.bands
 import dynred.models.joint
 from dynred import plugins
 from dynred.cli.base import pairs
+from dynred.data.cleaning.resampling import ResamplingSpec
 from dynred.data.reading import ReadingSpec
 from dynred.data.symmetries import Reflection, Shift, Translation
 from dynred.dynamics.ensemble import EnsembleSpec
@@ -47,12 +48,13 @@ from dynred.training.minimise import TrainingSpec
 if TYPE_CHECKING:
     from nowhere import Unread
 
-PACKAGES = ("data.derivatives", "data.transforms", "dynamics", "metrics", "reducers", "solvers")
+PACKAGES = ("data.cleaning", "data.derivatives", "data.transforms", "dynamics", "metrics", "reducers", "solvers")
 NEEDY = {  # what has no defaults
     ReducedSpec: {"reducer": PODSpec(2), "dynamics": LinearSpec()},
     ExperimentSpec: {"source": "lorenz63", "latent_dim": 2},
     **{cls: {"axis": "x"} for cls in (Translation, Shift, Reflection)},
     Lattice: {"points": (4,)},
+    ResamplingSpec: {"step": 0.1},
     Domain: {"latent": (0.0, 1.0), "spread": 1.0, "extent": 2.0, "residual": 0.1},
     Calibration: {"lead": (0.0, 1.0), "levels": (0.5,), "factors": ((1.0, 2.0),), "floor": (0.1,)},
 }

@@ -18,6 +18,11 @@ DATA = Group("Data and test", sort_key=3)
 OWN = Group(
     "Own data", help="What cannot be guessed of a data file; what was guessed is printed in a line.", sort_key=3.5
 )
+CLEANING = Group(
+    "Cleaning",
+    help="What is mended in measured samples before anything is learned from them; unlike transforms, not undone.",
+    sort_key=3.6,
+)
 TRANSFORMS = Group(
     "Transforms",
     help="What is done to the states first, and undone in predictions: --transform in order, then --scale, then "

@@ -1,14 +1,18 @@
 """The options by which a user says what cannot be guessed of data."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from dynred.cli._options import OWN, option
+from dynred.cli._options import CLEANING, OWN, Whole, flag, option
 
 if TYPE_CHECKING:
+    from dynred.data.cleaning.base import CleaningSpec
     from dynred.data.reading import ReadingSpec
+
+
+STEPS = ("gaps", "longest_gap", "resample", "smooth")  # options of cleaning, which are settings of several steps
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,28 @@ class DataOptions:
             consume_multiple=True,
         ),
     ] = None
+    angle: Annotated[
+        str | None, option(OWN, "Variables that are angles, wrapped or not, e.g. theta,phi; they enter as cos and sin.")
+    ] = None
+    angle_unit: Annotated[Literal["radians", "degrees"] | None, option(OWN, "Default: radians.")] = None
+    duplicates: Annotated[
+        Literal["refuse", "average"] | None,
+        option(CLEANING, "Rows of equal times in one trajectory; default: refuse."),
+    ] = None
+    gaps: Annotated[
+        Literal["interpolate", "split"] | None,
+        option(CLEANING, "Missing values: interpolate fills gaps, split ends trajectories at them."),
+    ] = None
+    longest_gap: Annotated[
+        Whole | None,
+        option(CLEANING, "Most samples in a row that are interpolated; longer gaps split. Default: 10."),
+    ] = None
+    resample: Annotated[
+        float | None, option(CLEANING, "Time between samples at even distances, where those of the data are not.")
+    ] = None
+    smooth: Annotated[
+        bool, flag(CLEANING, "Take the noise out of the states that left-out samples show; velocities need no such.")
+    ] = False
 
     def changes(self) -> dict[str, Any]:
         """What is said, as settings of an experiment by their dotted paths."""
@@ -54,12 +80,33 @@ class DataOptions:
         return ReadingSpec(**self._said())
 
     def _said(self) -> dict[str, Any]:
-        said = {name: value for name, value in vars(self).items() if value is not None}
+        said = {name: value for name, value in vars(self).items() if value is not None and name not in STEPS}
+        if steps := self._steps():
+            said["cleaning"] = steps
         if self.symmetry is not None:
             said["symmetries"] = said.pop("symmetry")
+        if self.angle is not None:
+            said["angles"] = tuple(name.strip() for name in said.pop("angle").split(","))
         if self.dims is not None:
             said["dims"] = tuple(name.strip() for name in self.dims.split(","))  # dynred.data would import torch
         return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+
+    def _steps(self) -> "tuple[CleaningSpec, ...]":
+        """The steps of cleaning, in order."""
+        if not any(getattr(self, name) for name in STEPS):  # nothing of dynred.data, which imports torch
+            return ()
+        from dynred.checks import refuse
+        from dynred.data.cleaning.gaps import GapsSpec
+        from dynred.data.cleaning.resampling import ResamplingSpec
+        from dynred.data.cleaning.smoothing import SmoothingSpec
+
+        limit: dict[str, Any] = {} if self.longest_gap is None else {"longest": self.longest_gap}
+        if limit and self.gaps != "interpolate" and self.resample is None:
+            raise refuse("longest_gap (--longest-gap)", "left out where nothing is interpolated", self.longest_gap)
+        steps: list[CleaningSpec] = [] if self.gaps is None else [GapsSpec(self.gaps, **limit)]
+        # Smoothing comes before new samples are made, whose noise would be correlated.
+        steps += [SmoothingSpec()] if self.smooth else []
+        return (*steps, *([] if self.resample is None else [ResamplingSpec(self.resample, **limit)]))
 
 
 OwnData = Annotated[DataOptions | None, Parameter(name="*", group=OWN, help="What cannot be guessed of a data file.")]

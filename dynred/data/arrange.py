@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas
-from jaxtyping import Float, Int
 
 from dynred.checks import nearest, refuse
 from dynred.data.axes import Field, fields_of
 from dynred.data.content import Arranged, Content, NamedArray
 from dynred.data.grid import grid_attribute
 from dynred.data.reading import ReadingSpec
-from dynred.data.roles import is_group, is_time, listed
-from dynred.data.time_values import ADVICE, WITHOUT, time_values
+from dynred.data.roles import is_group, is_time, listed, word
+from dynred.data.time_stamps import check_increasing, merged
+from dynred.data.time_values import WITHOUT, time_values
 from dynred.data.variables import Variable, variables_attribute
 from dynred.errors import InputError
 from dynred.memory import check_memory
@@ -54,12 +54,24 @@ def arrange(content: Content, reading: ReadingSpec, what: str = "data") -> Arran
     needed = sum(content.arrays[name].nbytes for name in roles.states)
     check_memory(f"Reading {what}", int(COPIES * needed), "Name fewer states (--states).")
     arranged = _of_table(roles, reading) if content.is_table else _of_fields(roles, reading)
+    if reading.duplicates == "average":
+        arranged = _merged(arranged)
     lengths = np.asarray(arranged.lengths)
     size = f"{len(lengths)} trajectories of {int(lengths.sum())} snapshots in all"
     size = size if len(lengths) > 1 else f"1 trajectory of {int(lengths.sum())} snapshots"
     sentence = f"Read as {size}: {arranged.attributes['reading']}."
     attributes = {**content.attributes, **arranged.attributes, "reading": sentence}
     return Arranged(**{**arranged.arguments(), "attributes": attributes})
+
+
+def _merged(arranged: Arranged) -> Arranged:
+    """Content with one row for each time, the average of those that are there."""
+    rows = {"states": np.asarray(arranged.states)}
+    rows |= {} if arranged.velocities is None else {"velocities": np.asarray(arranged.velocities)}
+    t, lengths, rows, fewer = merged(np.asarray(arranged.t), np.asarray(arranged.lengths), rows)
+    told = f"{arranged.attributes['reading']}; {fewer} rows averaged with others of equal times"
+    attributes = {**arranged.attributes, **({"reading": told} if fewer else {})}
+    return Arranged(**{**arranged.arguments(), "t": t, "lengths": lengths, "attributes": attributes, **rows})
 
 
 class _Roles:
@@ -108,7 +120,8 @@ class _Roles:
 
     def note(self, how: str, dt: float | None) -> str:
         """What was decided, in words; `how` says what the states are."""
-        parts = [how, f"time {self.time}" if self.time else f"dt = {dt:g}"]
+        named = self.time if self.time and word(self.time) == "time" else f"time {self.time}"
+        parts = [how, named if self.time else f"dt = {dt:g}"]
         parts += [f"trajectories told apart by {self.group}"] if self.group else []
         parts += [f"left out: {listed(self.left)}"] if self.left else []
         return "; ".join(parts)
@@ -214,22 +227,8 @@ def _row_times(roles: _Roles, reading: ReadingSpec, order: np.ndarray, lengths: 
     t, unit = time_values(roles.time, roles.arrays[roles.time])
     if t.shape != order.shape:
         raise refuse(f"time {roles.time}", f"one value for each of {len(order)} rows", f"shape {list(t.shape)}")
-    check_increasing(roles.time, t, order, lengths)
+    check_increasing(roles.time, t, order, lengths, equal=reading.duplicates == "average")
     return t[order], unit
-
-
-def check_increasing(
-    name: str, t: Float[np.ndarray, " M"], order: Int[np.ndarray, " M"], lengths: Int[np.ndarray, " N"]
-) -> None:
-    """Refuses times that do not increase within each trajectory; the message names the row."""
-    inner = np.ones(len(order), dtype=bool)
-    inner[np.cumsum(lengths) - 1] = False
-    bad = np.nonzero(inner[:-1] & (np.diff(t[order]) <= 0))[0]
-    if len(bad):
-        first, second = order[bad[0]], order[bad[0] + 1]
-        advice = "One column may tell trajectories apart (--group NAME). " + ADVICE
-        actual = f"{t[first]:g} in row {first} and then {t[second]:g} in row {second}"
-        raise refuse(f"time {name}", "strictly increasing in every trajectory", actual, advice)
 
 
 # -- fields -----------------------------------------------------------------------------------------------------------
@@ -251,7 +250,7 @@ def _of_fields(roles: _Roles, reading: ReadingSpec) -> Arranged:
     t, unit = _field_times(roles, reading, n, steps)
     order, lengths = _flat_order(roles, n, steps)
     if roles.time:
-        check_increasing(roles.time, t.ravel(), order, lengths)
+        check_increasing(roles.time, t.ravel(), order, lengths, equal=reading.duplicates == "average")
     velocities = None
     if "velocities" in roles.arrays and len(fields) == 1:
         moving = Field("velocities", roles.arrays["velocities"], first.dims)

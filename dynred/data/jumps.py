@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dynred.data.trajectories import Trajectories
+from dynred.data.variables import variables_of
 
 FEWEST = 8  # snapshots of a trajectory below which nothing is said
 WRAP, RESET = 2.0, 10.0  # a wrap, or a reset, is so many times larger than the steps around it
@@ -14,7 +15,7 @@ ABOVE = 4.0  # a reset is so many times larger than nine of ten steps
 AROUND = 3  # steps on either side that a jump is held against
 MOST = 0.3  # fraction of the steps: more are no jumps but the motion itself
 EQUAL = 0.05  # relative spread of the periods by which wraps jump
-PERIODS = (2 * math.pi, 360.0)  # of angles, by which a single wrap is known
+PERIODS = {2 * math.pi: "", 360.0: " --angle-unit degrees"}  # of angles, by which a single wrap is known
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,23 @@ class Jumps:
 
     Attributes:
         component: its index.
+        name: the name of its variable, by which the user knows it.
         size: the period of a wrap, or the median size of resets, in state units.
         times: when they occur, of all trajectories; the middle of the two snapshots.
         wrap: whether a period of one size undoes all, as that of an angle does.
     """
 
     component: int
+    name: str
     size: float
     times: tuple[float, ...]
     wrap: bool
 
     def __str__(self) -> str:
         when = f"at {len(self.times)} times" if len(self.times) > 1 else f"once, at t = {self.times[0]:.4g}"
-        angle = "declare the angle; " if self.wrap else ""
+        unit = next((unit for period, unit in PERIODS.items() if abs(self.size - period) <= EQUAL * period), None)
+        said = f" (--angle {self.name}{unit})" if unit is not None else ""
+        angle = f"declare the angle{said}; " if self.wrap else ""
         return (
             f"component {self.component} jumps by {self.size:.3g} {when}: {angle}cut trajectories there; "
             "or use discrete dynamics"
@@ -53,11 +58,13 @@ def find_jumps(trajectories: Trajectories) -> list[Jumps]:
     parts = [(part.t.double().numpy(), part.states.detach().double().numpy()) for part in trajectories]
     parts = [part for part in parts if len(part[0]) >= FEWEST]
     jumps = []
+    variables = variables_of(trajectories.attributes, trajectories.dim)
+    names = [variable.name for variable in variables for _ in range(variable.width)]
     for component in range(trajectories.dim):
         leaps = [leap for t, x in parts for leap in _leaps(t, x[:, component])]
         steps = sum(len(t) - 1 for t, _ in parts)
         sizes = np.concatenate([np.abs(np.diff(x[:, component])) for _, x in parts]) if parts else np.zeros(1)
-        jump = _jumps(component, leaps, ABOVE * float(np.quantile(sizes, 0.9)))
+        jump = _jumps(component, names[component], leaps, ABOVE * float(np.quantile(sizes, 0.9)))
         if jump is not None and len(jump.times) <= MOST * steps:
             jumps.append(jump)
     return jumps
@@ -89,7 +96,7 @@ def _leaps(t: Float[np.ndarray, " T"], x: Float[np.ndarray, " T"]) -> list[_Leap
     return leaps
 
 
-def _jumps(component: int, leaps: list[_Leap], least: float) -> Jumps | None:
+def _jumps(component: int, name: str, leaps: list[_Leap], least: float) -> Jumps | None:
     """The wraps among the leaps where there are some, else the resets; None where there are neither."""
     against = [leap for leap in leaps if leap.step * leap.usual < 0]
     periods = np.array([abs(leap.step - leap.usual) for leap in against])
@@ -98,9 +105,9 @@ def _jumps(component: int, leaps: list[_Leap], least: float) -> Jumps | None:
         known = any(abs(period - p) <= EQUAL * p for p in PERIODS)
         equal = len(periods) > 1 and float(periods.std()) <= EQUAL * period
         if len(periods) >= len(leaps) / 2 and (known or equal):
-            return Jumps(component, period, tuple(leap.time for leap in against), True)
+            return Jumps(component, name, period, tuple(leap.time for leap in against), True)
     resets = [leap for leap in leaps if leap.ratio >= RESET and abs(leap.step) >= least]
     if not resets:
         return None
     size = float(np.median([abs(leap.step) for leap in resets]))
-    return Jumps(component, size, tuple(leap.time for leap in resets), False)
+    return Jumps(component, name, size, tuple(leap.time for leap in resets), False)

@@ -7,7 +7,9 @@ from pathlib import Path
 from torch import Tensor
 
 from dynred.checks import path_given
+from dynred.data.angles import with_angles
 from dynred.data.arrange import NoTimes
+from dynred.data.clean import clean
 from dynred.data.readers.base import log, read_file
 from dynred.data.reading import ReadingSpec
 from dynred.data.screening import sizes
@@ -19,7 +21,7 @@ from dynred.errors import DynredWarning, FileFormatError, InputError
 def load_data(
     path: str | Path, reading: ReadingSpec | None = None, *, columns: int | None = None
 ) -> "Trajectories | Tensor":
-    """Reads trajectories from a file, or points [M, D] where it holds states in rows and no times.
+    """Reads trajectories from a file, cleaned as `reading` says, or points [M, D] where it holds no times.
 
     Args:
         path: of the file.
@@ -31,7 +33,9 @@ def load_data(
     """
     path, reading = path_given("path", path), reading or ReadingSpec()
     try:
-        return load_trajectories(path, reading) if columns is None else _known(path, reading, columns)
+        data = load_trajectories(path, reading) if columns is None else _known(path, reading, columns)
+        data = with_angles(data, reading.angles, reading.angle_unit) if isinstance(data, Trajectories) else data
+        return clean(data, reading.cleaning) if reading.cleaning and isinstance(data, Trajectories) else data
     except NoTimes:
         counted = Trajectories(**read_file(path, replace(reading, dt=1.0)).arguments())
         if len(counted) > 1:  # trajectories, not points

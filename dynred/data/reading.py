@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from dynred.checks import kind_of, positive, refuse
+from dynred.data.cleaning.base import CleaningSpec
 from dynred.data.symmetries import parsed
 from dynred.spec import ADDED, Spec
 
@@ -29,6 +31,10 @@ class ReadingSpec(Spec):
         reader: name or file of a reader, for files whose suffix does not name one.
         symmetries: the symmetries of the motion of which the data are a sample, e.g. ("translation:x",
             "reflection:x:-1"); see `dynred.data.symmetries.parsed`.
+        duplicates: whether rows of equal times in a trajectory are refused, or each set of them becomes their average.
+        angles: names of the variables that are angles, wrapped or not.
+        angle_unit: their unit.
+        cleaning: what is mended in the samples before velocities are estimated, in order: gaps, uneven times, noise.
     """
 
     states: tuple[str, ...] = ()
@@ -38,6 +44,10 @@ class ReadingSpec(Spec):
     dims: tuple[str, ...] = ()
     reader: str | None = None
     symmetries: tuple[str, ...] = field(default=(), metadata=ADDED)
+    duplicates: Literal["refuse", "average"] = field(default="refuse", metadata=ADDED)
+    angles: tuple[str, ...] = field(default=(), metadata=ADDED)
+    angle_unit: Literal["radians", "degrees"] = field(default="radians", metadata=ADDED)
+    cleaning: tuple[CleaningSpec, ...] = field(default=(), metadata=ADDED)
 
     def __post_init__(self):
         if self.dt is not None:
@@ -54,4 +64,9 @@ class ReadingSpec(Spec):
     @property
     def is_empty(self) -> bool:
         """Whether everything about the content is guessed."""
-        return not (self.states or self.time or self.dt or self.group or self.dims)
+        return not (self.states or self.time or self.dt or self.group or self.dims or self.duplicates != "refuse")
+
+    @property
+    def takes_gaps(self) -> bool:
+        """Whether values may be missing: a step of the cleaning takes gaps."""
+        return any(step.takes_gaps for step in self.cleaning)

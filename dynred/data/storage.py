@@ -83,9 +83,12 @@ def load_trajectories(path: str | Path, reading: ReadingSpec | None = None) -> T
             only an attack needs.
         MissingExtraError: a kind of file whose library is not installed.
     """
-    arranged = read_file(path, reading or ReadingSpec())
+    reading = reading or ReadingSpec()
+    arranged = read_file(path, reading)
     try:
-        trajectories = Trajectories(**arranged.arguments()).checked_finite()
+        trajectories = Trajectories(**arranged.arguments())
+        if not reading.takes_gaps:
+            trajectories.checked_finite()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if "reading" in trajectories.attributes:

@@ -10,6 +10,10 @@ from torch import Tensor
 from dynred.checks import instance_of, literal, real, refuse, whole
 from dynred.errors import InputError
 
+GAPS = (
+    "`--gaps interpolate` fills gaps, `--gaps split` ends trajectories at them (`GapsSpec` in `ReadingSpec.cleaning`)."
+)
+
 
 def plain_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of trajectories as tensors: NumPy arrays and lists become tensors, tensors stay as they are."""
@@ -47,11 +51,17 @@ def check_times(t: Float[Tensor, " M"], lengths: Int[Tensor, " N"]) -> None:
 
 
 def check_finite(name: str, values: Float[Tensor, "M D"], t: Float[Tensor, " M"], owner: Int[Tensor, " M"]) -> None:
-    """Refuses values that are not finite; the message names trajectory, time and component."""
+    """Refuses values that are not finite; the message names the first, and counts the snapshots that hold some.
+
+    Where values are missing (NaN) it names what fills gaps.
+    """
     if torch.isfinite(values).all():
         return
     row, component = torch.nonzero(~torch.isfinite(values))[0].tolist()
+    bad = int((~torch.isfinite(values)).any(1).sum())
+    several = f", the first of {bad} such snapshots of {len(values)}" if bad > 1 else ""
+    advice = GAPS if torch.isnan(values).any() else "Leave such snapshots out."
     raise InputError(
         f"{name} must be finite, got {values[row, component].item()} in trajectory {int(owner[row])} "
-        f"at time {t[row]:g}, component {component}. Cut or interpolate the gap."
+        f"at time {t[row]:g}, component {component}{several}. {advice}"
     )

@@ -2,38 +2,47 @@
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from dynred import plugins
 from dynred.arguments import public
 from dynred.checks import refuse
+from dynred.data.angles import unwrapped
 from dynred.data.derivatives.base import Estimator
+from dynred.data.estimators import PACKAGE, suitable
 from dynred.data.interpolated import nodes
 from dynred.data.responses import Curve
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocity_error import Judgement
 
-PACKAGE = "dynred.data.derivatives"
 DEFAULT = "spline"  # the method where trajectories are too short for a choice
 JUDGES = 32  # trajectories, evenly spread, on which methods are compared: a choice among few needs no more
 LONGEST = 12000  # snapshots on which they are compared
+SHORTEST = 2  # samples of a curve
 WIDEST = 6  # dimensions on which they are compared
 
 
 @public
-def estimate_velocities(trajectories: Trajectories, estimator: Estimator | None = None) -> Trajectories:
+def estimate_velocities(
+    trajectories: Trajectories, estimator: Estimator | None = None, *, measured: Bool[Tensor, "M D"] | None = None
+) -> Trajectories:
     """Trajectories with velocities estimated from their samples.
 
     Without `estimator`, every method in dynred/data/derivatives is tried with several settings, and the one whose
     velocities have the least estimated error is taken, see `dynred.data.velocity_error`: high splines on smooth motion,
     smoothing where there is noise. Samples that were interpolated linearly count no more than those between which they
-    were interpolated.
+    were interpolated. Angles that the data declare are unwrapped.
 
     Args:
         trajectories: each of at least two snapshots.
         estimator: the method; default: the one of least estimated error.
+        measured: which states were measured [M, D]: velocities are those of curves through these alone, and NaN where a
+            component has less than two of them in a trajectory. Default: all.
 
     Returns:
         The same trajectories with `velocities`. Attributes are added: `velocities`, the method in words;
@@ -48,10 +57,9 @@ def estimate_velocities(trajectories: Trajectories, estimator: Estimator | None 
         i = int(trajectories.lengths.argmin())
         advice = "A velocity needs at least two; give `velocities` or longer trajectories."
         raise refuse("trajectories", "of at least 2 snapshots each", f"1 in trajectory {i}", advice)
-    curves = []
-    for part in trajectories:
-        t, x = part.t.double().numpy(), part.states.double().numpy()
-        curves.append(Curve(*nodes(t, x), t))
+    given = trajectories if measured is not None else trajectories.checked_finite()
+    strands = _strands(unwrapped(given), measured)
+    curves = [strand.curve for strand in strands]
     if estimator is not None:
         for i, curve in enumerate(curves):
             if not estimator.takes(curve.t):
@@ -60,7 +68,9 @@ def estimate_velocities(trajectories: Trajectories, estimator: Estimator | None 
                 )
     judgement = Judgement(_judges(curves))
     chosen, errors = _chosen(estimator, curves, judgement)
-    velocities = np.concatenate([chosen.curve(curve.t, curve.x)(curve.at, 1) for curve in curves])
+    velocities = np.full(trajectories.states.shape, np.nan)
+    for strand, curve in zip(strands, curves, strict=True):
+        velocities[strand.place] = chosen.curve(curve.t, curve.x)(curve.at, 1)
     size = judgement.size(chosen)
     known = chosen in errors and size > 0
     attributes = {
@@ -73,17 +83,37 @@ def estimate_velocities(trajectories: Trajectories, estimator: Estimator | None 
     return replace(trajectories, velocities=torch.from_numpy(velocities).to(trajectories.states), attributes=attributes)
 
 
+class _Strand(NamedTuple):
+    """Components of a trajectory that were measured at the same times, and where they lie among all states."""
+
+    curve: Curve
+    place: tuple[np.ndarray, ...]
+
+
+def _strands(trajectories: Trajectories, measured: Bool[Tensor, "M D"] | None) -> list[_Strand]:
+    """All trajectories; component by component where some snapshots were measured in part."""
+    known = np.ones(trajectories.states.shape, bool) if measured is None else measured.numpy()
+    columns = np.arange(trajectories.dim)
+    apart = bool((known.any(1) & ~known.all(1)).any())
+    strands = []
+    for first, part in zip(trajectories.starts.tolist(), trajectories, strict=True):
+        t, x = part.t.double().numpy(), part.states.double().numpy()
+        rows = np.arange(first, first + len(t))
+        for some in columns[:, None] if apart else [columns]:
+            samples = known[rows, some[0]]
+            if samples.sum() < SHORTEST:
+                continue
+            own, values = nodes(t[samples], x[samples][:, some])
+            at = t if measured is None else t.clip(own[0], own[-1])  # no spline is good beyond its samples
+            strands.append(_Strand(Curve(own, values, at), np.ix_(rows, some)))
+    return strands
+
+
 def _chosen(
     estimator: Estimator | None, curves: list[Curve], judgement: Judgement
 ) -> tuple[Estimator, dict[Estimator, float]]:
     """The given estimator or the best, and the errors of all that suit the trajectories."""
-    longest = max((curve.t for curve in curves), key=len)
-    candidates = [
-        candidate
-        for name in plugins.names(PACKAGE)
-        for candidate in plugins.load_class(PACKAGE, name, Estimator).candidates()
-        if candidate.suits(longest) and all(candidate.takes(curve.t) for curve in curves)
-    ]
+    candidates = suitable([curve.t for curve in curves])
     if estimator is not None and estimator not in candidates:
         candidates.append(estimator)
     errors = judgement.errors(candidates)

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.data.angles import apart
+from dynred.data.transforms.base import PERIODS
 from dynred.data.variables import Variables, named_variables, variables_of
 from dynred.evaluation.records import VariableError
 from dynred.models.base import Model
@@ -31,9 +33,12 @@ def variable_errors(model: Model, predictions: Forecast) -> tuple[VariableError,
 
 def _errors(shown: Forecast, variables: Variables) -> list[VariableError]:
     widths = [variable.width for variable in variables]
-    blocks = [part.states.double().split(widths, 1) for part in (shown.truth, shown.reconstructed, shown.predicted)]
+    truth = shown.truth.states.double()
+    periods = shown.truth.attributes.get(PERIODS) or [0.0] * shown.truth.dim
+    off = [apart(part.states.double() - truth, periods) for part in (shown.reconstructed, shown.predicted)]
+    blocks = [part.split(widths, 1) for part in (truth, *off)]
     return [
-        VariableError(variable.name, _size(x - x.mean(0)), _size(back - x), _size(predicted - x))
+        VariableError(variable.name, _size(x - x.mean(0)), _size(back), _size(predicted))
         for variable, x, back, predicted in zip(variables, *blocks, strict=True)
     ]
 

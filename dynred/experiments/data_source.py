@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import refuse
+from dynred.data.clean import clean, cleaned, sentences
+from dynred.data.cleaning.base import CleaningSpec
 from dynred.data.grid import Grid, remembered_grid
 from dynred.data.split import PIECES, HeldOut, Masks, Parts, in_pieces, largest, until
 from dynred.data.trajectories import Trajectories
@@ -31,10 +33,12 @@ class DataSource(Source):
     Attributes:
         trajectories: all trajectories of the data.
         tests: a test from elsewhere; None takes it out of the data.
+        cleaning: what is mended in the samples, of each part alone, before velocities are estimated.
     """
 
     trajectories: Trajectories
     tests: OtherTest | None = None
+    cleaning: tuple[CleaningSpec, ...] = ()
 
     @property
     def dim(self) -> int:
@@ -81,11 +85,15 @@ class DataSource(Source):
         Raises:
             InputError: trajectories are too few or too short to be divided or to give velocities.
         """
-        whole, seed = self.trajectories.checked_finite(), data.seed_of(seed)
+        whole, seed = self.trajectories, data.seed_of(seed)
+        if not any(step.takes_gaps for step in self.cleaning):
+            whole.checked_finite()
         if data.split == "pieces":
-            parts = in_pieces(_with_velocities(whole), generator(seed, "split"))
+            parts = in_pieces(_with_velocities(clean(whole, self.cleaning)), generator(seed, "split"))
             return replace(parts, test=until(parts.test, data.horizon))
         masks = self._masks(data, seed)
+        if self.cleaning:
+            return self._cleaned(masks, data)
         learned = masks.train | masks.validation
         known = _with_velocities(whole.where(learned))
         check_velocities(known, force=data.force)
@@ -98,6 +106,32 @@ class DataSource(Source):
         test = until(_with_velocities(whole.where(masks.test)), data.horizon)
         return Parts(train, validation, test, held_out, masks.notes)
 
+    def _cleaned(self, masks: Masks, data: DataSpec) -> Parts:
+        """As `parts`, with the samples of each part cleaned alone: what is learned from sees nothing of the test.
+
+        Trajectories are counted, and divided, as they are in the data; what cleaning splits stays on one side.
+        """
+        whole = self.trajectories
+        raw = [whole.where(mask) for mask in (masks.train, masks.validation)]
+        known, owner = cleaned(Trajectories.concatenate(raw), self.cleaning)
+        known, first = _with_velocities(known), owner < len(raw[0])
+        for name, some in (("train", first), ("validation", ~first)):
+            if not some.any():
+                raise refuse(f"the {name} trajectories", "whole somewhere", "gaps everywhere", "Fill longer gaps.")
+        check_velocities(known, force=data.force)
+        train, validation = known[first], known[~first]
+        if self.tests is not None:
+            test = self.tests.beside(train, data.horizon)
+            return Parts(train, validation, test, self.tests.held_out, (*masks.notes, *_told(test)))
+        left = whole.where(masks.test)
+        test, owner = cleaned(left, self.cleaning)
+        chosen = torch.unique(whole.owner[masks.test])[owner]
+        known_states = replace(whole, states=torch.nan_to_num(whole.states, nan=0.0))
+        biggest = largest(known_states, chosen) if masks.how == "time" or data.horizon is not None else ()
+        held_out = HeldOut(masks.how, tuple(chosen.tolist()), len(whole), biggest)
+        test = until(_with_velocities(test), data.horizon)
+        return Parts(train, validation, test, held_out, (*masks.notes, *_told(test)))
+
     def _masks(self, data: DataSpec, seed: int) -> Masks:
         split = data.division(elsewhere=self.tests is not None, single=self.trajectories.velocities is not None)
         return split.masks(self.trajectories.lengths, generator(seed, "split"))
@@ -108,7 +142,9 @@ class DataSource(Source):
 
     def states(self, n: int, *, rng: torch.Generator, parameters: Parameters | None = None) -> Float[Tensor, "n D"]:
         """See `Source.states`: snapshots, drawn with replacement."""
-        return self.trajectories.states[torch.randint(len(self.trajectories.states), (n,), generator=rng)]
+        states = self.trajectories.states
+        states = states[torch.isfinite(states).all(1)] if self.cleaning else states
+        return states[torch.randint(len(states), (n,), generator=rng)]
 
     def tested_on(self, test: OtherTest) -> Self:
         """See `Source.tested_on`."""
@@ -132,3 +168,8 @@ class DataSource(Source):
 
 def _with_velocities(trajectories: Trajectories) -> Trajectories:
     return trajectories if trajectories.velocities is not None else estimate_velocities(trajectories)
+
+
+def _told(test: Trajectories) -> list[str]:
+    """What cleaning did to the test, which scores depend on."""
+    return [f"The test was cleaned, too: {line}" for line in sentences(test)]

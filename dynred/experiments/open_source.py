@@ -6,6 +6,7 @@ from typing import Any
 from dynred.arguments import public
 from dynred.data.large import large_store
 from dynred.data.reading import ReadingSpec
+from dynred.data.trajectories import Trajectories
 from dynred.experiments.data_source import DataSource
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.source import Source
@@ -45,7 +46,7 @@ def source_of(
         source = StoreSource(store)
     else:
         subject = subject_of(given, t=t, dt=dt, dim=dim, reading=reading)
-        source = SystemSource(subject) if isinstance(subject, System) else DataSource(subject)
+        source = _source(subject, reading)
         if isinstance(subject, System) and test is None:
             no_reading(ReadingSpec(dt=dt) if reading is None else reading, subject)
     return source if test is None else source.tested_on(OtherTest.of(test, reading, dt))
@@ -65,4 +66,10 @@ def open_source(name: str, arguments: Mapping[str, Any], reading: ReadingSpec | 
     if (store := large_store(name, reading)) is not None:
         return StoreSource(store)
     subject = subject_of(name, arguments, reading=reading)
-    return SystemSource(subject) if isinstance(subject, System) else DataSource(subject)
+    return _source(subject, reading)
+
+
+def _source(subject: System | Trajectories, reading: ReadingSpec | None) -> Source:
+    if isinstance(subject, System):
+        return SystemSource(subject)
+    return DataSource(subject, cleaning=() if reading is None else reading.cleaning)

@@ -114,7 +114,7 @@ def data_notes(about: Mapping[str, Any]) -> list[str]:
     Args:
         about: what a model remembers of its source, see `Source.about`.
     """
-    lines = []
+    lines = [str(step["says"]) for step in about.get("cleaning", ())]
     if "solver" in about:
         lines.append(f"Solver: {about['solver']['kind'].rpartition(':')[2]} ({about['solver_reason']}).")
     if words := time_words(about):

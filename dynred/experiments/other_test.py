@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from dynred.checks import refuse
+from dynred.data.clean import clean
 from dynred.data.reading import ReadingSpec
 from dynred.data.split import SHORTEST, HeldOut, until
 from dynred.data.trajectories import Trajectories
@@ -46,7 +47,9 @@ class OtherTest:
         if int(trajectories.lengths.min()) < SHORTEST:
             i = int(trajectories.lengths.argmin())
             raise refuse("test", f"trajectories of at least {SHORTEST} snapshots", f"1 in trajectory {i}")
-        return cls(trajectories.checked_finite("test"), HeldOut("file", name=name))
+        steps = () if reading is None else reading.cleaning
+        trajectories = clean(trajectories, steps) if steps else trajectories.checked_finite("test")
+        return cls(trajectories, HeldOut("file", name=name))
 
     def moving(self) -> Trajectories:
         """The test with velocities, estimated where it has none."""

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dynred.data.angles import KEY as ANGLES
 from dynred.data.split import Parts
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.angles import AnglesSpec
 from dynred.data.transforms.base import Chain, Transform, TransformSpec
 from dynred.data.transforms.scaling import ScalingSpec
 from dynred.data.variables import named_variables
@@ -14,12 +16,13 @@ from dynred.models.base import Model
 def fit_chain(specs: Sequence[TransformSpec], train: Trajectories, made: Transform | None = None) -> Chain | None:
     """The transforms of training trajectories, one after the other; those that change nothing are left out.
 
+    Angles that the data declare become cosines and sines first. Where none of them scales, variables that the data name
+    are scaled if their spreads differ by more than 30 times.
+
     Args:
         specs: their settings.
         train: the trajectories.
-        made: what has made the trajectories; it comes first.
-
-    Where none of them scales, variables that the data name are scaled if their spreads differ by more than 30 times.
+        made: what has made the trajectories; it comes before all.
 
     Returns:
         None where nothing is changed.
@@ -30,7 +33,10 @@ def fit_chain(specs: Sequence[TransformSpec], train: Trajectories, made: Transfo
     scales = any(isinstance(spec, ScalingSpec) for spec in specs)
     parts: list[Transform] = []
     moved = train
-    for spec in specs if scales else (ScalingSpec("auto"), *specs):
+    steps = tuple(specs) if scales else (ScalingSpec("auto"), *specs)
+    if train.attributes.get(ANGLES) and not any(isinstance(spec, AnglesSpec) for spec in specs):
+        steps = (AnglesSpec(), *steps)
+    for spec in sorted(steps, key=lambda step: not isinstance(step, AnglesSpec)):  # before their units are changed
         part = spec.fit(moved)
         if part.changes:
             parts.append(part)

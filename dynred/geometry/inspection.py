@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import generator_given, integer
+from dynred.data.clean import clean
 from dynred.data.points import load_data
 from dynred.data.readers.base import is_data
 from dynred.data.reading import ReadingSpec
@@ -106,6 +107,8 @@ def inspect(
     if isinstance(subject, System):
         no_reading(ReadingSpec(dt=dt) if reading is None else reading, subject)
         subject = simulate(subject, TRAJECTORIES, rng=rng, progress=progress)
+    elif reading is not None and reading.cleaning:
+        subject = clean(subject, reading.cleaning)
     return _verdict(subject, rng, latent_dim, progress)
 
 

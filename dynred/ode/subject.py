@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dynred.checks import integer, kind_of, refuse
+from dynred.data.angles import with_angles
 from dynred.data.grid import remembered_grid
 from dynred.data.readers.base import is_data, suffixes
 from dynred.data.reading import ReadingSpec
@@ -54,9 +55,9 @@ def subject_of(
     if isinstance(x, System):
         return x
     if isinstance(x, Trajectories):
-        return with_symmetries(x, reading)
+        return declared(x, reading)
     if isinstance(x, str | os.PathLike):
-        data = with_symmetries(load_trajectories(x, reading), reading)  # type: ignore[arg-type] # a path of text
+        data = declared(load_trajectories(x, reading), reading)  # type: ignore[arg-type] # a path of text
         return replace(data, attributes={**data.attributes, "system": data.attributes.get("system", Path(x).stem)})
     if callable(x):
         advice = "A function f(t, x) needs it, e.g. dim=3."
@@ -66,7 +67,16 @@ def subject_of(
         kinds = "a system, its name or file, a function f(t, x), a data file, or trajectories or points as"
         raise refuse("source", f"{kinds} {KINDS}", kind_of(x))
     given = {"t": t, "dt": reading.dt, "states": reading.states, "time": reading.time}
-    return with_symmetries(Trajectories.of(x, **given, group=reading.group, dims=reading.dims), reading)  # type: ignore[arg-type] # each is checked there
+    return declared(Trajectories.of(x, **given, group=reading.group, dims=reading.dims), reading)  # type: ignore[arg-type] # each is checked there
+
+
+def declared(data: Trajectories, reading: ReadingSpec) -> Trajectories:
+    """The data with what is said of their variables: symmetries and angles.
+
+    Raises:
+        InputError: it does not fit them.
+    """
+    return with_symmetries(with_angles(data, reading.angles, reading.angle_unit), reading)
 
 
 def with_symmetries(data: Trajectories, reading: ReadingSpec) -> Trajectories:
@@ -85,8 +95,8 @@ def with_symmetries(data: Trajectories, reading: ReadingSpec) -> Trajectories:
 
 def no_reading(reading: ReadingSpec | None, system: System) -> None:
     """Refuses what is said of data where a system is given, and no data are the test."""
-    if reading is not None and not (reading.is_empty and reading.reader is None and not reading.symmetries):
-        what = "reading (--states, --time, --dt, --group, --dims, --reader, --symmetry)"
+    if reading is not None and reading != ReadingSpec():
+        what = "reading (--states, --time, --dt, --group, --dims, --reader, --symmetry, --angle, --gaps, --smooth ...)"
         raise refuse(what, "left out where there are no data", f"some for the system {system.name}")
 
 

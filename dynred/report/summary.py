@@ -118,6 +118,7 @@ def origin(context: Context) -> list[tuple[str, str]]:
         kind = str(solver.get("kind", "")).rpartition(":")[2] if isinstance(solver, Mapping) else str(solver)
         reason = about.get("solver_reason")
         rows.append(("solver of the full model", f"{kind} ({reason})" if reason else kind))
+    rows += [("cleaning", str(step["says"])) for step in about.get("cleaning", ())]
     rows.append(("velocities", _velocities(about)))
     rows.append(("test", context.evaluation.test_words))
     if context.time_scale_name:

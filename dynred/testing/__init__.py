@@ -7,6 +7,7 @@ A check returns nothing, or raises an AssertionError whose message is the broken
 fraction of a second plus the time of training: give reducers and dynamics settings with few steps.
 """
 
+from dynred.testing.cleaning import check_cleaning
 from dynred.testing.dynamics import check_dynamics
 from dynred.testing.metrics import check_metric, check_statistic
 from dynred.testing.readers import check_reader
@@ -16,6 +17,7 @@ from dynred.testing.systems import check_system
 from dynred.testing.transforms import check_transform
 
 __all__ = [
+    "check_cleaning",
     "check_dynamics",
     "check_metric",
     "check_reader",

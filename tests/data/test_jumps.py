@@ -22,8 +22,9 @@ def test_wrapped_angles_are_found_and_the_angle_is_proposed(rate, period):
     assert [jump.component for jump in jumps] == [1]
     assert jumps[0].size == pytest.approx(period, rel=0.03)
     assert len(jumps[0].times) >= 0.9 * (np.abs(np.diff(wrapped)) > period / 2).sum()
+    flag = {2 * math.pi: " (--angle x2)", 360.0: " (--angle x2 --angle-unit degrees)"}.get(period, "")
     assert str(jumps[0]).endswith(
-        f"at {len(jumps[0].times)} times: declare the angle; cut trajectories there; or use discrete dynamics"
+        f"at {len(jumps[0].times)} times: declare the angle{flag}; cut trajectories there; or use discrete dynamics"
     )
 
 

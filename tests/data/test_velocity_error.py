@@ -9,9 +9,10 @@ import torch
 
 from dynred import plugins
 from dynred.data.derivatives.base import Estimator
+from dynred.data.estimators import PACKAGE
 from dynred.data.interpolated import nodes
 from dynred.data.trajectories import Trajectories
-from dynred.data.velocities import PACKAGE, estimate_velocities
+from dynred.data.velocities import estimate_velocities
 
 SETS = 32
 ROUND_OFF = 1e-9

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dynred import plugins
+from dynred.data.cleaning.base import CleaningSpec
 from dynred.data.symmetries import Translation
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import TransformSpec
@@ -17,6 +18,7 @@ from dynred.reducers.base import ReducerSpec
 from dynred.solvers.base import Solver
 from dynred.spec import Spec
 from dynred.testing import (
+    check_cleaning,
     check_dynamics,
     check_metric,
     check_reducer,
@@ -93,6 +95,12 @@ def test_reducer_that_sees_parameters(name):
 @pytest.mark.parametrize("name", plugins.names("dynred.dynamics"))
 def test_dynamics(name):
     check_dynamics(small(made("dynred.dynamics", name, DynamicsSpec)), latent_space=SPACES.get(name))
+
+
+@pytest.mark.parametrize("name", plugins.names("dynred.data.cleaning"))
+def test_cleaning(name):
+    needed = {"resampling": {"step": 0.03}}
+    check_cleaning(plugins.load_class("dynred.data.cleaning", name, CleaningSpec)(**needed.get(name, {})))
 
 
 @pytest.mark.parametrize("name", plugins.names("dynred.data.transforms"))

@@ -75,7 +75,7 @@ def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, obj
             raise refuse("states", "of which rows are snapshots and columns components", f"a square {len(t)}", advice)
         lengths = torch.tensor([len(t)]) if lengths is None else lengths
         trajectories = Trajectories(states, t, lengths, velocities, parameters, attributes)
-    return trajectories.checked_finite()
+    return trajectories
 
 
 def _lengths(array: np.ndarray) -> Tensor:

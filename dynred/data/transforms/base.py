@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from dynred.arguments import public
 from dynred.checks import instance_of, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.data.variables import KEY, Variables
+from dynred.data.variables import KEY, Variables, named_variables, variables_attribute
 from dynred.spec import Spec
 
 PACKAGE = "dynred.data.transforms"
-OF_THE_STATE = (KEY, "grid")  # attributes of trajectories that say what the components of a state are
+PERIODS = "periods"  # of the attributes of states that were restored: as `Transform.periods`
+OF_THE_STATE = (KEY, "grid", "angles")  # attributes of trajectories that say what the components of a state are
 
 
 class Transform(nn.Module, ABC):
@@ -68,6 +69,16 @@ class Transform(nn.Module, ABC):
         """Whether trajectories are what it gives already, because the data do not fit into memory before it."""
         return False
 
+    @property
+    def periods(self) -> Sequence[float]:
+        """The period of every component of the given states [D], 0 of those that have none; empty where none has."""
+        return ()
+
+    def named(self, variables: Variables) -> Variables:
+        """The variables of transformed states, from those of the given ones; none where they have another width and
+        nobody knows what they are."""
+        return variables if self.dim == self.state_dim else ()
+
     @final
     def transformed(self, trajectories: Trajectories) -> Trajectories:
         """The transformed trajectories, velocities pushed forward; parameters stay, and so do the times of the
@@ -83,7 +94,9 @@ class Transform(nn.Module, ABC):
         moved = trajectories.map(self.forward) if self.past == 1 else self._along(trajectories)
         if self.dim == self.state_dim:
             return moved
-        return replace(moved, attributes={k: v for k, v in moved.attributes.items() if k not in OF_THE_STATE})
+        others = {k: v for k, v in moved.attributes.items() if k not in OF_THE_STATE}
+        named = self.named(named_variables(trajectories.attributes, self.state_dim))
+        return replace(moved, attributes={**others, **(variables_attribute(named) if named else {})})
 
     def _along(self, trajectories: Trajectories) -> Trajectories:
         lengths = trajectories.lengths.tolist()
@@ -183,8 +196,9 @@ class Chain(nn.Module):
         """Transformed trajectories in the variables of the data: the present state of each; times stay."""
         back = trajectories.map(self.undo)
         attributes = {k: v for k, v in back.attributes.items() if k not in OF_THE_STATE}
-        named = {KEY: [list(variable) for variable in self.variables]} if self.variables else {}
-        return replace(back, attributes={**attributes, **named})
+        named = variables_attribute(self.variables) if self.variables else {}
+        periods = {PERIODS: list(self.parts[0].periods)} if self.parts[0].periods else {}
+        return replace(back, attributes={**attributes, **named, **periods})
 
     def notes(self) -> list[str]:
         """See `Transform.notes`."""

@@ -1,0 +1,1 @@
+"""What is mended in measured samples before anything is learned from them, one file each."""
