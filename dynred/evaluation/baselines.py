@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
+from dynred.dynamics.map import MapSpec
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.reducers.base import Reducer
@@ -49,8 +50,8 @@ def baseline_forecasts(model: Model, train: Trajectories, test: Trajectories) ->
 
 
 def linear_model(model: Model, train: Trajectories) -> Model:
-    """The model's own coordinates with linear dynamics."""
-    linear = model.spec.updated("dynamics", LinearSpec())
+    """The model's own coordinates with linear dynamics: a linear map where there are no velocities."""
+    linear = model.spec.updated("dynamics", LinearSpec() if train.velocities is not None else MapSpec(LinearSpec()))
     rng = generator(0, "baselines")  # nothing draws from it
     return linear.fit_dynamics(model.coordinates, train, train[:1], rng=rng, about=model.about)
 

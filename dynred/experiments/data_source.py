@@ -14,6 +14,7 @@ from dynred.data.split import PIECES, HeldOut, Masks, Parts, in_pieces, largest,
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import estimate_velocities
 from dynred.data.velocity_quality import check_velocities
+from dynred.dynamics.base import DynamicsSpec
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.requirements import Sizes
@@ -31,10 +32,12 @@ class DataSource(Source):
     Attributes:
         trajectories: all trajectories of the data.
         tests: a test from elsewhere; None takes it out of the data.
+        moving: whether velocities that the data lack are estimated.
     """
 
     trajectories: Trajectories
     tests: OtherTest | None = None
+    moving: bool = True
 
     @property
     def dim(self) -> int:
@@ -76,27 +79,32 @@ class DataSource(Source):
     def parts(self, data: DataSpec, seed: int, runtime: Runtime) -> Parts:
         """See `Source.parts`: `DataSpec.split` says how; test trajectories end at `data.horizon`.
 
-        Velocities that the data lack are estimated, those of the test from the test alone.
+        Velocities that the data lack are estimated where dynamics need some, those of the test from the test alone.
 
         Raises:
             InputError: trajectories are too few or too short to be divided or to give velocities.
         """
         whole, seed = self.trajectories.checked_finite(), data.seed_of(seed)
         if data.split == "pieces":
-            parts = in_pieces(_with_velocities(whole), generator(seed, "split"))
+            parts = in_pieces(self._with_velocities(whole), generator(seed, "split"))
             return replace(parts, test=until(parts.test, data.horizon))
         masks = self._masks(data, seed)
         learned = masks.train | masks.validation
-        known = _with_velocities(whole.where(learned))
-        check_velocities(known, force=data.force)
+        known = self._with_velocities(whole.where(learned))
+        if known.velocities is not None:
+            check_velocities(known, force=data.force)
         train, validation = (known.where(mask[learned]) for mask in (masks.train, masks.validation))
         if self.tests is not None:
             return Parts(train, validation, self.tests.beside(train, data.horizon), self.tests.held_out, masks.notes)
         chosen = torch.unique(whole.owner[masks.test])
         biggest = largest(whole, chosen) if masks.how == "time" or data.horizon is not None else ()
         held_out = HeldOut(masks.how, tuple(chosen.tolist()), len(whole), biggest)
-        test = until(_with_velocities(whole.where(masks.test)), data.horizon)
+        test = until(self._with_velocities(whole.where(masks.test)), data.horizon)
         return Parts(train, validation, test, held_out, masks.notes)
+
+    def _with_velocities(self, trajectories: Trajectories) -> Trajectories:
+        known = trajectories.velocities is not None or not self.moving
+        return trajectories if known else estimate_velocities(trajectories)
 
     def _masks(self, data: DataSpec, seed: int) -> Masks:
         split = data.division(elsewhere=self.tests is not None, single=self.trajectories.velocities is not None)
@@ -109,6 +117,10 @@ class DataSource(Source):
     def states(self, n: int, *, rng: torch.Generator, parameters: Parameters | None = None) -> Float[Tensor, "n D"]:
         """See `Source.states`: snapshots, drawn with replacement."""
         return self.trajectories.states[torch.randint(len(self.trajectories.states), (n,), generator=rng)]
+
+    def for_dynamics(self, dynamics: DynamicsSpec) -> Self:
+        """See `Source.for_dynamics`."""
+        return replace(self, moving=dynamics.needs_velocities)
 
     def tested_on(self, test: OtherTest) -> Self:
         """See `Source.tested_on`."""
@@ -128,7 +140,3 @@ class DataSource(Source):
     def _named(self, train: Trajectories) -> dict[str, Any]:
         name = str(train.attributes.get("system", "data"))
         return {"system": name, "time_unit": str(train.attributes.get("time_unit", "time units"))}
-
-
-def _with_velocities(trajectories: Trajectories) -> Trajectories:
-    return trajectories if trajectories.velocities is not None else estimate_velocities(trajectories)

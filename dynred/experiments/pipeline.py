@@ -119,6 +119,7 @@ def reduce(
         planned = plan_of(asked, source, minutes, fixed=kept).apply(asked)
         assert planned.reducer is not None
         data, reducer, dynamics = planned.data, planned.reducer, planned.dynamics
+    source = source.for_dynamics(dynamics)
     spec = model_spec(reducer, dynamics, partition, joint)
     check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
     runtime = runtime or Runtime()

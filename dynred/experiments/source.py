@@ -11,6 +11,7 @@ from torch import Tensor
 from dynred.data.grid import Grid
 from dynred.data.split import HeldOut, Parts
 from dynred.data.trajectories import Trajectories
+from dynred.dynamics.base import DynamicsSpec
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.fingerprint import differences
 from dynred.experiments.other_test import OtherTest
@@ -102,6 +103,14 @@ class Source(ABC):
             rng: draws them.
             parameters: values of the equation's parameters that replace its defaults.
         """
+
+    def for_dynamics(self, dynamics: DynamicsSpec) -> "Source":
+        """This source with what such dynamics are fitted to: velocities are not estimated for dynamics without.
+
+        Raises:
+            InputError: no such dynamics can be fitted to it.
+        """
+        return self
 
     @abstractmethod
     def tested_on(self, test: OtherTest) -> Self:

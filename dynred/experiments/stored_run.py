@@ -119,7 +119,7 @@ def _opened(folder: RunFolder, plugins: Sequence[str | Path], trust: bool) -> It
         source = _reopened(folder, spec, stored)
         if source.dim != model.state_dim:
             raise refuse("the source of the run", f"of {model.state_dim} dimensions, like its model", source.dim)
-        yield StoredRun(folder, spec, source.as_before(model.about), model)
+        yield StoredRun(folder, spec, source.as_before(model.about).for_dynamics(spec.dynamics), model)
 
 
 class _Permission:

@@ -93,6 +93,15 @@ class ReducedModel(Model):
         """See `Model.vector_field`."""
         return self.dynamics.bind(self.given)
 
+    def evolution(self) -> VectorField:
+        """See `Model.evolution`."""
+        return self.dynamics.evolution(self.given)
+
+    @property
+    def time_step(self) -> float | None:
+        """See `Model.time_step`."""
+        return self.dynamics.time_step
+
     @as_given
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`."""
@@ -237,6 +246,7 @@ class ReducedSpec(ModelSpec):
         self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
     ) -> Reducer:
         """See `ModelSpec.fit_coordinates`."""
+        self.dynamics.check(train)
         reducer = self.reducer.fit(train, validation, rng=rng, runtime=runtime)
         if self.joint is not None:
             self.joint.check(reducer)
