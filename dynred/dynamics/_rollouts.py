@@ -16,7 +16,11 @@ class Rolling(Protocol):
     """Latent dynamics with standard units, as far as a score looks at them."""
 
     latent_space: LatentSpace
-    units: Standardisation
+
+    @property
+    def units(self) -> Standardisation:
+        """The standard units."""
+        ...
 
     def rollout(self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Any) -> Float[Tensor, "N T R"]:
         """See `LatentDynamics.rollout`."""

@@ -20,7 +20,7 @@ from dynred.checks import positive, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics._members import as_field, build_field
 from dynred.dynamics._rollouts import Rolling, step_score
-from dynred.dynamics._units import Report
+from dynred.dynamics._units import Report, Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, LatentDynamics, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.time_grids import common_step, whole_steps
@@ -44,7 +44,12 @@ class LatentMap(LatentDynamics):
     def __init__(self, spec: DynamicsSpec, member: VectorFieldDynamics, time_step: float) -> None:
         super().__init__()
         self.spec, self.latent_space, self.member, self.time_step = spec, member.latent_space, member, time_step
-        self.histories, self.units = member.histories, member.units
+        self.histories = member.histories
+
+    @property
+    def units(self) -> Standardisation:
+        """The standard units: those of the member."""
+        return self.member.units
 
     def rollout(
         self,

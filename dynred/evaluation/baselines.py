@@ -17,6 +17,7 @@ from dynred.dynamics.map import MapSpec
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.reducers.base import Reducer
+from dynred.reducers.identity import IdentitySpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 
@@ -36,7 +37,8 @@ def baseline_forecasts(model: Model, train: Trajectories, test: Trajectories) ->
         train: the training trajectories.
         test: the test trajectories.
     """
-    pod = PODSpec(model.latent_space.dim).fit(train, train, rng=generator(0, "baselines"))  # draws nothing
+    as_many = IdentitySpec if model.latent_space.dim == train.dim else PODSpec
+    pod = as_many(model.latent_space.dim).fit(train, train, rng=generator(0, "baselines"))  # draws nothing
     reconstructed = _like(test, pod.at(test.row_parameters).reconstruct(test.states).double())
     yield POD, Forecast(test, reconstructed, reconstructed)
     del reconstructed

@@ -13,7 +13,6 @@ from dynred.data.split import Parts
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import Chain, TransformSpec
 from dynred.dynamics.base import DynamicsSpec
-from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.evaluation.evaluate import score
 from dynred.evaluation.records import Cost
@@ -79,7 +78,7 @@ def reduce(
         data: which trajectories; default `DataSpec()`.
         reducer: default `AutoReducerSpec(latent_dim)`, which leaves the choice to the data. Its own `latent_dim` must
             agree.
-        dynamics: default `NeuralODESpec()`.
+        dynamics: default `NeuralODESpec()`; `MapSpec()` of a system that is a map.
         partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
         joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
         threshold: rollout error that counts as lost.
@@ -101,14 +100,15 @@ def reduce(
     """
     positive("threshold", threshold)
     source, data = source_of(source, test, t=t, dt=dt, dim=dim, reading=reading), data or DataSpec()
-    if transforms:  # they may change the dimension, which is checked then
-        integer("latent_dim", latent_dim, 1)
-    else:
-        check_latent_dim(latent_dim, source.dim)
     kept = [
         name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None
     ]
-    reducer, dynamics = reducer or default_reducer(latent_dim, joint), dynamics or NeuralODESpec()
+    dynamics = dynamics or source.default_dynamics
+    if transforms:  # they may change the dimension, which is checked then
+        integer("latent_dim", latent_dim, 1)
+    else:
+        check_latent_dim(latent_dim, source.dim, dynamics)
+    reducer = reducer or default_reducer(latent_dim, joint)
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     if minutes is not None:
@@ -128,7 +128,7 @@ def reduce(
         parts = stages.simulate(data)
         chain = fit_chain(transforms, parts.train)
         if chain is not None:
-            check_latent_dim(latent_dim, chain.dim)
+            check_latent_dim(latent_dim, chain.dim, dynamics)
         settings = {**stages.data_settings(data), "transforms": [each.to_dict() for each in transforms]}
         return stages.evaluate(stages.fit(parts, chain, settings), parts)
 
