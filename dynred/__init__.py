@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from dynred.dynamics.fourier import FourierSpec as FourierSpec
     from dynred.dynamics.linear import LinearSpec as LinearSpec
     from dynred.dynamics.local import LocalDynamicsSpec as LocalDynamicsSpec
+    from dynred.dynamics.map import MapSpec as MapSpec
     from dynred.dynamics.neural_ode import NeuralODESpec as NeuralODESpec
     from dynred.dynamics.neural_ode import RefinementSpec as RefinementSpec
     from dynred.dynamics.parametric import ParametricSpec as ParametricSpec
@@ -122,6 +123,7 @@ if TYPE_CHECKING:
     from dynred.rng import generator as generator
     from dynred.runtime import Runtime as Runtime
     from dynred.simulation.events import Event as Event
+    from dynred.simulation.section import poincare_section as poincare_section
     from dynred.simulation.simulate import simulate as simulate
     from dynred.simulation.simulate import simulate_to as simulate_to
     from dynred.simulation.trusted import trusted_times as trusted_times
@@ -183,6 +185,7 @@ _HOMES = {
     "LocalDynamicsSpec": "dynred.dynamics.local",
     "LocalPolynomialSpec": "dynred.numerics.local_fits",
     "LocalReducerSpec": "dynred.reducers.local",
+    "MapSpec": "dynred.dynamics.map",
     "LyapunovSpectrum": "dynred.evaluation.lyapunov",
     "LogarithmSpec": "dynred.data.transforms.logarithm",
     "Metric": "dynred.metrics.base",
@@ -263,6 +266,7 @@ _HOMES = {
     "save_trajectories": "dynred.data.storage",
     "search": "dynred.studies.search",
     "simulate": "dynred.simulation.simulate",
+    "poincare_section": "dynred.simulation.section",
     "simulate_to": "dynred.simulation.simulate",
     "trusted_times": "dynred.simulation.trusted",
 }

@@ -98,7 +98,7 @@ def check_velocities(trajectories: Trajectories, *, force: bool = False) -> str 
     if quality.useless and not force:
         raise InputError(
             f"{warning} Above {USELESS:.0%} no dynamics are fitted to them, unless that is forced (`--force`, or "
-            "`DataSpec.force`)."
+            "`DataSpec.force`). A map from each snapshot to the next needs none: `--dynamics map` (`MapSpec()`)."
         )
     return warning
 

@@ -16,20 +16,19 @@ def default_member() -> DynamicsSpec:
 
 
 def fit_field(spec: DynamicsSpec, data: LatentData) -> VectorFieldDynamics:
-    """Fits dynamics by `spec.fit`, and refuses those that are no vector field."""
-    return _as_field(
-        spec.fit(data.latents, data.validation, rng=data.rng, latent_space=data.latent_space, runtime=data.runtime)
-    )
+    """Fits dynamics, and refuses those that are no vector field."""
+    return as_field(spec.fitted(data))
 
 
 def build_field(spec: DynamicsSpec, latent_space: LatentSpace, sizes: Mapping[str, Any]) -> VectorFieldDynamics:
     """Builds a member by `spec.build`, with the sizes that the dynamics made of it store; refuses sizes that are not
     the member's, and dynamics that are no vector field."""
     dynamics = spec.build(latent_space, **fitting_arguments("member", sizes, spec.build, ["latent_space"]))
-    return _as_field(dynamics)
+    return as_field(dynamics)
 
 
-def _as_field(dynamics: LatentDynamics) -> VectorFieldDynamics:
+def as_field(dynamics: LatentDynamics) -> VectorFieldDynamics:
+    """The dynamics themselves; refuses those that are no vector field."""
     if not isinstance(dynamics, VectorFieldDynamics):
         raise refuse("member", "dynamics given by a vector field", type(dynamics).__name__)
     return dynamics

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, final
+from typing import Any, ClassVar, Self, final
 
 import torch
 from jaxtyping import Float, Int
@@ -18,6 +18,7 @@ from dynred.data.parts import check_parts
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
 from dynred.dynamics._compiled import CompiledField, CompiledRollouts
+from dynred.dynamics._rollouts import Rolling, rollout_score
 from dynred.dynamics._units import Budget, LimitedField, Report, StandardField, Standardisation
 from dynred.numerics.latent_space import LatentSpace
 from dynred.ode.vector_field import Parameters, VectorField
@@ -36,12 +37,14 @@ class LatentDynamics(nn.Module, ABC):
         latent_space: what the R latent coordinates are.
         histories: the course of its training, if any, stage by stage.
         choice: why these dynamics were taken, in a sentence, where they were chosen among others; not stored with them.
+        time_step: the time of one step of a map, in time units; None where time is continuous.
     """
 
     spec: "DynamicsSpec"
     latent_space: LatentSpace
     histories: tuple[History, ...] = ()
     choice = ""
+    time_step: float | None = None
 
     @abstractmethod
     def rollout(
@@ -84,6 +87,10 @@ class LatentDynamics(nn.Module, ABC):
             InputError: the dynamics are those of one lattice.
         """
         raise refuse("dynamics", "the same everywhere, as `local` are", type(self).__name__)
+
+    def evolution(self, parameters: Parameters | None = None) -> VectorField:
+        """What exponents are computed of: the vector field, or a map, see `dynred.ode.vector_field.time_step`."""
+        return self.bind(parameters)
 
     def averaged(self) -> Sequence["LatentDynamics"]:
         """The dynamics whose velocities are averaged: only these themselves, where they are no ensemble."""
@@ -239,9 +246,11 @@ class LatentData:
         features = self.latent_space.features(units.standard(known.states.double()))
         return features, known.velocities.double() / units.rate
 
-    def changed(
-        self, change: Callable[[Trajectories], Trajectories], latent_space: LatentSpace | None = None
-    ) -> "LatentData":
+    def score(self, model: Rolling) -> float:
+        """How wrong rollouts of the validation trajectories are; see `rollout_score`."""
+        return rollout_score(model, self.validation)
+
+    def changed(self, change: Callable[[Trajectories], Trajectories], latent_space: LatentSpace | None = None) -> Self:
         """The same data with both parts changed, for dynamics that are made of others.
 
         Args:
@@ -258,7 +267,13 @@ class LatentData:
 
 @dataclass(frozen=True)
 class DynamicsSpec(Spec, ABC):
-    """Settings of latent dynamics."""
+    """Settings of latent dynamics.
+
+    Attributes:
+        needs_velocities: whether they are fitted to velocities; else to states alone, each and the next.
+    """
+
+    needs_velocities: ClassVar[bool] = True
 
     @final
     @public
@@ -290,7 +305,14 @@ class DynamicsSpec(Spec, ABC):
         check_parts("latents", latents, validation)
         space = latent_space or LatentSpace(lines=latents.dim)
         data = LatentData(latents, validation, space, generator_given(rng), runtime or Runtime())
+        return self.fitted(data)
+
+    def fitted(self, data: LatentData) -> LatentDynamics:
+        """What `fit` returns, of arguments that were checked."""
         return self._fit(data).cpu().requires_grad_(False)
+
+    def check(self, trajectories: Trajectories) -> None:
+        """Refuses (InputError) trajectories whose times do not suit the dynamics, before anything is fitted."""
 
     @abstractmethod
     def _fit(self, data: LatentData) -> LatentDynamics:

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from dynred.checks import count, one_of, refuse
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
@@ -182,7 +181,7 @@ class NeuralODESpec(DynamicsSpec):
 
         def score(fitted: PolynomialMap) -> float:
             model.begin_as(fitted, *known)
-            return start_score(model, data.validation)
+            return start_score(model, data)
 
         model.begin_as(min(alike, key=score) if len(alike) > 1 else alike[0], *known)
 
@@ -203,10 +202,10 @@ class NeuralODESpec(DynamicsSpec):
         return model.requires_grad_(False)
 
 
-def start_score(model: NeuralODE, validation: Trajectories) -> float:
-    """The `rollout_score` of the polynomial alone."""
+def start_score(model: NeuralODE, data: LatentData) -> float:
+    """The score of the polynomial alone."""
     left, model.left = model.left, torch.zeros_like(model.left)
-    score = rollout_score(model, validation)
+    score = data.score(model)
     model.left = left
     return score
 
@@ -215,7 +214,7 @@ def _refine(model: NeuralODE, spec: RefinementSpec, stage: int, data: LatentData
     """Trains on rollouts of one window; says whether validation rollouts improved. If not, the old weights return."""
     window = spec.windows[stage]
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    score = rollout_score(model, data.validation)
+    score = data.score(model)
     z, t = _windows(data.latents, window + 1, model)
     held = _windows(data.validation, window + 1, model)
     history = minimise(
@@ -229,7 +228,7 @@ def _refine(model: NeuralODE, spec: RefinementSpec, stage: int, data: LatentData
         runtime=data.runtime,
     )
     model.histories = (*model.histories, history)
-    if rollout_score(model, data.validation) < score:
+    if data.score(model) < score:
         return True
     model.load_state_dict(before)
     return False

@@ -13,7 +13,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.dynamics._polynomials import PolynomialDynamics
-from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.numerics.latent_space import LatentSpace
@@ -59,7 +58,7 @@ class PolynomialODESpec(DynamicsSpec):
             model = PolynomialODE(self, data.latent_space, units, fitted.degree)
             model.coefficients = fitted.coefficients
             candidates.append(model)
-        return min(candidates, key=lambda model: rollout_score(model, data.validation))
+        return min(candidates, key=lambda model: data.score(model))
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
         """See `DynamicsSpec.memory`: the latents and the fits."""

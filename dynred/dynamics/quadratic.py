@@ -17,7 +17,6 @@ from torch import Tensor
 from dynred.checks import refuse
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics._polynomials import PolynomialDynamics
-from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.numerics.batches import pieces
@@ -63,7 +62,7 @@ class QuadraticSpec(DynamicsSpec):
         chosen = model.coefficients, model.regularisation
         for weights in self._pairs():
             model.coefficients = _solution(system, model, weights)
-            score = rollout_score(model, data.validation)
+            score = data.score(model)
             if score < best:
                 best, chosen = score, (model.coefficients, weights)
         model.coefficients, model.regularisation = chosen

@@ -17,7 +17,6 @@ from torch import Tensor
 from dynred.checks import count, positive, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics._polynomials import PolynomialDynamics
-from dynred.dynamics._rollouts import rollout_score
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.errors import MissingExtraError
@@ -81,7 +80,7 @@ class SindySpec(DynamicsSpec):
         model, tried = Sindy(self, data.latent_space, data.units(centred=False)), []
         for threshold in sorted(self.thresholds):
             model.coefficients = _sparse(pysindy, model, data.latents, threshold, self)
-            tried.append((rollout_score(model, data.validation), threshold, model.coefficients))
+            tried.append((data.score(model), threshold, model.coefficients))
         best = min(score for score, _, _ in tried)
         enough = best * (1 + self.slack) + ROUNDING
         _, threshold, model.coefficients = max(

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
+from dynred.dynamics.map import MapSpec
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast
 from dynred.reducers.base import Reducer
+from dynred.reducers.identity import IdentitySpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 
@@ -35,7 +37,8 @@ def baseline_forecasts(model: Model, train: Trajectories, test: Trajectories) ->
         train: the training trajectories.
         test: the test trajectories.
     """
-    pod = PODSpec(model.latent_space.dim).fit(train, train, rng=generator(0, "baselines"))  # draws nothing
+    as_many = IdentitySpec if model.latent_space.dim == train.dim else PODSpec
+    pod = as_many(model.latent_space.dim).fit(train, train, rng=generator(0, "baselines"))  # draws nothing
     reconstructed = _like(test, pod.at(test.row_parameters).reconstruct(test.states).double())
     yield POD, Forecast(test, reconstructed, reconstructed)
     del reconstructed
@@ -49,8 +52,8 @@ def baseline_forecasts(model: Model, train: Trajectories, test: Trajectories) ->
 
 
 def linear_model(model: Model, train: Trajectories) -> Model:
-    """The model's own coordinates with linear dynamics."""
-    linear = model.spec.updated("dynamics", LinearSpec())
+    """The model's own coordinates with linear dynamics: a linear map where there are no velocities."""
+    linear = model.spec.updated("dynamics", LinearSpec() if train.velocities is not None else MapSpec(LinearSpec()))
     rng = generator(0, "baselines")  # nothing draws from it
     return linear.fit_dynamics(model.coordinates, train, train[:1], rng=rng, about=model.about)
 

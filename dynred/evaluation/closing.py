@@ -52,7 +52,10 @@ def _verdict(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
         return _good(evaluation, found, _valid(evaluation, about))
     if "velocities" in found:
         error = 100 * (found["velocities"].value or 0.0)
-        return f"Velocities are known to within {error:.2g} % only, and dynamics are fitted to them: sample faster."
+        return (
+            f"Velocities are known to within {error:.2g} % only, and dynamics are fitted to them: sample faster, or "
+            "take a map (`--dynamics map`)."
+        )
     if evaluation.rollout.diverged:
         n = evaluation.test.trajectories
         return f"{evaluation.rollout.diverged} of {n} predictions diverge: try `--dynamics stabilised`."

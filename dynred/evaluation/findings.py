@@ -21,6 +21,7 @@ from dynred.models.forecast import Forecast
 from dynred.ode.autonomy import time_words
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
+from dynred.reducers.identity import IdentitySpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 
@@ -172,7 +173,7 @@ def _away(latents: Float[Tensor, "m F"], place: Float[Tensor, " F"]) -> float:
 def _pod_as_good(evaluation: Evaluation, model: Model) -> list[Finding]:
     pod = evaluation.baselines.get("pod", {}).get("reconstruction")
     own = evaluation.reconstruction
-    is_pod = isinstance(getattr(model.spec, "reducer", None), PODSpec)
+    is_pod = isinstance(getattr(model.spec, "reducer", None), PODSpec | IdentitySpec)
     if not isinstance(pod, Reconstruction) or is_pod or pod.nmse > AS_GOOD * own.nmse:
         return []
     text = (

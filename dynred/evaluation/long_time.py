@@ -27,6 +27,7 @@ from dynred.models.base import Model
 from dynred.models.forecast import Forecast
 from dynred.numerics.batches import pieces
 from dynred.ode.system import System
+from dynred.ode.vector_field import time_step
 from dynred.rng import generator, spawn
 from dynred.runtime import Progress, silent
 from dynred.simulation.simulate import simulate
@@ -158,11 +159,12 @@ def _exponents(
     if k == 0 or not system.bind().differentiable:
         return None, None
     try:
-        field = model.vector_field()
-    except InputError:  # no parameter is missing, for the rollouts had all: the dynamics are no vector field
+        field = model.evolution()
+    except InputError:  # no parameter is missing, for the rollouts had all: the dynamics are no vector field or map
         return None, None
     k = min(k, system.underlying.dim)
-    times: dict[str, Any] = {"interval": 0.1 * system.time_scale, "duration": duration}
+    interval = time_step(field) or time_step(system.bind()) or 0.1 * system.time_scale
+    times: dict[str, Any] = {"interval": interval, "duration": duration}
     full = lyapunov_spectrum(system, k, rng=spawn(rng, "full"), progress=progress, **times)
     reduced = None
     if len(initial) == 0:  # every rollout left, so no attracting set is known whose exponents could be computed

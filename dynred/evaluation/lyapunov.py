@@ -1,4 +1,4 @@
-"""Lyapunov exponents and the Kaplan-Yorke dimension of any vector field, full or reduced.
+"""Lyapunov exponents and the Kaplan-Yorke dimension of any vector field or map, full or reduced.
 
 Tangent vectors are carried along by exact derivatives and orthogonalised by QR (G. Benettin, L. Galgani, A. Giorgilli,
 J.-M. Strelcyn, Meccanica 15, 9 (1980)). Many trajectories are followed at once; their spread gives the error.
@@ -17,7 +17,7 @@ from dynred.errors import DivergenceError, InputError
 from dynred.models.base import Model
 from dynred.ode.find import find_system
 from dynred.ode.system import System
-from dynred.ode.vector_field import Parameters, VectorField
+from dynred.ode.vector_field import Parameters, VectorField, time_step
 from dynred.plugins import only
 from dynred.runtime import Progress, silent
 from dynred.simulation.choose_solver import choose_solver
@@ -104,8 +104,8 @@ def lyapunov_spectrum(
         rng: draws initial states and tangent vectors.
         n: number of trajectories, each started on K by its own transient.
         duration: averaging time of each, in time units; default: 200 time scales of the system, also of a model's.
-        interval: time between two orthogonalisations; default: a tenth of the system's time scale. Tangents must not
-            align within it: at most about 10 / (first minus k-th exponent).
+        interval: time between two orthogonalisations; default: a tenth of the system's time scale, one step of a map.
+            Tangents must not align within it: at most about 10 / (first minus k-th exponent).
         initial: states on K, instead of n fresh ones; of a model latents [n, R] or full states [n, D]. Without them a
             model's system must be in the catalogue.
         parameters: of a system, they replace its defaults; a model has its own (`model.at`).
@@ -207,7 +207,7 @@ def _latent(model: Model, request: _Request, rng: torch.Generator) -> tuple[Vect
     """The latent field of a model, and the request with latents on K and times in its system's time scale."""
     if request.parameters:
         raise refuse("parameters", "those of a system", "some for a model", "Give a model its own by `model.at`.")
-    field, initial = model.vector_field(), request.initial
+    field, initial = model.evolution(), request.initial
     if initial is None:
         initial = _states(model, rng, request.n)
     if initial.shape[-1] == model.state_dim:
@@ -216,7 +216,7 @@ def _latent(model: Model, request: _Request, rng: torch.Generator) -> tuple[Vect
         width = f"latents of {field.dim} or states of {model.state_dim} values"
         raise refuse("initial", width, f"shape {list(initial.shape)}")
     scale = float(model.about.get("time_scale", 1.0))
-    duration, interval = request.duration or 200 * scale, request.interval or 0.1 * scale
+    duration, interval = request.duration or 200 * scale, request.interval or _interval(field, scale)
     # A field made of others has no solver of its own.
     solver = getattr(field, "solver", request.solver) if request.solver == "auto" else request.solver
     return field, replace(request, initial=initial, duration=duration, interval=interval, solver=solver)
@@ -235,7 +235,8 @@ def _states(model: Model, rng: torch.Generator, n: int) -> Float[Tensor, "n D"]:
 def _system_run(system: System, request: _Request, rng: torch.Generator, deadline: Deadline) -> _Run:
     parameters = {**system.parameters, **(request.parameters or {})}
     system, initial = system.underlying, request.initial
-    interval = positive("interval", 0.1 * system.time_scale if request.interval is None else request.interval)
+    field = system.bind(parameters)
+    interval = _interval(field, system.time_scale) if request.interval is None else request.interval
     duration = positive("duration", 200 * system.time_scale if request.duration is None else request.duration)
     if initial is None:
         start = torch.zeros(1, dtype=torch.float64)
@@ -245,7 +246,12 @@ def _system_run(system: System, request: _Request, rng: torch.Generator, deadlin
     if initial.ndim != 2 or initial.shape[1] != system.dim:
         raise refuse("initial", f"states [n, {system.dim}]", f"shape {list(initial.shape)}")
     project = request.project or system.tangent_projection or _identity
-    return _Run(system.bind(parameters), initial.double(), interval, duration, request.solver, project)
+    return _Run(field, initial.double(), positive("interval", interval), duration, request.solver, project)
+
+
+def _interval(field: VectorField, scale: float) -> float:
+    """A tenth of the time scale; one step of a map."""
+    return time_step(field) or 0.1 * scale
 
 
 def _field_run(field: VectorField, request: _Request) -> _Run:

@@ -16,6 +16,7 @@ from dynred.data.split import PIECES, HeldOut, Masks, Parts, in_pieces, largest,
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import estimate_velocities
 from dynred.data.velocity_quality import check_velocities
+from dynred.dynamics.base import DynamicsSpec
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.requirements import Sizes
@@ -34,11 +35,13 @@ class DataSource(Source):
         trajectories: all trajectories of the data.
         tests: a test from elsewhere; None takes it out of the data.
         cleaning: what is mended in the samples, of each part alone, before velocities are estimated.
+        moving: whether velocities that the data lack are estimated.
     """
 
     trajectories: Trajectories
     tests: OtherTest | None = None
     cleaning: tuple[CleaningSpec, ...] = ()
+    moving: bool = True
 
     @property
     def dim(self) -> int:
@@ -80,7 +83,7 @@ class DataSource(Source):
     def parts(self, data: DataSpec, seed: int, runtime: Runtime) -> Parts:
         """See `Source.parts`: `DataSpec.split` says how; test trajectories end at `data.horizon`.
 
-        Velocities that the data lack are estimated, those of the test from the test alone.
+        Velocities that the data lack are estimated where dynamics need some, those of the test from the test alone.
 
         Raises:
             InputError: trajectories are too few or too short to be divided or to give velocities.
@@ -89,21 +92,22 @@ class DataSource(Source):
         if not any(step.takes_gaps for step in self.cleaning):
             whole.checked_finite()
         if data.split == "pieces":
-            parts = in_pieces(_with_velocities(clean(whole, self.cleaning)), generator(seed, "split"))
+            parts = in_pieces(self._with_velocities(clean(whole, self.cleaning)), generator(seed, "split"))
             return replace(parts, test=until(parts.test, data.horizon))
         masks = self._masks(data, seed)
         if self.cleaning:
             return self._cleaned(masks, data)
         learned = masks.train | masks.validation
-        known = _with_velocities(whole.where(learned))
-        check_velocities(known, force=data.force)
+        known = self._with_velocities(whole.where(learned))
+        if known.velocities is not None:
+            check_velocities(known, force=data.force)
         train, validation = (known.where(mask[learned]) for mask in (masks.train, masks.validation))
         if self.tests is not None:
             return Parts(train, validation, self.tests.beside(train, data.horizon), self.tests.held_out, masks.notes)
         chosen = torch.unique(whole.owner[masks.test])
         biggest = largest(whole, chosen) if masks.how == "time" or data.horizon is not None else ()
         held_out = HeldOut(masks.how, tuple(chosen.tolist()), len(whole), biggest)
-        test = until(_with_velocities(whole.where(masks.test)), data.horizon)
+        test = until(self._with_velocities(whole.where(masks.test)), data.horizon)
         return Parts(train, validation, test, held_out, masks.notes)
 
     def _cleaned(self, masks: Masks, data: DataSpec) -> Parts:
@@ -114,11 +118,12 @@ class DataSource(Source):
         whole = self.trajectories
         raw = [whole.where(mask) for mask in (masks.train, masks.validation)]
         known, owner = cleaned(Trajectories.concatenate(raw), self.cleaning)
-        known, first = _with_velocities(known), owner < len(raw[0])
+        known, first = self._with_velocities(known), owner < len(raw[0])
         for name, some in (("train", first), ("validation", ~first)):
             if not some.any():
                 raise refuse(f"the {name} trajectories", "whole somewhere", "gaps everywhere", "Fill longer gaps.")
-        check_velocities(known, force=data.force)
+        if known.velocities is not None:
+            check_velocities(known, force=data.force)
         train, validation = known[first], known[~first]
         if self.tests is not None:
             test = self.tests.beside(train, data.horizon)
@@ -129,8 +134,12 @@ class DataSource(Source):
         known_states = replace(whole, states=torch.nan_to_num(whole.states, nan=0.0))
         biggest = largest(known_states, chosen) if masks.how == "time" or data.horizon is not None else ()
         held_out = HeldOut(masks.how, tuple(chosen.tolist()), len(whole), biggest)
-        test = until(_with_velocities(test), data.horizon)
+        test = until(self._with_velocities(test), data.horizon)
         return Parts(train, validation, test, held_out, (*masks.notes, *_told(test)))
+
+    def _with_velocities(self, trajectories: Trajectories) -> Trajectories:
+        known = trajectories.velocities is not None or not self.moving
+        return trajectories if known else estimate_velocities(trajectories)
 
     def _masks(self, data: DataSpec, seed: int) -> Masks:
         split = data.division(elsewhere=self.tests is not None, single=self.trajectories.velocities is not None)
@@ -145,6 +154,10 @@ class DataSource(Source):
         states = self.trajectories.states
         states = states[torch.isfinite(states).all(1)] if self.cleaning else states
         return states[torch.randint(len(states), (n,), generator=rng)]
+
+    def for_dynamics(self, dynamics: DynamicsSpec) -> Self:
+        """See `Source.for_dynamics`."""
+        return replace(self, moving=dynamics.needs_velocities)
 
     def tested_on(self, test: OtherTest) -> Self:
         """See `Source.tested_on`."""
@@ -164,10 +177,6 @@ class DataSource(Source):
     def _named(self, train: Trajectories) -> dict[str, Any]:
         name = str(train.attributes.get("system", "data"))
         return {"system": name, "time_unit": str(train.attributes.get("time_unit", "time units"))}
-
-
-def _with_velocities(trajectories: Trajectories) -> Trajectories:
-    return trajectories if trajectories.velocities is not None else estimate_velocities(trajectories)
 
 
 def _told(test: Trajectories) -> list[str]:

@@ -65,7 +65,7 @@ class OtherTest:
         return [i for i, pair in enumerate(_pairs(test, first)) if pair in known]
 
     def beside(self, train: Trajectories, horizon: float | None) -> Trajectories:
-        """The test as far as the horizon, with velocities, held against the training trajectories.
+        """The test as far as the horizon, with velocities where training has some, held against these trajectories.
 
         Raises:
             InputError: it has another dimension or other parameters than these.
@@ -76,7 +76,7 @@ class OtherTest:
         if set(test.parameters) != set(train.parameters):
             expected = f"with the parameters of the training trajectories ({', '.join(train.parameters) or 'none'})"
             raise refuse("test", expected, ", ".join(test.parameters) or "none")
-        return until(self.moving(), horizon)
+        return until(test if train.velocities is None else self.moving(), horizon)
 
 
 def _pairs(trajectories: Trajectories, chosen: Bool[Tensor, " m"]) -> list[bytes]:

@@ -13,7 +13,6 @@ from dynred.data.split import Parts
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import Chain, TransformSpec
 from dynred.dynamics.base import DynamicsSpec
-from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import InputError
 from dynred.evaluation.evaluate import score
 from dynred.evaluation.records import Cost
@@ -79,8 +78,9 @@ def reduce(
         data: which trajectories; default `DataSpec()`.
         reducer: default `AutoReducerSpec(latent_dim)`, which leaves the choice to the data. Its own `latent_dim` must
             agree.
-        dynamics: default `NeuralODESpec()`; with neither reducer nor dynamics given, equivariant ones where a
-            continuous symmetry is declared and they predict validation trajectories better.
+        dynamics: default `NeuralODESpec()`, or `MapSpec()` of a system that is a map; with neither reducer nor dynamics
+            given, equivariant ones where a continuous symmetry is declared and they predict validation trajectories
+            better.
         partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
         joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
         threshold: rollout error that counts as lost.
@@ -104,14 +104,15 @@ def reduce(
     source, data = source_of(source, test, t=t, dt=dt, dim=dim, reading=reading), data or DataSpec()
     settings_of_transforms = [each.to_dict() for each in transforms]
     source, transforms = source.compressing(transforms)
-    if transforms:  # they may change the dimension, which is checked then
-        integer("latent_dim", latent_dim, 1)
-    else:
-        check_latent_dim(latent_dim, source.dim)
     kept = [
         name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None
     ]
-    reducer, dynamics = reducer or default_reducer(latent_dim, joint, dynamics), dynamics or NeuralODESpec()
+    dynamics = dynamics or source.default_dynamics
+    if transforms:  # they may change the dimension, which is checked then
+        integer("latent_dim", latent_dim, 1)
+    else:
+        check_latent_dim(latent_dim, source.dim, dynamics)
+    reducer = reducer or default_reducer(latent_dim, joint, dynamics)
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     if minutes is not None:
@@ -122,6 +123,7 @@ def reduce(
         planned = plan_of(asked, source, minutes, fixed=kept).apply(asked)
         assert planned.reducer is not None
         data, reducer, dynamics = planned.data, planned.reducer, planned.dynamics
+    source = source.for_dynamics(dynamics)
     spec = model_spec(reducer, dynamics, partition, joint)
     check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
     runtime = runtime or Runtime()
@@ -130,7 +132,7 @@ def reduce(
         parts = stages.simulate(data)
         chain = fit_chain(transforms, parts.train, parts.compression)
         if chain is not None:
-            check_latent_dim(latent_dim, chain.dim)
+            check_latent_dim(latent_dim, chain.dim, dynamics)
         settings = {**stages.data_settings(data), "transforms": settings_of_transforms}
         return stages.evaluate(stages.fit(parts, chain, settings), parts)
 

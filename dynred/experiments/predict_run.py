@@ -47,7 +47,7 @@ def predict_run(
             from their times and at their parameters. Fields may be of any size that fits, where the model is local.
         at: a test trajectory of the run instead, counted from 0.
         every: time between predicted states, in time units; default: as the trajectories are sampled, and for bare
-            states a 200th of `until`.
+            states one step of a map, or a 200th of `until`.
         parameters: values of the system's parameters that replace those of the trajectories, for models that see them.
         runtime: reports progress.
         plugins: files whose code may run; see `dynred.experiments.stored_run.opened`.
@@ -115,8 +115,8 @@ class _Start:
         step = float(steps.double().mean()) if len(steps) else None
         return cls(states, trajectories.parameters, first, step, grid)
 
-    def times(self, until: float | None, every: float | None) -> Float[Tensor, " T"]:
-        """The times since the start to predict.
+    def times(self, until: float | None, every: float | None, time_step: float | None = None) -> Float[Tensor, " T"]:
+        """The times since the start to predict; `time_step` is that of a map.
 
         Raises:
             InputError: nobody says how long, or numbers are out of range.
@@ -126,7 +126,7 @@ class _Start:
         if until is None and every is None and self.grid is not None:
             return self.grid
         until = float(self.grid[-1]) if until is None and self.grid is not None else positive("until", until)
-        every = (self.step or until / STEPS) if every is None else positive("every", every)
+        every = (self.step or time_step or until / STEPS) if every is None else positive("every", every)
         if every > until:
             raise refuse("every", f"at most `until`, {until:g}", every)
         count = until / every + 1 + ROUND_OFF
@@ -140,7 +140,7 @@ def _predicted(
     model = model.for_states(start.states.shape[-1])
     if start.states.shape[-1] != model.state_dim:
         raise refuse("initial", f"states of {model.state_dim} values", start.states.shape[-1])
-    t, n = start.times(until, every), len(start.states)
+    t, n = start.times(until, every, model.time_step), len(start.states)
     check_memory("the prediction", 8 * n * len(t) * model.state_dim, "Take a larger `every`.")
     known = model.at({**(start.parameters or {}), **parameters})
     prediction = known.predict(start.states, t, progress=runtime.progress)

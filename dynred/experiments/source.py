@@ -12,6 +12,8 @@ from dynred.data.grid import Grid
 from dynred.data.split import HeldOut, Parts
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import Transform, TransformSpec
+from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.fingerprint import differences
 from dynred.experiments.other_test import OtherTest
@@ -111,6 +113,19 @@ class Source(ABC):
             rng: draws them.
             parameters: values of the equation's parameters that replace its defaults.
         """
+
+    @property
+    def default_dynamics(self) -> DynamicsSpec:
+        """The settings of the dynamics where nobody chooses: a neural ODE."""
+        return NeuralODESpec()
+
+    def for_dynamics(self, dynamics: DynamicsSpec) -> "Source":
+        """This source with what such dynamics are fitted to: velocities are not estimated for dynamics without.
+
+        Raises:
+            InputError: no such dynamics can be fitted to it.
+        """
+        return self
 
     @abstractmethod
     def tested_on(self, test: OtherTest) -> Self:

@@ -95,7 +95,7 @@ class ExperimentSpec(Spec):
         """
         source = self.open_source()
         if not self.transforms:  # they may change the dimension
-            check_latent_dim(self.latent_dim, source.dim)
+            check_latent_dim(self.latent_dim, source.dim, self.dynamics)
         return source
 
     def open_source(self) -> Source:
@@ -110,9 +110,13 @@ class ExperimentSpec(Spec):
         return source if self.test is None else source.tested_on(OtherTest.of(self.test, self.reading))
 
 
-def check_latent_dim(latent_dim: int, dim: int) -> None:
-    """Refuses as many latent coordinates as states of `dim` values have, or more."""
-    integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
+def check_latent_dim(latent_dim: int, dim: int, dynamics: DynamicsSpec) -> None:
+    """Refuses as many latent coordinates as states of `dim` values have, or more; maps may have as many: a section, or
+    a map of the line, leaves nothing to reduce."""
+    if dynamics.needs_velocities:
+        integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
+    else:
+        integer("latent_dim", latent_dim, 1, dim, f"The state has {dim} dimensions.")
 
 
 def default_reducer(latent_dim: int, joint: JointSpec | None, dynamics: DynamicsSpec | None) -> ReducerSpec:
@@ -133,6 +137,8 @@ def model_spec(
     """
     if partition is None or partition.charts == 1:
         return ReducedSpec(reducer, dynamics, joint)
+    if not dynamics.needs_velocities:
+        raise refuse("charts", "1 for a map", partition.charts, "Charts are changed on the way between two snapshots.")
     if isinstance(reducer, AutoReducerSpec):
         reducer = replace(reducer, symmetry=False)  # a chart is only a part of what symmetries move
     if joint is not None:

@@ -16,6 +16,7 @@ from dynred.data.store import StoredTrajectories
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import Transform, TransformSpec
 from dynred.data.transforms.compression import Compression, CompressionSpec
+from dynred.dynamics.base import DynamicsSpec
 from dynred.experiments.data_source import DataSource
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.other_test import OtherTest
@@ -36,12 +37,14 @@ class StoreSource(Source):
         spec: how they are compressed.
         tests: a test from elsewhere, in memory; None takes it out of the store.
         before: the modes of a model that was made from the store; None finds them.
+        moving: whether velocities that the store lacks are estimated.
     """
 
     store: StoredTrajectories
     spec: CompressionSpec = field(default_factory=CompressionSpec)
     tests: OtherTest | None = None
     before: Compression | None = None
+    moving: bool = True
 
     @property
     def dim(self) -> int:
@@ -102,7 +105,7 @@ class StoreSource(Source):
         tests = None
         if self.tests is not None:
             tests = replace(self.tests, trajectories=compression.marked(compression.transformed(self.tests.moving())))
-        source = DataSource(compression.of_store(self.store), tests)
+        source = DataSource(compression.of_store(self.store), tests, moving=self.moving)
         runtime.progress("compress", 1, 1)
         return replace(source.parts(data, seed, runtime), compression=compression)
 
@@ -118,6 +121,10 @@ class StoreSource(Source):
         """See `Source.states`: snapshots, drawn with replacement."""
         rows = torch.randint(int(self.store.lengths.sum()), (n,), generator=rng)
         return self.store.snapshots(rows)
+
+    def for_dynamics(self, dynamics: DynamicsSpec) -> Self:
+        """See `Source.for_dynamics`."""
+        return replace(self, moving=dynamics.needs_velocities)
 
     def tested_on(self, test: OtherTest) -> Self:
         """See `Source.tested_on`."""

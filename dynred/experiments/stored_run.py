@@ -119,7 +119,8 @@ def _opened(folder: RunFolder, plugins: Sequence[str | Path], trust: bool) -> It
         source = _reopened(folder, spec, stored)
         if source.dim != model.state_dim:
             raise refuse("the source of the run", f"of {model.state_dim} dimensions, like its model", source.dim)
-        yield StoredRun(folder, spec, source.as_before(model.about, model.transforms), model)
+        source = source.as_before(model.about, model.transforms).for_dynamics(spec.dynamics)
+        yield StoredRun(folder, spec, source, model)
 
 
 class _Permission:

@@ -13,6 +13,8 @@ from dynred.data.grid import Grid
 from dynred.data.split import HeldOut, Parts
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import Transform
+from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.map import MapSpec
 from dynred.errors import InputError
 from dynred.evaluation.certify import FOLLOWED
 from dynred.experiments.data_spec import DataSpec
@@ -153,6 +155,19 @@ class SystemSource(Source):
     def states(self, n: int, *, rng: torch.Generator, parameters: Parameters | None = None) -> Float[Tensor, "n D"]:
         """See `Source.states`: newly simulated states."""
         return simulate(self.full, n, torch.zeros(1, dtype=torch.float64), rng=rng, parameters=parameters).states
+
+    @property
+    def default_dynamics(self) -> DynamicsSpec:
+        """See `Source.default_dynamics`: a map for a map."""
+        return MapSpec() if self.full.discrete else super().default_dynamics
+
+    def for_dynamics(self, dynamics: DynamicsSpec) -> Self:
+        """See `Source.for_dynamics`: a map has no velocities."""
+        if self.full.discrete and dynamics.needs_velocities:
+            raise refuse(
+                "dynamics", f"a map for {self.full.name}, which is one", dynamics.kind(), "Take `--dynamics map`."
+            )
+        return self
 
     def tested_on(self, test: OtherTest) -> Self:
         """See `Source.tested_on`."""

@@ -125,6 +125,10 @@ class Model(PlainStates, Displayed, ABC):
         """
         raise refuse("the model's dynamics", "given by one vector field", type(self).__name__)
 
+    def evolution(self) -> VectorField:
+        """The latent vector field or map: see `LatentDynamics.evolution`."""
+        return self.vector_field()
+
     @abstractmethod
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """Latents of states; a NumPy array gives one, as in `decode`, `reconstruct` and `rhs`."""

@@ -54,6 +54,11 @@ class PlainStates(ABC):
         return 1
 
     @property
+    def time_step(self) -> float | None:
+        """The time of one step, where the dynamics are a map: predictions are at whole numbers of steps; else None."""
+        return None
+
+    @property
     def core(self) -> Any:
         """The model of transformed states; the model itself, where states are not transformed."""
         return self

@@ -118,6 +118,15 @@ class ReducedModel(Model):
         width = width_of(z, dim)
         return self if width == dim or width * d % dim else self.for_states(width * d // dim)
 
+    def evolution(self) -> VectorField:
+        """See `Model.evolution`."""
+        return self.dynamics.evolution(self.given)
+
+    @property
+    def time_step(self) -> float | None:
+        """See `Model.time_step`."""
+        return self.dynamics.time_step
+
     @as_given
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`."""
@@ -272,6 +281,7 @@ class ReducedSpec(ModelSpec):
         self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime | None = None
     ) -> Reducer:
         """See `ModelSpec.fit_coordinates`."""
+        self.dynamics.check(train)
         reducer = self.reducer.fit(train, validation, rng=rng, runtime=runtime)
         if self.joint is not None:
             self.joint.check(reducer)

@@ -117,6 +117,15 @@ class TransformedModel(Model):
         """See `Model.vector_field`."""
         return self.inner.vector_field()
 
+    def evolution(self) -> VectorField:
+        """See `Model.evolution`."""
+        return self.inner.evolution()
+
+    @property
+    def time_step(self) -> float | None:
+        """See `Model.time_step`."""
+        return self.inner.time_step
+
     def prepared(self, trajectories: Trajectories) -> Trajectories:
         """See `Model.prepared`."""
         return self.chain.transformed(trajectories)

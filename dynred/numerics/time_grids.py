@@ -6,8 +6,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dynred.checks import refuse
+
 ALIKE = 1e-5  # of the smallest step: what times may differ by in any case
 WIDEST = 0.2  # of the smallest step: what they may differ by at most, however coarse their round-off
+
+BETWEEN = 0.01  # of a step of a map: how far a time may be from a whole one
 
 
 def tolerance(t: Float[Tensor, " T"]) -> float:
@@ -77,3 +81,40 @@ def cuts(times: Float[Tensor, " S"], length: float) -> list[int]:
     piece = torch.floor((times[:-1] - times[0]) / length)
     first = torch.cat([torch.ones(1, dtype=torch.bool), torch.diff(piece) > 0])[: len(piece)]
     return [*torch.nonzero(first)[:, 0].tolist(), len(times) - 1]
+
+
+def whole_steps(t: Float[Tensor, " T"], step: float) -> Int[Tensor, " T"]:
+    """How many steps of a map are between t[0] and each time.
+
+    Raises:
+        InputError: a time is not reached by whole steps.
+    """
+    steps = (t.double() - float(t[0])) / step
+    whole = steps.round()
+    off = (steps - whole).abs()
+    if len(t) and float(off.max()) > BETWEEN + tolerance(t) / step:
+        i = int(off.argmax())
+        advice = "A map moves on one whole step at a time."
+        raise refuse(
+            "t", f"whole steps of {step:g} after t[0]", f"{float(t[i]):g} ({float(steps[i]):.4g} steps)", advice
+        )
+    return whole.long()
+
+
+def common_step(name: str, grids: Sequence[Float[Tensor, " _"]]) -> float:
+    """The step of a map between snapshots: the one that all grids have.
+
+    Raises:
+        InputError: the times are not evenly spaced, or there are no two snapshots in a row.
+    """
+    steps = torch.cat([torch.diff(t.double()) for t in grids])
+    if len(steps) == 0:
+        raise refuse(name, "trajectories of at least 2 snapshots", "of 1 each", "A map is fitted to pairs of them.")
+    step = even_step(grids)
+    if step is None:
+        least, most, typical = float(steps.min()), float(steps.max()), float(steps.median())
+        off = 100 * max(most - typical, typical - least) / typical
+        actual = f"steps from {least:.4g} to {most:.4g}, up to {off:.2g} % off the typical {typical:.4g}"
+        advice = "A map takes equal steps: number the snapshots, or resample them."
+        raise refuse(f"the times of {name}", "evenly spaced", actual, advice)
+    return step

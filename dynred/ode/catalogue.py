@@ -65,6 +65,8 @@ def describe(name: str, **arguments: Any) -> dict[str, Any]:
 def solver_kind(system: System) -> str:
     """The solver, or the family of solvers, that `auto` takes, as far as the system itself decides it."""
     system = system.underlying
+    if system.discrete:
+        return "iteration"
     if system.solver is not None:
         return system.solver
     if system.semilinear is not None:

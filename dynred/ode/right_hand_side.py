@@ -5,8 +5,9 @@ says, `vectorized`) with states as columns. The user is not asked: each form is 
 it gives the same as one state at a time.
 """
 
+import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -316,3 +317,10 @@ def _real(value: Any) -> Tensor:
     if array.dtype.kind not in "fiu" or array.dtype.itemsize < 8:
         raise refuse("rhs(t, x)", "of dtype float64", str(array.dtype), "Compute in the dtype of x.")
     return torch.from_numpy(np.array(array, dtype=np.float64))
+
+
+def keywords(function: Callable[..., Any], names: Iterable[str]) -> list[str]:
+    """The entries of `names` that a function takes by keyword."""
+    accepted = inspect.signature(function).parameters
+    every = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+    return [name for name in names if every or name in accepted]

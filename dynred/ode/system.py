@@ -1,8 +1,7 @@
 """An ODE and what is known about it."""
 
 import dataclasses
-import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +19,7 @@ from dynred.data.symmetry_group import Group
 from dynred.numerics.jacobian import Pattern, find_pattern
 from dynred.ode.autonomy import time_dependence
 from dynred.ode.known_set import KnownSet
-from dynred.ode.right_hand_side import RightHandSide, recognise
+from dynred.ode.right_hand_side import RightHandSide, keywords, recognise
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.sending import Sendable
 from dynred.ode.vector_field import Parameters
@@ -30,14 +29,12 @@ from dynred.views import Displayed
 
 # Attributes that are plain data, with what each may be.
 _PLAIN: Mapping[str, Any] = {
-    "name": str,
+    **dict.fromkeys(("name", "time_scale_name", "time_unit", "reference"), str),
     "parameters": Mapping[str, float],
-    "time_scale_name": str,
-    "time_unit": str,
     "stiff": bool | None,
+    **dict.fromkeys(("discrete", "second_order"), bool),
     "symmetries": tuple[Symmetry, ...],
     "solver": str | None,
-    "reference": str,
 }
 SMALL = 100  # dimension up to which a Jacobian is cheap enough as a dense matrix
 UNNAMED_SCALE = "time scales"  # what a time scale of 1 is called where the system names none
@@ -58,7 +55,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class System(Sendable, Displayed):
-    """A high-dimensional ODE x' = f(t, x; parameters) and what is known about it.
+    """A high-dimensional ODE x' = f(t, x; parameters), or map x_{t+1} = f(t, x), and what is known about it.
 
     Seen through an `observation`, a system is still the same ODE: `initial`, `bind`, `right_hand_side` and the
     `initial` of `simulate` mean states of the ODE, of dimension `underlying.dim`. `dim`, `grid` and `known` tell of
@@ -82,6 +79,8 @@ class System(Sendable, Displayed):
         time_scale_name: what `time_scale` is, e.g. `Lyapunov times`.
         time_unit: name of the unit of time.
         stiff: whether explicit solvers are hopeless; None lets `simulate` find out.
+        discrete: whether `rhs` gives the next state: a map, whose times are numbers of steps.
+        second_order: whether x = (q, q'): the first half of the velocity is the second half of the state.
         solver: name of the solver that belongs to the model, where its publication names one: `simulate` takes it
             unless asked for another. None leaves the choice to `simulate`.
         tangent_projection: `v [..., D] -> [..., D]`, onto the perturbations that keep every conserved quantity.
@@ -114,6 +113,8 @@ class System(Sendable, Displayed):
     time_scale_name: str = UNNAMED_SCALE
     time_unit: str = "time units"
     stiff: bool | None = None
+    discrete: bool = False
+    second_order: bool = False
     solver: str | None = None
     tangent_projection: Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch D"]] | None = None
     semilinear: Semilinear | None = None
@@ -135,6 +136,8 @@ class System(Sendable, Displayed):
         integer("dim", self.dim, 1)
         for name in ("duration", "sampling", "time_scale"):
             positive(name, getattr(self, name))
+        if self.discrete:
+            object.__setattr__(self, "sampling", max(1.0, float(round(self.sampling))))
         if not self.transient >= 0:
             raise refuse("transient", ">= 0", self.transient)
         if self.observation is not None:
@@ -181,10 +184,7 @@ class System(Sendable, Displayed):
 
     @property
     def time_dependence(self) -> float:
-        """How much the right-hand side depends on time, see `dynred.ode.autonomy`; 0 where the ODE is autonomous.
-
-        It is found at the first use, from a few states and times.
-        """
+        """How much the right-hand side depends on time, see `dynred.ode.autonomy`; 0 where the ODE is autonomous."""
         if self.observation is not None:
             return self.underlying.time_dependence
         if not self._time:
@@ -265,8 +265,8 @@ class System(Sendable, Displayed):
         for name, value in values.items():
             if value.shape != (n,) or not torch.isfinite(value).all():
                 wrong = "a value that is not finite" if value.shape == (n,) else f"shape {list(value.shape)}"
-                returned = f"{name} of {wrong}"
-                raise refuse("sample_parameters", f"a function that returns finite values [{n}] for n = {n}", returned)
+                expected = f"a function that returns finite values [{n}] for n = {n}"
+                raise refuse("sample_parameters", expected, f"{name} of {wrong}")
         return values
 
     def bind(self, parameters: Parameters | None = None) -> "SystemField":
@@ -307,6 +307,11 @@ class SystemField:
         return self.system.right_hand_side.differentiable
 
     @property
+    def time_step(self) -> float | None:
+        """See `dynred.ode.vector_field.time_step`: 1 for a map."""
+        return 1.0 if self.system.discrete else None
+
+    @property
     def in_torch(self) -> bool:
         """Whether the right-hand side is a function of torch tensors."""
         return self.system.right_hand_side.form.startswith("torch")
@@ -341,10 +346,3 @@ class SystemField:
 
     def _on(self, x: Tensor) -> dict[str, Tensor]:
         return {name: value.to(x.device) for name, value in self.parameters.items()}
-
-
-def keywords(function: Callable[..., Any], names: Iterable[str]) -> list[str]:
-    """The entries of `names` that a function takes by keyword."""
-    accepted = inspect.signature(function).parameters
-    every = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
-    return [name for name in names if every or name in accepted]

@@ -33,6 +33,14 @@ class VectorField(Protocol):
         ...
 
 
+def time_step(field: VectorField) -> float | None:
+    """The time of one step of a map, whose values are the next states; None for a velocity.
+
+    A map is a `VectorField` in all but the meaning of its values, and has an attribute `time_step`.
+    """
+    return getattr(field, "time_step", None)
+
+
 @dataclass(frozen=True, eq=False)
 class WrappedField(ABC):
     """A `VectorField` made of another: like that, it has a dimension, is differentiable or not, and is cut to rows.

@@ -7,10 +7,12 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from torch import Tensor
 
 from dynred import plugins
+from dynred.checks import refuse
 from dynred.numerics.jacobian import direction
 from dynred.numerics.size import size_of
 from dynred.ode.system import SystemField
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import VectorField, time_step
+from dynred.simulation.iteration import Iteration
 from dynred.solvers.base import Solver
 from dynred.solvers.dop853 import Dop853
 from dynred.solvers.explicit import Explicit
@@ -51,6 +53,8 @@ def choose_solver(
         solver: a name, or a Solver.
         count: how many trajectories will be solved; None where dopri5 has to take them all.
     """
+    if time_step(field) is not None:
+        return _iteration(solver)
     if isinstance(solver, Solver):
         return solver, "asked for"
     if solver != "auto":
@@ -76,6 +80,13 @@ def choose_solver(
     if system.dim > LARGEST and system.jacobian_pattern is None:
         return Explicit(), f"{words}, but its Jacobian is dense in {system.dim} dimensions"
     return Stiff(), f"stiff: {words}"
+
+
+def _iteration(solver: str | Solver) -> tuple[Solver, str]:
+    if solver != "auto" and not isinstance(solver, Iteration):
+        actual = solver if isinstance(solver, str) else type(solver).__name__
+        raise refuse("solver", "left out for a map, whose steps are exact", actual)
+    return (Iteration() if solver == "auto" else solver), "the system is a map"  # type: ignore[return-value] # see above
 
 
 def _explicit(field: SystemField, x0: Tensor, count: int | None, reason: str) -> tuple[Solver, str]:

@@ -44,6 +44,10 @@ def raise_divergence(
         message = f"The right-hand side of trajectory {trajectory} must be finite, got {cause}, where the state was."
         raise DivergenceError(f"{message} Correct it, or start from other states.", trajectory, last)
     name = type(method).__name__
+    if vector_field.time_step is not None:
+        gone_all = f"{int(gone.any(1).sum())} of {len(gone)} did"
+        message = f"Trajectory {trajectory} diverged after t = {last:g} ({gone_all}). Try other initial states or"
+        raise DivergenceError(f"{message} parameters: the steps of a map are exact.", trajectory, last)
     advice = "a smaller `step`" if hasattr(method, "step") and not hasattr(method, "rtol") else "a smaller `rtol`"
     raise DivergenceError(
         f"Trajectory {trajectory} diverged after t = {last:g} ({int(gone.any(1).sum())} of {len(gone)} did). "
@@ -108,8 +112,7 @@ def check_velocities(solution: Trajectories, names: Int[Tensor, " N"]) -> None:
     Raises:
         DivergenceError: the right-hand side is not finite; the message names the trajectory, component and time.
     """
-    assert solution.velocities is not None
-    if torch.isfinite(solution.velocities).all():
+    if solution.velocities is None or torch.isfinite(solution.velocities).all():  # those of a map are none
         return
     row, component = torch.nonzero(~torch.isfinite(solution.velocities))[0].tolist()
     trajectory, moment = int(names[solution.owner[row]]), float(solution.t[row])

@@ -77,7 +77,10 @@ def integrate(
     if DIVERGED in status:
         raise_divergence(solved, start, vector_field, method, names, torch.tensor([s == DIVERGED for s in status]))
     kept, last = torch.nonzero(lengths)[:, 0], states[torch.arange(len(x0)), (lengths - 1).clamp_min(0)]
-    if int(lengths.sum()) == t.numel() and not events:
+    if system.discrete:
+        owner, column = torch.nonzero(torch.arange(len(times)) < lengths[:, None], as_tuple=True)
+        solution = Trajectories(states[owner, column], t[owner, column], lengths[kept])
+    elif int(lengths.sum()) == t.numel() and not events:
         velocities = _on_a_grid(vector_field, times, states) if velocities is None else velocities
         solution = Trajectories.from_stacked(states, times, velocities)
     else:

@@ -78,6 +78,8 @@ class Request:
         count = _count(n, given, times, grids)
         values, checked_events = _per_trajectory(parameters, count), check_events(tuple(events))
         limit = None if time_limit is None else positive("time_limit", time_limit)
+        if system.discrete and checked_events:
+            raise refuse("events", "left out for a map", checked_events[0].name, "There is nothing between its steps.")
         dropped = transient if transient is not None else (system.transient if given is None else 0.0)
         if not 0 <= dropped < math.inf:
             raise refuse("transient", "a finite number >= 0", dropped)

@@ -107,6 +107,9 @@ def _as_begun(request: Request, path: Path) -> Request:
 def _check_streamable(request: Request, path: str | Path) -> None:
     if Path(path).suffix != ".zarr":
         raise refuse("path", "one ending in .zarr", repr(str(path)))
+    if request.system.discrete:
+        advice = "`simulate` it, and save the trajectories."
+        raise refuse("system", "an ODE for a store that is written in blocks", "a map", advice)
     if len(request.grids) > 1:
         raise refuse("times", "one vector for all trajectories of a store", f"{len(request.grids)} of them")
     for event in request.events:

@@ -113,7 +113,7 @@ def opened(specs: Sequence[ExperimentSpec]) -> list[Source]:
             if key not in sources:
                 sources[key] = spec.open_source()
             if not spec.transforms:  # they may change the dimension
-                check_latent_dim(spec.latent_dim, sources[key].dim)
+                check_latent_dim(spec.latent_dim, sources[key].dim, spec.dynamics)
             if sources[key].simulated:
                 sources[key].sizes(spec.data)
         except InputError as error:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, VectorFieldDynamics
+from dynred.errors import InputError
 from dynred.numerics.latent_space import LatentSpace
 from dynred.rng import generator
 from dynred.testing.claims import (
@@ -27,7 +28,7 @@ def check_dynamics(
 
     Args:
         spec: settings, with few training steps.
-        latents: at least four latent trajectories with velocities; default: spirals onto a circle.
+        latents: at least four latent trajectories with velocities, evenly spaced for a map; default: spirals.
         latent_space: which of their coordinates are angles; default: none.
 
     Raises:
@@ -51,6 +52,8 @@ def check_dynamics(
     _check_lost_rows(claim, dynamics, z0, t, SINGLE * size)
     if isinstance(dynamics, VectorFieldDynamics):
         _check_flow(claim, dynamics, z0, t, SINGLE * size)
+    if dynamics.time_step is not None:
+        _check_steps(claim, dynamics, z0, data)
     claim(torch.equal(z, again.rollout(z0, t)), "two fits with the same stream must agree bit for bit.")
     built = refilled(claim, dynamics.spec.build(dynamics.latent_space, **dynamics.sizes()), dynamics)
     claim(torch.equal(built.rollout(z0, t), z), "build and load_state_dict must give the same rollout, bit for bit.")
@@ -75,3 +78,20 @@ def _check_flow(claim: Claim, dynamics: VectorFieldDynamics, z0: Tensor, t: Tens
     steps = dynamics.rollout(z0, t[0] + h * torch.arange(3, dtype=torch.float64))
     slope, exact = (steps[:, 2] - steps[:, 0]) / (2 * h), dynamics.field(t[0] + h, steps[:, 1])
     claim(close(exact, slope, 1e-2), "field must be the derivative of the rollout.")
+
+
+def _check_steps(claim: Claim, dynamics: LatentDynamics, z0: Tensor, data: Trajectories) -> None:
+    step = dynamics.time_step
+    assert step is not None
+    claim(close(torch.tensor(step), data.t.diff()[0].double(), 1e-3), "time_step must be the time between snapshots.")
+    times = step * torch.arange(5, dtype=torch.float64)
+    z, alone = dynamics.rollout(z0, times), [z0]
+    claim(close(dynamics.rollout(z0, times[::2]), z[:, ::2], ROUND_OFF), "every other step must be as with all asked.")
+    for _ in times[1:]:
+        alone.append(dynamics.evolution()(torch.zeros((), dtype=torch.float64), alone[-1]))
+    claim(close(torch.stack(alone, 1), z, ROUND_OFF), "a rollout must be the map, applied again and again.")
+    try:
+        dynamics.rollout(z0, times + step / 2 * (times > 0))
+    except InputError:
+        return
+    claim(False, "times between steps must be refused.")

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec, RefinementSpec, rollout_score
+from dynred.dynamics._rollouts import rollout_score
+from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec, RefinementSpec
 from dynred.errors import InputError
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.ode.find import find_system

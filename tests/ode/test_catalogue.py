@@ -27,7 +27,7 @@ def test_every_system_is_listed_with_its_facts_and_its_equation(listed):
     for entry in listed:
         assert entry["dim"] >= 1
         assert entry["time_scale"] > 0
-        assert entry["solver"] in {"auto", "explicit", "stiff", "exponential_adams", "backward_euler"}
+        assert entry["solver"] in {"auto", "explicit", "stiff", "exponential_adams", "backward_euler", "iteration"}
         assert "=" in entry["equation"]
     known = {entry["name"]: entry["K"] for entry in listed}
     assert known["linked_circles"] == {"dimension": 1, "components": 2}

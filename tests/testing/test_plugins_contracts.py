@@ -27,6 +27,7 @@ from dynred.testing import (
     check_system,
     check_transform,
 )
+from dynred.testing.samples import spirals
 
 FIRST_ORDER = {"backward_euler"}  # solvers that would need very small steps for the usual accuracy
 TURNED = LatentSpace(lines=2, representation=Representation(complex_charges=((1,),), orders=(0,)))
@@ -51,7 +52,11 @@ def travelling_waves():
     return Trajectories.from_stacked(states, t, velocities, attributes={"symmetries": symmetries})
 
 
-STATES = {"equivariant": travelling_waves(), "local": travelling_waves()}  # for reducers that not all states suit
+STATES = {  # for reducers that not all states suit
+    "equivariant": travelling_waves(),
+    "local": travelling_waves(),
+    "identity": spirals(),
+}
 
 
 def small(spec):
