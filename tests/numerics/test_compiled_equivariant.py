@@ -6,6 +6,7 @@ from test_equivariant import SPACES, each_space, points, random_map
 
 from dynred.numerics import equivariant_map
 from dynred.numerics.equivariant_map import EquivariantMap, targets_of
+from dynred.rng import generator
 
 pytest.importorskip("numba")
 
@@ -56,3 +57,14 @@ def test_new_coefficients_are_seen(monkeypatch):
     before = fitted(z)
     fitted.coefficients = 2 * fitted.coefficients
     torch.testing.assert_close(fitted(z), 2 * before)
+
+
+@each_space
+def test_tangents_are_pushed_as_torch_pushes_them(space, monkeypatch):
+    fitted, z = random_map(space, 4), points(space, 5)
+    tangents = torch.randn(5, 3, space.dim, generator=generator(0), dtype=torch.float64)
+    value, pushed = fitted.push(z, tangents)
+    monkeypatch.setattr(equivariant_map, "compiled_loops", lambda: None)
+    plain = fitted.push(z, tangents)
+    torch.testing.assert_close(value, plain[0], rtol=1e-12, atol=1e-11)
+    torch.testing.assert_close(pushed, plain[1], rtol=1e-12, atol=1e-11)
