@@ -16,7 +16,7 @@ from dynred.numerics.representation import Representation
 
 HIGHEST, MOST_TERMS = 40, 20_000  # largest degree, and largest number of terms of one polynomial
 NUMBERS = 4_000_000  # that are held at once for a piece of the points
-MANY = 500_000_000  # products of points and coefficients: seconds of torch, of which a compiled loop saves most
+MANY = 500_000_000  # points times coefficients: two seconds of torch, of which a compiled loop takes a fifth
 
 
 def targets_of(values: Representation) -> list[Target]:
@@ -41,8 +41,10 @@ class EquivariantMap(nn.Module):
         values: how it acts on the values.
         degrees: degree of the polynomials of every sector of the values, see `targets_of`; 0 leaves a sector zero.
         coefficients: of all sectors, one after the other, each [K, S], flat.
+        many: points times coefficients from which on a compiled loop computes the values, where Numba is installed.
     """
 
+    many = MANY
     coefficients: Float[Tensor, " C"]
 
     def __init__(self, space: Representation, values: Representation, degrees: Sequence[int]) -> None:
@@ -72,7 +74,7 @@ class EquivariantMap(nn.Module):
         points = z.to(self.coefficients).reshape(-1, self.space.dim)
         if torch.compiler.is_compiling():
             values = self._at(points)
-        elif len(points) * len(self.coefficients) >= MANY and (known := _plain_numbers(points)) is not None:
+        elif len(points) * len(self.coefficients) >= self.many and (known := _plain_numbers(points)) is not None:
             values = self._compiled_at(known)
         elif len(points) <= (piece := self._piece()):
             values = self._at(points)
@@ -110,7 +112,7 @@ class EquivariantMap(nn.Module):
     def _compiled_at(self, points: Float[np.ndarray, "M R"]) -> Float[Tensor, "M V"]:
         values, loops = np.zeros((len(points), self.values.dim)), compiled_loops()
         assert loops is not None
-        loops.evaluate(self.program(), points, values)
+        loops.evaluate(self._program(), points, values)
         return torch.from_numpy(values)
 
     def _at(self, points: Float[Tensor, "M R"]) -> Float[Tensor, "M V"]:

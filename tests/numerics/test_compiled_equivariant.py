@@ -14,7 +14,7 @@ pytest.importorskip("numba")
 def both_ways(fitted, z, monkeypatch):
     """Values by torch, and in a compiled loop."""
     plain = fitted(z)
-    monkeypatch.setattr(equivariant_map, "MANY", 1)
+    monkeypatch.setattr(EquivariantMap, "many", 1)
     return plain, fitted(z)
 
 
@@ -28,7 +28,7 @@ def test_the_values_of_any_number_of_points_agree_to_round_off(space, n, monkeyp
 def test_a_value_does_not_depend_on_the_points_beside_it(monkeypatch):
     space = SPACES["a mirrored translation"]
     fitted, z = random_map(space, 5), points(space, 130)
-    monkeypatch.setattr(equivariant_map, "MANY", 1)
+    monkeypatch.setattr(EquivariantMap, "many", 1)
     assert torch.equal(fitted(z), torch.cat([fitted(part) for part in z.split(37)]))
 
 
@@ -45,7 +45,7 @@ def test_values_without_terms_are_zero(monkeypatch):
 def test_derivatives_are_those_of_torch(space, monkeypatch):
     fitted, z = random_map(space, 3), points(space)
     plain = torch.func.jvp(fitted, (z,), (torch.ones_like(z),))[1]
-    monkeypatch.setattr(equivariant_map, "MANY", 1)
+    monkeypatch.setattr(EquivariantMap, "many", 1)
     assert torch.equal(torch.func.jvp(fitted, (z,), (torch.ones_like(z),))[1], plain)
     assert torch.equal(torch.func.vmap(fitted)(z[None])[0], fitted._at(z))
 
@@ -53,7 +53,7 @@ def test_derivatives_are_those_of_torch(space, monkeypatch):
 def test_new_coefficients_are_seen(monkeypatch):
     space = SPACES["a mirrored translation"]
     fitted, z = random_map(space, 3), points(space)
-    monkeypatch.setattr(equivariant_map, "MANY", 1)
+    monkeypatch.setattr(EquivariantMap, "many", 1)
     before = fitted(z)
     fitted.coefficients = 2 * fitted.coefficients
     torch.testing.assert_close(fitted(z), 2 * before)
