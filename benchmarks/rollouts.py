@@ -25,15 +25,18 @@ from kuramoto_sivashinsky_ensemble import by_transforms
 from measuring import installed, limited_to, print_table, say, seconds
 from scipy.integrate import solve_ivp
 
+from dynred.dynamics.equivariant import EquivariantODESpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.models.load import load_model
 from dynred.models.reduced import on_reducer
+from dynred.numerics.equivariant_fits import EquivariantPolynomialSpec
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
+from dynred.reducers.equivariant import EquivariantManifoldSpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
@@ -120,6 +123,30 @@ def kuramoto_sivashinsky(size: Size, run: Path | None) -> list[tuple[str, float,
         rows.append(("KS, one run: torch / compiled loop", plain / compiled, ""))
         rows.append((f"KS, one run of {10 * size.span} time units, compiled: ms", 1e3 * compiled, "<= 50"))
     return rows
+
+
+def equivariant(size: Size) -> list[tuple[str, float, str]]:
+    """Batches and one long run of Kuramoto-Sivashinsky with its symmetries."""
+    system, many = find_system("kuramoto_sivashinsky"), size.rows > 100
+    polynomial = EquivariantPolynomialSpec(terms=1000 if many else 60)
+    reducer, dynamics = EquivariantManifoldSpec(8, polynomial), EquivariantODESpec(polynomial)
+    model, _ = fitted(system, reducer, dynamics, 64 if many else 8, torch.arange(201.0 if many else 41.0).double())
+    model = model.compile() if installed("numba") else model
+    x0 = simulate(system, size.rows, torch.zeros(1), rng=generator(3)).initial
+    t, long = torch.arange(size.span + 1.0).double(), torch.arange(10.0 * size.span + 1).double()
+    z0 = model.encode(x0)
+    whole, reduced, latent, one = in_turn(
+        size.repeats,
+        lambda: simulate(system, times=t, initial=x0, rng=generator(0)),
+        lambda: model.predict(x0, t),
+        lambda: model.rollout(z0, t),
+        lambda: model.rollout(z0[:1], long),
+    )
+    return [
+        (f"KS 64 -> 8, equivariant, batch of {size.rows}: full / reduced", whole / reduced, "3"),
+        ("the same, without decoding", whole / latent, ""),
+        (f"the same, one run of {10 * size.span} time units: ms", 1e3 * one, "<= 50"),
+    ]
 
 
 def lambda_omega(size: Size) -> list[tuple[str, float, str]]:
@@ -241,6 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> list[tuple[str, float, str]]
     size = SMALL if options.small else Size()
     parts: dict[str, Callable[[], list[tuple[str, float, str]]]] = {
         "kuramoto_sivashinsky": lambda: kuramoto_sivashinsky(size, options.run),
+        "equivariant": lambda: equivariant(size),
         "lambda_omega": lambda: lambda_omega(size),
         "burgers": lambda: burgers(size),
         "training": lambda: training(size),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from dynred.data.transforms.scaling import ScalingSpec as ScalingSpec
     from dynred.data.transforms.weights import WeightsSpec as WeightsSpec
     from dynred.data.velocities import estimate_velocities as estimate_velocities
+    from dynred.dynamics.auto import AutoDynamicsSpec as AutoDynamicsSpec
     from dynred.dynamics.base import DynamicsSpec as DynamicsSpec
     from dynred.dynamics.base import LatentDynamics as LatentDynamics
     from dynred.dynamics.base import VectorFieldDynamics as VectorFieldDynamics
@@ -147,6 +148,7 @@ _HOMES = {
     "AnglesSpec": "dynred.data.transforms.angles",
     "AtlasModel": "dynred.models.atlas",
     "AtlasSpec": "dynred.models.atlas",
+    "AutoDynamicsSpec": "dynred.dynamics.auto",
     "AutoReducerSpec": "dynred.reducers.auto",
     "AutoencoderSpec": "dynred.reducers.autoencoder",
     "Axis": "dynred.data.grid",

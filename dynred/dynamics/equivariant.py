@@ -62,6 +62,13 @@ class EquivariantODE(VectorFieldDynamics):
         """See `VectorFieldDynamics.field`; computed in float64."""
         return (self.units.rate * self.polynomial(self.units.standard(z.double()))).to(z.dtype)
 
+    def push(
+        self, t: Float[Tensor, "*#N"], z: Float[Tensor, "N R"], tangents: Float[Tensor, "N k R"]
+    ) -> tuple[Float[Tensor, "N R"], Float[Tensor, "N k R"]]:
+        """See `dynred.solvers.base.PushesTangents`."""
+        velocity, pushed = self.polynomial.push(self.units.standard(z), tangents / self.units.spread)
+        return self.units.rate * velocity, self.units.rate * pushed
+
     def compiled(self, parameters: Parameters | None = None) -> CompiledRollouts:
         """See `VectorFieldDynamics.compiled`; it takes any number of rows."""
         return CompiledEquivariantField(self.polynomial, self.units.rate / self.units.spread, self.solver)

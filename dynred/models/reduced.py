@@ -166,7 +166,7 @@ class ReducedModel(Model):
 
     def compile(self) -> Self:
         """Has up to 16 trajectories rolled out in a compiled loop from now on, in microseconds per step; of equivariant
-        dynamics any number.
+        models any number, and their decodings, too.
 
         Long ones, of 500 and more times, are by themselves, where the `fast` extra is installed. The first compilation
         on a machine takes some ten seconds, and is kept.
@@ -183,6 +183,7 @@ class ReducedModel(Model):
         if self._field is None:
             self.dynamics.compiled(self.given)  # says why not
         object.__setattr__(self, "_compiles", True)
+        self.reducer.take_loops()
         return self
 
     _compiles = False  # whether `compile` was called

@@ -16,12 +16,19 @@ kernel = numba.njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"
 
 
 @kernel
-def _products(parents: Array, variables: Array, x: Array, re: Array, im: Array) -> None:
+def _products(parents: Array, variables: Array, x: Array, re: Array, im: Array, tangents: bool) -> None:
     width = re.shape[1]
     for p in range(width):
-        re[0, p], im[0, p] = 1.0, 0.0
+        re[0, p], im[0, p] = 0.0 if tangents and p > 0 else 1.0, 0.0
     for i in range(1, len(parents)):
         a, v = parents[i], variables[i]
+        if tangents:  # the rule of products, which also gives the value twice
+            c, d, e, f = re[a, 0], im[a, 0], x[0, v, 0], x[1, v, 0]
+            for p in range(width):
+                re[i, p] = re[a, p] * e - im[a, p] * f + c * x[0, v, p] - d * x[1, v, p]
+                im[i, p] = re[a, p] * f + im[a, p] * e + c * x[1, v, p] + d * x[0, v, p]
+            re[i, 0], im[i, 0] = 0.5 * re[i, 0], 0.5 * im[i, 0]
+            continue
         for p in range(width):
             re[i, p] = re[a, p] * x[0, v, p] - im[a, p] * x[1, v, p]
             im[i, p] = re[a, p] * x[1, v, p] + im[a, p] * x[0, v, p]
@@ -55,7 +62,7 @@ def _single_values(program: Any, room: Any) -> None:
 
 
 @kernel
-def _several_values(program: Any, room: Any) -> None:
+def _several_values(program: Any, room: Any, tangents: bool) -> None:
     """The sums over terms; four at a time, so that they are read and written less often."""
     _, _, _, value, outer, turned, starts, left, weights, _, _ = program
     _, re, im, sums, total = room
@@ -85,14 +92,20 @@ def _several_values(program: Any, room: Any) -> None:
         first, second, h, sign = value[r], half + value[r], outer[r], 1.0
         if turned[r] == 1:  # -i (u + i v) = v - i u
             first, second, sign = second, first, -1.0
+        if tangents:
+            c, d, e, f = total[0, 0], total[1, 0], re[h, 0], im[h, 0]
+            for p in range(width):
+                sums[first, p] += sign * (total[0, p] * e + total[1, p] * f + c * re[h, p] + d * im[h, p])
+                sums[second, p] += total[1, p] * e - total[0, p] * f + d * re[h, p] - c * im[h, p]
+            continue
         for p in range(width):
             sums[first, p] += sign * (total[0, p] * re[h, p] + total[1, p] * im[h, p])
             sums[second, p] += total[1, p] * re[h, p] - total[0, p] * im[h, p]
 
 
 @kernel
-def _values(program: Any, z: Array, room: Any, out: Array) -> None:
-    """Values [V, width] at points z [R, width]."""
+def _values(program: Any, z: Array, room: Any, out: Array, tangents: bool) -> None:
+    """Values [V, width] at points z [R, width]; of `tangents`, at the first, and what the slope makes of the others."""
     parents, variables, sources, _, _, _, _, _, _, order, _ = program
     x, re, im, sums, _ = room
     width = z.shape[1]
@@ -101,12 +114,15 @@ def _values(program: Any, z: Array, room: Any, out: Array) -> None:
             source = sources[v, part]
             for p in range(width):
                 x[part, v, p] = z[source, p] if source >= 0 else 0.0
-    _products(parents, variables, x, re, im)
+    _products(parents, variables, x, re, im, tangents)
     sums[:] = 0.0
     if width == 1:
         _single_values(program, room)
     else:
-        _several_values(program, room)
+        _several_values(program, room, tangents)
+    if tangents:
+        for i in range(len(sums)):
+            sums[i, 0] *= 0.5
     for i in range(len(order)):
         for p in range(width):
             out[i, p] = sums[order[i], p] if order[i] < len(sums) else 0.0
@@ -140,15 +156,33 @@ def evaluate(program: Any, points: Array, out: Array) -> None:
         for p in range(count):
             for i in range(len(z)):
                 z[i, p] = points[first + p, i]
-        _values(program, z, room, f)
+        _values(program, z, room, f, False)
         for p in range(count):
             for i in range(len(f)):
                 out[first + p, i] = f[i, p]
 
 
 @kernel
+def push(program: Any, points: Array, tangents: Array, out: Array, pushed: Array) -> None:
+    """Writes the values [M, V] at points [M, R], and what the slopes there make of tangents [M, k, R]."""
+    count = tangents.shape[1]
+    width = 8 * ((count + 8) // 8)
+    room, z, f = _room(program, width), np.zeros((points.shape[1], width)), np.zeros((out.shape[1], width))
+    for m in range(len(points)):
+        for i in range(len(z)):
+            z[i, 0] = points[m, i]
+            for p in range(count):
+                z[i, p + 1] = tangents[m, p, i]
+        _values(program, z, room, f, True)
+        for i in range(len(f)):
+            out[m, i] = f[i, 0]
+            for p in range(count):
+                pushed[m, p, i] = f[i, p + 1]
+
+
+@kernel
 def _velocity(program: Any, scale: Array, y: Array, room: Any, f: Array) -> None:
-    _values(program, y, room, f)
+    _values(program, y, room, f, False)
     for i in range(len(f)):
         for p in range(f.shape[1]):
             f[i, p] *= scale[i]

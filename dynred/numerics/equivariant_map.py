@@ -16,7 +16,7 @@ from dynred.numerics.representation import Representation
 
 HIGHEST, MOST_TERMS = 40, 20_000  # largest degree, and largest number of terms of one polynomial
 NUMBERS = 4_000_000  # that are held at once for a piece of the points
-MANY = 500_000_000  # products of points and coefficients: seconds of torch, of which a compiled loop saves most
+MANY = 500_000_000  # points times coefficients: two seconds of torch, of which a compiled loop takes a fifth
 
 
 def targets_of(values: Representation) -> list[Target]:
@@ -41,8 +41,10 @@ class EquivariantMap(nn.Module):
         values: how it acts on the values.
         degrees: degree of the polynomials of every sector of the values, see `targets_of`; 0 leaves a sector zero.
         coefficients: of all sectors, one after the other, each [K, S], flat.
+        many: points times coefficients from which on a compiled loop computes the values, where Numba is installed.
     """
 
+    many = MANY
     coefficients: Float[Tensor, " C"]
 
     def __init__(self, space: Representation, values: Representation, degrees: Sequence[int]) -> None:
@@ -58,6 +60,7 @@ class EquivariantMap(nn.Module):
         self.sums = BlockSums.of(products, parts)
         numbers = sum(len(terms) * len(target.columns[0]) for target, terms in parts)
         self.register_buffer("coefficients", torch.zeros(numbers, dtype=torch.float64))
+        self._known: tuple[Tensor, Program] | None = None
         self.order = _places(values, [target for target, _ in used])
 
     def fill(self, coefficients: Sequence[Float[Tensor, "_K _S"]]) -> "EquivariantMap":
@@ -71,13 +74,33 @@ class EquivariantMap(nn.Module):
         points = z.to(self.coefficients).reshape(-1, self.space.dim)
         if torch.compiler.is_compiling():
             values = self._at(points)
-        elif len(points) * len(self.coefficients) >= MANY and (known := _plain_numbers(points)) is not None:
+        elif len(points) * len(self.coefficients) >= self.many and (known := _plain_numbers(points)) is not None:
             values = self._compiled_at(known)
         elif len(points) <= (piece := self._piece()):
             values = self._at(points)
         else:
             values = torch.cat([self._at(part) for part in points.split(piece)])
         return values.reshape(*z.shape[:-1], self.values.dim)
+
+    def push(
+        self, z: Float[Tensor, "M R"], tangents: Float[Tensor, "M k R"]
+    ) -> tuple[Float[Tensor, "M V"], Float[Tensor, "M k V"]]:
+        """The values at coordinates z, and what the slopes there make of tangents."""
+        known, others = _plain_numbers(z), _plain_numbers(tangents)
+        if known is None or others is None:
+            along = torch.func.vmap(lambda v: torch.func.jvp(self, (z,), (v,))[1], in_dims=-2, out_dims=-2)
+            return self(z), along(tangents)
+        loops, (n, k, _) = compiled_loops(), tangents.shape
+        assert loops is not None
+        values, pushed = np.zeros((n, self.values.dim)), np.zeros((n, k, self.values.dim))
+        loops.push(self._program(), known, others, values, pushed)
+        return torch.from_numpy(values), torch.from_numpy(pushed)
+
+    def _program(self) -> Program:
+        """`program`, kept until there are other coefficients."""
+        if self._known is None or not torch.equal(self._known[0], self.coefficients):
+            self._known = self.coefficients.clone(), self.program()
+        return self._known[1]
 
     def _piece(self) -> int:
         return max(64, min(4096, NUMBERS // (4 * len(self.sums.products.degrees) + 8 * len(self.sums.right) + 1)))
@@ -89,7 +112,7 @@ class EquivariantMap(nn.Module):
     def _compiled_at(self, points: Float[np.ndarray, "M R"]) -> Float[Tensor, "M V"]:
         values, loops = np.zeros((len(points), self.values.dim)), compiled_loops()
         assert loops is not None
-        loops.evaluate(self.program(), points, values)
+        loops.evaluate(self._program(), points, values)
         return torch.from_numpy(values)
 
     def _at(self, points: Float[Tensor, "M R"]) -> Float[Tensor, "M V"]:
@@ -101,7 +124,7 @@ class EquivariantMap(nn.Module):
         return rows.index_select(0, torch.from_numpy(self.order).to(points.device)).T
 
 
-def _plain_numbers(points: Float[Tensor, "M R"]) -> Float[np.ndarray, "M R"] | None:
+def _plain_numbers(points: Float[Tensor, "*batch R"]) -> Float[np.ndarray, "*batch R"] | None:
     """The numbers, where a compiled loop may take them: nobody follows what is done to them."""
     if points.device.type != "cpu" or points.requires_grad or compiled_loops() is None:
         return None

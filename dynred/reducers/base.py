@@ -69,6 +69,9 @@ class Reducer(nn.Module, ABC):
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """States of latent coordinates."""
 
+    def take_loops(self) -> None:
+        """Has compiled loops decode from now on, where the `fast` extra is installed; most reducers have none."""
+
     @abstractmethod
     def sizes(self) -> Mapping[str, Any]:
         """What `ReducerSpec.build` needs beside the settings to make the same module, weights apart: plain JSON."""

@@ -64,6 +64,10 @@ class EquivariantManifold(Reducer):
         z = z.to(self.mean)
         return self.mean + self.scale * (z @ self.leading.T + self.decoder(z) @ self.slaved.T)
 
+    def take_loops(self) -> None:
+        """See `Reducer.take_loops`."""
+        self.decoder.many = 1
+
     def sizes(self) -> Mapping[str, Any]:
         """See `Reducer.sizes`."""
         return {

@@ -127,6 +127,16 @@ def test_a_compiled_rollout_is_that_of_torch_for_one_row_and_for_many(waves, sol
     assert torch.equal(again, many)  # a row does not depend on the others
 
 
+def test_a_compiled_model_predicts_the_same_to_round_off(waves, tmp_path):
+    pytest.importorskip("numba")
+    _, truth, model = waves
+    model.save(tmp_path / "model.safetensors")
+    quick, t = load_model(tmp_path / "model.safetensors").compile(), torch.arange(6, dtype=torch.float64)
+    plain, other = (each.predict(truth.initial, t).states for each in (model, quick))
+    assert not torch.equal(plain, other)  # it does take other ways
+    torch.testing.assert_close(other, plain, rtol=0, atol=1e-11)
+
+
 def test_a_row_that_diverges_in_a_compiled_rollout_is_nan_from_then_on(waves):
     pytest.importorskip("numba")
     _, truth, model = waves
