@@ -102,5 +102,8 @@ class PlainStates(ABC):
 
 def width_of(x: object, otherwise: int) -> int:
     """The number of values of a state or latent; `otherwise`, where an argument is no array of them."""
-    shape = np.shape(x) if isinstance(x, Tensor | np.ndarray | list | tuple) else ()
+    try:
+        shape = np.shape(x) if isinstance(x, Tensor | np.ndarray | list | tuple) else ()  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # lists of different lengths
+        return otherwise
     return int(shape[-1]) if shape else otherwise

@@ -49,7 +49,9 @@ class LocalSample:
         """The number of points of all fields together."""
         return len(self.fields) * self.lattice.sites
 
-    def pieces(self, stencil: Stencil, most: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def pieces(
+        self, stencil: Stencil, most: int, size: int
+    ) -> Iterator[tuple[Float[Tensor, "_F _m"], Float[Tensor, "_V _m"]]]:
         """Adapted values of the stencil [F, m] and adapted targets [V, m] at up to `most` points, evenly spread over
         fields and places, piece by piece."""
         sites = self.lattice.sites
