@@ -101,7 +101,7 @@ def reduce(
     """
     positive("threshold", threshold)
     source, data = source_of(source, test, t=t, dt=dt, dim=dim, reading=reading), data or DataSpec()
-    if transforms:  # they may change the dimension, which is checked then
+    if transforms or source.has_angles:  # they may change the dimension, which is checked then
         integer("latent_dim", latent_dim, 1)
     else:
         check_latent_dim(latent_dim, source.dim)
