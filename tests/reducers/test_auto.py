@@ -1,8 +1,11 @@
 """The reducer that the data choose."""
 
+import dataclasses
+
 import pytest
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
 from dynred.experiments.choose_experiment import choose_experiment
 from dynred.experiments.pipeline import reduce
@@ -73,3 +76,17 @@ def test_a_model_is_stored_with_what_was_chosen(lifted, tmp_path, small_dynamics
 def test_settings_out_of_range_are_refused(settings, match):
     with pytest.raises(InputError, match=match):
         AutoReducerSpec(2, **settings)
+
+
+def test_the_units_of_few_variables_do_not_decide_whether_a_polynomial_is_found():
+    t = torch.linspace(0, 12, 200, dtype=torch.float64)
+    parts = []
+    for i in range(4):
+        a, b = (1 + 0.2 * i) * torch.cos(t), (1 + 0.2 * i) * torch.sin(t)
+        states = torch.stack([a, b, a * b / 3, a**2 / 3], 1)
+        parts.append(Trajectories(states, t, torch.tensor([200])))
+    data = Trajectories.concatenate(parts)
+    data = dataclasses.replace(data, states=data.states / data.states.std(0))
+    reducer = AutoReducerSpec(2, training=FEW).fit(data[:3], data[3:], rng=generator(0))
+    assert isinstance(reducer, PolynomialManifold)
+    assert (reducer.reconstruct(data.states) - data.states).abs().max() < 1e-3
