@@ -27,6 +27,7 @@ from dynred.runtime import Runtime
 from dynred.training.minimise import TrainingSpec
 
 SEARCHED = 32  # modes up to which other coordinates than the leading ones are searched for: it takes seconds
+HIGHEST = 8  # degree of the decoders among which they are searched for; the time grows with its square
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class AutoReducerSpec(ReducerSpec):
     @property
     def searched(self) -> ReducerSpec:
         """The settings of the polynomial manifold over other coordinates than the leading modes."""
-        return self.polynomial.updated("starts", 0)
+        return self.polynomial.updated("starts", 0).updated("polynomial.degree", HIGHEST)
 
     @property
     def autoencoder(self) -> ReducerSpec:

@@ -79,12 +79,12 @@ def test_settings_out_of_range_are_refused(settings, match):
 
 
 def test_the_units_of_few_variables_do_not_decide_whether_a_polynomial_is_found():
-    t = torch.linspace(0, 12, 200, dtype=torch.float64)
+    t = torch.linspace(0, 12, 60, dtype=torch.float64)
     parts = []
     for i in range(4):
         a, b = (1 + 0.2 * i) * torch.cos(t), (1 + 0.2 * i) * torch.sin(t)
         states = torch.stack([a, b, a * b / 3, a**2 / 3], 1)
-        parts.append(Trajectories(states, t, torch.tensor([200])))
+        parts.append(Trajectories(states, t, torch.tensor([60])))
     data = Trajectories.concatenate(parts)
     data = dataclasses.replace(data, states=data.states / data.states.std(0))
     reducer = AutoReducerSpec(2, training=FEW).fit(data[:3], data[3:], rng=generator(0))
