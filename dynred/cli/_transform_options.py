@@ -30,6 +30,10 @@ class TransformOptions:
             "variables differ by more than 30 times.",
         ),
     ] = None
+    weights: Annotated[
+        Literal["auto", "grid", "none"] | None,
+        option(TRANSFORMS, "Weights of a grid; default: auto, where its coordinates are not uniform."),
+    ] = None
     delays: Annotated[
         Literal["auto"] | Whole | None,
         option(TRANSFORMS, "States of so many snapshots, the present and earlier ones; auto: as many as they need."),
@@ -52,9 +56,12 @@ class TransformOptions:
         from dynred.data.transforms.base import PACKAGE, TransformSpec
         from dynred.data.transforms.delays import DelaysSpec
         from dynred.data.transforms.scaling import ScalingSpec
+        from dynred.data.transforms.weights import WeightsSpec
         from dynred.plugins import load_class
 
         specs: list[TransformSpec] = [load_class(PACKAGE, name, TransformSpec)() for name in self.transform or []]
+        if self.weights is not None:
+            specs.append(WeightsSpec(self.weights))
         if self.scale is not None:
             specs.append(ScalingSpec(self.scale))
         if self.delays is not None or self.lag is not None:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import refuse
+from dynred.data.angles import turns
 from dynred.data.clean import clean, cleaned, sentences
 from dynred.data.cleaning.base import CleaningSpec
 from dynred.data.grid import Grid, remembered_grid
@@ -62,6 +63,11 @@ class DataSource(Source):
     def grid(self) -> Grid | None:
         """See `Source.grid`: the coordinates of the data, where these had names for the axes of space."""
         return remembered_grid(self.trajectories.attributes, self.dim)
+
+    @property
+    def has_angles(self) -> bool:
+        """See `Source.has_angles`."""
+        return any(turns(self.trajectories.attributes, self.dim))
 
     @property
     def simulated(self) -> bool:

@@ -108,7 +108,7 @@ def reduce(
         name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None
     ]
     dynamics = dynamics or source.default_dynamics
-    if transforms:  # they may change the dimension, which is checked then
+    if transforms or source.has_angles:  # they may change the dimension, which is checked then
         integer("latent_dim", latent_dim, 1)
     else:
         check_latent_dim(latent_dim, source.dim, dynamics)

@@ -58,6 +58,11 @@ class Source(ABC):
         """The grid on which states are fields; None where states are no fields."""
 
     @property
+    def has_angles(self) -> bool:
+        """Whether variables are declared as angles: their cosines and sines make states wider."""
+        return False
+
+    @property
     @abstractmethod
     def simulated(self) -> bool:
         """Whether `parts` simulates the trajectories: each set from a random stream of its own, so that no run trains

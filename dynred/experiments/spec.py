@@ -94,7 +94,7 @@ class ExperimentSpec(Spec):
             InputError: the source is unknown or unusable, or has no more than `latent_dim` dimensions.
         """
         source = self.open_source()
-        if not self.transforms:  # they may change the dimension
+        if not (self.transforms or source.has_angles):  # they may change the dimension
             check_latent_dim(self.latent_dim, source.dim, self.dynamics)
         return source
 

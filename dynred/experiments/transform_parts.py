@@ -9,6 +9,7 @@ from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.angles import AnglesSpec
 from dynred.data.transforms.base import Chain, Transform, TransformSpec
 from dynred.data.transforms.scaling import ScalingSpec
+from dynred.data.transforms.weights import WeightsSpec
 from dynred.data.variables import named_variables
 from dynred.models.base import Model
 
@@ -17,7 +18,8 @@ def fit_chain(specs: Sequence[TransformSpec], train: Trajectories, made: Transfo
     """The transforms of training trajectories, one after the other; those that change nothing are left out.
 
     Angles that the data declare become cosines and sines first. Where none of them scales, variables that the data name
-    are scaled if their spreads differ by more than 30 times.
+    are scaled if their spreads differ by more than 30 times; where none weighs, points of a grid that is not uniform
+    have the weights of its quadrature.
 
     Args:
         specs: their settings.
@@ -33,7 +35,8 @@ def fit_chain(specs: Sequence[TransformSpec], train: Trajectories, made: Transfo
     scales = any(isinstance(spec, ScalingSpec) for spec in specs)
     parts: list[Transform] = []
     moved = train
-    steps = tuple(specs) if scales else (ScalingSpec("auto"), *specs)
+    steps = tuple(specs) if any(isinstance(spec, WeightsSpec) for spec in specs) else (WeightsSpec("auto"), *specs)
+    steps = steps if scales else (ScalingSpec("auto"), *steps)
     if train.attributes.get(ANGLES) and not any(isinstance(spec, AnglesSpec) for spec in specs):
         steps = (AnglesSpec(), *steps)
     for spec in sorted(steps, key=lambda step: not isinstance(step, AnglesSpec)):  # before their units are changed

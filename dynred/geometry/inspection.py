@@ -16,6 +16,7 @@ from dynred.data.points import load_data
 from dynred.data.readers.base import is_data
 from dynred.data.reading import ReadingSpec
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.angles import AnglesSpec
 from dynred.data.transforms.scaling import scaled_apart
 from dynred.geometry.cloud import REPEATED, Cloud, along_flow, moves, parts, snapshots
 from dynred.geometry.covering import Covering, covering_dimensions
@@ -112,10 +113,16 @@ def inspect(
     return _verdict(subject, rng, latent_dim, progress)
 
 
+def _told_apart(data: Trajectories) -> Trajectories:
+    """Trajectories as a model sees them by default: angles as cosines and sines, variables scaled."""
+    angles = AnglesSpec().fit(data)
+    return scaled_apart(angles.transformed(data) if angles.changes else data)
+
+
 def _verdict(
     data: "Trajectories | Tensor | np.ndarray", rng: torch.Generator, latent_dim: int | None, progress: Progress
 ) -> Verdict:
-    data = scaled_apart(data) if isinstance(data, Trajectories) else data
+    data = _told_apart(data) if isinstance(data, Trajectories) else data
     sample = take_sample(data, rng)
     measured_drift = drift(sample, rng) if isinstance(data, Trajectories) else None
     progress("inspect", 0, 1)

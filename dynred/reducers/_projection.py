@@ -16,6 +16,7 @@ from torch import Tensor
 from dynred.numerics.monomials import all_monomials
 
 RIDGE = 1e-14  # keeps the normal equations solvable where monomials depend on each other on K
+STRONGER = 100.0  # times the ridge that was too weak
 SNAPSHOTS = 4000  # most snapshots that are looked at, evenly spread
 ITERATIONS = 200  # of L-BFGS, at most
 
@@ -48,9 +49,9 @@ class Search:
         design = all_monomials((z - z.mean(0)) / z.std(0), self.degree)
         gram = design.T @ design / len(design)
         size = gram.diagonal().sqrt()
-        scaled = gram / size[:, None] / size + RIDGE * torch.eye(len(gram)).to(gram)
+        scaled = gram / size[:, None] / size
         moments = design.T @ self.whitened / len(design) / size[:, None]
-        decoder = torch.cholesky_solve(moments, torch.linalg.cholesky(scaled)) / size[:, None]
+        decoder = torch.cholesky_solve(moments, _factor(scaled)) / size[:, None]
         return ((design @ decoder - self.whitened) * self.weight).pow(2).sum(1).mean()
 
     def improved(self, start: Float[Tensor, "Q R"]) -> Float[Tensor, "Q R"]:
@@ -106,3 +107,14 @@ def best_projection(
     best = searches[-1].improved(best)  # L-BFGS begun afresh gains the last digits
     best = best / a.std(0).clamp_min(1e-12 * (1e-300 + a.std(0).max()))[:, None]
     return best / (a @ best).std(0)
+
+
+def _factor(gram: Float[Tensor, "K K"]) -> Float[Tensor, "K K"]:
+    """The Cholesky factor with the least ridge that round-off allows: on thin sets monomials depend on each other."""
+    identity, ridge = torch.eye(len(gram)).to(gram), RIDGE
+    while ridge < 1:
+        factor, failed = torch.linalg.cholesky_ex(gram + ridge * identity)
+        if not failed:
+            return factor
+        ridge *= STRONGER
+    return torch.linalg.cholesky(gram + identity)

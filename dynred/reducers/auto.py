@@ -7,7 +7,11 @@ the energy, 1.1 to 2.2 % with an autoencoder that leaves 3e-6; on Kuramoto-Sivas
 leaves 2e-7, the autoencoder 5e-7. Where K is no such graph, a polynomial leaves so much that the choice is plain.
 
 Where a continuous symmetry is declared, equivariant polynomials are tried, too, and taken where they leave less than
-the others do: 4e-11 on Kuramoto-Sivashinsky. Dynamics in such coordinates are chosen by `dynred.models.symmetric`.
+the others do: 4e-11 on Kuramoto-Sivashinsky. Dynamics in such coordinates are chosen by `dynred.dynamics.auto`.
+
+Of few variables, each in its own unit, the leading modes say little: which they are depends on the units. So other
+linear coordinates are searched for before an autoencoder is taken. On a limit cycle in four variables (two, and their
+product and square), each scaled by its deviation, two leading modes leave 31 % of the energy, the search 1e-13.
 """
 
 from dataclasses import dataclass, field
@@ -27,6 +31,9 @@ from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.runtime import Runtime
 from dynred.spec import ADDED
 from dynred.training.minimise import TrainingSpec
+
+SEARCHED = 32  # modes up to which other coordinates than the leading ones are searched for: it takes seconds
+HIGHEST = 8  # degree of the decoders among which they are searched for; the time grows with its square
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,11 @@ class AutoReducerSpec(ReducerSpec):
         return _named("polynomial", latent_dim=self.latent_dim, parametric=self.parametric)
 
     @property
+    def searched(self) -> ReducerSpec:
+        """The settings of the polynomial manifold over other coordinates than the leading modes."""
+        return self.polynomial.updated("starts", 0).updated("polynomial.degree", HIGHEST)
+
+    @property
     def autoencoder(self) -> ReducerSpec:
         """The settings of the autoencoder."""
         settings = {"latent_dim": self.latent_dim, "parametric": self.parametric, "training": self.training}
@@ -86,6 +98,11 @@ class AutoReducerSpec(ReducerSpec):
                 return symmetric
             if left <= self.enough:
                 return manifold
+            if manifold.sizes()["modes"] <= SEARCHED:
+                alone = torch.Generator().set_state(rng.get_state())  # the autoencoder draws as if nothing was searched
+                manifold = self.searched.fit(train, validation, rng=alone, runtime=runtime)
+                if _left_by(manifold, validation) <= self.enough:
+                    return manifold
         return self.autoencoder.fit(train, validation, rng=rng, runtime=runtime)
 
     def _symmetric(self, train: Trajectories, validation: Trajectories, **given: Any) -> Reducer | None:

@@ -11,11 +11,11 @@ import sys
 import pytest
 
 from dynred import plugins
-from dynred.cli._options import COMPUTATION, DATA, LATENT, OUTPUT, OWN, SOURCE, TRAINING, TRANSFORMS, listed
+from dynred.cli._options import CLEANING, COMPUTATION, DATA, LATENT, OUTPUT, OWN, SOURCE, TRAINING, TRANSFORMS, listed
 from dynred.cli.app import build, main
 
 COMMANDS = [name for name in plugins.names("dynred.cli") if name != "app"]
-GROUPS = {group.name for group in (SOURCE, LATENT, DATA, OWN, TRANSFORMS, TRAINING, COMPUTATION, OUTPUT)}
+GROUPS = {group.name for group in (SOURCE, LATENT, DATA, OWN, CLEANING, TRANSFORMS, TRAINING, COMPUTATION, OUTPUT)}
 LISTS = [  # of which command, which folder, between which words
     ("reduce", "dynred.reducers", r"--reducer STR", "or a file with a reducer"),
     ("reduce", "dynred.dynamics", r"--dynamics STR", "or a file with latent dynamics"),

@@ -1,8 +1,11 @@
 """The reducer that the data choose."""
 
+import dataclasses
+
 import pytest
 import torch
 
+from dynred.data.trajectories import Trajectories
 from dynred.dynamics.equivariant import EquivariantODE
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.errors import InputError
@@ -125,3 +128,17 @@ def test_named_dynamics_or_their_settings_leave_symmetries_aside():
 
 def test_settings_that_earlier_versions_stored_are_the_same():
     assert "symmetry" not in AutoReducerSpec(2).to_dict()
+
+
+def test_the_units_of_few_variables_do_not_decide_whether_a_polynomial_is_found():
+    t = torch.linspace(0, 12, 60, dtype=torch.float64)
+    parts = []
+    for i in range(4):
+        a, b = (1 + 0.2 * i) * torch.cos(t), (1 + 0.2 * i) * torch.sin(t)
+        states = torch.stack([a, b, a * b / 3, a**2 / 3], 1)
+        parts.append(Trajectories(states, t, torch.tensor([60])))
+    data = Trajectories.concatenate(parts)
+    data = dataclasses.replace(data, states=data.states / data.states.std(0))
+    reducer = AutoReducerSpec(2, training=FEW).fit(data[:3], data[3:], rng=generator(0))
+    assert isinstance(reducer, PolynomialManifold)
+    assert (reducer.reconstruct(data.states) - data.states).abs().max() < 1e-3

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import torch
+import xarray
 from jaxtyping import Shaped
 from torch import Tensor
 
 from dynred.checks import finite, refuse
 from dynred.data.content import Arranged
+from dynred.data.roles import is_time
+from dynred.data.screening import check_size, wanted
 from dynred.data.store_layout import changed, read_header
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.digest import content_digest
@@ -33,6 +36,25 @@ def own_layout(path: Path, arrays: Mapping[str, Shaped[np.ndarray, "..."]], entr
     header_entries, attributes = read_header(path, entries)
     _check_digest(path, arrays, header_entries)
     return arranged(_trajectories(arrays, attributes))
+
+
+def own_dataset(path: Path, declared: Mapping[str, int], **options: Any) -> Arranged | None:
+    """As `own_layout`, of a file that xarray opens; None where its arrays have other names, or time is an axis of
+    `states`, as other programs write them.
+
+    Args:
+        path: the file.
+        declared: sizes of its arrays by name, see `dynred.data.screening.sizes`.
+        options: those of `xarray.open_dataset`.
+    """
+    if not {"states", "t"} <= set(declared):
+        return None
+    check_size(path, sum(size for name, size in declared.items() if wanted(name)))
+    with xarray.open_dataset(path, decode_times=False, **options) as opened:
+        if any(is_time(str(dim)) for dim in opened["states"].dims):
+            return None
+        arrays = {str(name): opened[name].to_numpy() for name in opened.variables if wanted(str(name))}
+        return own_layout(path, arrays, {str(name): value for name, value in opened.attrs.items()})
 
 
 def arranged(trajectories: Trajectories) -> Arranged:

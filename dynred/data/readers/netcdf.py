@@ -10,10 +10,9 @@ import xarray
 
 from dynred.data.content import Arranged, Content
 from dynred.data.datasets import dataset_content
-from dynred.data.readers._own import own_layout
+from dynred.data.readers._own import own_dataset
 from dynred.data.readers.base import Reader
-from dynred.data.roles import is_time
-from dynred.data.screening import check_claim, check_size, need_netcdf, sizes, wanted
+from dynred.data.screening import check_claim, need_netcdf, sizes
 from dynred.errors import InputError
 from dynred.memory import check_memory
 
@@ -29,16 +28,7 @@ class NetcdfReader(Reader):
         """See `Reader.own`."""
         if _is_classic(path):
             return None
-        declared = sizes(path)
-        if not {"states", "t"} <= set(declared):
-            return None
-        check_size(path, sum(size for name, size in declared.items() if wanted(name)))
-        need_netcdf()
-        with xarray.open_dataset(path, decode_times=False, engine="h5netcdf", phony_dims="access") as opened:
-            if any(is_time(str(dim)) for dim in opened["states"].dims):
-                return None
-            arrays = {str(name): opened[name].to_numpy() for name in opened.variables if wanted(str(name))}
-            return own_layout(path, arrays, {str(name): value for name, value in opened.attrs.items()})
+        return own_dataset(path, sizes(path), engine="h5netcdf", phony_dims="access")
 
     @contextmanager
     def content(self, path: Path) -> Iterator[Content]:

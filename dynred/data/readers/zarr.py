@@ -11,10 +11,9 @@ import zarr
 
 from dynred.data.content import Arranged, Content, NamedArray, by_groups
 from dynred.data.datasets import dataset_content
-from dynred.data.readers._own import arranged, own_layout
+from dynred.data.readers._own import arranged, own_dataset
 from dynred.data.readers.base import Reader
-from dynred.data.roles import is_time
-from dynred.data.screening import check_claim, check_size, sizes, wanted
+from dynred.data.screening import check_claim, sizes
 from dynred.data.store import StoredTrajectories
 from dynred.data.store_layout import identity_of, open_store
 
@@ -34,14 +33,7 @@ class ZarrReader(Reader):
             return None
         if identity_of(open_store(path)[1]) is not None:
             return arranged(StoredTrajectories(path).load())
-        if not {"states", "t"} <= set(declared):
-            return None
-        check_size(path, sum(size for name, size in declared.items() if wanted(name)))
-        with xarray.open_dataset(path, decode_times=False, engine="zarr", consolidated=False) as opened:  # type: ignore[call-overload]
-            if any(is_time(str(dim)) for dim in opened["states"].dims):
-                return None
-            arrays = {str(name): opened[name].to_numpy() for name in opened.variables if wanted(str(name))}
-            return own_layout(path, arrays, {str(name): value for name, value in opened.attrs.items()})
+        return own_dataset(path, declared, engine="zarr", consolidated=False)
 
     @contextmanager
     def content(self, path: Path) -> Iterator[Content]:

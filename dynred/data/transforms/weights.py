@@ -52,7 +52,10 @@ class Weights(Transform):
 
     def notes(self) -> list[str]:
         """See `Transform.notes`."""
-        return [f"Errors are in a weighted norm: weights are {'given' if self.spec.values else 'those of the grid'}."]
+        if self.spec.values:
+            return ["Errors are in a weighted norm: weights are given."]
+        why = ", which is not uniform (--weights none leaves them out)" if self.spec.by == "auto" else ""
+        return [f"Errors are in a weighted norm: weights are those of the grid{why}."]
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,12 @@ class WeightsSpec(TransformSpec):
 
     Attributes:
         by: `grid` takes those of the trapezoidal rule on the coordinates of the data; `auto` the same where these are
-            not uniform, else none.
+            not uniform, else none; `none` takes none.
         values: weights that are given instead, > 0: one for each component, or one for each point of the grid where
             several fields lie side by side; e.g. the diagonal of a mass matrix.
     """
 
-    by: Literal["grid", "auto"] = "grid"
+    by: Literal["grid", "auto", "none"] = "grid"
     values: tuple[float, ...] = ()
 
     def __post_init__(self):
@@ -88,6 +91,8 @@ class WeightsSpec(TransformSpec):
 
     def _of_grid(self, train: Trajectories) -> Float[Tensor, " D"]:
         grid = remembered_grid(train.attributes, train.dim)
+        if self.by == "none":
+            return torch.ones(train.dim, dtype=torch.float64)
         if grid is None and self.by == "grid":
             advice = "`values` (--set transforms.weights.values=[...]) gives weights without them."
             raise refuse("the data", "fields with coordinates, for weights of a grid", "none", advice)
