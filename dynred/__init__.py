@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dynred.data.transforms.scaling import ScalingSpec as ScalingSpec
     from dynred.data.transforms.weights import WeightsSpec as WeightsSpec
     from dynred.data.velocities import estimate_velocities as estimate_velocities
+    from dynred.dynamics.acceleration import AccelerationSpec as AccelerationSpec
     from dynred.dynamics.base import DynamicsSpec as DynamicsSpec
     from dynred.dynamics.base import LatentDynamics as LatentDynamics
     from dynred.dynamics.base import VectorFieldDynamics as VectorFieldDynamics
@@ -107,9 +108,11 @@ if TYPE_CHECKING:
     from dynred.reducers.base import Reducer as Reducer
     from dynred.reducers.base import ReducerSpec as ReducerSpec
     from dynred.reducers.equivariant import EquivariantManifoldSpec as EquivariantManifoldSpec
+    from dynred.reducers.identity import IdentitySpec as IdentitySpec
     from dynred.reducers.irmae import IRMAESpec as IRMAESpec
     from dynred.reducers.pod import PODSpec as PODSpec
     from dynred.reducers.polynomial import PolynomialManifoldSpec as PolynomialManifoldSpec
+    from dynred.reducers.second_order import SecondOrderSpec as SecondOrderSpec
     from dynred.rng import generator as generator
     from dynred.runtime import Runtime as Runtime
     from dynred.simulation.events import Event as Event
@@ -150,6 +153,7 @@ _HOMES = {
     "DynamicsSpec": "dynred.dynamics.base",
     "DynredError": "dynred.errors",
     "DynredWarning": "dynred.errors",
+    "AccelerationSpec": "dynred.dynamics.acceleration",
     "EnsembleSpec": "dynred.dynamics.ensemble",
     "EquivariantManifoldSpec": "dynred.reducers.equivariant",
     "EquivariantODESpec": "dynred.dynamics.equivariant",
@@ -206,6 +210,8 @@ _HOMES = {
     "Statistic": "dynred.metrics.base",
     "StoredTrajectories": "dynred.data.store",
     "Study": "dynred.studies.study",
+    "IdentitySpec": "dynred.reducers.identity",
+    "SecondOrderSpec": "dynred.reducers.second_order",
     "System": "dynred.ode.system",
     "TrainingSpec": "dynred.training.minimise",
     "Trajectories": "dynred.data.trajectories",
