@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from dynred.metrics.base import Statistic as Statistic
     from dynred.models.atlas import AtlasModel as AtlasModel
     from dynred.models.atlas import AtlasSpec as AtlasSpec
+    from dynred.models.backward import predict_backward as predict_backward
     from dynred.models.bands import Band as Band
     from dynred.models.bands import Calibration as Calibration
     from dynred.models.bands import calibrate as calibrate
@@ -253,6 +254,7 @@ _HOMES = {
     "search": "dynred.studies.search",
     "simulate": "dynred.simulation.simulate",
     "poincare_section": "dynred.simulation.section",
+    "predict_backward": "dynred.models.backward",
     "simulate_to": "dynred.simulation.simulate",
     "trusted_times": "dynred.simulation.trusted",
 }
