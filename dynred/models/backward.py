@@ -67,7 +67,7 @@ def predict_backward(
 def _growth(
     field: "_Reversed", dynamics: VectorFieldDynamics, y0: Float[Tensor, "N R"], span: float
 ) -> Float[Tensor, " N"]:
-    """The largest factor by which a small difference of latents grows, in standard units; infinite where one diverges."""
+    """By how much a small difference of latents grows at most, in standard units; infinite where one diverges."""
     basis = torch.eye(y0.shape[1], dtype=torch.float64).expand(len(y0), -1, -1)
     _, pushed = dynamics.solver.flow_with_tangents(field, y0, basis, span)
     sound = pushed.isfinite().all(-1).all(-1)
