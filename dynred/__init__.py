@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from dynred.data.transforms.scaling import ScalingSpec as ScalingSpec
     from dynred.data.transforms.weights import WeightsSpec as WeightsSpec
     from dynred.data.velocities import estimate_velocities as estimate_velocities
+    from dynred.dynamics.acceleration import AccelerationSpec as AccelerationSpec
     from dynred.dynamics.auto import AutoDynamicsSpec as AutoDynamicsSpec
     from dynred.dynamics.base import DynamicsSpec as DynamicsSpec
     from dynred.dynamics.base import LatentDynamics as LatentDynamics
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from dynred.metrics.base import Statistic as Statistic
     from dynred.models.atlas import AtlasModel as AtlasModel
     from dynred.models.atlas import AtlasSpec as AtlasSpec
+    from dynred.models.backward import predict_backward as predict_backward
     from dynred.models.bands import Band as Band
     from dynred.models.bands import Calibration as Calibration
     from dynred.models.bands import calibrate as calibrate
@@ -117,10 +119,12 @@ if TYPE_CHECKING:
     from dynred.reducers.base import Reducer as Reducer
     from dynred.reducers.base import ReducerSpec as ReducerSpec
     from dynred.reducers.equivariant import EquivariantManifoldSpec as EquivariantManifoldSpec
+    from dynred.reducers.identity import IdentitySpec as IdentitySpec
     from dynred.reducers.irmae import IRMAESpec as IRMAESpec
     from dynred.reducers.local import LocalReducerSpec as LocalReducerSpec
     from dynred.reducers.pod import PODSpec as PODSpec
     from dynred.reducers.polynomial import PolynomialManifoldSpec as PolynomialManifoldSpec
+    from dynred.reducers.second_order import SecondOrderSpec as SecondOrderSpec
     from dynred.rng import generator as generator
     from dynred.runtime import Runtime as Runtime
     from dynred.simulation.events import Event as Event
@@ -165,6 +169,7 @@ _HOMES = {
     "DynamicsSpec": "dynred.dynamics.base",
     "DynredError": "dynred.errors",
     "DynredWarning": "dynred.errors",
+    "AccelerationSpec": "dynred.dynamics.acceleration",
     "EnsembleSpec": "dynred.dynamics.ensemble",
     "EquivariantManifoldSpec": "dynred.reducers.equivariant",
     "EquivariantODESpec": "dynred.dynamics.equivariant",
@@ -227,6 +232,8 @@ _HOMES = {
     "Statistic": "dynred.metrics.base",
     "StoredTrajectories": "dynred.data.store",
     "Study": "dynred.studies.study",
+    "IdentitySpec": "dynred.reducers.identity",
+    "SecondOrderSpec": "dynred.reducers.second_order",
     "System": "dynred.ode.system",
     "TrainingSpec": "dynred.training.minimise",
     "Trajectories": "dynred.data.trajectories",
@@ -269,6 +276,7 @@ _HOMES = {
     "search": "dynred.studies.search",
     "simulate": "dynred.simulation.simulate",
     "poincare_section": "dynred.simulation.section",
+    "predict_backward": "dynred.models.backward",
     "simulate_to": "dynred.simulation.simulate",
     "trusted_times": "dynred.simulation.trusted",
 }

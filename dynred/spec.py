@@ -122,7 +122,7 @@ class Spec:
         """A copy with the setting at a dotted path replaced, e.g. `spec.updated("training.steps", 1000)`.
 
         If the path leads into a group of settings that is None, the copy has that group with its defaults; if it leads
-        into a mapping, that name is set there.
+        into a mapping, that name is set there. The kind of a group, such as `neural_ode`, stands for its defaults.
 
         Raises:
             InputError: there is no such setting, or it refuses the new value.
@@ -147,6 +147,8 @@ class Spec:
                 what = f"setting {above}{path}"
                 raise refuse(what, "within a group of settings", f"{above}{name}, which is {literal(inner)}")
         value = _revive(value, 0)
+        if group and isinstance(value, str) and issubclass(named := _named(value), group):
+            value = named()
         if group and not isinstance(value, allowed):
             advice = f"Its settings are {above}{name}.something."
             raise refuse(f"setting {above}{name}", f"a group of settings, {group.__name__}", literal(value), advice)
@@ -158,6 +160,11 @@ class Spec:
         hint = hints(cls).get(name)
         choices = (hint, typing.get_origin(hint), *typing.get_args(hint))
         return tuple(choice for choice in choices if isinstance(choice, type) and choice is not object)
+
+
+def _named(kind: str) -> type:
+    """The class of a kind of settings; `object` where there is none."""
+    return Spec._kinds.get(kind) or class_of(kind) or object
 
 
 def _updated_among(groups: tuple[Any, ...], path: str, value: object, above: str) -> tuple[Any, ...]:

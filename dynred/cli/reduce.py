@@ -62,6 +62,13 @@ Minutes = Annotated[
         "look; default: 3 for a system of your own that names no times, else the default settings.",
     ),
 ]
+SecondOrder = Annotated[
+    bool,
+    flag(
+        TRAINING,
+        "States are (q, q'): the reducer is that of q, the dynamics give q'', and q' is the velocity of q exactly.",
+    ),
+]
 Folder = Annotated[
     Out | None,
     option(
@@ -89,6 +96,7 @@ def reduce(
     with_: Arguments = None,
     reducer: Reducer = None,
     dynamics: Dynamics = None,
+    second_order: SecondOrder = False,
     set_: Settings = None,
     minutes: Minutes = None,
     seed: Annotated[Whole, option(TRAINING, "Decides every random draw.")] = 0,
@@ -114,10 +122,11 @@ def reduce(
     words: dict[str, Any] = {"reducer": reducer, "dynamics": dynamics, "seed": seed}
     chosen = data_changes(test, test_trajectories, test_fraction, split, force, reading, transforms)
     words |= {"arguments": pairs(with_ or []), "changes": {**chosen, **pairs(set_ or [])}}
-    if latent == "auto" and (latent_dim is not None or angles or charts > 1):
-        raise InputError("--latent auto must be alone, got --latent-dim, --angles or --charts beside it.")
+    if latent == "auto" and (latent_dim is not None or angles or charts > 1 or second_order):
+        others = "--latent-dim, --angles, --charts or --second-order"
+        raise InputError(f"--latent auto must be alone, got {others} beside it.")
     given = 1 if latent == "auto" else latent_dim
-    spec = choose_experiment(source, given, angles=angles, charts=charts, **words)
+    spec = choose_experiment(source, given, angles=angles, charts=charts, second_order=second_order, **words)
     if (limit := minutes_of(spec, minutes, words["changes"])) is not None:
         out = out or Path(f"{spec.default_out}-{limit:g}-minutes")
         settings, lines = planned(spec, limit, words["changes"], out if resume else None)

@@ -27,7 +27,8 @@ def closing(evaluation: Evaluation, about: Mapping[str, Any] | None = None) -> s
 
     Args:
         evaluation: the scores of the model.
-        about: what the model remembers of its source, with the names of the units of time, and of its making.
+        about: what the model remembers of its source, with the names of the units of time, and of its making;
+            `time_step` for a map.
     """
     about = about or {}
     chosen = about.get("choice")
@@ -58,11 +59,14 @@ def _verdict(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
         )
     if evaluation.rollout.diverged:
         n = evaluation.test.trajectories
-        return f"{evaluation.rollout.diverged} of {n} predictions diverge: try `--dynamics stabilised`."
+        setting = "--dynamics stabilised" if about.get("time_step") is None else "--set dynamics.member=neural_ode"
+        return f"{evaluation.rollout.diverged} of {n} predictions diverge: try `{setting}`."
     if "time_dependent" in found:
         return "The equation depends on time, which the model does not see: that bounds how long its predictions hold."
     if better := _better(evaluation):
         words, settings = SETTINGS[better]
+        if about.get("time_step") is not None:
+            settings = settings.replace("--dynamics linear", "--dynamics map --set dynamics.member=linear")
         if settings:
             return f"As good or better is {words}: take it (`{settings}`), or train longer."
         return f"As good or better is {words} as a prediction: this model has learned no motion. Train longer."

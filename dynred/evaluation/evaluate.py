@@ -145,7 +145,7 @@ def score(
     if train is not None and train.velocities is not None and not _determined(model, train, system):
         evaluation = replace(evaluation, two_valued=two_valued(train))
     evaluation = replace(evaluation, findings=find(evaluation, model, predictions, train, system, notes))
-    return replace(evaluation, closing=closing(evaluation, model.about))
+    return replace(evaluation, closing=closing(evaluation, {**model.about, "time_step": model.time_step}))
 
 
 def _determined(model: Model, train: Trajectories, system: System | None) -> bool:

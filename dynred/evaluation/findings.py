@@ -143,6 +143,8 @@ def _diverged(evaluation: Evaluation, model: Model, predictions: Forecast, train
             f"first {near}"
         )
     advice = "Try `--dynamics stabilised`, which holds rollouts near the training data, or more training trajectories."
+    if model.time_step is not None:
+        advice = "Try `--set dynamics.member=neural_ode`, which levels off outside the data, or more trajectories."
     return [Finding("diverged", f"{text}. {advice}", float(count))]
 
 

@@ -1,12 +1,13 @@
 """The settings of an experiment from few words: names of plug-ins, and how many angles and charts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from dynred.checks import refuse
 from dynred.dynamics.base import DynamicsSpec
 from dynred.experiments.recommend import with_latents, with_recommended_latents
-from dynred.experiments.spec import ExperimentSpec
+from dynred.experiments.spec import ExperimentSpec, of_second_order
 from dynred.geometry.verdict import Verdict
 from dynred.models.partition import PartitionSpec
 from dynred.plugins import load_class
@@ -23,6 +24,7 @@ def choose_experiment(
     charts: int = 1,
     reducer: str | None = None,
     dynamics: str | None = None,
+    second_order: bool = False,
     seed: int = 0,
     arguments: Mapping[str, Any] | None = None,
     changes: Mapping[str, Any] | None = None,
@@ -39,6 +41,7 @@ def choose_experiment(
         dynamics: name of latent dynamics, or a file with some; default: a Fourier series where all coordinates are
             angles, else a neural ODE; with neither reducer nor dynamics named, equivariant ones where a continuous
             symmetry is declared and they predict validation trajectories better.
+        second_order: whether states are (q, q'): the reducer then is that of q, the dynamics give the acceleration.
         seed: decides every draw.
         arguments: structural choices of the system.
         changes: further settings by their dotted paths, e.g. {"reducer.training.steps": 8000}.
@@ -60,6 +63,10 @@ def choose_experiment(
         dynamics=load_class("dynred.dynamics", "neural_ode" if dynamics is None else dynamics, DynamicsSpec)(),
         partition=PartitionSpec(charts),
     )
+    if second_order:
+        assert spec.reducer is not None
+        halves, acceleration = of_second_order(spec.reducer, spec.dynamics)
+        spec = replace(spec, reducer=halves, dynamics=acceleration)
     if angles:
         spec = with_latents(spec, angles, latent_dim - angles, charts, keep_dynamics=dynamics is not None)
     for path, value in (changes or {}).items():

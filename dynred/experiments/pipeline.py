@@ -22,7 +22,7 @@ from dynred.experiments.plan import plan_of
 from dynred.experiments.reduction import Reduction
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
-from dynred.experiments.spec import ExperimentSpec, check_latent_dim, default_reducer, model_spec
+from dynred.experiments.spec import ExperimentSpec, check_latent_dim, default_reducer, model_spec, of_second_order
 from dynred.experiments.stage_forms import REDUCER, SIMULATION
 from dynred.experiments.transform_parts import fit_chain, prepared
 from dynred.memory import peak_memory_mb
@@ -80,7 +80,8 @@ def reduce(
             agree.
         dynamics: default `NeuralODESpec()`, or `MapSpec()` of a system that is a map; with neither reducer nor dynamics
             given, equivariant ones where a continuous symmetry is declared and they predict validation trajectories
-            better.
+            better, and `SecondOrderSpec` and `AccelerationSpec` of the defaults for a system of second order where
+            `latent_dim` is even.
         partition: with more than one chart, the model is an atlas with reducer and dynamics in each; default: one.
         joint: refines reducer and dynamics together at the end; default: no refinement. Not with several charts.
         threshold: rollout error that counts as lost.
@@ -107,12 +108,15 @@ def reduce(
     kept = [
         name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None
     ]
+    halves = source.system is not None and source.system.second_order and reducer is None and dynamics is None
     dynamics = dynamics or source.default_dynamics
     if transforms or source.has_angles:  # they may change the dimension, which is checked then
         integer("latent_dim", latent_dim, 1)
     else:
         check_latent_dim(latent_dim, source.dim, dynamics)
     reducer = reducer or default_reducer(latent_dim, joint, dynamics)
+    if halves and joint is None and latent_dim % 2 == 0:
+        reducer, dynamics = of_second_order(reducer, dynamics)
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     if minutes is not None:

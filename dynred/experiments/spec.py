@@ -8,6 +8,7 @@ from typing import Any
 from dynred.checks import integer, positive, refuse
 from dynred.data.reading import ReadingSpec
 from dynred.data.transforms.base import TransformSpec
+from dynred.dynamics.acceleration import AccelerationSpec
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.experiments.data_spec import DataSpec
@@ -23,6 +24,7 @@ from dynred.ode.subject import no_reading
 from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
+from dynred.reducers.second_order import SecondOrderSpec
 from dynred.spec import ADDED, Spec
 
 
@@ -117,6 +119,16 @@ def check_latent_dim(latent_dim: int, dim: int, dynamics: DynamicsSpec) -> None:
         integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
     else:
         integer("latent_dim", latent_dim, 1, dim, f"The state has {dim} dimensions.")
+
+
+def of_second_order(reducer: ReducerSpec, dynamics: DynamicsSpec) -> tuple[ReducerSpec, DynamicsSpec]:
+    """Settings for states (q, q'): the reducer for q, the dynamics for q''.
+
+    Raises:
+        InputError: the number of coordinates is odd.
+    """
+    half = reducer.updated("latent_dim", max(1, reducer.latent_dim // 2))
+    return SecondOrderSpec(reducer.latent_dim, half), AccelerationSpec(dynamics)
 
 
 def default_reducer(latent_dim: int, joint: JointSpec | None, dynamics: DynamicsSpec | None) -> ReducerSpec:

@@ -103,6 +103,7 @@ class Request:
             "solver": self.method.to_dict(),
             "solver_reason": self.reason,
             "transient": self.dropped,
+            **({"time_unit": self.system.time_unit} if self.system.discrete else {}),
             **({"time_dependent": self.system.time_dependence} if self.system.time_dependence else {}),
             **self._symmetries,
         }

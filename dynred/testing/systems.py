@@ -65,6 +65,10 @@ def _check_initial(claim: Claim, system: System) -> None:
 def _check_velocity(claim: Claim, system: System, t: Tensor, x: Tensor) -> None:
     field, given = system.bind(), x.clone()
     v = field(t, x)
+    if system.second_order:  # initial states may rest
+        moving, half = x + 0.1 * torch.randn(x.shape, generator=generator(0, "moving"), dtype=x.dtype), system.dim // 2
+        exact = system.dim % 2 == 0 and torch.equal(field(t, moving)[:, :half], moving[:, half:])
+        claim(exact, "the first half of the velocity must be the second half of the state, of second order.")
     claim(v.shape == x.shape, "the velocity must have the shape of the state.")
     claim(v.dtype == torch.float64, "the velocity of a float64 state must be float64.")
     claim(torch.equal(x, given), "the right-hand side must leave its input alone.")

@@ -115,3 +115,9 @@ def test_what_is_made_of_vector_fields_takes_no_map():
     with pytest.raises(InputError, match="given by a vector field, got LatentMap"):
         MapSpec(MapSpec()).fit(train, train, rng=generator(0))
     assert isinstance(MapSpec().fit(train, train, rng=generator(0)), LatentMap)
+
+
+def test_the_name_of_a_kind_chooses_what_gives_the_change():
+    assert MapSpec().updated("member", "neural_ode") == MapSpec(NeuralODESpec())
+    with pytest.raises(InputError, match="a group of settings"):
+        MapSpec().updated("member", "pod")

@@ -52,10 +52,20 @@ def travelling_waves():
     return Trajectories.from_stacked(states, t, velocities, attributes={"symmetries": symmetries})
 
 
+def swings():
+    """Eight swings along a bent line in R^3, with their velocities: of second order."""
+    t, height = torch.linspace(0, 3, 25, dtype=torch.float64), torch.linspace(0.6, 1.2, 8, dtype=torch.float64)
+    s, v = height[:, None] * torch.cos(t), -height[:, None] * torch.sin(t)
+    place, speed, bend = (torch.stack(rows, -1) for rows in ((s, s**2), (v, 2 * s * v), (-s, 2 * v**2 - 2 * s**2)))
+    states, velocities = torch.cat([place, speed], -1), torch.cat([speed, bend], -1)
+    return Trajectories.from_stacked(states, t, velocities)
+
+
 STATES = {  # for reducers that not all states suit
     "equivariant": travelling_waves(),
     "local": travelling_waves(),
     "identity": spirals(),
+    "second_order": swings(),
 }
 
 
