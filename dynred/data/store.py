@@ -13,7 +13,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from dynred.data.screening import screen
-from dynred.data.store_layout import array_of, open_store, read_mark, rows_of
+from dynred.data.signals import columns
+from dynred.data.store_layout import INPUT, array_of, open_store, read_mark, rows_of
 from dynred.data.trajectories import Trajectories
 from dynred.errors import FileFormatError
 from dynred.memory import check_memory
@@ -83,6 +84,7 @@ class StoredTrajectories:
                 if name.startswith("parameter_")
             },
             self.attributes,
+            *columns({name: self._snapshots(INPUT + name, chosen) for name in self._inputs}, self.attributes),
         )
 
     def __iter__(self) -> Iterator[Trajectories]:
@@ -107,6 +109,10 @@ class StoredTrajectories:
                 f"{self.path} holds no trajectory yet: its simulation was interrupted before the first."
             )
         return self[:]
+
+    @property
+    def _inputs(self) -> list[str]:
+        return [name.removeprefix(INPUT) for name in sorted(self._group.array_keys()) if name.startswith(INPUT)]
 
     def _snapshots(self, name: str, chosen: Tensor) -> Tensor:
         ranges = zip(self._offsets[chosen.numpy()].tolist(), self.lengths[chosen].tolist(), strict=True)

@@ -9,11 +9,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.arguments import public
-from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, real, refuse
+from dynred.checks import generator_given, instance_of, integer, is_number, real, refuse
+from dynred.data.mapped import pushed_forward, sizes_of
 from dynred.data.parameters import cut
 from dynred.data.reading import ReadingSpec, listed_names
-from dynred.data.trajectory_checks import check_finite, check_parameters, check_times, plain_arrays
-from dynred.numerics.batches import as_index, pieces, ranges
+from dynred.data.signals import KEY, Signal, courses_of, joined_inputs, signals_of
+from dynred.data.trajectory_checks import check_finite, check_inputs, check_parameters, check_times, plain_arrays
+from dynred.numerics.batches import as_index, ranges
 from dynred.numerics.digest import content_digest
 from dynred.numerics.time_grids import shared
 from dynred.views import Plotted, Tabled, by_name
@@ -31,6 +33,9 @@ class Trajectories(Plotted, Tabled):
         lengths: snapshots per trajectory [N], each >= 1.
         velocities: [M, D], dx/dt at every snapshot; None where unknown.
         parameters: by name, one value per trajectory [N].
+        inputs: values [M, U] of the inputs u(t) that drive the motion, at every snapshot; None where there are none.
+        input_names: names of the U inputs. What an input is between snapshots, `attributes["inputs"]` says by name; see
+            `dynred.data.signals.course_of`.
         attributes: where the data come from, plain JSON values by name (e.g. `system`, `seed`, `solver`).
 
     Raises:
@@ -44,6 +49,8 @@ class Trajectories(Plotted, Tabled):
     velocities: Float[Tensor, "M D"] | None = None
     parameters: Mapping[str, Float[Tensor, " N"]] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Float[Tensor, "M U"] | None = None
+    input_names: tuple[str, ...] = ()
 
     def __post_init__(self):
         for name, value in plain_arrays(vars(self)).items():
@@ -58,6 +65,10 @@ class Trajectories(Plotted, Tabled):
         if self.velocities is not None and self.velocities.shape != self.states.shape:
             raise refuse("velocities", f"of shape {list(self.states.shape)}", f"{list(self.velocities.shape)}")
         check_parameters(self.parameters, self.lengths)
+        check_inputs(self.inputs, self.input_names, m, self.parameters)
+        if any(name not in self.attributes.get(KEY, {}) for name in self.input_names):
+            courses = courses_of(self.row_inputs, self.attributes)
+            object.__setattr__(self, "attributes", {**self.attributes, KEY: courses})
         check_times(self.t, self.lengths)
 
     # -- making ------------------------------------------------------------------------------------------------------
@@ -118,7 +129,7 @@ class Trajectories(Plotted, Tabled):
 
     @classmethod
     def concatenate(cls, parts: Sequence["Trajectories"]) -> "Trajectories":
-        """All trajectories of `parts`, in order; velocities and parameters where every part has them.
+        """All trajectories of `parts`, in order; velocities, parameters and inputs where every part has them.
 
         Attributes are those of the first part.
         """
@@ -136,6 +147,7 @@ class Trajectories(Plotted, Tabled):
             torch.cat([p.velocities for p in parts]) if have_velocities else None,  # type: ignore[misc]
             {k: torch.cat([p.parameters[k] for p in parts]) for k in common},
             parts[0].attributes,
+            *joined_inputs([(p.inputs, p.input_names) for p in parts]),
         )
 
     # -- looking -----------------------------------------------------------------------------------------------------
@@ -145,11 +157,16 @@ class Trajectories(Plotted, Tabled):
         return len(self.lengths)
 
     def digest(self) -> str:
-        """SHA-256 of states, t, lengths, velocities and parameters, as hexadecimal digits; not of the attributes."""
+        """SHA-256 of all that files hold but the attributes, as hexadecimal digits."""
+        return content_digest(self.arrays())
+
+    def arrays(self) -> dict[str, Tensor]:
+        """The arrays by the names that files give them; see `dynred.data.storage`."""
         arrays = {"states": self.states, "t": self.t, "lengths": self.lengths}
         if self.velocities is not None:
             arrays["velocities"] = self.velocities
-        return content_digest(arrays | {f"parameter_{name}": value for name, value in self.parameters.items()})
+        arrays |= {f"parameter_{name}": value for name, value in self.parameters.items()}
+        return arrays | {f"input_{name}": value for name, value in self.row_inputs.items()}
 
     def __repr__(self) -> str:
         moving = "with" if self.velocities is not None else "without"
@@ -180,6 +197,18 @@ class Trajectories(Plotted, Tabled):
     def row_parameters(self) -> dict[str, Float[Tensor, " M"]]:
         """Parameters of the trajectory to which each snapshot belongs, by name."""
         return cut(self.parameters, self.owner)
+
+    @property
+    def row_inputs(self) -> dict[str, Float[Tensor, " M"]]:
+        """The inputs at every snapshot, by name."""
+        return {} if self.inputs is None else dict(zip(self.input_names, self.inputs.unbind(1), strict=True))
+
+    @property
+    def given(self) -> dict[str, Float[Tensor, " N"] | Signal]:
+        """What a prediction of each trajectory needs beside its first state, by name: a number for each parameter, and
+        for each input a signal of the time since the first snapshot."""
+        signals = signals_of(self.row_inputs, self.grids, self.attributes) if self.input_names else {}
+        return {**self.parameters, **signals}
 
     def times(self, i: int) -> Float[Tensor, " T"]:
         """Times of trajectory i."""
@@ -214,6 +243,7 @@ class Trajectories(Plotted, Tabled):
             lengths=lengths,
             velocities=None if self.velocities is None else self.velocities[rows],
             parameters={k: v[owners] for k, v in self.parameters.items()},
+            inputs=None if self.inputs is None else self.inputs[rows],
         )
 
     def stacked(self) -> Float[Tensor, "N T D"]:
@@ -254,11 +284,7 @@ class Trajectories(Plotted, Tabled):
         if len(self) < len(fractions):
             advice = "Cut long trajectories into pieces with `windows`."
             raise refuse("trajectories", f"at least {len(fractions)} to be split", len(self), advice)
-        order = torch.randperm(len(self), generator=rng)
-        sizes = [max(1, round(f * len(self))) for f in fractions]
-        total = max(len(sizes), round(sum(fractions) * len(self)))
-        while sum(sizes) != total:  # by rounding
-            sizes[sizes.index(max(sizes))] += 1 if sum(sizes) < total else -1
+        order, sizes = torch.randperm(len(self), generator=rng), sizes_of(fractions, len(self))
         return tuple(self[torch.sort(part).values] for part in torch.split(order[: sum(sizes)], sizes))
 
     @public
@@ -314,20 +340,8 @@ class Trajectories(Plotted, Tabled):
         self, fn: Callable[[Float[Tensor, "m D"], Mapping[str, Float[Tensor, " m"]]], Float[Tensor, "m R"]]
     ) -> "Trajectories":
         """Like `map`, for a function of states and parameters by name; it is given one value of each per row."""
-        states, out, pushed = pieces(self.states), [], []
-        given = [cut(self.parameters, owners) for owners in self.owner.split(len(states[0]))]
-        with torch.no_grad():
-            tried = fn(states[0][:1], cut(given[0], slice(0, 1))) if len(self.states) else None
-            if tried is not None and not (isinstance(tried, Tensor) and tried.ndim == 2 and len(tried) == 1):
-                raise refuse("fn", "a function [m, D] -> [m, R] in torch", f"one that returns {kind_of(tried)}")
-            if self.velocities is None:
-                out = [fn(x, values) for x, values in zip(states, given, strict=True)]
-            else:
-                for x, v, values in zip(states, pieces(self.velocities), given, strict=True):
-                    value, tangent, *_ = torch.func.jvp(lambda x, values=values: fn(x, values), (x,), (v,))
-                    out.append(value)
-                    pushed.append(tangent)
-        return replace(self, states=torch.cat(out), velocities=torch.cat(pushed) if pushed else None)
+        states, velocities = pushed_forward(fn, self.states, self.velocities, self.parameters, self.owner)
+        return replace(self, states=states, velocities=velocities)
 
     def to(self, target: torch.dtype | torch.device | str) -> "Trajectories":
         """States and velocities in another dtype or on another device; times stay as they are."""

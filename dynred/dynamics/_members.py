@@ -16,10 +16,8 @@ def default_member() -> DynamicsSpec:
 
 
 def fit_field(spec: DynamicsSpec, data: LatentData) -> VectorFieldDynamics:
-    """Fits dynamics by `spec.fit`, and refuses those that are no vector field."""
-    return _as_field(
-        spec.fit(data.latents, data.validation, rng=data.rng, latent_space=data.latent_space, runtime=data.runtime)
-    )
+    """Fits dynamics by `spec.fitted`, and refuses those that are no vector field."""
+    return _as_field(spec.fitted(data))
 
 
 def build_field(spec: DynamicsSpec, latent_space: LatentSpace, sizes: Mapping[str, Any]) -> VectorFieldDynamics:

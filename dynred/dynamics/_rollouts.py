@@ -3,6 +3,7 @@
 import torch
 
 from dynred.data.trajectories import Trajectories
+from dynred.dynamics._driven import freed
 from dynred.dynamics.base import VectorFieldDynamics
 
 
@@ -11,6 +12,8 @@ def rollout_score(model: VectorFieldDynamics, validation: Trajectories, horizon:
 
     Errors are divided by the root mean square distance from the mean; `horizon` is in snapshots.
     """
+    if validation.inputs is not None:  # among the coordinates of the model: their course is known
+        model, validation = freed(model, validation)
     device = model.units.shift.device
     total, count = 0.0, 0
     size = model.units.spread.pow(2).sum().sqrt()
@@ -18,7 +21,7 @@ def rollout_score(model: VectorFieldDynamics, validation: Trajectories, horizon:
         part = validation[members]
         truth = part.stacked()[:, : horizon + 1].to(device)
         with torch.no_grad():
-            prediction = model.rollout(truth[:, 0], grid[: horizon + 1].to(device), part.parameters)
+            prediction = model.rollout(truth[:, 0], grid[: horizon + 1].to(device), part.given)
         error = model.latent_space.difference(prediction, truth).norm(dim=-1) / size
         total += float(torch.where(error <= 1, error, 1.0).sum())  # NaN counts as 1
         count += error.numel()

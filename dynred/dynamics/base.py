@@ -6,15 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, final
+from types import MappingProxyType
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from dynred import plugins
 from dynred.arguments import public
 from dynred.checks import generator_given, positive, refuse
 from dynred.data.parts import check_parts
+from dynred.data.signals import Course
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
 from dynred.dynamics._compiled import CompiledField
@@ -34,11 +37,13 @@ class LatentDynamics(nn.Module, ABC):
     Attributes:
         spec: the settings it was fitted with.
         latent_space: what the R latent coordinates are.
+        courses: what each input that it sees is between samples, by name.
         histories: the course of its training, if any, stage by stage.
     """
 
     spec: "DynamicsSpec"
     latent_space: LatentSpace
+    courses: Mapping[str, Course] = MappingProxyType({})
     histories: tuple[History, ...] = ()
 
     @abstractmethod
@@ -46,7 +51,7 @@ class LatentDynamics(nn.Module, ABC):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
+        parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -131,7 +136,7 @@ class VectorFieldDynamics(LatentDynamics):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
+        parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -245,7 +250,13 @@ class LatentData:
 
 @dataclass(frozen=True)
 class DynamicsSpec(Spec, ABC):
-    """Settings of latent dynamics."""
+    """Settings of latent dynamics.
+
+    Attributes:
+        takes_inputs: whether they fit to latents and inputs themselves; `dynred.dynamics.driven` does it for all others.
+    """
+
+    takes_inputs: ClassVar[bool] = False
 
     @final
     @public
@@ -259,6 +270,8 @@ class DynamicsSpec(Spec, ABC):
         runtime: Runtime | None = None,
     ) -> LatentDynamics:
         """The dynamics fitted to latent trajectories; `validation` chooses between weights.
+
+        Where the trajectories have inputs u(t), the dynamics see them beside the latents.
 
         Args:
             latents: latent states and velocities, as `trajectories.map(reducer.encode)` gives them.
@@ -277,6 +290,14 @@ class DynamicsSpec(Spec, ABC):
         check_parts("latents", latents, validation)
         space = latent_space or LatentSpace(lines=latents.dim)
         data = LatentData(latents, validation, space, generator_given(rng), runtime or Runtime())
+        if latents.inputs is None or self.takes_inputs:
+            return self.fitted(data)
+        driven = plugins.load_class("dynred.dynamics", "driven", DynamicsSpec)
+        return driven(member=self).fitted(data)  # type: ignore[call-arg] # see there
+
+    @final
+    def fitted(self, data: LatentData) -> LatentDynamics:
+        """What `fit` returns, for data that were checked; inputs are among the latents, or not looked at."""
         return self._fit(data).cpu().requires_grad_(False)
 
     @abstractmethod

@@ -16,6 +16,7 @@ from torch.export import ExportedProgram
 
 from dynred.checks import increasing, refuse, rows_of
 from dynred.data.parameters import along_time, by_name, checked, cut, per_row
+from dynred.data.signals import Course, given_signals
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.errors import DynredWarning
@@ -59,7 +60,7 @@ class Model(PlainStates, Displayed, ABC):
     """
 
     about: Mapping[str, Any]
-    given: Mapping[str, Float[Tensor, "*#batch"]]
+    given: Parameters
     is_continuous = True
 
     @property
@@ -103,6 +104,20 @@ class Model(PlainStates, Displayed, ABC):
                 not fit.
         """
         return self._with_given({**self.given, **by_name(parameters)})
+
+    @property
+    def courses(self) -> Mapping[str, Course]:
+        """What each input u(t) that the dynamics see is between its samples, by name; none for a model without."""
+        return {}
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that a prediction must be given."""
+        return tuple(name for name, course in self.courses.items() if "clock" not in course)
+
+    def driven(self, inputs: Any, t: Float[Tensor, " T"], rows: int) -> Self:
+        """The model with its inputs filled in; see `predict`, for N = `rows` trajectories."""
+        return self.at(given_signals(inputs, self.inputs, self.courses, t, rows))
 
     def rows(self, index: Int[Tensor, "..."] | Bool[Tensor, " N"] | slice) -> Self:
         """The model for some rows: parameters that differ between rows are cut down to them."""
@@ -166,6 +181,7 @@ class Model(PlainStates, Displayed, ABC):
         x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
         t: Float[Tensor, " T"],
         *,
+        inputs: Any = None,
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Trajectories:
@@ -174,6 +190,9 @@ class Model(PlainStates, Displayed, ABC):
         Args:
             x0: states at t[0]; one [D] or many [N, D], torch or NumPy.
             t: increasing times, in the system's time units.
+            inputs: of a model with inputs: values [T, U] or [N, T, U] at the times t, in the order of `inputs`; or by
+                name values [T] or [N, T], numbers, or signals (`dynred.data.signals.Sampled`). Between the times they
+                are held or linear as in training. The phase of a period, and time itself, need not be given.
             time_limit: seconds after which the integration stops; what it did not reach is NaN.
             progress: receives reports of the integration.
 
@@ -182,13 +201,16 @@ class Model(PlainStates, Displayed, ABC):
             is the reconstruction of x0. Whatever x0 is, they hold tensors: `prediction.stacked().numpy()` is [N, T, D].
 
         Raises:
-            InputError: wrong width of x0, values that are not finite, times that do not increase.
+            InputError: wrong width of x0, values that are not finite, times that do not increase; inputs that are missing,
+                too many or too short.
 
         Warns:
             DynredWarning: x0 is far from the states that the model was made from; the time limit was reached.
         """
         t = increasing("t", t)
         x0 = self.start(x0)
+        if inputs is not None:
+            return self.driven(inputs, t, len(x0)).predict(x0, t, time_limit=time_limit, progress=progress)
         checked(self.given, len(x0))
         limits, start_of_work = rollout_limits(time_limit, progress), time.monotonic()
         with torch.no_grad():
@@ -240,14 +262,14 @@ class Model(PlainStates, Displayed, ABC):
     def _latents(self, z: object) -> Tensor:
         return rows_of("z", z, self.latent_space.dim)
 
-    def _start(self, z0: object, t: object) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], Mapping[str, Tensor]]:
+    def _start(self, z0: object, t: object) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], Parameters]:
         # The arguments of a rollout, checked, and the parameters that were filled in.
         z0 = rows_of("z0", z0, self.latent_space.dim)
         if z0.ndim != 2:
             raise refuse("z0", f"latents [N, {self.latent_space.dim}]", f"shape {list(z0.shape)}")
         return z0, increasing("t", t), checked(self.given, len(z0))
 
-    def _with_given(self, parameters: Mapping[str, Tensor]) -> Self:
+    def _with_given(self, parameters: Parameters) -> Self:
         return replace(self, given=parameters)  # type: ignore[type-var] # every model is a dataclass
 
     def _pieces(self, batch: Float[Tensor, "*batch A"], width: int = 1) -> Iterator[tuple[Float[Tensor, "m A"], Self]]:

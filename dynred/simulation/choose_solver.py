@@ -9,7 +9,7 @@ from torch import Tensor
 from dynred import plugins
 from dynred.numerics.jacobian import direction
 from dynred.numerics.size import size_of
-from dynred.ode.system import SystemField
+from dynred.ode.system_field import SystemField
 from dynred.ode.vector_field import VectorField
 from dynred.solvers.base import Solver
 from dynred.solvers.dop853 import Dop853

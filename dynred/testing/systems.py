@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from dynred.ode.symmetries import HOLDS, symmetry_violations
-from dynred.ode.system import System, keywords
+from dynred.ode.system import System
+from dynred.ode.system_field import keywords
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.testing.claims import (
