@@ -10,12 +10,12 @@ from dynred.ode.drawn_signals import Multisine
 from dynred.ode.system import System
 
 LINEAR, CUBIC = 1.0, 0.5  # stiffness of the first spring
-STIFF = 100.0  # stiffness of the other springs, so that the masses move almost together
+STIFF = 20.0  # stiffness of the other springs, so that the masses move almost together
 DAMPING = 0.1  # of each mass
 FORCE = 1.0  # largest force on the last mass
 
 
-def forced_duffing_chain(masses: int = 10, stiffness: float = STIFF) -> System:
+def forced_duffing_chain(masses: int = 5, stiffness: float = STIFF) -> System:
     """q_j'' = -c q_j' + k (q_{j+1} - 2 q_j + q_{j-1}) - (first mass) (a q_1 + b q_1^3) + (last mass) masses u(t).
 
     Input: `force` u(t) in [-1, 1], a body force on the last mass, scaled by the number of masses so that the centre of
@@ -35,7 +35,7 @@ def forced_duffing_chain(masses: int = 10, stiffness: float = STIFF) -> System:
     chain = torch.diag(torch.full((masses,), 2.0)) - torch.diag(torch.ones(masses - 1), 1)
     chain = (chain - torch.diag(torch.ones(masses - 1), -1)).double()
     chain[0, 0] = chain[-1, -1] = 1.0
-    pull, drag = -stiffness * chain, -DAMPING * torch.eye(masses).double() - 0.05 * stiffness * chain
+    pull, drag = -stiffness * chain, -DAMPING * torch.eye(masses).double() - 0.1 * stiffness * chain
 
     def rhs(t: Tensor, x: Tensor, u: Tensor, cubic: Tensor) -> Tensor:
         q, v = x.split(masses, -1)
@@ -61,7 +61,7 @@ def forced_duffing_chain(masses: int = 10, stiffness: float = STIFF) -> System:
         signal=Multisine(slowest=4.0, fastest=0.5),
         transient=2 * period,
         duration=10 * period,
-        sampling=period / 60,
+        sampling=period / 50,
         time_scale=period,
         time_scale_name="periods of the linear spring",
         stiff=False,

@@ -13,7 +13,7 @@ from dynred.ode.system import System
 LOSS, RADIATION = 0.5, 0.1  # rates at which heat is lost, in proportion to T and to T^3
 
 
-def heated_rod(points: int = 32) -> System:
+def heated_rod(points: int = 16) -> System:
     """T_t = T_xx - .5 T - .1 T^3 on [0, 1], with the flux -T_x = u(t) into the end x = 0, and T_x = 0 at x = 1.
 
     Input: `heat` u(t) in [0, 4], the flux at x = 0. Central differences on `points` cells of equal width. At a constant
@@ -46,11 +46,11 @@ def heated_rod(points: int = 32) -> System:
         inputs={"heat": (0.0, 4.0)},
         signal=Multisine(slowest=8.0, fastest=0.5),
         transient=2.0,
-        duration=20.0,
-        sampling=0.02,
+        duration=15.0,
+        sampling=0.05,
         time_scale=1.0,
         time_scale_name="times of diffusion along the rod",
-        stiff=True,
+        stiff=False,
         grid=Grid((Axis("x", (torch.arange(points, dtype=torch.float64) + 0.5) * width),), ("T",)),
         reference="the heat equation with a flux at one end, a standard test of control; own constants",
     )

@@ -1,12 +1,12 @@
-"""States and velocities that are mapped by one function, and sizes of parts."""
+"""What mapping and cutting trajectories compute: states and velocities of a function, sizes of parts, runs of rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from dynred.checks import kind_of, refuse
+from dynred.checks import is_number, kind_of, refuse
 from dynred.data.parameters import cut
 from dynred.numerics.batches import pieces
 
@@ -47,9 +47,28 @@ def pushed_forward(
 
 
 def sizes_of(fractions: Sequence[float], n: int) -> list[int]:
-    """How many of n trajectories each part has, at least one."""
+    """How many of n trajectories each part has, at least one.
+
+    Raises:
+        InputError: fractions out of range, or fewer trajectories than parts.
+    """
+    if not fractions or not all(is_number(f) and 0 < f <= 1 for f in fractions) or sum(fractions) > 1 + 1e-9:
+        raise refuse("fractions", "positive and of sum at most 1", list(fractions))
+    if n < len(fractions):
+        advice = "Cut long trajectories into pieces with `windows`."
+        raise refuse("trajectories", f"at least {len(fractions)} to be split", n, advice)
     sizes = [max(1, round(f * n)) for f in fractions]
     total = max(len(sizes), round(sum(fractions) * n))
     while sum(sizes) != total:  # by rounding
         sizes[sizes.index(max(sizes))] += 1 if sum(sizes) < total else -1
     return sizes
+
+
+def runs(
+    chosen: Bool[Tensor, " M"], owner: Int[Tensor, " M"]
+) -> tuple[Int[Tensor, " m"], Int[Tensor, " n"], Int[Tensor, " n"]]:
+    """The chosen rows; where among them each run of consecutive ones of one owner starts; and how long it is."""
+    first = chosen.clone()
+    first[1:] &= ~(chosen[:-1] & (owner[1:] == owner[:-1]))
+    rows, starts = torch.nonzero(chosen)[:, 0], torch.nonzero(first[chosen])[:, 0]
+    return rows, starts, torch.diff(torch.cat([starts, torch.tensor([len(rows)])]))

@@ -62,7 +62,7 @@ def checked(parameters: Mapping[str, Any], rows: int) -> Mapping[str, Any]:
     return parameters
 
 
-def cut(parameters: Mapping[str, Any], index: Int[Tensor, "..."] | Bool[Tensor, " N"] | slice) -> dict[str, Any]:
+def cut(parameters: Mapping[str, Any], index: Int[Tensor, "..."] | Bool[Tensor, " N"] | slice | int) -> dict[str, Any]:
     """The parameters of some rows: values that differ between rows are cut down to those rows."""
     return {name: value[index] if value.ndim else value for name, value in parameters.items()}
 

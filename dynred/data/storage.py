@@ -1,9 +1,9 @@
 """Trajectories on disk: zarr (chunked along snapshots), .npz, and NetCDF with the `netcdf` extra; all lossless.
 
 The layout of zarr and NetCDF is CF's contiguous ragged array: `states [snapshot, component]`, `t [snapshot]`,
-`lengths [trajectory]`, `velocities` like `states`, `parameter_<name> [trajectory]`, `input_<name> [snapshot]`, attributes as JSON. An .npz holds
-the same names, or `states [N, T, D]` with a shared `t [T]`. dynred writes a checksum of the
-content into each; files of other programs and of earlier versions have none.
+`lengths [trajectory]`, `velocities` like `states`, `parameter_<name> [trajectory]`, `input_<name> [snapshot]`,
+attributes as JSON. An .npz holds the same names, or `states [N, T, D]` with a shared `t [T]`. dynred writes a checksum
+of the content into each; files of other programs and of earlier versions have none.
 """
 
 import contextlib

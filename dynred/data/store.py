@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from dynred.data.courses import columns
 from dynred.data.screening import screen
-from dynred.data.signals import columns
 from dynred.data.store_layout import INPUT, array_of, open_store, read_mark, rows_of
 from dynred.data.trajectories import Trajectories
 from dynred.errors import FileFormatError

@@ -22,8 +22,9 @@ FIRST = "trajectory,t,"  # begins every .csv file that is written here
 
 
 def to_pandas(trajectories: Trajectories) -> pd.DataFrame:
-    """One row per snapshot: `trajectory` (from 0), `t`, the parameters as `parameter_NAME`, the inputs as
-    `input_NAME`, the state `x1` ... `xD`, and `velocity_x1` ... `velocity_xD` where velocities are known. `Trajectories.of` gives them back."""
+    """One row per snapshot: `trajectory` (from 0), `t`, the parameters as `parameter_NAME`, the inputs as `input_NAME`,
+    the state `x1` ... `xD`, and `velocity_x1` ... `velocity_xD` where velocities are known. `Trajectories.of` gives
+    them back."""
     owner = trajectories.owner.numpy()
     columns: dict[str, Any] = {"trajectory": owner, "t": trajectories.t.numpy()}
     columns |= {PARAMETER + name: values.numpy()[owner] for name, values in trajectories.parameters.items()}
@@ -59,7 +60,10 @@ def to_xarray(trajectories: Trajectories) -> xarray.Dataset:
         PARAMETER + name: (("trajectory",), values.numpy()) for name, values in trajectories.parameters.items()
     }
     for name, values in trajectories.row_inputs.items():
-        variables[INPUT + name] = (("trajectory", "time"), _padded(trajectories, values.double().numpy()[:, None])[..., 0])
+        variables[INPUT + name] = (
+            ("trajectory", "time"),
+            _padded(trajectories, values.double().numpy()[:, None])[..., 0],
+        )
     return xarray.Dataset(variables, coordinates)
 
 

@@ -9,12 +9,20 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.arguments import public
-from dynred.checks import generator_given, instance_of, integer, is_number, real, refuse
-from dynred.data.mapped import pushed_forward, sizes_of
+from dynred.checks import generator_given, instance_of, integer, real, refuse
+from dynred.data.courses import joined_inputs, signals_of, with_courses
+from dynred.data.mapped import pushed_forward, runs, sizes_of
 from dynred.data.parameters import cut
 from dynred.data.reading import ReadingSpec, listed_names
-from dynred.data.signals import KEY, Signal, courses_of, joined_inputs, signals_of
-from dynred.data.trajectory_checks import check_finite, check_inputs, check_parameters, check_times, plain_arrays
+from dynred.data.signals import Signal
+from dynred.data.trajectory_checks import (
+    check_finite,
+    check_inputs,
+    check_parameters,
+    check_shapes,
+    check_times,
+    plain_arrays,
+)
 from dynred.numerics.batches import as_index, ranges
 from dynred.numerics.digest import content_digest
 from dynred.numerics.time_grids import shared
@@ -34,8 +42,7 @@ class Trajectories(Plotted, Tabled):
         velocities: [M, D], dx/dt at every snapshot; None where unknown.
         parameters: by name, one value per trajectory [N].
         inputs: values [M, U] of the inputs u(t) that drive the motion, at every snapshot; None where there are none.
-        input_names: names of the U inputs. What an input is between snapshots, `attributes["inputs"]` says by name; see
-            `dynred.data.signals.course_of`.
+        input_names: names of the U inputs; `attributes["inputs"]` says what each is between snapshots, held or linear.
         attributes: where the data come from, plain JSON values by name (e.g. `system`, `seed`, `solver`).
 
     Raises:
@@ -55,20 +62,11 @@ class Trajectories(Plotted, Tabled):
     def __post_init__(self):
         for name, value in plain_arrays(vars(self)).items():
             object.__setattr__(self, name, value)
-        if self.states.ndim != 2:
-            raise refuse("states", "real numbers [M, D]", f"{self.states.dtype} {list(self.states.shape)}")
-        m = len(self.states)
-        if self.t.shape != (m,):
-            raise refuse("t", f"one time per snapshot [{m}]", f"shape {list(self.t.shape)}")
-        if self.lengths.ndim != 1 or int(self.lengths.sum()) != m or (len(self.lengths) and self.lengths.min() < 1):
-            raise refuse("lengths", f"positive and of sum {m}", f"{len(self.lengths)} of sum {int(self.lengths.sum())}")
-        if self.velocities is not None and self.velocities.shape != self.states.shape:
-            raise refuse("velocities", f"of shape {list(self.states.shape)}", f"{list(self.velocities.shape)}")
+        check_shapes(self.states, self.t, self.lengths, self.velocities)
         check_parameters(self.parameters, self.lengths)
-        check_inputs(self.inputs, self.input_names, m, self.parameters)
-        if any(name not in self.attributes.get(KEY, {}) for name in self.input_names):
-            courses = courses_of(self.row_inputs, self.attributes)
-            object.__setattr__(self, "attributes", {**self.attributes, KEY: courses})
+        check_inputs(self.inputs, self.input_names, len(self.states), self.parameters)
+        if self.inputs is not None:
+            object.__setattr__(self, "attributes", with_courses(self.row_inputs, self.attributes))
         check_times(self.t, self.lengths)
 
     # -- making ------------------------------------------------------------------------------------------------------
@@ -162,9 +160,8 @@ class Trajectories(Plotted, Tabled):
 
     def arrays(self) -> dict[str, Tensor]:
         """The arrays by the names that files give them; see `dynred.data.storage`."""
-        arrays = {"states": self.states, "t": self.t, "lengths": self.lengths}
-        if self.velocities is not None:
-            arrays["velocities"] = self.velocities
+        known = {name: getattr(self, name) for name in ("states", "t", "lengths", "velocities")}
+        arrays = {name: value for name, value in known.items() if value is not None}
         arrays |= {f"parameter_{name}": value for name, value in self.parameters.items()}
         return arrays | {f"input_{name}": value for name, value in self.row_inputs.items()}
 
@@ -279,12 +276,8 @@ class Trajectories(Plotted, Tabled):
             InputError: fractions out of range, or fewer trajectories than parts.
         """
         generator_given(rng)
-        if not fractions or not all(is_number(f) and 0 < f <= 1 for f in fractions) or sum(fractions) > 1 + 1e-9:
-            raise refuse("fractions", "positive and of sum at most 1", list(fractions))
-        if len(self) < len(fractions):
-            advice = "Cut long trajectories into pieces with `windows`."
-            raise refuse("trajectories", f"at least {len(fractions)} to be split", len(self), advice)
-        order, sizes = torch.randperm(len(self), generator=rng), sizes_of(fractions, len(self))
+        sizes = sizes_of(fractions, len(self))
+        order = torch.randperm(len(self), generator=rng)
         return tuple(self[torch.sort(part).values] for part in torch.split(order[: sum(sizes)], sizes))
 
     @public
@@ -316,10 +309,7 @@ class Trajectories(Plotted, Tabled):
             raise refuse("chosen", f"a mask [{len(self.t)}]", f"{chosen.dtype} {list(chosen.shape)}")
         if not chosen.any():
             raise refuse("chosen", "at least one snapshot", "none")
-        first = chosen.clone()
-        first[1:] &= ~(chosen[:-1] & (self.owner[1:] == self.owner[:-1]))
-        rows, starts = torch.nonzero(chosen)[:, 0], torch.nonzero(first[chosen])[:, 0]
-        lengths = torch.diff(torch.cat([starts, torch.tensor([len(rows)])]))
+        rows, starts, lengths = runs(chosen, self.owner)
         return self._rows(rows, self.owner[rows[starts]], lengths)
 
     # -- changing ----------------------------------------------------------------------------------------------------
@@ -340,8 +330,8 @@ class Trajectories(Plotted, Tabled):
         self, fn: Callable[[Float[Tensor, "m D"], Mapping[str, Float[Tensor, " m"]]], Float[Tensor, "m R"]]
     ) -> "Trajectories":
         """Like `map`, for a function of states and parameters by name; it is given one value of each per row."""
-        states, velocities = pushed_forward(fn, self.states, self.velocities, self.parameters, self.owner)
-        return replace(self, states=states, velocities=velocities)
+        mapped = pushed_forward(fn, self.states, self.velocities, self.parameters, self.owner)
+        return replace(self, states=mapped[0], velocities=mapped[1])
 
     def to(self, target: torch.dtype | torch.device | str) -> "Trajectories":
         """States and velocities in another dtype or on another device; times stay as they are."""

@@ -16,13 +16,31 @@ def plain_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     named = instance_of("parameters", given["parameters"], Mapping, "Give them by name.")
     parameters = {name: real(f"parameter {name}", value) for name, value in named.items()}
     instance_of("attributes", given["attributes"], Mapping, "Give them by name.")
-    arrays = {name: real(name, given[name]) for name in ("states", "t")}
+    arrays: dict[str, Any] = {name: real(name, given[name]) for name in ("states", "t")}
     arrays["lengths"] = whole("lengths", given["lengths"])
     for name in ("velocities", "inputs"):
         if given[name] is not None:
             arrays[name] = real(name, given[name])
     arrays["input_names"] = tuple(given["input_names"])
     return {**arrays, "parameters": parameters}
+
+
+def check_shapes(
+    states: Float[Tensor, "..."],
+    t: Float[Tensor, "..."],
+    lengths: Int[Tensor, "..."],
+    velocities: Float[Tensor, "..."] | None,
+) -> None:
+    """Refuses states, times, lengths and velocities that do not fit together."""
+    if states.ndim != 2:
+        raise refuse("states", "real numbers [M, D]", f"{states.dtype} {list(states.shape)}")
+    m = len(states)
+    if t.shape != (m,):
+        raise refuse("t", f"one time per snapshot [{m}]", f"shape {list(t.shape)}")
+    if lengths.ndim != 1 or int(lengths.sum()) != m or (len(lengths) and lengths.min() < 1):
+        raise refuse("lengths", f"positive and of sum {m}", f"{len(lengths)} of sum {int(lengths.sum())}")
+    if velocities is not None and velocities.shape != states.shape:
+        raise refuse("velocities", f"of shape {list(states.shape)}", f"{list(velocities.shape)}")
 
 
 def check_parameters(parameters: Mapping[str, Float[Tensor, " N"]], lengths: Int[Tensor, " N"]) -> None:

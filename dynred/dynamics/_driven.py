@@ -1,7 +1,7 @@
 """Latent dynamics with inputs: the field of any other dynamics sees the inputs u(t) beside the latents.
 
-Inputs are taken for latent coordinates whose course is known: (z, u)' = (g(z, u), .), of which the first part is fitted
-to the velocities of z; so every vector field takes inputs, as every one takes parameters (`dynred.dynamics.parametric`).
+Inputs are taken for latent coordinates whose course is known: (z, u)' = (g(z, u), .), of which the first part is
+fitted to the velocities of z; so every vector field takes inputs, as `dynred.dynamics.parametric` gives parameters.
 The best known case is linear g, dynamic mode decomposition with control (J. L. Proctor, S. L. Brunton, J. N. Kutz, SIAM
 J. Appl. Dyn. Syst. 15, 142 (2016)). Rollouts go from one jump of an input to the next.
 """
@@ -16,8 +16,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import refuse
+from dynred.data.courses import courses_of
 from dynred.data.parameters import as_tensors
-from dynred.data.signals import Clock, Course, Signal, courses_of, joined_jumps
+from dynred.data.signals import Clock, Course, Signal, joined_jumps
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
 from dynred.dynamics._compiled import CompiledField
@@ -27,7 +28,11 @@ from dynred.errors import InputError
 from dynred.numerics.latent_space import LatentSpace
 from dynred.ode.vector_field import Parameters, VectorField, WrappedField
 from dynred.runtime import Progress, silent
+from dynred.solvers.explicit import Explicit
 from dynred.solvers.pieces import solve_between_jumps
+
+# The solver of rollouts whose inputs have corners: it needs no earlier steps, which those of `Adams` forget there.
+RESTARTING = Explicit(rtol=1e-6, atol=1e-6)
 
 
 class Driven(VectorFieldDynamics):
@@ -91,7 +96,9 @@ class Driven(VectorFieldDynamics):
 
     def _solved(self, field: VectorField, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"]) -> Float[Tensor, "N T R"]:
         assert isinstance(field, LimitedField)
-        return solve_between_jumps(self.solver, _Between(field), y0, t, self._limit)
+        between = _Between(field)
+        corners = len(t) > 1 and len(between.jumps(float(t[0]), float(t[-1])))
+        return solve_between_jumps(RESTARTING if corners else self.solver, between, y0, t, self._limit)
 
     def compiled(self, parameters: Parameters | None = None) -> CompiledField:
         """See `VectorFieldDynamics.compiled`.

@@ -253,7 +253,7 @@ class DynamicsSpec(Spec, ABC):
     """Settings of latent dynamics.
 
     Attributes:
-        takes_inputs: whether they fit to latents and inputs themselves; `dynred.dynamics.driven` does it for all others.
+        takes_inputs: whether they fit inputs themselves; `dynred.dynamics.driven` does it for all others.
     """
 
     takes_inputs: ClassVar[bool] = False

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dynred.data.signals import courses_of
+from dynred.data.courses import courses_of
 from dynred.dynamics._driven import Driven, joined, joint_space
 from dynred.dynamics._members import build_field, default_member, fit_field
 from dynred.dynamics.base import DynamicsSpec, LatentData

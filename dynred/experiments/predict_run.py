@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import integer, path_given, positive, refuse
+from dynred.data.parameters import constants
 from dynred.data.points import load_data
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import check_past
@@ -143,6 +144,6 @@ def _predicted(
     check_memory("the prediction", 8 * n * len(t) * model.state_dim, "Take a larger `every`.")
     known = model.at({**(start.parameters or {}), **parameters})
     prediction = known.predict(start.states, t, progress=runtime.progress)
-    values = {name: value.expand(n) for name, value in known.given.items()}
+    values = {name: value.expand(n) for name, value in constants(known.given).items()}
     began = torch.zeros(n) if start.t is None else start.t
     return replace(prediction, t=prediction.t + began[prediction.owner], parameters=values)

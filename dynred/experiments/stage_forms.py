@@ -7,7 +7,7 @@ from typing import Any
 from jaxtyping import Shaped
 from torch import Tensor
 
-from dynred.data.signals import columns
+from dynred.data.courses import columns
 from dynred.data.split import HeldOut, Parts
 from dynred.data.store_layout import INPUT
 from dynred.data.trajectories import Trajectories

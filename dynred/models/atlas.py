@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dynred.annotations import fitting_arguments
 from dynred.checks import generator_given, real, refuse
-from dynred.data.parameters import along_time, cut
+from dynred.data.parameters import along_time, constants, cut
 from dynred.data.signals import Course
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
@@ -118,20 +118,20 @@ class AtlasModel(Model):
     @as_given
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`. It jumps where states change from one chart's core to the next."""
-        return self.atlas.encode(self._states("x", x), self.given)
+        return self.atlas.encode(self._states("x", x), constants(self.given))
 
     @as_given
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.atlas.decode(self._latents(z), self.given)
+        return self.atlas.decode(self._latents(z), constants(self.given))
 
     @as_given
     def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`. Between hand-overs latents move with this velocity."""
         time = real("t", t).double()
         chart, local = self.atlas.placed(self._latents(z))
-        fields = []
-        for part, parameters in zip(self.dynamics, of_charts(self.given, chart, len(self.dynamics)), strict=True):
+        fields, given = [], of_charts(constants(self.given), chart, len(self.dynamics))
+        for part, parameters in zip(self.dynamics, given, strict=True):
             bound = part.bind(parameters)
             fields.append(lambda y, bound=bound: bound(time, y))
         return by_chart(fields, chart, local)
@@ -161,9 +161,7 @@ class AtlasModel(Model):
             z = path[:, -1]
         return latents
 
-    def _followed(
-        self, z: Tensor, times: Tensor, parameters: Parameters, deadline: Deadline
-    ) -> Float[Tensor, "N S R"]:
+    def _followed(self, z: Tensor, times: Tensor, parameters: Parameters, deadline: Deadline) -> Float[Tensor, "N S R"]:
         # Every row is integrated to the end in the chart where it is, then again from where it came to the edge.
         path = torch.full((len(z), len(times), z.shape[1]), torch.nan, dtype=torch.float64)
         path[:, 0] = z

@@ -84,3 +84,12 @@ class Domain(Spec):
         count = int((far | wrong).sum())
         others = f", and {count - 1} of the {len(x) - 1} others" if count > 1 else ""
         return f"x0 of trajectory {worst} {where}{others}: predictions from there mean little."
+
+
+def stopped_words(states: Float[Tensor, "N T D"], t: Float[Tensor, " T"], limit: float) -> str | None:
+    """That a prediction stopped at its time limit, in seconds, and from where on it is NaN; None where it is not."""
+    missing = states.isnan().any(-1)
+    if not missing.any():
+        return None
+    reached = t[int(missing.any(0).int().argmax())]
+    return f"The prediction stopped at its time limit of {limit:g} s; from t = {reached:g} on some of it is NaN."

@@ -112,7 +112,7 @@ def check_period(field: VectorField, x: Float[Tensor, "n D"], period: float) -> 
 
 
 def _change(field: VectorField, x: Float[Tensor, "n D"], period: float, duration: float, count: int = 12) -> float:
-    """The largest difference of velocities a period apart, as a fraction of the largest velocity; `count` are compared."""
+    """The largest difference of velocities a period apart, as a fraction of the largest; `count` are compared."""
     moments = np.linspace(0.0137, 0.497, count) * duration
     pairs = [(_velocity(field, x, t), _velocity(field, x, t + period)) for t in moments]
     size = max(float(a.abs().max()) for a, _ in pairs)
@@ -146,28 +146,4 @@ def time_words(attributes: Mapping[str, Any]) -> str | None:
     return (
         f"{depends}, which no latent ODE without inputs can represent; take what drives it, such as its phase, among "
         "the states"
-    )
-
-
-def _velocities(field: VectorField, x: Float[Tensor, "n D"], duration: float) -> Iterator[Float[Tensor, "n D"]]:
-    for part in MOMENTS:
-        try:
-            with torch.no_grad():
-                yield field(torch.tensor(part * duration, dtype=torch.float64), x)
-        except InputError:  # a right-hand side need not be defined at all times: the solver says so where it matters
-            continue
-
-
-def time_words(attributes: Mapping[str, Any]) -> str | None:
-    """What must be known of trajectories whose right-hand side depends on time, as a clause; None for all others.
-
-    Args:
-        attributes: those of trajectories, or what a model remembers of them.
-    """
-    fraction = attributes.get("time_dependent")
-    if fraction is None:
-        return None
-    return (
-        f"the right-hand side depends on time (by up to {100 * float(fraction):.2g} % of itself at one state), which "
-        "no latent ODE without inputs can represent; take what drives it, such as its phase, among the states"
     )

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from dynred.annotations import fitting
 from dynred.checks import generator_given, integer, nearest, positive, real, refuse
+from dynred.data.courses import clocks
 from dynred.data.grid import Grid
 from dynred.data.parameters import as_tensors
-from dynred.data.signals import Course, Signal, clocks
+from dynred.data.signals import Course, Signal
 from dynred.data.symmetries import Symmetry
 from dynred.data.symmetry_group import Group
 from dynred.numerics.jacobian import Pattern, find_pattern

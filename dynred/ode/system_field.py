@@ -16,6 +16,8 @@ from dynred.data.signals import Signal, joined_jumps
 
 if TYPE_CHECKING:
     from dynred.ode.system import System
+else:
+    System = Any  # a system makes its fields: the class cannot be imported here
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,7 @@ class SystemField:
         parameters: a number or one value per row for each parameter; for each input a signal too.
     """
 
-    system: "System"
+    system: System
     parameters: Mapping[str, Float[Tensor, "*#N"] | Signal]
 
     @property
@@ -72,7 +74,7 @@ class SystemField:
         return {name: value for name, value in self.parameters.items() if isinstance(value, Signal)}
 
     def jumps(self, start: float, end: float) -> Float[Tensor, " J"]:
-        """The times between `start` and `end` at which an input is not continuous."""
+        """The times between `start` and `end` at which an input is not smooth."""
         return joined_jumps(self.signals.values(), start, end)
 
     def on(self, start: float, end: float) -> "SystemField":

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import kind_of, refuse
-from dynred.data.signals import HELD, KEY, Clock, Course, Sampled, Signal, given_signals
+from dynred.data.courses import given_signals
+from dynred.data.signals import HELD, KEY, Clock, Course, Sampled, Signal
 from dynred.data.trajectories import Trajectories
 from dynred.ode.drawn_signals import DrawnSignal
 from dynred.ode.system import System

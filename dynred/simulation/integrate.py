@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -116,7 +117,7 @@ def _on_a_grid(vector_field: SystemField, times: Float[Tensor, " T"], states: Te
         shape = part.shape[:-1]
         expanded = {name: value.expand(shape) if value.ndim else value for name, value in wide.items()}
         time = times[start : start + size].expand(shape)
-        given = {**expanded, **vector_field.signals}
+        given: dict[str, Any] = {**expanded, **vector_field.signals}
         velocities[:, start : start + size] = replace(vector_field, parameters=given)(time, part)
     return velocities
 

@@ -53,9 +53,9 @@ def simulate(
         solver: `auto`, `explicit`, `stiff`, `exponential_adams` or another solver's name, or a Solver with settings.
         transient: time that is simulated before times[0] and dropped; default: the system's.
         inputs: of a system with inputs: settings of random ones, e.g. `Steps()`; or an array [T, U] or [N, T, U] of
-            values at `times`, or by name values [T] or [N, T], numbers, or signals (`dynred.data.signals.Sampled`), which
-            last from the start of the transient on. Default: drawn as the system says. What an array is between the
-            times, held or linear, follows the system's own signals.
+            values at `times`, or by name values [T] or [N, T], numbers, or signals (`dynred.data.signals.Sampled`),
+            which last from the start of the transient on. Default: drawn as the system says. What an array is between
+            the times, held or linear, follows the system's own signals.
         events: functions of time and state whose zeros are reported, or end a trajectory. The attribute `events` has
             their crossings: for each event, by name, the lists `trajectory`, `t` and `state`.
         time_limit: seconds after which the work stops. What was computed is kept: trajectories end where they were.

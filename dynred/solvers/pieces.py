@@ -1,6 +1,7 @@
-"""Solves an ODE with inputs that jump: from one jump to the next, so that no step crosses one.
+"""Solves an ODE with inputs that jump or bend: from one such time to the next, so that no step crosses one.
 
-A method of order p is of order one across a jump, and an adaptive one takes tiny steps to find it.
+A method of order p is of order one across a jump, of order two across a bend, and an adaptive one takes tiny steps to
+find it.
 """
 
 from dataclasses import replace
@@ -20,7 +21,7 @@ class Jumping(Protocol):
     """A velocity field with inputs that jump."""
 
     def jumps(self, start: float, end: float) -> Float[Tensor, " J"]:
-        """The times between `start` and `end` at which the velocity is not continuous."""
+        """The times between `start` and `end` at which the velocity is not smooth."""
         ...
 
     def on(self, start: float, end: float) -> VectorField:
@@ -51,7 +52,9 @@ def solve_between_jumps(
         grid = grid if grid[-1] == end else torch.cat([grid, torch.tensor([end]).double()])
         alive = torch.nonzero(x.isfinite().all(-1))[:, 0]
         own = solver if solver.time_limit is None else replace(solver, time_limit=deadline.left())
-        path = torch.where(x.isnan().any(-1), torch.nan, torch.inf).to(x)[:, None, None].repeat(1, len(grid), x.shape[1])
+        path = (
+            torch.where(x.isnan().any(-1), torch.nan, torch.inf).to(x)[:, None, None].repeat(1, len(grid), x.shape[1])
+        )
         path[alive] = own.solve(_rows(field.on(start, end), alive, len(x)), x[alive], grid, limit)
         states[:, inside], x = path[:, 1 : len(inside) + 1], path[:, -1]
     return states

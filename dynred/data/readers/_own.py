@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dynred.checks import finite, refuse
 from dynred.data.content import Arranged
-from dynred.data.signals import columns
+from dynred.data.courses import columns
 from dynred.data.store_layout import INPUT, changed, read_header
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.digest import content_digest
@@ -66,7 +66,12 @@ def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, obj
     if states.numel() == 0:
         raise refuse("states", "not empty", f"shape {list(states.shape)}")
     lengths = _lengths(arrays["lengths"]) if "lengths" in arrays else None
-    others: dict[str, Any] = {"parameters": parameters, "attributes": attributes, "inputs": inputs, "input_names": names}
+    others: dict[str, Any] = {
+        "parameters": parameters,
+        "attributes": attributes,
+        "inputs": inputs,
+        "input_names": names,
+    }
     if states.ndim == 3:
         trajectories = Trajectories.from_stacked(states, t, velocities, **others)
         if lengths is not None and not torch.equal(lengths, trajectories.lengths):
