@@ -43,6 +43,10 @@ class DataOptions:
         ),
     ] = None
 
+    inputs: Annotated[
+        str | None, option(OWN, "Columns or arrays that are inputs u(t) rather than states, e.g. force,heat.")
+    ] = None
+
     def changes(self) -> dict[str, Any]:
         """What is said, as settings of an experiment by their dotted paths."""
         return {f"reading.{name}": value for name, value in self._said().items()}
@@ -57,8 +61,8 @@ class DataOptions:
         said = {name: value for name, value in vars(self).items() if value is not None}
         if self.symmetry is not None:
             said["symmetries"] = said.pop("symmetry")
-        if self.dims is not None:
-            said["dims"] = tuple(name.strip() for name in self.dims.split(","))  # dynred.data would import torch
+        for name in {"dims", "inputs"} & set(said):  # dynred.data would import torch
+            said[name] = tuple(each.strip() for each in said[name].split(","))
         return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
 
 

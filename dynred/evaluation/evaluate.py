@@ -141,7 +141,7 @@ def score(
         statistics=scorer.statistics(predictions),
         variables=variable_errors(outer, predictions),
     )
-    if train is not None and not _determined(model, train, system):
+    if train is not None and train.inputs is None and not _determined(model, train, system):
         evaluation = replace(evaluation, two_valued=two_valued(train))
     evaluation = replace(evaluation, findings=find(evaluation, model, predictions, train, system, notes))
     return replace(evaluation, closing=closing(evaluation, model.about))

@@ -20,7 +20,7 @@ from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters
 from dynred.runtime import Runtime
 
-_REMEMBERED = ("solver", "solver_reason", "time_dependent", "velocities", "velocity_error", "velocity_noise")
+_REMEMBERED = ("solver", "solver_reason", "time_dependent", "inputs", "velocities", "velocity_error", "velocity_noise")
 
 
 class Source(ABC):

@@ -346,6 +346,5 @@ class Model(PlainStates, Displayed, ABC):
     ) -> Self:
         """The inverse of `parts`; an error of any kind means that the parts describe no model.
 
-        Nothing is taken on trust: what `metadata` claims must be checked against its types and the tensors, see
-        `dynred.models.stored_parts`.
+        Nothing is taken on trust: what `metadata` claims must be checked, see `dynred.models.stored_parts`.
         """
