@@ -102,7 +102,8 @@ def given_signals(
         raise refuse("inputs", "left out for a model without inputs", "some")
     if not isinstance(inputs, Mapping):
         values = real("inputs", inputs).double()
-        values = values[..., None] if len(names) == 1 and values.shape[-1] != 1 else values
+        bare = len(names) == 1 and values.ndim > 0 and values.shape[-1] == len(t) != 1
+        values = values[..., None] if bare else values.reshape(values.shape or (1,))
         if values.shape[-1] != len(names):
             expected = f"values [..., {len(names)}] of {', '.join(names)}"
             raise refuse("inputs", expected, f"shape {list(values.shape)}")

@@ -94,11 +94,11 @@ class Sampled(Signal):
         inside: first and last sample interval that may be used, [n] each; None for all.
     """
 
-    t: Float[Tensor, "n K"]
-    values: Float[Tensor, "n K"]
+    t: Float[Tensor, "#n K"]
+    values: Float[Tensor, "#n K"]
     held: bool
     shared: bool = False
-    inside: tuple[Int[Tensor, " n"], Int[Tensor, " n"]] | None = None
+    inside: tuple[Int[Tensor, " _n"], Int[Tensor, " _n"]] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

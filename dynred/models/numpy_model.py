@@ -101,7 +101,7 @@ class NumpyModel:
             raise InputError("dynamics must be given by a vector field to have a right-hand side, got others.")
         time = np.asarray(t, dtype=np.float64)
         function = self.functions["rhs"]
-        if ("u" in function.inputs) != (u is not None):
+        if (len(function.inputs) == 3) != (u is not None):
             expected = "the values of the inputs" if u is None else "left out for a model without inputs"
             raise InputError(f"u must be {expected}, got {'none' if u is None else 'some'}.")
         if u is None:
