@@ -69,6 +69,10 @@ class DataOptions:
         bool, flag(CLEANING, "Take the noise out of the states that left-out samples show; velocities need no such.")
     ] = False
 
+    inputs: Annotated[
+        str | None, option(OWN, "Columns or arrays that are inputs u(t) rather than states, e.g. force,heat.")
+    ] = None
+
     def changes(self) -> dict[str, Any]:
         """What is said, as settings of an experiment by their dotted paths."""
         return {f"reading.{name}": value for name, value in self._said().items()}
@@ -85,10 +89,13 @@ class DataOptions:
             said["cleaning"] = steps
         if self.symmetry is not None:
             said["symmetries"] = said.pop("symmetry")
-        if self.angle is not None:
-            said["angles"] = tuple(name.strip() for name in said.pop("angle").split(","))
-        if self.dims is not None:
-            said["dims"] = tuple(name.strip() for name in self.dims.split(","))  # dynred.data would import torch
+        named = {
+            "angle": "angles",
+            "dims": "dims",
+            "inputs": "inputs",
+        }  # lists in one word; dynred.data imports torch
+        for name in set(named) & set(said):
+            said[named[name]] = tuple(each.strip() for each in said.pop(name).split(","))
         return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
 
     def _steps(self) -> "tuple[CleaningSpec, ...]":

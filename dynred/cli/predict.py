@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 dynred predict runs/ks --at 0 --out first.csv    # test trajectory 0
 dynred predict runs/ks --initial states.npz --until 50 --out pred.nc
+dynred predict runs/rod --initial rest.npz --until 5 --inputs heat.csv --out p.npz
 dynred predict runs/l63 --initial now.npz --until 5 --every 0.01 --out p.npz
 """
 
@@ -46,6 +47,15 @@ Every = Annotated[
     ),
 ]
 
+Inputs = Annotated[
+    Path | None,
+    option(
+        DATA,
+        "A file with the inputs of the model as columns or arrays of their names, at times that count from the start; "
+        "default: those of the test trajectory, or of the file of initial trajectories.",
+    ),
+]
+
 
 def predict(
     run: Annotated[Path, option(SOURCE, "A run folder that `dynred reduce` made.")],
@@ -56,6 +66,7 @@ def predict(
     at: At = None,
     until: Until = None,
     every: Every = None,
+    inputs: Inputs = None,
     set_: Parameters = None,
     plugin: Plugins = None,
     trust: Trust = False,
@@ -69,6 +80,7 @@ def predict(
 
     check_table(out, overwrite=overwrite)
     given: dict[str, Any] = {"initial": initial, "at": at, "every": every, "parameters": pairs(set_ or [])}
+    given["inputs"] = inputs
     with working(device) as runtime:
         prediction = predict_run(run, until, **given, runtime=runtime, plugins=plugin or [], trust=trust)
     save_table(prediction, out)

@@ -12,6 +12,7 @@ from dynred.checks import nearest, refuse
 from dynred.data.axes import Field, fields_of
 from dynred.data.content import Arranged, Content, NamedArray
 from dynred.data.grid import grid_attribute
+from dynred.data.input_columns import input_names, with_inputs
 from dynred.data.reading import ReadingSpec
 from dynred.data.roles import is_group, is_time, listed, word
 from dynred.data.time_stamps import check_increasing, merged
@@ -80,13 +81,21 @@ class _Roles:
     Attributes:
         arrays: all arrays by name.
         states: names of the arrays that are the state.
+        inputs: names of the arrays that are inputs.
         time, group: names of the arrays of times and of trajectories; None where there is none.
         left: names of arrays that might have been states and are not used.
     """
 
-    def __init__(self, arrays: Mapping[str, NamedArray], states: Sequence[str], time: str | None, group: str | None):
-        self.arrays, self.states, self.time, self.group = arrays, list(states), time, group
-        used = {*states, time, group, *OTHERS}
+    def __init__(
+        self,
+        arrays: Mapping[str, NamedArray],
+        states: Sequence[str],
+        time: str | None,
+        group: str | None,
+        inputs: Sequence[str] = (),
+    ):
+        self.arrays, self.states, self.time, self.group, self.inputs = arrays, list(states), time, group, list(inputs)
+        used = {*states, *inputs, time, group, *OTHERS}
         dims = {dim for name in states for dim in arrays[name].dims}
         self.left = [name for name in arrays if name not in used | dims and not _is_of_another(name, arrays)]
 
@@ -103,7 +112,8 @@ class _Roles:
         else:
             known = [name for name, array in arrays.items() if is_group(name) and array.ndim == 1]
             group = next((name for name in known if name not in reading.states), None)
-        rest = {name: array for name, array in arrays.items() if name not in (time, group, *OTHERS, *dims)}
+        inputs = input_names(arrays, reading)
+        rest = {name: array for name, array in arrays.items() if name not in (time, group, *OTHERS, *inputs, *dims)}
         rest = {name: array for name, array in rest.items() if not _is_of_another(name, arrays)}
         rest = {name: array for name, array in rest.items() if not (reading.dt and is_time(name))}
         if reading.states:
@@ -116,7 +126,7 @@ class _Roles:
             if not arrays[name].is_real:
                 kind = "complex ones" if arrays[name].dtype.kind == "c" else f"{arrays[name].dtype}"
                 raise refuse(f"states {name}", "real numbers", kind)
-        return cls(arrays, states, time if time in arrays else None, group if group in arrays else None)
+        return cls(arrays, states, time if time in arrays else None, group if group in arrays else None, inputs)
 
     def note(self, how: str, dt: float | None) -> str:
         """What was decided, in words; `how` says what the states are."""
@@ -190,7 +200,8 @@ def _of_table(roles: _Roles, reading: ReadingSpec) -> Arranged:
     moving = [VELOCITY + name for name in roles.states]
     known = all(name in roles.arrays for name in moving)
     velocities = _columns(roles.arrays, moving)[order] if known else None
-    return Arranged(states[order], t, lengths, velocities, parameters, attributes)
+    arranged = Arranged(states[order], t, lengths, velocities, parameters, attributes)
+    return with_inputs(arranged, roles.arrays, roles.inputs, (1, len(order)), order)
 
 
 def _columns(arrays: Mapping[str, NamedArray], names: Sequence[str]) -> np.ndarray:
@@ -262,7 +273,8 @@ def _of_fields(roles: _Roles, reading: ReadingSpec) -> Arranged:
         widths = [block.shape[-1] for block in blocks]
         attributes |= variables_attribute(Variable(f.name, w) for f, w in zip(fields, widths, strict=True))
     parameters = _parameters(roles, first)
-    return Arranged(states.reshape(-1, d)[order], t.ravel()[order], lengths, velocities, parameters, attributes)
+    arranged = Arranged(states.reshape(-1, d)[order], t.ravel()[order], lengths, velocities, parameters, attributes)
+    return with_inputs(arranged, roles.arrays, roles.inputs, (n, steps), order)
 
 
 def _field_times(roles: _Roles, reading: ReadingSpec, n: int, steps: int) -> tuple[np.ndarray, str]:
@@ -311,6 +323,8 @@ def _joined(parts: Sequence[Arranged]) -> Arranged:
     if len(widths) > 1:
         raise refuse("trajectories", "of one dimension", f"states of {listed(map(str, sorted(widths)))} values")
     first = parts[0]
+    if any(part.input_names != first.input_names for part in parts):
+        raise refuse("trajectories", f"with the same inputs, {listed(first.input_names) or 'none'}", "others")
     names = [name for name in first.parameters if all(name in part.parameters for part in parts)]
     moving = all(part.velocities is not None for part in parts)
     total = sum(len(np.asarray(part.states)) for part in parts)
@@ -323,4 +337,6 @@ def _joined(parts: Sequence[Arranged]) -> Arranged:
         np.concatenate([np.asarray(part.velocities) for part in parts]) if moving else None,
         {name: np.concatenate([part.parameters[name] for part in parts]) for name in names},
         {**first.attributes, "reading": sentence},
+        np.concatenate([np.asarray(part.inputs) for part in parts]) if first.inputs is not None else None,
+        first.input_names,
     )

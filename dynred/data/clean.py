@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import refuse
 from dynred.data.angles import unwrapped
 from dynred.data.cleaning.base import CleaningSpec, Samples
+from dynred.data.signals import Signal
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import estimate_velocities
 
@@ -89,14 +90,26 @@ def _joined(before: Trajectories, samples: Sequence[Samples], attributes: Mappin
     owner = torch.tensor([each.owner for each in samples])
     rows = {"states": [each.x for each in samples]}
     rows |= {name: [each.others[name] for each in samples] for name in samples[0].others}
+    columns = {name: torch.from_numpy(np.concatenate(parts)).to(before.states.dtype) for name, parts in rows.items()}
     return replace(
         before,
-        **{name: torch.from_numpy(np.concatenate(parts)).to(before.states.dtype) for name, parts in rows.items()},
+        states=columns["states"],
+        velocities=columns.get("velocities"),
+        inputs=None if before.inputs is None else torch.cat([_inputs(before, each) for each in samples]),
         t=torch.from_numpy(np.concatenate([each.t for each in samples])),
         lengths=torch.tensor([len(each.t) for each in samples]),
         parameters={name: values[owner] for name, values in before.parameters.items()},
         attributes=attributes,
     )
+
+
+def _inputs(before: Trajectories, samples: Samples) -> Float[Tensor, "T U"]:
+    """The inputs at the times of samples, held or linear between the snapshots as they are: they are no states, which
+    could be smoothed."""
+    whole = before[samples.owner]
+    elapsed = torch.from_numpy(samples.t) - whole.t[0].double()
+    signals = [whole.given[name] for name in whole.input_names]
+    return torch.stack([signal.value(elapsed[None])[0] for signal in signals if isinstance(signal, Signal)], 1)
 
 
 def _moving(

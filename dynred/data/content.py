@@ -94,6 +94,8 @@ class Arranged:
     velocities: Shaped[np.ndarray | Tensor, "M D"] | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Shaped[np.ndarray | Tensor, "M U"] | None = None
+    input_names: tuple[str, ...] = ()
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of `Trajectories`, by name."""

@@ -29,6 +29,7 @@ class ReadingSpec(Spec):
         dims: names of the axes of the states, e.g. ("time", "y", "x"): time, trajectory, component; all others are
             space.
         reader: name or file of a reader, for files whose suffix does not name one.
+        inputs: names of the columns, variables or arrays that are inputs u(t) rather than states.
         symmetries: the symmetries of the motion of which the data are a sample, e.g. ("translation:x",
             "reflection:x:-1"); see `dynred.data.symmetries.parsed`.
         duplicates: whether rows of equal times in a trajectory are refused, or each set of them becomes their average.
@@ -48,6 +49,7 @@ class ReadingSpec(Spec):
     angles: tuple[str, ...] = field(default=(), metadata=ADDED)
     angle_unit: Literal["radians", "degrees"] = field(default="radians", metadata=ADDED)
     cleaning: tuple[CleaningSpec, ...] = field(default=(), metadata=ADDED)
+    inputs: tuple[str, ...] = field(default=(), metadata=ADDED)
 
     def __post_init__(self):
         if self.dt is not None:
@@ -58,13 +60,16 @@ class ReadingSpec(Spec):
             raise refuse("dims", "different names of axes, e.g. time,y,x", ",".join(self.dims))
         if len(set(self.states)) < len(self.states):
             raise refuse("states", "different names", ", ".join(self.states))
+        if len(set(self.inputs)) < len(self.inputs) or set(self.inputs) & set(self.states):
+            raise refuse("inputs", "different names, none of them a state", ", ".join(self.inputs))
         for text in self.symmetries:
             parsed(text)
 
     @property
     def is_empty(self) -> bool:
         """Whether everything about the content is guessed."""
-        return not (self.states or self.time or self.dt or self.group or self.dims or self.duplicates != "refuse")
+        known = (self.states, self.time, self.dt, self.group, self.dims, self.inputs)
+        return not any(known) and self.duplicates == "refuse"
 
     @property
     def takes_gaps(self) -> bool:

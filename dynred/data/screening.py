@@ -35,7 +35,7 @@ HDF5_FILTERS = {1, 2, 3, 4, 5, 6, 32000}
 
 def wanted(name: str) -> bool:
     """Whether an array of this name is a part of trajectories."""
-    return name in ("states", "t", "lengths", "velocities") or name.startswith("parameter_")
+    return name in ("states", "t", "lengths", "velocities") or name.startswith(("parameter_", "input_"))
 
 
 def screen(path: Path) -> int:

@@ -1,9 +1,9 @@
 """Trajectories on disk: zarr (chunked along snapshots), .npz, and NetCDF with the `netcdf` extra; all lossless.
 
 The layout of zarr and NetCDF is CF's contiguous ragged array: `states [snapshot, component]`, `t [snapshot]`,
-`lengths [trajectory]`, `velocities` like `states`, `parameter_<name> [trajectory]`, attributes as JSON. An .npz holds
-the same names, or `states [N, T, D]` with a shared `t [T]`. dynred writes a checksum of the
-content into each; files of other programs and of earlier versions have none.
+`lengths [trajectory]`, `velocities` like `states`, `parameter_<name> [trajectory]`, `input_<name> [snapshot]`,
+attributes as JSON. An .npz holds the same names, or `states [N, T, D]` with a shared `t [T]`. dynred writes a checksum
+of the content into each; files of other programs and of earlier versions have none.
 """
 
 import contextlib
@@ -26,8 +26,8 @@ from dynred.data.reading import ReadingSpec
 from dynred.data.screening import SUFFIXES, need_netcdf, screen, wanted
 from dynred.data.seal import seal
 from dynred.data.store_layout import (
-    DIMENSIONS,
     create_array,
+    dimensions_of,
     header,
     layout,
     lock_path,
@@ -153,10 +153,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _arrays(trajectories: Trajectories) -> dict[str, np.ndarray]:
-    arrays = {"states": trajectories.states, "t": trajectories.t, "lengths": trajectories.lengths}
-    if trajectories.velocities is not None:
-        arrays["velocities"] = trajectories.velocities
-    arrays |= {f"parameter_{name}": value for name, value in trajectories.parameters.items()}
+    arrays = trajectories.arrays()
     for name, value in arrays.items():
         if value.dtype == torch.bfloat16:
             raise refuse(name, "of a dtype that NumPy knows", f"{value.dtype}", "Convert it with `to`.")
@@ -173,7 +170,7 @@ def _write_netcdf(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapp
     need_netcdf()
     size = sum(array.nbytes for array in arrays.values())
     check_memory("NetCDF, which is made in memory,", int(NETCDF_COPIES * size), "Write .zarr instead.")
-    variables = {name: (DIMENSIONS.get(name, ("trajectory",)), value) for name, value in arrays.items()}
+    variables = {name: (dimensions_of(name), value) for name, value in arrays.items()}
     dataset = xarray.Dataset(variables, attrs=header(attributes, digest=digest))
     dataset["lengths"].attrs["sample_dimension"] = "snapshot"
     # HDF5 does not write into the file itself: on a full disk it ends the process with a segmentation fault.

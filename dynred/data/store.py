@@ -14,8 +14,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from dynred.data.courses import columns
 from dynred.data.screening import screen
-from dynred.data.store_layout import array_of, identity_of, open_store, read_mark, rows_of
+from dynred.data.store_layout import INPUT, array_of, identity_of, open_store, read_mark, rows_of
 from dynred.data.trajectories import Trajectories
 from dynred.errors import FileFormatError
 from dynred.memory import check_memory
@@ -82,6 +83,7 @@ class StoredTrajectories:
             self._snapshots("velocities", chosen) if self.has_velocities else None,
             {name: values[chosen] for name, values in self.parameters().items()},
             self.attributes,
+            *self.inputs(chosen),
         )
 
     def __iter__(self) -> Iterator[Trajectories]:
@@ -167,6 +169,12 @@ class StoredTrajectories:
     def _rows(self) -> Int[Tensor, " M"]:
         """The row of every snapshot."""
         return ranges(torch.from_numpy(self._offsets), self.lengths)
+
+    def inputs(self, chosen: Int[Tensor, " n"] | None = None) -> tuple[Float[Tensor, "M U"] | None, tuple[str, ...]]:
+        """The inputs at all snapshots of the chosen trajectories, or of all, and their names; None without inputs."""
+        rows = torch.arange(len(self)) if chosen is None else chosen
+        names = [name for name in sorted(self._group.array_keys()) if name.startswith(INPUT)]
+        return columns({name.removeprefix(INPUT): self._snapshots(name, rows) for name in names}, self.attributes)
 
     def _snapshots(self, name: str, chosen: Tensor) -> Tensor:
         ranges = zip(self._offsets[chosen.numpy()].tolist(), self.lengths[chosen].tolist(), strict=True)

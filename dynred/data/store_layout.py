@@ -26,6 +26,7 @@ from dynred.kinds import current
 SCHEMA = 1
 CHUNK_BYTES = 8 * 2**20  # size of one zarr chunk: large enough to stream, small enough to keep several in memory
 DIMENSIONS = {"states": ("snapshot", "component"), "velocities": ("snapshot", "component"), "t": ("snapshot",)}
+INPUT = "input_"  # begins the names of the arrays of inputs, which have one value for each snapshot
 HEADER_CHECKSUM = "dynred_sha256"
 
 
@@ -82,9 +83,14 @@ def changed(path: Path, reason: str) -> FileFormatError:
 # -- arrays -----------------------------------------------------------------------------------------------------------
 
 
+def dimensions_of(name: str) -> tuple[str, ...]:
+    """What the axes of an array count, by its name."""
+    return ("snapshot",) if name.startswith(INPUT) else DIMENSIONS.get(name, ("trajectory",))
+
+
 def create_array(group: zarr.Group, name: str, shape: tuple[int, ...], dtype: str) -> zarr.Array:
     """Makes an array of a store, in which nothing is written yet."""
-    dimensions = DIMENSIONS.get(name, ("trajectory",))
+    dimensions = dimensions_of(name)
     rows = max(1, shape[0])
     if dimensions[0] == "snapshot":
         rows = max(1, min(CHUNK_BYTES // (8 * max(1, *shape[1:], 1)), rows))
@@ -214,7 +220,8 @@ def read_mark(path: Path, group: zarr.Group, header_entries: Mapping[str, Any]) 
     lengths = rows_of(path, group, "lengths")
     done = int(np.argmin(lengths > 0)) if (lengths <= 0).any() else len(lengths)
     total = int(lengths[:done].sum())
-    sizes = {array_of(group, name).shape[0] for name in DIMENSIONS if name in group}
+    rows = [name for name in group.array_keys() if dimensions_of(name)[0] == "snapshot"]
+    sizes = {array_of(group, name).shape[0] for name in rows}
     mark = Mark(done, total)
     if done == len(lengths) and sizes == {total}:
         return mark, True

@@ -21,9 +21,11 @@ from torch import Tensor
 from dynred.checks import refuse
 from dynred.data.screening import screen
 from dynred.data.store_layout import (
+    INPUT,
     Mark,
     array_of,
     create_array,
+    dimensions_of,
     header,
     identity_of,
     layout,
@@ -58,6 +60,7 @@ class StoreWriter:
         longest: number of snapshots of the longest trajectory.
         dim: dimension D of the states.
         parameters: names of the parameters.
+        inputs: names of the inputs.
 
     Raises:
         InputError: the path holds something else, or a store of another identity.
@@ -74,13 +77,14 @@ class StoreWriter:
         longest: int,
         dim: int,
         parameters: Sequence[str],
+        inputs: Sequence[str] = (),
     ):
         self.path, self.count, self.longest = Path(path), count, longest
         self.identity: dict[str, Any] = json.loads(json.dumps({**identity, "streams": STREAMS}))
         if not os.path.lexists(self.path):
             write_mark(self.path, Mark(), self.identity)
             with moved_into_place(self.path) as temporary:
-                self._create(temporary, attributes, dim, parameters)
+                self._create(temporary, attributes, dim, parameters, inputs)
         self.mark, self.complete = self._begin()
         if not self.complete:
             self._group = zarr.open_group(self.path, mode="r+", use_consolidated=False)
@@ -97,10 +101,18 @@ class StoreWriter:
                 leftover.unlink()
         return read_mark(self.path, *open_store(self.path)[:2])
 
-    def _create(self, path: Path, attributes: Mapping[str, Any], dim: int, parameters: Sequence[str]) -> None:
+    def _create(
+        self,
+        path: Path,
+        attributes: Mapping[str, Any],
+        dim: int,
+        parameters: Sequence[str],
+        inputs: Sequence[str],
+    ) -> None:
         group, snapshots = zarr.create_group(path, zarr_format=3), self.count * self.longest
         shapes = {"states": (snapshots, dim), "velocities": (snapshots, dim), "t": (snapshots,)}
         shapes |= {f"parameter_{name}": (self.count,) for name in parameters}
+        shapes |= {f"{INPUT}{name}": (snapshots,) for name in inputs}
         for name, shape in shapes.items():
             create_array(group, name, shape, "float64")
         create_array(group, "lengths", (self.count,), "int64")
@@ -135,6 +147,7 @@ class StoreWriter:
             ("states", trajectories.states),
             ("velocities", trajectories.velocities),
             ("t", trajectories.t),
+            *((f"{INPUT}{name}", value) for name, value in trajectories.row_inputs.items()),
         ):
             for row, (start, size) in enumerate(zip(starts, sizes, strict=True)):
                 at = self.mark.snapshots + row * self.longest + before
@@ -150,7 +163,7 @@ class StoreWriter:
     def finish(self) -> None:
         """Cuts off what was reserved and not needed, and removes the progress file: the store is complete."""
         if not self.complete:
-            for name in ("states", "velocities", "t"):
+            for name in [name for name in self._group.array_keys() if dimensions_of(name)[0] == "snapshot"]:
                 array = array_of(self._group, name)
                 if array.shape[0] > self.mark.snapshots:
                     array.resize((self.mark.snapshots, *array.shape[1:]))

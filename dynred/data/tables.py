@@ -13,6 +13,7 @@ from dynred.checks import path_given, refuse
 from dynred.data.arrange import PARAMETER, VELOCITY
 from dynred.data.screening import SUFFIXES, need_netcdf
 from dynred.data.storage import is_ours, save_trajectories
+from dynred.data.store_layout import INPUT
 from dynred.data.trajectories import Trajectories
 from dynred.files import check_target, moved_into_place
 
@@ -21,11 +22,13 @@ FIRST = "trajectory,t,"  # begins every .csv file that is written here
 
 
 def to_pandas(trajectories: Trajectories) -> pd.DataFrame:
-    """One row per snapshot: `trajectory` (from 0), `t`, the parameters as `parameter_NAME`, the state `x1` ... `xD`,
-    and `velocity_x1` ... `velocity_xD` where velocities are known. `Trajectories.of` gives them back."""
+    """One row per snapshot: `trajectory` (from 0), `t`, the parameters as `parameter_NAME`, the inputs as `input_NAME`,
+    the state `x1` ... `xD`, and `velocity_x1` ... `velocity_xD` where velocities are known. `Trajectories.of` gives
+    them back."""
     owner = trajectories.owner.numpy()
     columns: dict[str, Any] = {"trajectory": owner, "t": trajectories.t.numpy()}
     columns |= {PARAMETER + name: values.numpy()[owner] for name, values in trajectories.parameters.items()}
+    columns |= {INPUT + name: values.numpy() for name, values in trajectories.row_inputs.items()}
     frame = pd.DataFrame(columns)
     wide = [_columns("x", trajectories.states.detach().cpu().numpy())]
     if trajectories.velocities is not None:
@@ -34,7 +37,8 @@ def to_pandas(trajectories: Trajectories) -> pd.DataFrame:
 
 
 def to_xarray(trajectories: Trajectories) -> xarray.Dataset:
-    """A dataset: `states` and `velocities` over (trajectory, time, component), `parameter_NAME` over trajectory.
+    """A dataset: `states` and `velocities` over (trajectory, time, component), `input_NAME` over
+    (trajectory, time), `parameter_NAME` over trajectory.
 
     Times are those of the trajectories where all share them. Otherwise rows end with NaN after the last snapshot of a
     trajectory, and `t` is a variable over (trajectory, time).
@@ -55,6 +59,11 @@ def to_xarray(trajectories: Trajectories) -> xarray.Dataset:
     variables |= {
         PARAMETER + name: (("trajectory",), values.numpy()) for name, values in trajectories.parameters.items()
     }
+    for name, values in trajectories.row_inputs.items():
+        variables[INPUT + name] = (
+            ("trajectory", "time"),
+            _padded(trajectories, values.double().numpy()[:, None])[..., 0],
+        )
     return xarray.Dataset(variables, coordinates)
 
 

@@ -9,11 +9,21 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dynred.arguments import public
-from dynred.checks import generator_given, instance_of, integer, is_number, kind_of, real, refuse
+from dynred.checks import generator_given, instance_of, integer, real, refuse
+from dynred.data.courses import joined_inputs, signals_of, with_courses
+from dynred.data.mapped import pushed_forward, runs, sizes_of
 from dynred.data.parameters import cut
 from dynred.data.reading import ReadingSpec, listed_names
-from dynred.data.trajectory_checks import check_finite, check_parameters, check_times, plain_arrays
-from dynred.numerics.batches import as_index, pieces, ranges
+from dynred.data.signals import Signal
+from dynred.data.trajectory_checks import (
+    check_finite,
+    check_inputs,
+    check_parameters,
+    check_shapes,
+    check_times,
+    plain_arrays,
+)
+from dynred.numerics.batches import as_index, ranges
 from dynred.numerics.digest import content_digest
 from dynred.numerics.time_grids import shared
 from dynred.views import Plotted, Tabled, by_name
@@ -31,6 +41,8 @@ class Trajectories(Plotted, Tabled):
         lengths: snapshots per trajectory [N], each >= 1.
         velocities: [M, D], dx/dt at every snapshot; None where unknown.
         parameters: by name, one value per trajectory [N].
+        inputs: values [M, U] of the inputs u(t) that drive the motion, at every snapshot; None where there are none.
+        input_names: names of the U inputs; `attributes["inputs"]` says what each is between snapshots, held or linear.
         attributes: where the data come from, plain JSON values by name (e.g. `system`, `seed`, `solver`).
 
     Raises:
@@ -44,20 +56,17 @@ class Trajectories(Plotted, Tabled):
     velocities: Float[Tensor, "M D"] | None = None
     parameters: Mapping[str, Float[Tensor, " N"]] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Float[Tensor, "M U"] | None = None
+    input_names: tuple[str, ...] = ()
 
     def __post_init__(self):
         for name, value in plain_arrays(vars(self)).items():
             object.__setattr__(self, name, value)
-        if self.states.ndim != 2:
-            raise refuse("states", "real numbers [M, D]", f"{self.states.dtype} {list(self.states.shape)}")
-        m = len(self.states)
-        if self.t.shape != (m,):
-            raise refuse("t", f"one time per snapshot [{m}]", f"shape {list(self.t.shape)}")
-        if self.lengths.ndim != 1 or int(self.lengths.sum()) != m or (len(self.lengths) and self.lengths.min() < 1):
-            raise refuse("lengths", f"positive and of sum {m}", f"{len(self.lengths)} of sum {int(self.lengths.sum())}")
-        if self.velocities is not None and self.velocities.shape != self.states.shape:
-            raise refuse("velocities", f"of shape {list(self.states.shape)}", f"{list(self.velocities.shape)}")
+        check_shapes(self.states, self.t, self.lengths, self.velocities)
         check_parameters(self.parameters, self.lengths)
+        check_inputs(self.inputs, self.input_names, len(self.states), self.parameters)
+        if self.inputs is not None:
+            object.__setattr__(self, "attributes", with_courses(self.row_inputs, self.attributes))
         check_times(self.t, self.lengths)
 
     # -- making ------------------------------------------------------------------------------------------------------
@@ -118,7 +127,7 @@ class Trajectories(Plotted, Tabled):
 
     @classmethod
     def concatenate(cls, parts: Sequence["Trajectories"]) -> "Trajectories":
-        """All trajectories of `parts`, in order; velocities and parameters where every part has them.
+        """All trajectories of `parts`, in order; velocities, parameters and inputs where every part has them.
 
         Attributes are those of the first part.
         """
@@ -136,6 +145,7 @@ class Trajectories(Plotted, Tabled):
             torch.cat([p.velocities for p in parts]) if have_velocities else None,  # type: ignore[misc]
             {k: torch.cat([p.parameters[k] for p in parts]) for k in common},
             parts[0].attributes,
+            *joined_inputs([(p.inputs, p.input_names) for p in parts]),
         )
 
     # -- looking -----------------------------------------------------------------------------------------------------
@@ -145,11 +155,15 @@ class Trajectories(Plotted, Tabled):
         return len(self.lengths)
 
     def digest(self) -> str:
-        """SHA-256 of states, t, lengths, velocities and parameters, as hexadecimal digits; not of the attributes."""
-        arrays = {"states": self.states, "t": self.t, "lengths": self.lengths}
-        if self.velocities is not None:
-            arrays["velocities"] = self.velocities
-        return content_digest(arrays | {f"parameter_{name}": value for name, value in self.parameters.items()})
+        """SHA-256 of all that files hold but the attributes, as hexadecimal digits."""
+        return content_digest(self.arrays())
+
+    def arrays(self) -> dict[str, Tensor]:
+        """The arrays by the names that files give them; see `dynred.data.storage`."""
+        known = {name: getattr(self, name) for name in ("states", "t", "lengths", "velocities")}
+        arrays = {name: value for name, value in known.items() if value is not None}
+        arrays |= {f"parameter_{name}": value for name, value in self.parameters.items()}
+        return arrays | {f"input_{name}": value for name, value in self.row_inputs.items()}
 
     def __repr__(self) -> str:
         moving = "with" if self.velocities is not None else "without"
@@ -180,6 +194,18 @@ class Trajectories(Plotted, Tabled):
     def row_parameters(self) -> dict[str, Float[Tensor, " M"]]:
         """Parameters of the trajectory to which each snapshot belongs, by name."""
         return cut(self.parameters, self.owner)
+
+    @property
+    def row_inputs(self) -> dict[str, Float[Tensor, " M"]]:
+        """The inputs at every snapshot, by name."""
+        return {} if self.inputs is None else dict(zip(self.input_names, self.inputs.unbind(1), strict=True))
+
+    @property
+    def given(self) -> dict[str, Float[Tensor, " N"] | Signal]:
+        """What a prediction of each trajectory needs beside its first state, by name: a number for each parameter, and
+        for each input a signal of the time since the first snapshot."""
+        signals = signals_of(self.row_inputs, self.grids, self.attributes) if self.input_names else {}
+        return {**self.parameters, **signals}
 
     def times(self, i: int) -> Float[Tensor, " T"]:
         """Times of trajectory i."""
@@ -214,6 +240,7 @@ class Trajectories(Plotted, Tabled):
             lengths=lengths,
             velocities=None if self.velocities is None else self.velocities[rows],
             parameters={k: v[owners] for k, v in self.parameters.items()},
+            inputs=None if self.inputs is None else self.inputs[rows],
         )
 
     def stacked(self) -> Float[Tensor, "N T D"]:
@@ -249,16 +276,8 @@ class Trajectories(Plotted, Tabled):
             InputError: fractions out of range, or fewer trajectories than parts.
         """
         generator_given(rng)
-        if not fractions or not all(is_number(f) and 0 < f <= 1 for f in fractions) or sum(fractions) > 1 + 1e-9:
-            raise refuse("fractions", "positive and of sum at most 1", list(fractions))
-        if len(self) < len(fractions):
-            advice = "Cut long trajectories into pieces with `windows`."
-            raise refuse("trajectories", f"at least {len(fractions)} to be split", len(self), advice)
+        sizes = sizes_of(fractions, len(self))
         order = torch.randperm(len(self), generator=rng)
-        sizes = [max(1, round(f * len(self))) for f in fractions]
-        total = max(len(sizes), round(sum(fractions) * len(self)))
-        while sum(sizes) != total:  # by rounding
-            sizes[sizes.index(max(sizes))] += 1 if sum(sizes) < total else -1
         return tuple(self[torch.sort(part).values] for part in torch.split(order[: sum(sizes)], sizes))
 
     @public
@@ -290,10 +309,7 @@ class Trajectories(Plotted, Tabled):
             raise refuse("chosen", f"a mask [{len(self.t)}]", f"{chosen.dtype} {list(chosen.shape)}")
         if not chosen.any():
             raise refuse("chosen", "at least one snapshot", "none")
-        first = chosen.clone()
-        first[1:] &= ~(chosen[:-1] & (self.owner[1:] == self.owner[:-1]))
-        rows, starts = torch.nonzero(chosen)[:, 0], torch.nonzero(first[chosen])[:, 0]
-        lengths = torch.diff(torch.cat([starts, torch.tensor([len(rows)])]))
+        rows, starts, lengths = runs(chosen, self.owner)
         return self._rows(rows, self.owner[rows[starts]], lengths)
 
     # -- changing ----------------------------------------------------------------------------------------------------
@@ -314,20 +330,8 @@ class Trajectories(Plotted, Tabled):
         self, fn: Callable[[Float[Tensor, "m D"], Mapping[str, Float[Tensor, " m"]]], Float[Tensor, "m R"]]
     ) -> "Trajectories":
         """Like `map`, for a function of states and parameters by name; it is given one value of each per row."""
-        states, out, pushed = pieces(self.states), [], []
-        given = [cut(self.parameters, owners) for owners in self.owner.split(len(states[0]))]
-        with torch.no_grad():
-            tried = fn(states[0][:1], cut(given[0], slice(0, 1))) if len(self.states) else None
-            if tried is not None and not (isinstance(tried, Tensor) and tried.ndim == 2 and len(tried) == 1):
-                raise refuse("fn", "a function [m, D] -> [m, R] in torch", f"one that returns {kind_of(tried)}")
-            if self.velocities is None:
-                out = [fn(x, values) for x, values in zip(states, given, strict=True)]
-            else:
-                for x, v, values in zip(states, pieces(self.velocities), given, strict=True):
-                    value, tangent, *_ = torch.func.jvp(lambda x, values=values: fn(x, values), (x,), (v,))
-                    out.append(value)
-                    pushed.append(tangent)
-        return replace(self, states=torch.cat(out), velocities=torch.cat(pushed) if pushed else None)
+        mapped = pushed_forward(fn, self.states, self.velocities, self.parameters, self.owner)
+        return replace(self, states=mapped[0], velocities=mapped[1])
 
     def to(self, target: torch.dtype | torch.device | str) -> "Trajectories":
         """States and velocities in another dtype or on another device; times stay as they are."""

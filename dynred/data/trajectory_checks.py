@@ -20,20 +20,66 @@ def plain_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     named = instance_of("parameters", given["parameters"], Mapping, "Give them by name.")
     parameters = {name: real(f"parameter {name}", value) for name, value in named.items()}
     instance_of("attributes", given["attributes"], Mapping, "Give them by name.")
-    arrays = {name: real(name, given[name]) for name in ("states", "t")}
+    arrays: dict[str, Any] = {name: real(name, given[name]) for name in ("states", "t")}
     arrays["lengths"] = whole("lengths", given["lengths"])
-    if given["velocities"] is not None:
-        arrays["velocities"] = real("velocities", given["velocities"])
+    for name in ("velocities", "inputs"):
+        if given[name] is not None:
+            arrays[name] = real(name, given[name])
+    arrays["input_names"] = tuple(given["input_names"])
     return {**arrays, "parameters": parameters}
+
+
+def check_shapes(
+    states: Float[Tensor, "..."],
+    t: Float[Tensor, "..."],
+    lengths: Int[Tensor, "..."],
+    velocities: Float[Tensor, "..."] | None,
+) -> None:
+    """Refuses states, times, lengths and velocities that do not fit together."""
+    if states.ndim != 2:
+        raise refuse("states", "real numbers [M, D]", f"{states.dtype} {list(states.shape)}")
+    m = len(states)
+    if t.shape != (m,):
+        raise refuse("t", f"one time per snapshot [{m}]", f"shape {list(t.shape)}")
+    if lengths.ndim != 1 or int(lengths.sum()) != m or (len(lengths) and lengths.min() < 1):
+        raise refuse("lengths", f"positive and of sum {m}", f"{len(lengths)} of sum {int(lengths.sum())}")
+    if velocities is not None and velocities.shape != states.shape:
+        raise refuse("velocities", f"of shape {list(states.shape)}", f"{list(velocities.shape)}")
 
 
 def check_parameters(parameters: Mapping[str, Float[Tensor, " N"]], lengths: Int[Tensor, " N"]) -> None:
     """Refuses names that no file can hold, and parameters of another number of values than there are trajectories."""
     for name, value in parameters.items():
-        if not name or set(name) & set("/\\\0") or name in (".", ".."):  # files use it as the name of an array
-            raise refuse("a parameter's name", "a word without / or \\", literal(name))
+        _check_name("a parameter's name", name)
         if value.shape != lengths.shape:
             raise refuse(f"parameter {name}", f"one value per trajectory [{len(lengths)}]", f"{list(value.shape)}")
+
+
+def check_inputs(
+    inputs: Float[Tensor, "M U"] | None, names: tuple[str, ...], rows: int, others: Mapping[str, object]
+) -> None:
+    """Refuses inputs of another number than their names or of other rows, values that are not finite, and names that
+    no file can hold, that are used twice, or that are those of parameters, `others`."""
+    if inputs is None:
+        if names:
+            raise refuse("inputs", f"given for {', '.join(names)}", "none")
+        return
+    if inputs.shape != (rows, len(names)):
+        expected = f"values [{rows}, {len(names)}] of {', '.join(names) or 'no input'}"
+        raise refuse("inputs", expected, f"shape {list(inputs.shape)}", "`input_names` names each.")
+    for name in names:
+        _check_name("an input's name", name)
+        if names.count(name) > 1 or name in others:
+            raise refuse("an input's name", "one that no other input or parameter has", literal(name))
+    if not torch.isfinite(inputs).all():
+        row, column = torch.nonzero(~torch.isfinite(inputs))[0].tolist()
+        actual = f"{inputs[row, column].item()} in row {row}"
+        raise refuse(f"input {names[column]}", "finite", actual, "Cut or interpolate the gap.")
+
+
+def _check_name(what: str, name: str) -> None:
+    if not name or set(name) & set("/\\\0") or name in (".", ".."):  # files use it as the name of an array
+        raise refuse(what, "a word without / or \\", literal(name))
 
 
 def check_times(t: Float[Tensor, " M"], lengths: Int[Tensor, " N"]) -> None:

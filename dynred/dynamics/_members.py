@@ -16,7 +16,7 @@ def default_member() -> DynamicsSpec:
 
 
 def fit_field(spec: DynamicsSpec, data: LatentData) -> VectorFieldDynamics:
-    """Fits dynamics, and refuses those that are no vector field."""
+    """Fits dynamics by `spec.fitted`, and refuses those that are no vector field."""
     return as_field(spec.fitted(data))
 
 

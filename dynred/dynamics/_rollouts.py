@@ -61,6 +61,6 @@ def _errors(model: Rolling, validation: Trajectories, horizon: int) -> Iterator[
         part = validation[members]
         truth = part.stacked()[:, : horizon + 1].to(device)
         with torch.no_grad():
-            prediction = model.rollout(truth[:, 0], grid[: horizon + 1].to(device), part.parameters)
+            prediction = model.rollout(truth[:, 0], grid[: horizon + 1].to(device), part.given)
         error = model.latent_space.difference(prediction, truth).norm(dim=-1) / size
         yield torch.where(error <= 1, error, 1.0)  # NaN counts as 1

@@ -6,15 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar, Self, final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from dynred import plugins
 from dynred.arguments import public
 from dynred.checks import generator_given, positive, refuse
 from dynred.data.parts import check_parts
+from dynred.data.signals import Course
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
 from dynred.dynamics._compiled import CompiledField, CompiledRollouts
@@ -35,6 +38,7 @@ class LatentDynamics(nn.Module, ABC):
     Attributes:
         spec: the settings it was fitted with.
         latent_space: what the R latent coordinates are.
+        courses: what each input that it sees is between samples, by name.
         histories: the course of its training, if any, stage by stage.
         choice: why these dynamics were taken, in a sentence, where they were chosen among others; not stored with them.
         time_step: the time of one step of a map, in time units; None where time is continuous.
@@ -42,6 +46,7 @@ class LatentDynamics(nn.Module, ABC):
 
     spec: "DynamicsSpec"
     latent_space: LatentSpace
+    courses: Mapping[str, Course] = MappingProxyType({})
     histories: tuple[History, ...] = ()
     choice = ""
     time_step: float | None = None
@@ -51,7 +56,7 @@ class LatentDynamics(nn.Module, ABC):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
+        parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -151,7 +156,7 @@ class VectorFieldDynamics(LatentDynamics):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
+        parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,
@@ -271,9 +276,11 @@ class DynamicsSpec(Spec, ABC):
 
     Attributes:
         needs_velocities: whether they are fitted to velocities; else to states alone, each and the next.
+        takes_inputs: whether they fit inputs themselves; `dynred.dynamics.driven` does it for all others.
     """
 
     needs_velocities: ClassVar[bool] = True
+    takes_inputs: ClassVar[bool] = False
 
     @final
     @public
@@ -287,6 +294,8 @@ class DynamicsSpec(Spec, ABC):
         runtime: Runtime | None = None,
     ) -> LatentDynamics:
         """The dynamics fitted to latent trajectories; `validation` chooses between weights.
+
+        Where the trajectories have inputs u(t), the dynamics see them beside the latents.
 
         Args:
             latents: latent states and velocities, as `trajectories.map(reducer.encode)` gives them.
@@ -305,10 +314,14 @@ class DynamicsSpec(Spec, ABC):
         check_parts("latents", latents, validation)
         space = latent_space or LatentSpace(lines=latents.dim)
         data = LatentData(latents, validation, space, generator_given(rng), runtime or Runtime())
-        return self.fitted(data)
+        if latents.inputs is None or self.takes_inputs:
+            return self.fitted(data)
+        driven = plugins.load_class("dynred.dynamics", "driven", DynamicsSpec)
+        return driven(member=self).fitted(data)  # type: ignore[call-arg] # see there
 
+    @final
     def fitted(self, data: LatentData) -> LatentDynamics:
-        """What `fit` returns, of arguments that were checked."""
+        """What `fit` returns, for data that were checked; inputs are among the latents, or not looked at."""
         return self._fit(data).cpu().requires_grad_(False)
 
     def check(self, trajectories: Trajectories) -> None:

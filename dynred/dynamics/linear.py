@@ -10,6 +10,7 @@ from torch import Tensor
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
+from dynred.ode.vector_field import Parameters
 from dynred.runtime import Progress, silent
 from dynred.solvers.base import end_at_blow_up
 
@@ -35,7 +36,7 @@ class Linear(VectorFieldDynamics):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
+        parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,

@@ -55,7 +55,7 @@ class LatentMap(LatentDynamics):
         self,
         z0: Float[Tensor, "N R"],
         t: Float[Tensor, " T"],
-        parameters: Mapping[str, Float[Tensor, "*#N"]] | None = None,
+        parameters: Parameters | None = None,
         *,
         time_limit: float | None = None,
         progress: Progress = silent,

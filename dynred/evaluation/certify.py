@@ -212,7 +212,7 @@ def _over_time(model: Model, truth: Trajectories) -> OverTime:
     chosen = truth[members[:FOLLOWED]]
     snapshots = torch.linspace(0, len(grid) - 1, min(len(grid), STEPS + 1)).long()
     t, exact = grid[snapshots].double(), chosen.stacked()[:, snapshots].double()
-    model = model.at(chosen.parameters)
+    model = model.at(chosen.given)
     once = model.predict(exact[:, 0], t).states.reshape(exact.shape)
     every = _step_by_step(model, exact[:, 0], t)
     curves = []

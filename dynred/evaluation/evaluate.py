@@ -11,6 +11,7 @@ import torch
 from dynred.arguments import public
 from dynred.checks import instance_of, positive, refuse, rows_of
 from dynred.data.grid import Grid
+from dynred.data.parameters import cut
 from dynred.data.split import HeldOut
 from dynred.data.trajectories import Trajectories
 from dynred.evaluation.agreement import agreements
@@ -142,7 +143,8 @@ def score(
         statistics=scorer.statistics(predictions),
         variables=variable_errors(outer, predictions),
     )
-    if train is not None and train.velocities is not None and not _determined(model, train, system):
+    alone = train is not None and train.velocities is not None and train.inputs is None  # what states could determine
+    if train is not None and alone and not _determined(model, train, system):
         evaluation = replace(evaluation, two_valued=two_valued(train))
     evaluation = replace(evaluation, findings=find(evaluation, model, predictions, train, system, notes))
     return replace(evaluation, closing=closing(evaluation, {**model.about, "time_step": model.time_step}))
@@ -252,7 +254,7 @@ def coverage(model: Model, calibration: Calibration, test: Trajectories, level: 
         chosen = test[members]
         t = grid[: count_until(chosen.times(0), calibration.lead[-1])]
         truth = Trajectories.from_stacked(chosen.stacked()[:, : len(t)], t)
-        band = predict_band(model.at(chosen.parameters), calibration, chosen.initial, t, level)
+        band = predict_band(model.at(chosen.given), calibration, chosen.initial, t, level)
         parts.append((t.double().numpy(), members, band.holds(truth).reshape(len(chosen), -1).numpy()))
     if len(parts) == 1:
         return Coverage.of(level, parts[0][0].tolist(), parts[0][2])
@@ -279,7 +281,7 @@ def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup
     chosen = test[members]
     duration, batch = float(grid[-1] - grid[0]), len(chosen)
     span = duration * batch
-    model, one = model.at(chosen.parameters), slice(0, 1)
+    model, one = model.at(chosen.given), slice(0, 1)
     reduced = _seconds(lambda: model.predict(chosen.initial, grid)) / span
     alone = _seconds(lambda: model.rows(one).predict(chosen.initial[one], grid))
     if system is None:
@@ -288,9 +290,14 @@ def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup
     start = chosen.initial
     if system.observation is not None:  # an observation need not tell the state; other states on K cost the same
         start = simulate(system.underlying, len(chosen), torch.zeros(1), parameters=values, rng=rng).states
-    full = _seconds(lambda: simulate(system, times=grid, initial=start, parameters=values, rng=rng))
+    driving = {name: value for name, value in chosen.given.items() if name in system.underlying.inputs}
+    inputs = driving or None
+    full = _seconds(lambda: simulate(system, times=grid, initial=start, parameters=values, inputs=inputs, rng=rng))
     single = {name: value[one] for name, value in values.items()}
-    full_alone = _seconds(lambda: simulate(system, times=grid, initial=start[one], parameters=single, rng=rng))
+    own = cut(driving, one) or None
+    full_alone = _seconds(
+        lambda: simulate(system, times=grid, initial=start[one], parameters=single, inputs=own, rng=rng)
+    )
     return Speedup(full / span, reduced, full / span / reduced, batch, duration, full_alone, alone)
 
 

@@ -98,7 +98,7 @@ def _not_an_ode(evaluation: Evaluation, model: Model) -> list[Finding]:
     findings, states = [], evaluation.two_valued
     if states is not None and states.verdict:
         findings.append(Finding("two_valued", states.advice(), states.statistic))
-    if words := time_words(model.about):
+    if (words := time_words(model.about)) and not model.courses:
         size = float(model.about["time_dependent"])  # type: ignore[arg-type] # a number where there are words
         findings.append(Finding("time_dependent", f"{words[0].upper()}{words[1:]}.", size))
     return findings

@@ -10,7 +10,11 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import integer, path_given, positive, refuse
+from dynred.data.courses import given_signals
+from dynred.data.parameters import constants
 from dynred.data.points import load_data
+from dynred.data.reading import ReadingSpec
+from dynred.data.storage import load_trajectories
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import check_past
 from dynred.experiments.stored_run import opened
@@ -33,6 +37,7 @@ def predict_run(
     at: int | None = None,
     every: float | None = None,
     parameters: Parameters | None = None,
+    inputs: str | Path | None = None,
     runtime: Runtime | None = None,
     plugins: Sequence[str | Path] = (),
     trust: bool = False,
@@ -49,6 +54,8 @@ def predict_run(
         every: time between predicted states, in time units; default: as the trajectories are sampled, and for bare
             states one step of a map, or a 200th of `until`.
         parameters: values of the system's parameters that replace those of the trajectories, for models that see them.
+        inputs: a file whose columns or arrays, named like the inputs that the model sees, are their values at its times
+            `t`, which count from the start of the prediction; default: those of the trajectories.
         runtime: reports progress.
         plugins: files whose code may run; see `dynred.experiments.stored_run.opened`.
         trust: whether all code that the run names may run.
@@ -68,7 +75,8 @@ def predict_run(
         with opened(out, plugins=plugins, trust=trust) as stored:
             test = stored.parts(runtime).test
             start = _Start.of(test[integer("at", at, 0, len(test) - 1)], stored.model.past, whole=True)
-            return _predicted(stored.model, start, until, every, parameters or {}, runtime)
+            given = {**(parameters or {}), **_read_inputs(stored.model, inputs)}
+            return _predicted(stored.model, start, until, every, given, runtime)
     model = load_model(out, plugins=plugins, trust=trust)
     data = load_data(path_given("initial", initial), columns=None if model.any_size else model.state_dim)
     if isinstance(data, Trajectories):
@@ -79,7 +87,31 @@ def predict_run(
         raise refuse("initial", expected, "states without times")
     else:
         start = _Start(data)
-    return _predicted(model, start, until, every, parameters or {}, runtime)
+    given = {**(parameters or {}), **_read_inputs(model, inputs)}
+    return _predicted(model, start, until, every, given, runtime)
+
+
+def _read_inputs(model: Model, path: str | Path | None) -> Parameters:
+    """The inputs of a model, which all trajectories share, from a file.
+
+    Raises:
+        InputError: the model has none, or the file has not the values of each.
+    """
+    if path is None:
+        return {}
+    if not model.inputs:
+        raise refuse("inputs", "left out for a model without inputs", f"{path}")
+    table = load_trajectories(path, ReadingSpec(states=model.inputs))
+    if len(table) != 1:
+        raise refuse("inputs", "a file of one course of each input", f"{len(table)} of them")
+    held = {name: table.states[:, i] for i, name in enumerate(model.inputs)}
+    return given_signals(held, model.inputs, model.courses, table.t, 1)
+
+
+def _given_from(trajectories: Trajectories, past: int) -> Parameters:
+    """What drives trajectories from the last of their first `past` snapshots on."""
+    place = torch.arange(len(trajectories.t)) - trajectories.starts[trajectories.owner]
+    return trajectories.where(place >= past - 1).given
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +120,7 @@ class _Start:
 
     Attributes:
         states: the initial states [N, D], or with their past [N, P, D].
-        parameters: of each, by name.
+        parameters: of each, by name; inputs among them, as signals of the time since the start.
         t: the time of each.
         step: the time between snapshots of the trajectories that they are taken from; None where there are none.
         grid: the times since the start to predict where nobody says; None where somebody must.
@@ -113,7 +145,7 @@ class _Start:
         rows = present[:, None] + torch.arange(1 - past, 1)
         states = trajectories.initial if past == 1 else trajectories.states[rows]
         step = float(steps.double().mean()) if len(steps) else None
-        return cls(states, trajectories.parameters, first, step, grid)
+        return cls(states, _given_from(trajectories, past), first, step, grid)
 
     def times(self, until: float | None, every: float | None, time_step: float | None = None) -> Float[Tensor, " T"]:
         """The times since the start to predict; `time_step` is that of a map.
@@ -144,6 +176,6 @@ def _predicted(
     check_memory("the prediction", 8 * n * len(t) * model.state_dim, "Take a larger `every`.")
     known = model.at({**(start.parameters or {}), **parameters})
     prediction = known.predict(start.states, t, progress=runtime.progress)
-    values = {name: value.expand(n) for name, value in known.given.items()}
+    values = {name: value.expand(n) for name, value in constants(known.given).items()}
     began = torch.zeros(n) if start.t is None else start.t
     return replace(prediction, t=prediction.t + began[prediction.owner], parameters=values)

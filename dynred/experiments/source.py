@@ -24,13 +24,8 @@ from dynred.ode.vector_field import Parameters
 from dynred.runtime import Runtime
 
 _REMEMBERED = (
-    "solver",
-    "solver_reason",
-    "time_dependent",
-    "velocities",
-    "velocity_error",
-    "velocity_noise",
-    "cleaning",
+    *("solver", "solver_reason", "time_dependent", "inputs"),
+    *("velocities", "velocity_error", "velocity_noise", "cleaning"),
 )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 from jaxtyping import Shaped
 from torch import Tensor
 
+from dynred.data.courses import columns
 from dynred.data.split import HeldOut, Parts
+from dynred.data.store_layout import INPUT
 from dynred.data.trajectories import Trajectories
 from dynred.models.stored_parts import StoredReducer, described, filled, histories
 from dynred.records import plain, revive
@@ -41,10 +43,7 @@ class _Fitted:
 def _pack_parts(parts: Parts) -> Packed:
     tensors: dict[str, Tensor] = {}
     for name, each in zip(SETS, parts, strict=True):
-        arrays = {"states": each.states, "t": each.t, "lengths": each.lengths}
-        arrays |= {} if each.velocities is None else {"velocities": each.velocities}
-        arrays |= {PARAMETER + key: values for key, values in each.parameters.items()}
-        tensors |= {f"{name}.{key}": values for key, values in arrays.items()}
+        tensors |= {f"{name}.{key}": values for key, values in each.arrays().items()}
     attributes = {name: dict(each.attributes) for name, each in zip(SETS, parts, strict=True)}
     return tensors, {"held_out": plain(parts.held_out), "notes": list(parts.notes), "attributes": attributes}
 
@@ -58,7 +57,9 @@ def _unpack_parts(tensors: Tensors, rest: Mapping[str, Any]) -> Parts:
 def _trajectories(tensors: Tensors, name: str, attributes: Mapping[str, Any]) -> Trajectories:
     own = {key.removeprefix(f"{name}."): values for key, values in tensors.items() if key.startswith(f"{name}.")}
     parameters = {key.removeprefix(PARAMETER): own.pop(key) for key in list(own) if key.startswith(PARAMETER)}
-    return Trajectories(**own, parameters=parameters, attributes=attributes)
+    by_name = {key.removeprefix(INPUT): own.pop(key) for key in list(own) if key.startswith(INPUT)}
+    inputs, names = columns(by_name, attributes)
+    return Trajectories(**own, parameters=parameters, attributes=attributes, inputs=inputs, input_names=names)
 
 
 def _pack_reducer(reducer: Reducer) -> Packed:

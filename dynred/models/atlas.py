@@ -20,7 +20,8 @@ from torch import Tensor
 
 from dynred.annotations import fitting_arguments
 from dynred.checks import generator_given, real, refuse
-from dynred.data.parameters import along_time, cut
+from dynred.data.parameters import along_time, constants, cut
+from dynred.data.signals import Course
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
 from dynred.dynamics.base import DynamicsSpec, LatentDynamics, rollout_limits
@@ -33,6 +34,7 @@ from dynred.models.stored_parts import StoredDynamics, StoredReducer, described,
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.time_grids import cuts, refined
 from dynred.numpy_out import as_given
+from dynred.ode.vector_field import Parameters
 from dynred.records import revive
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer, ReducerSpec
@@ -60,7 +62,7 @@ class AtlasModel(Model):
     atlas: Atlas
     dynamics: tuple[LatentDynamics, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
-    given: Mapping[str, Float[Tensor, "*#batch"]] = field(default_factory=dict, repr=False, kw_only=True)
+    given: Parameters = field(default_factory=dict, repr=False, kw_only=True)
     is_continuous = False
 
     @property
@@ -100,6 +102,11 @@ class AtlasModel(Model):
         """See `Model.parameter_count`."""
         return parameter_count(self.atlas) + sum(parameter_count(part) for part in self.dynamics)
 
+    @property
+    def courses(self) -> Mapping[str, Course]:
+        """See `Model.courses`."""
+        return self.dynamics[0].courses
+
     def chart(self, x: Float[Tensor, "*batch D"]) -> Int[Tensor, "*batch"]:
         """The chart that encodes a state."""
         return self.atlas.partition.chart(self._states("x", x))
@@ -111,20 +118,20 @@ class AtlasModel(Model):
     @as_given
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`. It jumps where states change from one chart's core to the next."""
-        return self.atlas.encode(self._states("x", x), self.given)
+        return self.atlas.encode(self._states("x", x), constants(self.given))
 
     @as_given
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
-        return self.atlas.decode(self._latents(z), self.given)
+        return self.atlas.decode(self._latents(z), constants(self.given))
 
     @as_given
     def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `Model.rhs`. Between hand-overs latents move with this velocity."""
         time = real("t", t).double()
         chart, local = self.atlas.placed(self._latents(z))
-        fields = []
-        for part, parameters in zip(self.dynamics, of_charts(self.given, chart, len(self.dynamics)), strict=True):
+        fields, given = [], of_charts(constants(self.given), chart, len(self.dynamics))
+        for part, parameters in zip(self.dynamics, given, strict=True):
             bound = part.bind(parameters)
             fields.append(lambda y, bound=bound: bound(time, y))
         return by_chart(fields, chart, local)
@@ -154,9 +161,7 @@ class AtlasModel(Model):
             z = path[:, -1]
         return latents
 
-    def _followed(
-        self, z: Tensor, times: Tensor, parameters: Mapping[str, Tensor], deadline: Deadline
-    ) -> Float[Tensor, "N S R"]:
+    def _followed(self, z: Tensor, times: Tensor, parameters: Parameters, deadline: Deadline) -> Float[Tensor, "N S R"]:
         # Every row is integrated to the end in the chart where it is, then again from where it came to the edge.
         path = torch.full((len(z), len(times), z.shape[1]), torch.nan, dtype=torch.float64)
         path[:, 0] = z
@@ -179,7 +184,7 @@ class AtlasModel(Model):
         return path
 
     def _at_the_edge(
-        self, path: Float[Tensor, "n S R"], chart: Int[Tensor, " n"], parameters: Mapping[str, Tensor]
+        self, path: Float[Tensor, "n S R"], chart: Int[Tensor, " n"], parameters: Parameters
     ) -> tuple[Int[Tensor, " m"], Int[Tensor, " m"], Int[Tensor, " m"], Float[Tensor, "m R"]]:
         # Rows that come to the edge of their chart, the step at which each does, the chart in whose core it then is,
         # and its latent there.

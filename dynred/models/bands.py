@@ -125,7 +125,7 @@ def calibrate(
     reconstructed = model.at(validation.row_parameters).reconstruct(validation.states).double()
     floor = (reconstructed - validation.states.double()).pow(2).mean(0).sqrt()
     floor = floor.clamp_min(1e-12 * float(truth.abs().max()))
-    centre, scale = _centre_and_scale(model.at(starts.parameters), starts.initial, t, floor)
+    centre, scale = _centre_and_scale(model.at(starts.given), starts.initial, t, floor)
     score = ((truth - centre).abs() / scale).nan_to_num(nan=FAR, posinf=FAR).transpose(0, 1).reshape(len(t), -1)
     # Components of one start go together: the correction for a finite sample counts starts.
     ranks = [min(1.0, q * (len(starts) + 1) / len(starts)) for q in levels]

@@ -15,22 +15,22 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from dynred.checks import increasing, refuse, rows_of
+from dynred.data.courses import given_signals
 from dynred.data.parameters import along_time, by_name, checked, cut, per_row
+from dynred.data.signals import Course
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.base import LatentDynamics, VectorFieldDynamics, rollout_limits
 from dynred.errors import DynredWarning
 from dynred.files import (
     check_target,
-    is_json,
     is_tensors,
     moved_into_place,
-    read_json,
     write_json,
     write_tensors,
 )
 from dynred.kinds import kind_of
-from dynred.models.domain import Domain
-from dynred.models.export import as_numpy, exported
+from dynred.models.domain import Domain, stopped_words
+from dynred.models.export import EXPORTED, as_numpy, exported, is_export
 from dynred.models.numpy_model import NumpyModel
 from dynred.models.plain_states import PlainStates, width_of
 from dynred.models.spec import ModelSpec
@@ -44,7 +44,6 @@ from dynred.training.minimise import History
 from dynred.views import Displayed
 
 SCHEMA = 1
-EXPORTED = "manifest.json"  # lists the files in a folder of exported programs
 
 
 class Model(PlainStates, Displayed, ABC):
@@ -59,7 +58,7 @@ class Model(PlainStates, Displayed, ABC):
     """
 
     about: Mapping[str, Any]
-    given: Mapping[str, Float[Tensor, "*#batch"]]
+    given: Parameters
     is_continuous = True
 
     @property
@@ -103,6 +102,16 @@ class Model(PlainStates, Displayed, ABC):
                 not fit.
         """
         return self._with_given({**self.given, **by_name(parameters)})
+
+    @property
+    def courses(self) -> Mapping[str, Course]:
+        """What each input u(t) that the dynamics see is between its samples, by name."""
+        return {}
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that a prediction must be given."""
+        return tuple(name for name, course in self.courses.items() if "clock" not in course)
 
     def rows(self, index: Int[Tensor, "..."] | Bool[Tensor, " N"] | slice) -> Self:
         """The model for some rows: parameters that differ between rows are cut down to them."""
@@ -171,6 +180,7 @@ class Model(PlainStates, Displayed, ABC):
         x0: Float[Tensor, "N D"] | Float[Tensor, " D"],
         t: Float[Tensor, " T"],
         *,
+        inputs: Any = None,
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Trajectories:
@@ -179,6 +189,9 @@ class Model(PlainStates, Displayed, ABC):
         Args:
             x0: states at t[0]; one [D] or many [N, D], torch or NumPy.
             t: increasing times, in the system's time units.
+            inputs: of a model with inputs: values [T, U] or [N, T, U] at the times t, in the order of `inputs`; or by
+                name values [T] or [N, T], numbers, or signals (`dynred.data.signals.Sampled`). Between the times they
+                are as in training, held or linear. The phase of a period, and time itself, need not be given.
             time_limit: seconds after which the integration stops; what it did not reach is NaN.
             progress: receives reports of the integration.
 
@@ -187,7 +200,7 @@ class Model(PlainStates, Displayed, ABC):
             is the reconstruction of x0. Whatever x0 is, they hold tensors: `prediction.stacked().numpy()` is [N, T, D].
 
         Raises:
-            InputError: wrong width of x0, values that are not finite, times that do not increase.
+            InputError: wrong width of x0, values that are not finite, times that do not increase; missing inputs.
 
         Warns:
             DynredWarning: x0 is far from the states that the model was made from; the time limit was reached.
@@ -196,11 +209,14 @@ class Model(PlainStates, Displayed, ABC):
         if resized is not self:
             return resized.predict(x0, t, time_limit=time_limit, progress=progress)
         x0 = self.start(x0)
+        if inputs is not None:
+            signals = given_signals(inputs, self.inputs, self.courses, t, len(x0))
+            return self.at(signals).predict(x0, t, time_limit=time_limit, progress=progress)
         checked(self.given, len(x0))
-        limits, start_of_work = rollout_limits(time_limit, progress), time.monotonic()
+        begun = time.monotonic()
         with torch.no_grad():
-            z = self.rollout(self.encode(x0), t, **limits)
-            late = time_limit is not None and time.monotonic() - start_of_work > time_limit
+            z = self.rollout(self.encode(x0), t, **rollout_limits(time_limit, progress))
+            late = time_limit is not None and time.monotonic() - begun > time_limit
             states, start = torch.empty(*z.shape[:-1], self.state_dim, dtype=torch.float64), 0
             for part, model in self.along_time()._pieces(z, self.state_dim):
                 states.view(-1, self.state_dim)[start : start + len(part)] = model.decode(part)
@@ -233,13 +249,8 @@ class Model(PlainStates, Displayed, ABC):
                 reference = self.decode(middle)
             if message := domain.foreign(x0, reference, states[:, 0]):
                 warnings.warn(message, DynredWarning, stacklevel=3)
-        missing = states.isnan().any(-1)
-        if late is not None and missing.any():
-            reached = t[int(missing.any(0).int().argmax())]
-            message = (
-                f"The prediction stopped at its time limit of {late:g} s; from t = {reached:g} on some of it is NaN."
-            )
-            warnings.warn(message, DynredWarning, stacklevel=3)
+        if late is not None and (words := stopped_words(states, t, late)):
+            warnings.warn(words, DynredWarning, stacklevel=3)
 
     def _states(self, name: str, x: object) -> Tensor:
         return rows_of(name, x, self.state_dim)
@@ -247,14 +258,14 @@ class Model(PlainStates, Displayed, ABC):
     def _latents(self, z: object) -> Tensor:
         return rows_of("z", z, self.latent_space.dim)
 
-    def _start(self, z0: object, t: object) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], Mapping[str, Tensor]]:
+    def _start(self, z0: object, t: object) -> tuple[Float[Tensor, "N R"], Float[Tensor, " T"], Parameters]:
         # The arguments of a rollout, checked, and the parameters that were filled in.
         z0 = rows_of("z0", z0, self.latent_space.dim)
         if z0.ndim != 2:
             raise refuse("z0", f"latents [N, {self.latent_space.dim}]", f"shape {list(z0.shape)}")
         return z0, increasing("t", t), checked(self.given, len(z0))
 
-    def _with_given(self, parameters: Mapping[str, Tensor]) -> Self:
+    def _with_given(self, parameters: Parameters) -> Self:
         return replace(self, given=parameters)  # type: ignore[type-var] # every model is a dataclass
 
     def _pieces(self, batch: Float[Tensor, "*batch A"], width: int = 1) -> Iterator[tuple[Float[Tensor, "m A"], Self]]:
@@ -272,7 +283,7 @@ class Model(PlainStates, Displayed, ABC):
 
     def to_numpy(self) -> NumpyModel:
         """encode, decode and rhs as functions of NumPy arrays, without torch when they are called, at the numbers that
-        were filled in for its parameters.
+        were filled in for its parameters. `rhs` of a model with inputs takes their values too.
 
         Raises:
             InputError: the model has operations that torch cannot trace, or that `dynred.models.numpy_model` lacks.
@@ -284,9 +295,9 @@ class Model(PlainStates, Displayed, ABC):
         dynamics are a vector field, rhs.pt2 (t, z [N, R]); all arguments float64. `torch.export.load` reads them, here
         or without dynred. manifest.json lists them: a folder that holds anything else is not replaced. Parameters
         and errors are as for `to_numpy`."""
-        check_target("path", path, _is_export)
+        check_target("path", path, is_export)
         programs = self._programs()
-        with moved_into_place(path, _is_export) as folder, warnings.catch_warnings():
+        with moved_into_place(path, is_export) as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns about its own parts
             folder.mkdir()
             for name, program in programs.items():
@@ -305,8 +316,15 @@ class Model(PlainStates, Displayed, ABC):
             "decode": (self.decode, {"z": z}),
         }
         if all(isinstance(module, VectorFieldDynamics) for module in modules if isinstance(module, LatentDynamics)):
-            calls["rhs"] = (self.rhs, {"t": z[0, 0].clone(), "z": z})
+            given = {"t": z[0, 0].clone(), "z": z}
+            calls["rhs"] = (self.rhs, given)
+            if self.inputs and not set(self.inputs) <= set(self.given):  # what drives the model is an argument then
+                u = torch.zeros(3, len(self.inputs), dtype=torch.float64)
+                calls["rhs"] = (self._rhs_driven, {**given, "u": u})
         return {name: exported(name, call, modules, given) for name, (call, given) in calls.items()}
+
+    def _rhs_driven(self, t: Tensor, z: Float[Tensor, "N R"], u: Float[Tensor, "N U"]) -> Float[Tensor, "N R"]:
+        return self._with_given({**self.given, **dict(zip(self.inputs, u.unbind(-1), strict=True))}).rhs(t, z)
 
     # -- files -------------------------------------------------------------------------------------------------------
 
@@ -335,14 +353,5 @@ class Model(PlainStates, Displayed, ABC):
     ) -> Self:
         """The inverse of `parts`; an error of any kind means that the parts describe no model.
 
-        Nothing is taken on trust: what `metadata` claims must be checked against its types and the tensors, see
-        `dynred.models.stored_parts`.
+        Nothing is taken on trust: what `metadata` claims must be checked, see `dynred.models.stored_parts`.
         """
-
-
-def _is_export(path: Path) -> bool:
-    """Whether a folder is empty, or holds only what was exported there."""
-    if not path.is_dir():
-        return False
-    names = {entry.name for entry in path.iterdir()}
-    return not names or (is_json(path / EXPORTED) and names <= {EXPORTED, *read_json(path / EXPORTED)["files"]})

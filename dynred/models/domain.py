@@ -97,3 +97,12 @@ def sized_about(about: Mapping[str, Any], latent_dim: int) -> dict[str, Any]:
     """What a model knows of where it comes from, for a field of another size."""
     domain = about.get("domain")
     return dict(about) if domain is None else {**about, "domain": Domain.from_dict(domain).sized(latent_dim).to_dict()}
+
+
+def stopped_words(states: Float[Tensor, "N T D"], t: Float[Tensor, " T"], limit: float) -> str | None:
+    """That a prediction stopped at its time limit, in seconds, and from where on it is NaN; None where it is not."""
+    missing = states.isnan().any(-1)
+    if not missing.any():
+        return None
+    reached = t[int(missing.any(0).int().argmax())]
+    return f"The prediction stopped at its time limit of {limit:g} s; from t = {reached:g} on some of it is NaN."

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,7 +11,10 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
 from dynred.checks import refuse
+from dynred.files import is_json, read_json
 from dynred.models.numpy_model import NumpyFunction
+
+EXPORTED = "manifest.json"  # lists the files in a folder of exported programs
 
 
 def exported(
@@ -97,3 +101,11 @@ def _plain(argument: Any) -> Any:
     if isinstance(argument, list | tuple):
         return [_plain(item) for item in argument]
     return str(argument).removeprefix("torch.") if isinstance(argument, torch.dtype) else argument
+
+
+def is_export(path: Path) -> bool:
+    """Whether a folder is empty, or holds only what was exported there."""
+    if not path.is_dir():
+        return False
+    names = {entry.name for entry in path.iterdir()}
+    return not names or (is_json(path / EXPORTED) and names <= {EXPORTED, *read_json(path / EXPORTED)["files"]})

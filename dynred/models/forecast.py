@@ -115,7 +115,7 @@ def forecast(model: Model, truth: Trajectories, largest: tuple[float, ...] = ())
     parts, order = [], []
     for grid, members in truth.shared_grids():
         chosen = truth[members]
-        parts.append(model.at(chosen.parameters).predict(chosen.initial, grid))
+        parts.append(model.at(chosen.given).predict(chosen.initial, grid))
         order.append(members)
     predicted = Trajectories.concatenate(parts)[torch.argsort(torch.cat(order))]
     return Forecast(truth, reconstructed, Trajectories(predicted.states, truth.t, truth.lengths), largest)

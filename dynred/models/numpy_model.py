@@ -88,16 +88,27 @@ class NumpyModel:
         """States [..., D] of latents [..., R]."""
         return _batched(self.functions["decode"], z)
 
-    def rhs(self, t: float, z: Float[np.ndarray, "*batch R"]) -> Float[np.ndarray, "*batch R"]:
+    def rhs(
+        self, t: float, z: Float[np.ndarray, "*batch R"], u: Float[np.ndarray, "*batch U"] | None = None
+    ) -> Float[np.ndarray, "*batch R"]:
         """The latent velocity [..., R], per time unit, at latents [..., R]: SciPy's `solve_ivp` takes it as it is.
+        A model with inputs takes their values u at time t.
 
         Raises:
-            InputError: the dynamics are not given by a vector field.
+            InputError: the dynamics are not given by a vector field; u is missing, or of another width.
         """
         if "rhs" not in self.functions:
             raise InputError("dynamics must be given by a vector field to have a right-hand side, got others.")
         time = np.asarray(t, dtype=np.float64)
-        return _batched(lambda rows: self.functions["rhs"](time, rows), z)
+        function = self.functions["rhs"]
+        if (len(function.inputs) == 3) != (u is not None):
+            expected = "the values of the inputs" if u is None else "left out for a model without inputs"
+            raise InputError(f"u must be {expected}, got {'none' if u is None else 'some'}.")
+        if u is None:
+            return _batched(lambda rows: function(time, rows), z)
+        wide = np.broadcast_to(np.asarray(u, np.float64), (*np.shape(z)[:-1], np.shape(u)[-1]))
+        both, r = np.concatenate([np.asarray(z, np.float64), wide], -1), np.shape(z)[-1]
+        return _batched(lambda rows: function(time, rows[:, :r], rows[:, r:]), both)
 
     def save(self, path: str | Path) -> None:
         """Writes one .npz file, moved into place: arrays, and the operations as JSON; nothing is pickled.

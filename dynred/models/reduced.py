@@ -11,6 +11,8 @@ from torch import Tensor
 
 from dynred.arguments import public
 from dynred.checks import instance_of, real, refuse
+from dynred.data.parameters import constants
+from dynred.data.signals import Course
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.auto import AutoDynamicsSpec
 from dynred.dynamics.base import CompiledRollouts, DynamicsSpec, LatentDynamics, VectorFieldDynamics, rollout_limits
@@ -22,7 +24,7 @@ from dynred.models.spec import JointRefinement, ModelSpec
 from dynred.models.stored_parts import StoredDynamics, StoredReducer, described, filled, histories
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numpy_out import as_given
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import Parameters, VectorField
 from dynred.records import revive
 from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.base import Reducer, ReducerSpec
@@ -48,7 +50,7 @@ class ReducedModel(Model):
     reducer: Reducer
     dynamics: LatentDynamics
     about: Mapping[str, Any] = field(default_factory=dict)
-    given: Mapping[str, Float[Tensor, "*#batch"]] = field(default_factory=dict, repr=False, kw_only=True)
+    given: Parameters = field(default_factory=dict, repr=False, kw_only=True)
 
     def __post_init__(self):
         instance_of("reducer", self.reducer, Reducer)
@@ -92,6 +94,11 @@ class ReducedModel(Model):
         averaged = self.dynamics.averaged()
         return tuple(self if part is self.dynamics else replace(self, dynamics=part) for part in averaged)
 
+    @property
+    def courses(self) -> Mapping[str, Course]:
+        """See `Model.courses`."""
+        return self.dynamics.courses
+
     def vector_field(self) -> VectorField:
         """See `Model.vector_field`."""
         return self.dynamics.bind(self.given)
@@ -131,13 +138,13 @@ class ReducedModel(Model):
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Model.encode`."""
         model = self.for_states(width_of(x, self.state_dim))
-        return model.reducer.at(self.given).encode(model._states("x", x))
+        return model.reducer.at(constants(self.given)).encode(model._states("x", x))
 
     @as_given
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Model.decode`."""
         model = self._for_latents(z)
-        return model.reducer.at(self.given).decode(model._latents(z))
+        return model.reducer.at(constants(self.given)).decode(model._latents(z))
 
     @as_given
     def rhs(self, t: float | Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
@@ -198,12 +205,12 @@ class ReducedModel(Model):
             return None
 
     def _compiled_field(
-        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Mapping[str, Tensor]
+        self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Parameters
     ) -> CompiledRollouts | None:
         most = self.dynamics.compiled_rows if isinstance(self.dynamics, VectorFieldDynamics) else 0
         long = self._compiles or len(t) * max(1, len(z0) // FEW) >= LONG
         few = 0 < len(z0) <= most and long and z0.device.type == "cpu"
-        alike = len(z0) == 1 or all(value.ndim == 0 for value in parameters.values())
+        alike = len(z0) == 1 or all(value.ndim == 0 for value in constants(parameters).values())
         return self._field if few and alike else None
 
     def notes(self) -> list[str]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dynred.annotations import fitting_arguments
 from dynred.checks import finite, refuse, rows_of
+from dynred.data.signals import Course
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import Chain, Transform, TransformSpec, check_past
 from dynred.data.variables import Variable
@@ -19,7 +20,7 @@ from dynred.models.spec import ModelSpec
 from dynred.models.stored_parts import filled
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numpy_out import as_given
-from dynred.ode.vector_field import VectorField
+from dynred.ode.vector_field import Parameters, VectorField
 from dynred.records import revive
 from dynred.runtime import Progress, silent
 from dynred.training.minimise import History
@@ -50,7 +51,7 @@ class TransformedModel(Model):
         return self.inner.about
 
     @property
-    def given(self) -> Mapping[str, Float[Tensor, "*#batch"]]:  # type: ignore[override] # that of the inner model
+    def given(self) -> Parameters:  # type: ignore[override] # that of the inner model
         """See `Model.given`."""
         return self.inner.given
 
@@ -112,6 +113,11 @@ class TransformedModel(Model):
     def members(self) -> Sequence[Model]:
         """See `Model.members`."""
         return tuple(replace(self, inner=member) for member in self.inner.members())
+
+    @property
+    def courses(self) -> Mapping[str, Course]:
+        """See `Model.courses`."""
+        return self.inner.courses
 
     def vector_field(self) -> VectorField:
         """See `Model.vector_field`."""
@@ -186,6 +192,7 @@ class TransformedModel(Model):
         x0: Float[Tensor, "N D"] | Float[Tensor, " D"] | Float[Tensor, "N P D"] | Trajectories,
         t: Float[Tensor, " T"],
         *,
+        inputs: Any = None,
         time_limit: float | None = None,
         progress: Progress = silent,
     ) -> Trajectories:
@@ -195,6 +202,7 @@ class TransformedModel(Model):
             x0: states at t[0], [D] or [N, D]; where the transforms have memory, the last P snapshots up to t[0], [P, D]
                 or [N, P, D], or trajectories, which end at t[0].
             t: as for `Model.predict`.
+            inputs: as for `Model.predict`.
             time_limit: as for `Model.predict`.
             progress: as for `Model.predict`.
 
@@ -203,7 +211,8 @@ class TransformedModel(Model):
         """
         if isinstance(x0, Trajectories):
             self.check(x0)
-        return self.restored(self.inner.predict(self.start(x0), t, time_limit=time_limit, progress=progress))
+        limits: dict[str, Any] = {"time_limit": time_limit, "progress": progress}
+        return self.restored(self.inner.predict(self.start(x0), t, inputs=inputs, **limits))
 
     def remembering(self, train: Trajectories) -> Self:
         """See `Model.remembering`."""
@@ -221,7 +230,7 @@ class TransformedModel(Model):
         """See `Model.notes`."""
         return [*self.chain.notes(), *self.inner.notes()]
 
-    def _with_given(self, parameters: Mapping[str, Tensor]) -> Self:
+    def _with_given(self, parameters: Parameters) -> Self:
         return replace(self, inner=self.inner._with_given(parameters))
 
     def _transformed(self, name: str, x: object) -> Float[Tensor, "*batch E"]:

@@ -5,9 +5,8 @@ says, `vectorized`) with states as columns. The user is not asked: each form is 
 it gives the same as one state at a time.
 """
 
-import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import kind_of, refuse
+from dynred.data.parameters import cut
 from dynred.errors import InputError
 from dynred.numerics.size import size_of
 from dynred.user_code import PASSING, place_and_reason, reason, told
@@ -105,32 +105,54 @@ class RightHandSide:
         return out
 
 
-def recognise(rhs: Callable[..., Any], x: Float[Tensor, "n D"], parameters: Mapping[str, float]) -> RightHandSide:
+def recognise(
+    rhs: Callable[..., Any],
+    x: Float[Tensor, "n D"],
+    parameters: Mapping[str, float],
+    inputs: Mapping[str, Float[Tensor, " n"]] | None = None,
+) -> RightHandSide:
     """Finds the form in which `rhs` is written.
 
     Args:
         rhs: the user's function (t, x, **parameters).
         x: a few states that it must be able to handle, n >= 2 and n != D.
         parameters: default values.
+        inputs: values that differ from state to state, which `rhs` takes like parameters; see `with_inputs`.
 
     Raises:
         InputError: `rhs` gives a wrong shape or dtype or NaN, changes its input, or fails in every form.
     """
     values = {name: torch.tensor(float(value), dtype=torch.float64) for name, value in parameters.items()}
+    values |= inputs or {}
     t = torch.tensor(0.5, dtype=torch.float64)
-    differentiable, refusal = _torch_verdict(rhs, t, x[0], values)
+    differentiable, refusal = _torch_verdict(rhs, t, x[0], cut(values, 0))
     if differentiable is None:
         single, forms = _numpy_single, {"numpy": _numpy_batched, "numpy columns": _numpy_columns}
     else:
         single, forms = _torch_single, {"torch": _torch_batched, "torch per state": _torch_mapped}
-    reference = torch.stack([_checked(single(rhs), t, row, values, refusal) for row in x])
+    reference = torch.stack([_checked(single(rhs), t, row, cut(values, i), refusal) for i, row in enumerate(x)])
     name = "numpy per state" if differentiable is None else "torch per state"
     for form, build in [*forms.items(), (name, single)]:
         evaluate = _with_memory_of_its_own(build(rhs), t, x, values)
         if _agrees(evaluate, t, x, values, reference):
-            smooth = bool(differentiable) and _differentiates(evaluate, t, x[:1], values)
+            smooth = bool(differentiable) and _differentiates(evaluate, t, x[:1], cut(values, slice(0, 1)))
             return RightHandSide(form, smooth, evaluate, _timewise(evaluate, t, x, values), rhs)
     raise InputError("rhs must give the same answer for the same state, got two different answers.")
+
+
+def with_inputs(rhs: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
+    """A function (t, x, u, **parameters) as one that takes every input by its name, like a parameter; `rhs` itself
+    where there are none."""
+    if not names:
+        return rhs
+
+    def by_name(t: Any, x: Any, **values: Any) -> Any:
+        inputs = [values.pop(name) for name in names]
+        if any(isinstance(value, Tensor) for value in inputs):
+            return rhs(t, x, torch.stack(torch.broadcast_tensors(*map(torch.as_tensor, inputs)), -1), **values)
+        return rhs(t, x, np.stack(np.broadcast_arrays(*inputs), -1), **values)
+
+    return by_name
 
 
 def _torch_verdict(
@@ -235,7 +257,8 @@ def _differentiates(evaluate: Form, t: Tensor, x: Float[Tensor, "1 D"], values: 
 def _timewise(evaluate: Form, t: Tensor, x: Tensor, values: Mapping[str, Tensor]) -> bool:
     times = t + torch.linspace(0, 0.7, len(x), dtype=x.dtype)
     try:
-        reference = torch.stack([evaluate(s, row[None], values)[0] for s, row in zip(times, x, strict=True)])
+        rows = enumerate(zip(times, x, strict=True))
+        reference = torch.stack([evaluate(s, row[None], cut(values, slice(i, i + 1)))[0] for i, (s, row) in rows])
     except (Exception, SystemExit):  # `rhs` may not be defined at all these times: a later call at one of them says so
         return False
     return _agrees(evaluate, times, x, values, reference)
@@ -317,10 +340,3 @@ def _real(value: Any) -> Tensor:
     if array.dtype.kind not in "fiu" or array.dtype.itemsize < 8:
         raise refuse("rhs(t, x)", "of dtype float64", str(array.dtype), "Compute in the dtype of x.")
     return torch.from_numpy(np.array(array, dtype=np.float64))
-
-
-def keywords(function: Callable[..., Any], names: Iterable[str]) -> list[str]:
-    """The entries of `names` that a function takes by keyword."""
-    accepted = inspect.signature(function).parameters
-    every = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
-    return [name for name in names if every or name in accepted]

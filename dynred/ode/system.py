@@ -1,27 +1,30 @@
 """An ODE and what is known about it."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Inexact, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.annotations import fitting
 from dynred.checks import generator_given, integer, nearest, positive, real, refuse
+from dynred.data.courses import clocks
 from dynred.data.grid import Grid
-from dynred.data.parameters import as_tensors, cut
+from dynred.data.parameters import as_tensors
+from dynred.data.signals import Course, Signal
 from dynred.data.symmetries import Symmetry
 from dynred.data.symmetry_group import Group
 from dynred.numerics.jacobian import Pattern, find_pattern
-from dynred.ode.autonomy import time_dependence
+from dynred.ode.autonomy import check_period, period_of, time_dependence
+from dynred.ode.drawn_signals import DrawnSignal, Multisine
 from dynred.ode.known_set import KnownSet
-from dynred.ode.right_hand_side import RightHandSide, keywords, recognise
+from dynred.ode.right_hand_side import RightHandSide, recognise, with_inputs
 from dynred.ode.semilinear import Semilinear
 from dynred.ode.sending import Sendable
+from dynred.ode.system_field import SystemField, keywords
 from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
 from dynred.user_code import user_code
@@ -31,6 +34,7 @@ from dynred.views import Displayed
 _PLAIN: Mapping[str, Any] = {
     **dict.fromkeys(("name", "time_scale_name", "time_unit", "reference"), str),
     "parameters": Mapping[str, float],
+    "inputs": Mapping[str, tuple[float, float]],
     "stiff": bool | None,
     **dict.fromkeys(("discrete", "second_order"), bool),
     "symmetries": tuple[Symmetry, ...],
@@ -65,6 +69,7 @@ class System(Sendable, Displayed):
         name: the name that files and reports show.
         dim: dimension D of the state.
         rhs: `(t, x [..., D], **parameters) -> [..., D]`, in torch; or a NumPy function in SciPy's form, f(t, x [D]).
+            With inputs it takes their values after the state, `(t, x, u [..., U], **parameters)`.
             In torch, t and each parameter is a 0-d tensor or has the shape of the leading axes of x: write
             `a[..., None]` to bring one along the last axis. `rhs` may be left out where `semilinear` is given.
         sample_initial: `(n, rng) -> [n, D]`: states from which trajectories reach K. It may also take, by name, the
@@ -72,6 +77,10 @@ class System(Sendable, Displayed):
         parameters: default value of every parameter by name.
         sample_parameters: `(n, rng) -> name -> [n]`: values of some parameters, one per trajectory, for systems whose
             trajectories differ by them; None leaves all at their defaults.
+        inputs: lowest and highest value of each input u(t) by name, in the order of u. An input that nobody gives is
+            half-way between.
+        signal: how inputs are drawn, where nobody gives them.
+        period: the period with which the right-hand side depends on time itself, in time units; None finds it.
         transient: time until a state from `sample_initial` is on K, in time units, >= 0.
         duration: a length of trajectory that shows K, in time units.
         sampling: a time between snapshots that resolves the motion, in time units.
@@ -106,6 +115,9 @@ class System(Sendable, Displayed):
     sample_initial: Callable[..., Float[Tensor, "n D"]] | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     sample_parameters: Callable[[int, torch.Generator], Mapping[str, Float[Tensor, " n"]]] | None = None
+    inputs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    signal: DrawnSignal = field(default_factory=Multisine)
+    period: float | None = None
     transient: float = 0.0
     duration: float = 50.0
     sampling: float = 0.1
@@ -129,12 +141,13 @@ class System(Sendable, Displayed):
     _form: list[RightHandSide] = field(default_factory=list, init=False, repr=False, compare=False)
     _pattern: list[Pattern | None] = field(default_factory=list, init=False, repr=False, compare=False)
     _time: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
+    _clocks: list[Mapping[str, Course]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self):
         for name, hint in _PLAIN.items():
             object.__setattr__(self, name, fitting(name, getattr(self, name), hint))
         integer("dim", self.dim, 1)
-        for name in ("duration", "sampling", "time_scale"):
+        for name in ("duration", "sampling", "time_scale", *(() if self.period is None else ("period",))):
             positive(name, getattr(self, name))
         if self.discrete:
             object.__setattr__(self, "sampling", max(1.0, float(round(self.sampling))))
@@ -146,6 +159,12 @@ class System(Sendable, Displayed):
             raise refuse("rhs", "a function f(t, x)", "None", "Give `rhs` or `semilinear`.")
         if self.rhs is not None and not callable(self.rhs):
             raise refuse("rhs", "a function f(t, x)", type(self.rhs).__name__)
+        if self.inputs and self.rhs is None and self.observation is None:
+            raise refuse("rhs", "given for a system with inputs", "None")
+        for name, (low, high) in self.inputs.items():
+            if name in self.parameters or not low < high:
+                expected = "of another name than the parameters, with a lowest value below its highest"
+                raise refuse(f"input {name}", expected, f"{low:g} and {high:g}")
         if self.jacobian_sparsity is not None:
             self._pattern.append(Pattern.of(self.jacobian_sparsity, self.dim))
         if self.grid is not None and torch.Size(self.grid.shape).numel() != self.dim:
@@ -179,7 +198,9 @@ class System(Sendable, Displayed):
         if not self._form:
             x = self.initial(3 if self.dim != 3 else 4, generator(0, "probe"))
             rhs = self.rhs or self.semilinear.rhs  # type: ignore[union-attr] # one of them is there: __post_init__
-            self._form.append(recognise(rhs, x, self.parameters))
+            drawn = {name: _between(span, x.shape[:1]) for name, span in self.inputs.items()}
+            form = recognise(with_inputs(rhs, tuple(drawn)), x, self.parameters, drawn)
+            self._form.append(dataclasses.replace(form, function=rhs))
         return self._form[0]
 
     @property
@@ -193,6 +214,30 @@ class System(Sendable, Displayed):
             span = self.transient + self.duration
             self._time.append(time_dependence(self.bind(values), self.initial(2, rng, values), span))
         return self._time[0]
+
+    @property
+    def clocks(self) -> Mapping[str, Course]:
+        """The inputs that make the ODE autonomous: none where it is, the cosine and sine of its phase where the
+        right-hand side has a period in time, and time itself where it has none.
+
+        Raises:
+            InputError: the right-hand side does not have the `period` that was given.
+        """
+        if self.observation is not None:
+            return self.underlying.clocks
+        if not self._clocks:
+            found: Mapping[str, Course] = {}
+            if self.time_dependence:
+                rng = generator(0, "period")
+                values = self.draw_parameters(2, rng)
+                bound, x = self.bind(values), self.initial(2, rng, values)
+                if self.period is None:
+                    found = clocks(period_of(bound, x, self.transient + self.duration))
+                else:
+                    check_period(bound, x, self.period)
+                    found = clocks(self.period)
+            self._clocks.append(found)
+        return self._clocks[0]
 
     @property
     def jacobian_pattern(self) -> Pattern | None:
@@ -280,69 +325,16 @@ class System(Sendable, Displayed):
         """
         return SystemField(self.underlying, self._filled(parameters or {}))
 
-    def _filled(self, given: Parameters) -> dict[str, Tensor]:
-        for name in given:
-            if name not in self.parameters:
+    def _filled(self, given: Parameters) -> dict[str, Any]:
+        inputs = self.underlying.inputs
+        for name, value in given.items():
+            if name not in (inputs if isinstance(value, Signal) else {**self.parameters, **inputs}):
                 advice = nearest(name, self.parameters)
                 raise refuse("parameters", f"among {sorted(self.parameters) or 'none'}", repr(name), advice)
-        values = {**self.parameters, **given}
-        return as_tensors(values)
+        middle = {name: (low + high) / 2 for name, (low, high) in inputs.items()}
+        return as_tensors({**self.parameters, **middle, **given})
 
 
-@dataclass(frozen=True, eq=False)
-class SystemField:
-    """A system with its parameters filled in; a `VectorField`."""
-
-    system: System
-    parameters: Mapping[str, Float[Tensor, "*#N"]]
-
-    @property
-    def dim(self) -> int:
-        """Dimension D of the state."""
-        return self.system.dim
-
-    @property
-    def differentiable(self) -> bool:
-        """Whether torch can differentiate the field."""
-        return self.system.right_hand_side.differentiable
-
-    @property
-    def time_step(self) -> float | None:
-        """See `dynred.ode.vector_field.time_step`: 1 for a map."""
-        return 1.0 if self.system.discrete else None
-
-    @property
-    def in_torch(self) -> bool:
-        """Whether the right-hand side is a function of torch tensors."""
-        return self.system.right_hand_side.form.startswith("torch")
-
-    @property
-    def takes_one(self) -> bool:
-        """Whether the right-hand side is a NumPy function that takes one state at a time."""
-        return self.system.right_hand_side.form == "numpy per state"
-
-    def of_one(self) -> Callable[[float, Float[np.ndarray, " D"]], Float[np.ndarray, " D"]]:
-        """The velocity of one state [D] as a NumPy function; the field has one row."""
-        return self.system.right_hand_side.of_one(self.parameters)
-
-    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
-        """The exact velocity; t is a number or one per state."""
-        return self.system.right_hand_side(t, x, self._on(x))
-
-    def rows(self, index: Int[Tensor, " n"] | slice) -> "SystemField":
-        """The field for some rows of the batch: parameters that differ between rows are cut down to them."""
-        return dataclasses.replace(self, parameters=cut(self.parameters, index))
-
-    def modes(
-        self,
-    ) -> tuple[
-        Inexact[Tensor, "*#batch Q"],
-        Callable[[Float[Tensor, "*#batch"], Inexact[Tensor, "*batch Q"]], Inexact[Tensor, "*batch Q"]],
-    ]:
-        """The diagonal linear part and the nonlinear part (t, v) of a semilinear system, parameters filled in."""
-        split = self.system.semilinear
-        assert split is not None
-        return split.linear(**self.parameters), lambda t, v: split.nonlinear(t, v, **self.parameters)
-
-    def _on(self, x: Tensor) -> dict[str, Tensor]:
-        return {name: value.to(x.device) for name, value in self.parameters.items()}
+def _between(span: tuple[float, float], shape: Sequence[int]) -> Float[Tensor, " n"]:
+    """Values of an input that differ from row to row."""
+    return span[0] + (span[1] - span[0]) * torch.linspace(0.3, 0.7, *shape, dtype=torch.float64)

@@ -8,7 +8,9 @@ from typing import Protocol, Self
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Parameters = Mapping[str, float | Float[Tensor, "*#batch"]]
+from dynred.data.signals import Signal
+
+Parameters = Mapping[str, float | Float[Tensor, "*#batch"] | Signal]  # inputs among them, as signals
 
 
 class VectorField(Protocol):

@@ -10,7 +10,7 @@ from dynred import plugins
 from dynred.checks import refuse
 from dynred.numerics.jacobian import direction
 from dynred.numerics.size import size_of
-from dynred.ode.system import SystemField
+from dynred.ode.system_field import SystemField
 from dynred.ode.vector_field import VectorField, time_step
 from dynred.simulation.iteration import Iteration
 from dynred.solvers.base import Solver

@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from dynred.checks import refuse
+from dynred.data.parameters import cut
 from dynred.data.trajectories import Trajectories
 from dynred.runtime import Progress
 from dynred.simulation.integrate import FINISHED, Solved, integrate
@@ -49,7 +50,7 @@ def _distinct_grids(request: Request) -> tuple[list[Tensor], list[Int[Tensor, " 
 
 
 def _gathered(
-    request: Request, parts: list[Solved], members: list[Int[Tensor, " _n"]], parameters: Mapping[str, Tensor]
+    request: Request, parts: list[Solved], members: list[Int[Tensor, " _n"]], parameters: Mapping[str, Any]
 ) -> Trajectories:
     """The trajectories in the order of their rows; their attributes say what happened to them."""
     rows = torch.cat(members)
@@ -69,8 +70,10 @@ def _gathered(
     if request.events:
         place = {row: i for i, row in enumerate(started.tolist())}
         attributes["events"] = {event.name: _crossings(parts, members, event.name, place) for event in request.events}
-    values = {name: value.expand(len(rows))[started].clone() for name, value in parameters.items()}
-    return replace(trajectories, parameters=values, attributes=attributes)
+    values = {name: value for name, value in parameters.items() if name in request.system.parameters}
+    values = {name: value.expand(len(rows))[started].clone() for name, value in values.items()}
+    whole = replace(trajectories, parameters=values, attributes=attributes)
+    return request.completed(whole, cut(parameters, started))
 
 
 def _crossings(parts: list[Solved], members: list[Tensor], name: str, place: dict[int, int]) -> dict[str, list[Any]]:

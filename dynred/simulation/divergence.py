@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
 from dynred.errors import DivergenceError
-from dynred.ode.system import SystemField
+from dynred.ode.system_field import SystemField
 from dynred.solvers.base import LIMIT, Solver
 
 GROWTH = 1e8  # a state so many times larger than the initial ones (or than 1) has diverged; those that start at zero

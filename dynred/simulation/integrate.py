@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from dynred.data.parameters import along_time
 from dynred.data.trajectories import Trajectories
-from dynred.ode.system import System, SystemField
+from dynred.ode.system import System
+from dynred.ode.system_field import SystemField
 from dynred.simulation.divergence import bound, check_velocities, raise_divergence
 from dynred.simulation.events import Crossings, Event, find_crossings
 from dynred.solvers.base import Solver
+from dynred.solvers.pieces import solve_between_jumps
 
 CHUNK = 2**22  # values of one batch of velocities
 FINISHED, OUT_OF_TIME, DIVERGED = "finished", "time limit", "diverged"
@@ -64,7 +68,10 @@ def integrate(
     """
     names = torch.arange(len(x0)) if first is None else first
     start = torch.cat([times[:1] - dropped, times]) if dropped > 0 else times
-    states, velocities = method.solve_with_velocities(vector_field, x0, start, bound(x0))
+    if vector_field.signals:
+        states, velocities = solve_between_jumps(method, vector_field, x0, start, bound(x0)), None
+    else:
+        states, velocities = method.solve_with_velocities(vector_field, x0, start, bound(x0))
     solved = states
     if dropped > 0:
         states, velocities = states[:, 1:], None if velocities is None else velocities[:, 1:]
@@ -105,7 +112,7 @@ def _seen_at(system: System, crossings: Crossings) -> Crossings:
 
 def _on_a_grid(vector_field: SystemField, times: Float[Tensor, " T"], states: Tensor) -> Float[Tensor, "N T D"]:
     velocities = torch.empty_like(states)
-    wide = {name: value[:, None] if value.ndim else value for name, value in vector_field.parameters.items()}
+    wide = along_time(vector_field.parameters)
     # All times at once would take many times the memory of the states.
     size = max(1, CHUNK // max(1, states[:, 0].numel()))
     for start in range(0, len(times), size):
@@ -113,7 +120,8 @@ def _on_a_grid(vector_field: SystemField, times: Float[Tensor, " T"], states: Te
         shape = part.shape[:-1]
         expanded = {name: value.expand(shape) if value.ndim else value for name, value in wide.items()}
         time = times[start : start + size].expand(shape)
-        velocities[:, start : start + size] = replace(vector_field, parameters=expanded)(time, part)
+        given: dict[str, Any] = {**expanded, **vector_field.signals}
+        velocities[:, start : start + size] = replace(vector_field, parameters=given)(time, part)
     return velocities
 
 

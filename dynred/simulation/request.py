@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -11,13 +11,15 @@ from torch import Tensor
 
 from dynred.checks import finite, increasing, integer, positive, real, refuse
 from dynred.data.grid import grid_attribute
-from dynred.data.parameters import as_tensors
+from dynred.data.parameters import as_tensors, cut
+from dynred.data.trajectories import Trajectories
 from dynred.memory import check_memory
 from dynred.ode.symmetries import symmetry_violations
 from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters
 from dynred.simulation.choose_solver import choose_solver
 from dynred.simulation.draws import starts
+from dynred.simulation.driven import signals_for, with_inputs
 from dynred.simulation.events import Event, check_events
 from dynred.solvers.base import Deadline, Solver
 
@@ -39,6 +41,7 @@ class Request:
         events: events that are reported, or end a trajectory.
         method: the solver.
         reason: why the solver was chosen, in words.
+        signals: the inputs of every trajectory by name, signals or numbers.
         time_limit: seconds after which the work stops; it decides how far the work comes, never what it computes.
     """
 
@@ -53,6 +56,7 @@ class Request:
     method: Solver
     reason: str
     time_limit: float | None
+    signals: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -67,6 +71,7 @@ class Request:
         transient: float | None,
         events: Sequence[Event],
         time_limit: float | None,
+        inputs: Any = None,
     ) -> "Request":
         """The request that the arguments of `simulate` make; `rng`, if there is one, draws the key.
 
@@ -85,9 +90,13 @@ class Request:
             raise refuse("transient", "a finite number >= 0", dropped)
         x0 = None if given is None else _checked_initial(system, given, count)
         key = 0 if rng is None else int(torch.randint(2**62, (1,), generator=rng))
+        signals = signals_for(system, inputs, count, tuple(grids), float(dropped), key)
         first, x = starts(system, range(1), values, x0, key)  # the choice of a solver looks at one trajectory
+        first |= cut(signals, slice(0, 1))
         method, reason = choose_solver(system.bind(first), x, grids[0], solver, count=count)
-        return cls(system, count, tuple(grids), values, x0, key, float(dropped), checked_events, method, reason, limit)
+        return cls(
+            system, count, tuple(grids), values, x0, key, float(dropped), checked_events, method, reason, limit, signals
+        )
 
     @property
     def snapshots(self) -> int:
@@ -118,9 +127,15 @@ class Request:
         violations = symmetry_violations(self.system)
         return {**grid_attribute([self.system.grid]), "symmetries": entries, "symmetry_violations": violations}
 
-    def block(self, first: int, size: int) -> tuple[dict[str, Float[Tensor, "*#n"]], Float[Tensor, "size D"]]:
-        """Parameters and initial states of the `size` trajectories from number `first` on."""
-        return starts(self.system, range(first, first + size), self.parameters, self.initial, self.key)
+    def block(self, first: int, size: int) -> tuple[dict[str, Any], Float[Tensor, "size D"]]:
+        """Parameters, with signals among them, and initial states of the `size` trajectories from number `first` on."""
+        values, x0 = starts(self.system, range(first, first + size), self.parameters, self.initial, self.key)
+        return {**values, **cut(self.signals, slice(first, first + size))}, x0
+
+    def completed(self, trajectories: Trajectories, values: Mapping[str, Any]) -> Trajectories:
+        """Trajectories with the inputs among `values`, which have a row for each, and those that tell the time."""
+        signals = {name: value for name, value in values.items() if name in self.system.underlying.inputs}
+        return with_inputs(trajectories, signals, self.system.clocks)
 
     def method_until(self, deadline: Deadline) -> Solver:
         """The solver, set to stop when the time is over."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -33,6 +34,7 @@ def simulate(
     solver: str | Solver = "auto",
     transient: float | None = None,
     events: Sequence[Event] = (),
+    inputs: Any = None,
     time_limit: float | None = None,
     progress: Progress = silent,
 ) -> Trajectories:
@@ -50,6 +52,10 @@ def simulate(
             system draws them and `initial` is not given.
         solver: `auto`, `explicit`, `stiff`, `exponential_adams` or another solver's name, or a Solver with settings.
         transient: time that is simulated before times[0] and dropped; default: the system's.
+        inputs: of a system with inputs: settings of random ones, e.g. `Steps()`; or an array [T, U] or [N, T, U] of
+            values at `times`, or by name values [T] or [N, T], numbers, or signals (`dynred.data.signals.Sampled`),
+            which last from the start of the transient on. Default: drawn as the system says. What an array is between
+            the times, held or linear, follows the system's own signals.
         events: functions of time and state whose zeros are reported, or end a trajectory. The attribute `events` has
             their crossings: for each event, by name, the lists `trajectory`, `t` and `state`.
         time_limit: seconds after which the work stops. What was computed is kept: trajectories end where they were.
@@ -59,7 +65,8 @@ def simulate(
 
     Returns:
         Trajectories whose attributes name the system, its arguments and the solver, with the reason for it; where the
-        right-hand side depends on time, `time_dependent` says how much, as a fraction of its size. Where the
+        right-hand side depends on time, `time_dependent` says how much, as a fraction of its size, and the phase of its
+        period, or time itself, is among the inputs. Where the
         system is seen through an observation, their states and velocities are those that are seen.
 
     Raises:
@@ -70,7 +77,7 @@ def simulate(
     """
     generator_given(rng)
     draws = rng if initial is None else None
-    request = Request.of(system, n, times, draws, initial, parameters, solver, transient, events, time_limit)
+    request = Request.of(system, n, times, draws, initial, parameters, solver, transient, events, time_limit, inputs)
     return collect(request, progress)
 
 
@@ -87,6 +94,7 @@ def simulate_to(
     solver: str | Solver = "auto",
     transient: float | None = None,
     events: Sequence[Event] = (),
+    inputs: Any = None,
     time_limit: float | None = None,
     progress: Progress = silent,
 ) -> StoredTrajectories:
@@ -107,6 +115,7 @@ def simulate_to(
         solver: name of a solver, or a Solver with settings, see `simulate`.
         transient: time that is simulated before times[0] and dropped; default: as for `simulate`.
         events: events that end a trajectory; all must be terminal.
+        inputs: as for `simulate`.
         time_limit: seconds after which the work stops; the same call then goes on with it.
         progress: receives reports.
 
@@ -120,5 +129,5 @@ def simulate_to(
         FileFormatError: the store could not be written; what was written before stays readable.
     """
     generator_given(rng)
-    request = Request.of(system, n, times, rng, initial, parameters, solver, transient, events, time_limit)
+    request = Request.of(system, n, times, rng, initial, parameters, solver, transient, events, time_limit, inputs)
     return stream(request, path, progress)

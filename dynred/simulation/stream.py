@@ -17,6 +17,7 @@ from torch import Tensor
 
 from dynred.checks import refuse
 from dynred.data.screening import screen
+from dynred.data.signals import KEY, Sampled
 from dynred.data.store import StoredTrajectories
 from dynred.data.store_layout import identity_of, lock_path, open_store
 from dynred.data.store_writer import StoreWriter, check_same, is_complete
@@ -26,6 +27,7 @@ from dynred.files import check_target
 from dynred.locks import locked
 from dynred.rng import generator
 from dynred.runtime import Progress
+from dynred.simulation.driven import courses_of_inputs
 from dynred.simulation.integrate import OUT_OF_TIME, integrate
 from dynred.simulation.request import Request
 from dynred.solvers.base import Deadline, Solver
@@ -41,6 +43,7 @@ def identity(request: Request) -> dict[str, Any]:
     system = request.system
     x = system.initial(2, generator(0, "identity"))
     speed = system.bind()(torch.tensor(0.3, dtype=torch.float64), x)
+    sampled = [value for value in request.signals.values() if isinstance(value, Sampled)]
     return {
         "system": system.name,
         "arguments": {k: str(v) for k, v in system.arguments.items()},
@@ -54,6 +57,7 @@ def identity(request: Request) -> dict[str, Any]:
         "solver": replace(request.method, time_limit=None).to_dict(),
         "seed": request.key,
         "events": [[event.name, event.direction] for event in request.events],
+        **({"inputs": [_digest(value.t, value.values) for value in sampled]} if request.signals else {}),
     }
 
 
@@ -122,8 +126,10 @@ def _check_streamable(request: Request, path: str | Path) -> None:
 
 def _fill(request: Request, path: Path, content: Mapping[str, Any], progress: Progress) -> None:
     sizes = {"count": request.count, "longest": len(request.grids[0]), "dim": request.system.dim}
-    names = sorted(request.system.parameters)
-    writer = StoreWriter(path, content, request.attributes, parameters=names, **sizes)
+    names, system = sorted(request.system.parameters), request.system
+    inputs, attributes = [*system.underlying.inputs, *system.clocks], request.attributes
+    attributes |= {KEY: courses_of_inputs(request.signals, system.clocks)} if inputs else {}
+    writer = StoreWriter(path, content, attributes, parameters=names, inputs=inputs, **sizes)
     deadline = Deadline(request.time_limit)
     rows, columns = layout(request)
     while not writer.finished and not deadline.passed():
@@ -160,9 +166,9 @@ def _next(request: Request, writer: StoreWriter, rows: int, columns: int, deadli
     solved = integrate(system, field, x0, times[start:end], method, dropped=dropped, events=events, first=numbers)
     if OUT_OF_TIME in solved.status:
         return False
-    filled = {name: value.expand(size) for name, value in field.parameters.items()}
+    filled = {name: field.parameters[name].expand(size) for name in system.parameters}  # type: ignore[union-attr] # numbers
     assert isinstance(solved.trajectories, Trajectories)
-    writer.write(solved.trajectories, solved.last, filled, ends=end == len(times))
+    writer.write(request.completed(solved.trajectories, field.parameters), solved.last, filled, ends=end == len(times))
     return True
 
 

@@ -8,6 +8,8 @@ time units too early, and once 2.2 too late. A tenfold step of an exponential me
 (Kuramoto-Sivashinsky), and a step that is longer than the time between snapshots is not taken at all.
 """
 
+import functools
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -15,12 +17,14 @@ from torch import Tensor
 from dynred.arguments import public
 from dynred.checks import finite, instance_of, positive, refuse
 from dynred.data.parameters import cut
+from dynred.data.signals import Signal
 from dynred.data.trajectories import Trajectories
 from dynred.errors import InputError
 from dynred.numerics.size import size_of
 from dynred.ode.system import System
 from dynred.simulation.divergence import bound
 from dynred.solvers.base import Solver
+from dynred.solvers.pieces import solve_between_jumps
 
 FACTOR = 10.0  # how many times finer the second solver is
 AGREED = 0.1  # of the threshold: the difference up to which the two agree
@@ -73,15 +77,18 @@ def trusted_times(
     method = _named(truth) if solver is None else solver
     if start is None or method is None:
         return None
-    values = {name: value for name, value in truth.parameters.items() if name in system.parameters}
+    known = {**system.parameters, **system.underlying.inputs}
+    values = {name: value for name, value in truth.given.items() if name in known}
     trusted = torch.zeros(len(truth), dtype=torch.float64)
     for times, rows in _grids(truth):
-        field = system.bind(cut(values, rows))
+        begun = {name: each.later(float(times[0])) for name, each in values.items() if isinstance(each, Signal)}
+        field = system.bind(cut({**values, **begun}, rows))
         finer = method.refined(factor, field, times)
         if finer is None:
             return None
         finer = finer if time_limit is None else finer.updated("time_limit", time_limit)
-        x = finer.solve(field, start[rows], times, bound(start))
+        solve = functools.partial(solve_between_jumps, finer) if field.signals else finer.solve
+        x = solve(field, start[rows], times, bound(start))
         seen = x if system.observation is None else system.observation.map(x)
         distance = (seen - truth[rows].states.double().reshape(seen.shape)).norm(dim=-1)
         agree = torch.cumprod((distance <= largest).int(), 1).sum(1)  # not where a state is NaN

@@ -12,7 +12,7 @@ from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from dynred.checks import positive, refuse
-from dynred.ode.system import SystemField
+from dynred.ode.system_field import SystemField
 from dynred.ode.vector_field import VectorField
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, longest_step, unreached
 

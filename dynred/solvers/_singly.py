@@ -10,7 +10,7 @@ from scipy.integrate import OdeSolver
 from torch import Tensor
 
 from dynred.errors import InputError
-from dynred.ode.system import SystemField
+from dynred.ode.system_field import SystemField
 from dynred.ode.vector_field import VectorField
 from dynred.solvers._processes import cores, dealt
 from dynred.solvers._sizes import Sizes

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dynred.checks import count, positive, refuse
 from dynred.numerics.jacobian import Pattern
-from dynred.ode.system import SystemField
+from dynred.ode.system_field import SystemField
 from dynred.ode.vector_field import VectorField
 from dynred.solvers._direct import direct_solver
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from dynred.ode.system import SystemField
+from dynred.ode.system_field import SystemField
 from dynred.solvers._exponential import ExponentialSolver, RungeKutta, Scheme
 from dynred.solvers.base import Deadline
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.checks import integer
-from dynred.ode.system import SystemField
+from dynred.ode.system_field import SystemField
 from dynred.solvers._exponential import Adams, ExponentialSolver, RungeKutta, Scheme
 from dynred.solvers.base import Deadline
 

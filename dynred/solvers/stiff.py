@@ -14,7 +14,7 @@ from torch import Tensor
 from dynred.checks import one_of, positive, refuse
 from dynred.numerics.jacobian import Pattern, direction, find_pattern
 from dynred.numerics.size import size_of
-from dynred.ode.system import SystemField
+from dynred.ode.system_field import SystemField
 from dynred.ode.vector_field import VectorField
 from dynred.solvers._singly import moment, processes, solve_singly
 from dynred.solvers.base import LIMIT, Solver

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dynred.ode.right_hand_side import keywords
 from dynred.ode.symmetries import HOLDS, symmetry_violations
 from dynred.ode.system import System
+from dynred.ode.system_field import keywords
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.testing.claims import (

@@ -92,7 +92,7 @@ def test_trajectories_and_models_say_so_in_one_sentence(tmp_path):
     stored = simulate_to(tmp_path / "a.zarr", system, 2, times, rng=generator(0))
     for attributes in (truth.attributes, stored.attributes, truth.split(0.5, 0.5, rng=generator(0))[0].attributes):
         assert attributes["time_dependent"] == system.time_dependence
-        assert "which no latent ODE without inputs can represent" in time_words(attributes)
+        assert "with period 6.28319: the cosine and sine of its phase are inputs of the model" in time_words(attributes)
     (line,) = [line for line in data_notes(truth.attributes) if "depends on time" in line]
     assert line.startswith("The right-hand side depends on time (by up to ")
     assert line.endswith(".")

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from dynred.checks import finite, refuse
 from dynred.data.content import Arranged
+from dynred.data.courses import columns
 from dynred.data.roles import is_time
 from dynred.data.screening import check_size, wanted
-from dynred.data.store_layout import changed, read_header
+from dynred.data.store_layout import INPUT, changed, read_header
 from dynred.data.trajectories import Trajectories
 from dynred.numerics.digest import content_digest
 
@@ -80,13 +81,21 @@ def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, obj
     if velocities is not None and velocities.dtype != states.dtype:
         raise refuse("velocities", f"of the dtype of states, {states.dtype}", f"{velocities.dtype}")
     parameters = {k.removeprefix("parameter_"): _real(k, v) for k, v in arrays.items() if k.startswith("parameter_")}
+    by_name = {k.removeprefix(INPUT): _real(k, v).reshape(-1) for k, v in arrays.items() if k.startswith(INPUT)}
+    inputs, names = columns(by_name, attributes)
     for name, value in parameters.items():
         finite(f"parameter {name}", value)
     if states.numel() == 0:
         raise refuse("states", "not empty", f"shape {list(states.shape)}")
     lengths = _lengths(arrays["lengths"]) if "lengths" in arrays else None
+    others: dict[str, Any] = {
+        "parameters": parameters,
+        "attributes": attributes,
+        "inputs": inputs,
+        "input_names": names,
+    }
     if states.ndim == 3:
-        trajectories = Trajectories.from_stacked(states, t, velocities, parameters=parameters, attributes=attributes)
+        trajectories = Trajectories.from_stacked(states, t, velocities, **others)
         if lengths is not None and not torch.equal(lengths, trajectories.lengths):
             raise refuse(
                 "lengths", f"{trajectories.lengths.tolist()[0]} for each of the states [N, T, D]", lengths.tolist()
@@ -96,7 +105,7 @@ def _trajectories(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, obj
             advice = f"Add `lengths = [{len(t)}]` where rows are snapshots, and transpose `states` where columns are."
             raise refuse("states", "of which rows are snapshots and columns components", f"a square {len(t)}", advice)
         lengths = torch.tensor([len(t)]) if lengths is None else lengths
-        trajectories = Trajectories(states, t, lengths, velocities, parameters, attributes)
+        trajectories = Trajectories(states, t, lengths, velocities, **others)
     return trajectories
 
 

@@ -108,9 +108,12 @@ class Transform(nn.Module, ABC):
                 pairs = zip(states, trajectories.velocities.split(lengths), strict=True)
                 pushed = [torch.func.jvp(self.forward, (x,), (v,))[:2] for x, v in pairs]
                 moved, velocities = [x for x, _ in pushed], torch.cat([v for _, v in pushed])
-        t = torch.cat([grid[self.past - 1 :] for grid in trajectories.grids])
+        t, inputs = torch.cat([grid[self.past - 1 :] for grid in trajectories.grids]), trajectories.inputs
+        if inputs is not None:  # those of the present
+            inputs = torch.cat([u[self.past - 1 :] for u in inputs.split(lengths)])
         shorter = trajectories.lengths - self.past + 1
-        return replace(trajectories, states=torch.cat(moved), t=t, lengths=shorter, velocities=velocities)
+        changed = {"states": torch.cat(moved), "velocities": velocities, "inputs": inputs}
+        return replace(trajectories, t=t, lengths=shorter, **changed)
 
 
 @dataclass(frozen=True)

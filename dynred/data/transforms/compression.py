@@ -82,7 +82,8 @@ class Compression(Transform):
             moved = [block.double() @ self.modes.basis for block in store.blocks("velocities", BLOCK_BYTES)]
             velocities = torch.cat(moved)
         attributes = {k: v for k, v in store.attributes.items() if k not in OF_THE_STATE}
-        made = Trajectories(states, store.times(), store.lengths, velocities, store.parameters(), attributes)
+        known = (velocities, store.parameters(), attributes, *store.inputs())
+        made = Trajectories(states, store.times(), store.lengths, *known)
         return self.marked(made)
 
     def marked(self, made: Trajectories) -> Trajectories:

@@ -47,7 +47,7 @@ class EnsembleBands(Figure[Context]):
 def _members(context: Context) -> np.ndarray:
     """The leading coordinates [k, T, K] of what each of k members predicts for the typical trajectory."""
     typical = context.encoded.truth[context.typical]
-    model = context.model.at(typical.parameters)
+    model = context.model.at(typical.given)
     with torch.no_grad():
         z0, t = model.core.encode(typical.initial), typical.t - typical.t[0]
         latents = torch.stack([member.rollout(z0, t)[0] for member in model.members()])
