@@ -112,7 +112,7 @@ class Transform(nn.Module, ABC):
         if inputs is not None:  # those of the present
             inputs = torch.cat([u[self.past - 1 :] for u in inputs.split(lengths)])
         shorter = trajectories.lengths - self.past + 1
-        changed = {"states": torch.cat(moved), "velocities": velocities, "inputs": inputs}
+        changed: dict[str, Any] = {"states": torch.cat(moved), "velocities": velocities, "inputs": inputs}
         return replace(trajectories, t=t, lengths=shorter, **changed)
 
 
