@@ -121,8 +121,8 @@ def main(
     larger: tuple[int, ...] = (1, 4),
     train: int | None = None,
     duration: float | None = None,
-    terms: int = 1200,
-    tests: int = 8,
+    terms: int | None = None,
+    tests: int | None = None,
     horizon: float | None = None,
     figure: Path | None = None,
 ) -> list[float]:
@@ -131,14 +131,15 @@ def main(
     points = points or (32 if plane else 128)
     small = system_of(points)
     latent_dim = (points // 2) ** 2 if plane else points // 4
+    terms, tests = terms or (300 if plane else 1200), tests or (3 if plane else 8)
     start = time.process_time()
-    model = fitted(small, latent_dim, train or (12 if plane else 48), duration or (30.0 if plane else 300.0), terms)
+    model = fitted(small, latent_dim, train or (10 if plane else 48), duration or (25.0 if plane else 300.0), terms)
     title = f"{small.name}, {small.dim} -> {latent_dim}, trained in {time.process_time() - start:.0f} s"
     table = Table("values", "coordinates", "valid time, median", "in time scales", "us per coordinate", title=title)
     medians = []
     for factor in larger:
         system = system_of(points * factor)
-        valid, seconds = valid_times(model, system, tests, horizon or (40.0 if plane else 120.0))
+        valid, seconds = valid_times(model, system, tests, horizon or (30.0 if plane else 130.0))
         medians.append(float(valid.median()))
         coordinates = str(latent_dim * system.dim // small.dim)
         scaled = f"{medians[-1] / small.time_scale:.3g}"
@@ -148,7 +149,7 @@ def main(
     for note in model.notes():
         console.print(note)
     if figure is not None and plane:
-        draw(model, system_of(points * larger[-1]), figure, horizon or 40.0)
+        draw(model, system_of(points * larger[-1]), figure, horizon or 30.0)
     return medians
 
 
@@ -158,6 +159,6 @@ if __name__ == "__main__":
     parser.add_argument(
         "--larger", type=int, nargs="+", default=(1, 4), help="sides of the tests, in those of training"
     )
-    parser.add_argument("--terms", type=int, default=1200, help="largest number of terms of a polynomial")
+    parser.add_argument("--terms", type=int, help="largest number of terms of a polynomial")
     parser.add_argument("--figure", type=Path, help="draw the largest square into this file")
     main(**vars(parser.parse_args()))

@@ -1,5 +1,6 @@
 """Maps of fields that are the same polynomial of the values nearby at every point of a lattice."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,6 +61,7 @@ class LocalMap(nn.Module):
         self.sectors = sectors_of(self.products, targets, places)
         numbers = sum(len(sector.terms) * len(sector.columns) for sector in self.sectors)
         self.register_buffer("coefficients", torch.zeros(numbers, dtype=torch.float64))
+        self._entries = _entries(self.sectors, len(targets), len(self.products.degrees))
         self._matrix: Tensor | None = None
 
     def fill(self, coefficients: Sequence[Float[Tensor, "_K _v"]]) -> "LocalMap":
@@ -91,13 +93,13 @@ class LocalMap(nn.Module):
     def _dense(self) -> Float[Tensor, "V K"]:
         """The coefficients of all products in all values, and the way back from adapted values, in one matrix."""
         if self._matrix is None or self._matrix.device != self.coefficients.device or torch.compiler.is_compiling():
-            adapted, first = self.coefficients.new_zeros(len(self.targets), len(self.products.degrees)), 0
-            for sector in self.sectors:
-                size = len(sector.terms) * len(sector.columns)
-                part = self.coefficients[first : first + size].reshape(-1, len(sector.columns))
-                adapted[np.ix_(sector.columns, sector.terms)] = part.T
-                first += size
-            self._matrix = torch.from_numpy(self.targets.adapted).to(adapted).T @ adapted
+            known = torch.cat([self.coefficients, torch.zeros_like(self.coefficients[:1])])
+            adapted = known.index_select(0, torch.from_numpy(self._entries.ravel()).to(known.device))
+            adapted = adapted.reshape(self._entries.shape)
+            matrix = torch.from_numpy(self.targets.adapted.T.copy()).to(adapted) @ adapted
+            if torch.compiler.is_compiling():
+                return matrix
+            self._matrix = matrix
         return self._matrix
 
     def _at(self, around: Float[Tensor, "m F"], matrix: Float[Tensor, "V K"]) -> Float[Tensor, "m V"]:
@@ -107,6 +109,17 @@ class LocalMap(nn.Module):
             total = total + matrix[:, first : first + len(level)] @ level
             first += len(level)
         return total.T
+
+
+def _entries(sectors: Sequence[Sector], values: int, products: int) -> Int[np.ndarray, "V K"]:
+    """Which coefficient belongs to a product in a value; their number where none does."""
+    numbers = sum(len(sector.terms) * len(sector.columns) for sector in sectors)
+    entries, first = np.full((values, products), numbers), 0
+    for sector in sectors:
+        shape = (len(sector.terms), len(sector.columns))
+        entries[np.ix_(sector.columns, sector.terms)] = (first + np.arange(math.prod(shape)).reshape(shape)).T
+        first += math.prod(shape)
+    return entries
 
 
 def check_reaches(lattice: Lattice, reaches: Sequence[int]) -> tuple[int, ...]:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.checks import refuse
@@ -92,19 +93,20 @@ class Cells:
     def averages(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch C sites"]:
         """Gaussian averages of states around the points of the lattice."""
         fields, axes = x.unflatten(-1, (self.components, *self.points)), len(self.points)
-        steps, weights = self._weights(x)
+        steps, weights = self._weights
         for axis, n in enumerate(self.points):
             place = axis - axes
-            taken = (torch.arange(0, n, self.per, device=x.device)[:, None] + steps) % n
+            taken = torch.from_numpy((np.arange(0, n, self.per)[:, None] + steps) % n).to(x.device)
             picked = fields.index_select(place, taken.flatten()).unflatten(place, tuple(taken.shape))
-            fields = torch.movedim(torch.movedim(picked, place, -1) @ weights, -1, -1)
+            fields = torch.movedim(picked, place, -1) @ torch.from_numpy(weights).to(x)
         return fields.flatten(-axes)
 
-    def _weights(self, x: Tensor) -> tuple[Tensor, Float[Tensor, " k"]]:
+    @property
+    def _weights(self) -> tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]:
         spread = self.width * self.per
         reach = math.floor(BEYOND * spread)
-        steps = torch.arange(-reach, reach + 1, device=x.device)
-        weights = torch.exp(-0.5 * (steps.to(x) / max(spread, 1e-9)).square())
+        steps = np.arange(-reach, reach + 1)
+        weights = np.exp(-0.5 * (steps / max(spread, 1e-9)) ** 2)
         return steps, weights / weights.sum()
 
     def values(self, x: Float[Tensor, "*batch C D"]) -> Float[Tensor, "*batch sites V"]:
@@ -129,7 +131,8 @@ class Cells:
     def _joined(self, y: Float[Tensor, "*batch n o"]) -> Float[Tensor, "*batch fine"]:
         """Values at offsets -h to h around each of n points, put in a row."""
         half = self.per // 2
-        own, next_ones = y[..., half:], y[..., :half].roll(-1, -2)
+        # Neither `roll` nor `remainder`: exported models are made of operations that NumPy has.
+        own, next_ones = y[..., half:], torch.cat([y[..., 1:, :half], y[..., :1, :half]], -2)
         if self.per % 2:
             return torch.cat([own, next_ones], -1).flatten(-2)
         middle = (own[..., half:] + next_ones[..., :1]) / 2

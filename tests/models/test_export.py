@@ -16,6 +16,7 @@ from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.equivariant import EquivariantODESpec
 from dynred.dynamics.fourier import FourierSpec
 from dynred.dynamics.linear import LinearSpec
+from dynred.dynamics.local import LocalDynamicsSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.dynamics.polynomial import PolynomialODESpec
@@ -34,6 +35,7 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.equivariant import EquivariantManifoldSpec
 from dynred.reducers.irmae import IRMAESpec
+from dynred.reducers.local import LocalReducerSpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
 from dynred.rng import generator
@@ -180,9 +182,12 @@ def test_a_file_that_holds_no_numpy_model_is_refused(tmp_path):
 
 def test_every_reducer_and_dynamics_is_among_those_that_are_exported_here():
     reducers = {type(spec) for spec in REDUCERS.values()}
-    # One chooses among the others; that of symmetric states is exported in test_equivariant_models.py.
-    assert reducers == set(plugins.classes("dynred.reducers", ReducerSpec)) - {AutoReducerSpec, EquivariantManifoldSpec}
-    dynamics = {type(spec) for spec in DYNAMICS.values()} | {FourierSpec, EquivariantODESpec}  # of angles, of charges
+    # One chooses among the others; those of symmetric states are exported in test_equivariant_models.py and
+    # test_local_models.py.
+    others = {AutoReducerSpec, EquivariantManifoldSpec, LocalReducerSpec}
+    assert reducers == set(plugins.classes("dynred.reducers", ReducerSpec)) - others
+    dynamics = {type(spec) for spec in DYNAMICS.values()}
+    dynamics |= {FourierSpec, EquivariantODESpec, LocalDynamicsSpec}  # of angles, of charges, on a lattice
     assert dynamics == set(plugins.classes("dynred.dynamics", DynamicsSpec)) - {AutoDynamicsSpec}
 
 

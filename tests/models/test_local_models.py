@@ -90,6 +90,14 @@ def test_a_file_holds_the_model_of_every_size(model, longer, tmp_path):
     assert {k: v.shape for k, v in sizes[0].items()} == {k: v.shape for k, v in sizes[1].items()}
 
 
+def test_exported_functions_agree(model, truth):
+    functions, x = model.to_numpy(), truth.initial[:3]
+    z = model.encode(x)
+    assert np.allclose(functions.encode(x.numpy()), z.numpy(), atol=1e-12)
+    assert np.allclose(functions.decode(z.numpy()), model.decode(z).numpy(), atol=1e-12)
+    assert np.allclose(functions.rhs(0.0, z.numpy()), model.rhs(0.0, z).numpy(), atol=1e-12)
+
+
 def test_the_model_says_for_which_fields_it_holds(model):
     assert "points are 0.34375 apart along x, any multiple of 4 along an axis" in model.notes()[0]
 
