@@ -51,7 +51,7 @@ def frame(states, times):
 def dataset(states, t):
     """A field on three points for each member."""
     variables = {"u": (("member", "time", "x"), states)}
-    return xarray.Dataset(variables, {"time": t, "x": [0.0, 0.5, 2.0], "member": [3, 7]})
+    return xarray.Dataset(variables, {"time": t, "x": [0.0, 0.5, 1.0], "member": [3, 7]})
 
 
 def write_plain_hdf5(path, **arrays):

@@ -209,7 +209,7 @@ def parts_of(data, **how):
 
 @pytest.mark.parametrize("split", ["time", "trajectories"])
 def test_what_is_learned_from_sees_nothing_of_the_test(split):
-    data = with_gaps(sampled(noise=0.05), "rows")
+    data = with_gaps(sampled(noise=0.02), "rows", part=0.2)
     parts = parts_of(data, split=split)
     masked = data.states.clone()
     masked[source_of(data)._masks(DataSpec(split=split), 0).test] += 1.0

@@ -129,7 +129,7 @@ def test_coordinates_of_data_draw_the_figures_of_fields(tmp_path):
     main(["reduce", str(tmp_path / "a.nc"), *WORDS, "--out", str(tmp_path / "run")])
     assert "A typical prediction in space and time" in (tmp_path / "run" / "report.html").read_text()
     source = source_of(str(tmp_path / "a.nc"))
-    assert source.grid.axes[0].coordinates.tolist() == [0.0, 0.5, 2.0]
+    assert source.grid.axes[0].coordinates.tolist() == [0.0, 0.5, 1.0]
 
 
 def test_the_unit_of_dates_is_that_of_the_report():
