@@ -110,7 +110,7 @@ def reduce(
         integer("latent_dim", latent_dim, 1)
     else:
         check_latent_dim(latent_dim, source.dim, dynamics)
-    reducer = reducer or default_reducer(latent_dim, joint)
+    reducer = (reducer or default_reducer(latent_dim, joint)).for_states(source.dim if not transforms else 0)
     if halves and joint is None and latent_dim % 2 == 0:
         reducer, dynamics = of_second_order(reducer, dynamics)
     if reducer.latent_dim != latent_dim:
