@@ -115,6 +115,7 @@ def reduce(
     else:
         check_latent_dim(latent_dim, source.dim, dynamics)
     reducer = reducer or default_reducer(latent_dim, joint, dynamics)
+    reducer = reducer.for_states(source.dim if not transforms else 0)
     if halves and joint is None and latent_dim % 2 == 0:
         reducer, dynamics = of_second_order(reducer, dynamics)
     if reducer.latent_dim != latent_dim:

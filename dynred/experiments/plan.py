@@ -103,6 +103,8 @@ def plan(spec: ExperimentSpec, system: System, minutes: float = MINUTES, *, fixe
         DivergenceError: a trajectory diverged.
     """
     seconds = 60 * positive("minutes", minutes)
+    if system.discrete:
+        raise refuse("minutes", "left out for a map", minutes, "`data.train` and `data.duration` set the work.")
     look = pilot(system, LOOKING * seconds, spec.seed, spec.data.solver)
     times = _times(spec, system, look, fixed)
     sampling = times.get("data.sampling", spec.data.sampling or system.sampling)

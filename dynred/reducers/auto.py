@@ -65,10 +65,9 @@ class AutoReducerSpec(ReducerSpec):
         """What the latent coordinates are."""
         return LatentSpace(angles=self.angles, lines=self.latent_dim - self.angles)
 
-    @property
-    def identity(self) -> ReducerSpec:
-        """The settings where there are as many coordinates as states have, which maps alone may be asked for."""
-        return _named("identity", latent_dim=self.latent_dim)
+    def for_states(self, dim: int) -> ReducerSpec:
+        """See `ReducerSpec.for_states`: the identity where all coordinates are kept."""
+        return _named("identity", latent_dim=dim) if self.latent_dim == dim and not self.angles else self
 
     @property
     def polynomial(self) -> ReducerSpec:
@@ -88,8 +87,6 @@ class AutoReducerSpec(ReducerSpec):
 
     def _fit(self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime) -> Reducer:
         """See `ReducerSpec._fit`. The result is a reducer of the class that was chosen, with the settings of that."""
-        if self._whole(train):
-            return self.identity.fit(train, validation, rng=rng, runtime=runtime)
         if not self.angles:
             manifold = self.polynomial.fit(train, validation, rng=rng, runtime=runtime)
             left = _left_by(manifold, validation)
@@ -121,10 +118,7 @@ class AutoReducerSpec(ReducerSpec):
 
     def check_data(self, train: Trajectories) -> None:
         """See `ReducerSpec.check_data`."""
-        (self.identity if self._whole(train) else self.autoencoder).check_data(train)
-
-    def _whole(self, train: Trajectories) -> bool:
-        return self.latent_dim == train.dim and not self.angles
+        self.autoencoder.check_data(train)
 
     def build(self, **sizes: Any) -> Reducer:
         """Refused: what was fitted has the settings of the class that was chosen."""

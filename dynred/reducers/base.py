@@ -225,6 +225,10 @@ class ReducerSpec(Spec, ABC):
         """What the latent coordinates are: lines, where a reducer does not say otherwise."""
         return LatentSpace(lines=self.latent_dim)
 
+    def for_states(self, dim: int) -> "ReducerSpec":
+        """The settings for states of so many dimensions, where the kind of reducer depends on that."""
+        return self
+
     @final
     @public
     def fit(

@@ -49,10 +49,6 @@ class IdentitySpec(ReducerSpec):
         if train.dim != self.latent_dim:
             raise refuse("latent_dim", f"the state dimension {train.dim} for the identity", self.latent_dim)
 
-    def memory(self, state_dim: int, train: int, validation: int) -> int:
-        """See `ReducerSpec.memory`: none."""
-        return 0
-
     def build(self) -> Identity:  # type: ignore[override] # it has no sizes
         """See `ReducerSpec.build`."""
         return Identity(self)

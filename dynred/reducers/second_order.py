@@ -73,7 +73,7 @@ class _Moving(Coder):
 
 
 def _pushed(fn: Callable[[Tensor], Tensor], x: Float[Tensor, "*batch A"]) -> Float[Tensor, "*batch B"]:
-    place, speed = (half.contiguous() for half in x.double().tensor_split(2, -1))
+    place, speed = (half.clone(memory_format=torch.contiguous_format) for half in x.double().chunk(2, -1))
     value, pushed, *_ = torch.func.jvp(fn, (place,), (speed,))
     return torch.cat([value, pushed], -1)
 

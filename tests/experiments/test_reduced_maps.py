@@ -90,3 +90,15 @@ def test_a_run_is_scored_and_predicted_again_from_its_folder(tmp_path):
 def test_a_map_has_one_chart():
     with pytest.raises(InputError, match="charts must be 1 for a map"):
         dynred.reduce("henon", 1, data=FEW, partition=dynred.PartitionSpec(charts=2))
+
+
+def test_a_time_that_nothing_is_planned_for_is_refused():
+    with pytest.raises(InputError, match="minutes must be left out for a map"):
+        dynred.reduce("henon", 2, minutes=1)
+
+
+def test_coordinates_of_a_map_are_taken_elsewhere_without_a_field(reduction):
+    plain, x = reduction.model.to_numpy(), reduction.forecast.truth.initial
+    assert (plain.decode(plain.encode(x.numpy())) == x.numpy()).all()
+    with pytest.raises(InputError):
+        plain.rhs(0.0, x.numpy())

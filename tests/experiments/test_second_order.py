@@ -96,3 +96,8 @@ def test_the_settings_of_the_command_line_wrap_reducer_and_dynamics():
     assert spec.reducer == SecondOrderSpec(4, PODSpec(2))
     assert spec.dynamics == AccelerationSpec(PolynomialODESpec())
     assert spec.updated("latent_dim", 6).reducer == SecondOrderSpec(6, PODSpec(3))
+
+
+def test_what_torch_cannot_trace_is_told(reduction):
+    with pytest.raises(InputError, match="encode must be traceable by torch.export"):
+        reduction.model.to_numpy()

@@ -10,6 +10,7 @@ import torch
 from scipy.integrate import solve_ivp
 
 from dynred import plugins
+from dynred.dynamics.acceleration import AccelerationSpec
 from dynred.dynamics.auto import AutoDynamicsSpec
 from dynred.dynamics.base import DynamicsSpec
 from dynred.dynamics.ensemble import EnsembleSpec
@@ -17,6 +18,7 @@ from dynred.dynamics.equivariant import EquivariantODESpec
 from dynred.dynamics.fourier import FourierSpec
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.local import LocalDynamicsSpec
+from dynred.dynamics.map import MapSpec
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.dynamics.polynomial import PolynomialODESpec
@@ -34,10 +36,12 @@ from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.equivariant import EquivariantManifoldSpec
+from dynred.reducers.identity import IdentitySpec
 from dynred.reducers.irmae import IRMAESpec
 from dynred.reducers.local import LocalReducerSpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
+from dynred.reducers.second_order import SecondOrderSpec
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.training.minimise import TrainingSpec
@@ -55,6 +59,7 @@ REDUCERS = {
 DYNAMICS = {
     "neural_ode": NET,
     "stabilised": StabilisedSpec(member=NET),
+    "acceleration": AccelerationSpec(member=NET),
     "ensemble": EnsembleSpec(member=NET, members=2),
     "linear": LinearSpec(),
     "quadratic": QuadraticSpec((1e-6,)),
@@ -182,12 +187,13 @@ def test_a_file_that_holds_no_numpy_model_is_refused(tmp_path):
 
 def test_every_reducer_and_dynamics_is_among_those_that_are_exported_here():
     reducers = {type(spec) for spec in REDUCERS.values()}
-    # One chooses among the others; those of symmetric states are exported in test_equivariant_models.py and
-    # test_local_models.py.
-    others = {AutoReducerSpec, EquivariantManifoldSpec, LocalReducerSpec}
-    assert reducers == set(plugins.classes("dynred.reducers", ReducerSpec)) - others
+    # One chooses among the others; those that not all states suit have tests of their own: of symmetric states in
+    # test_equivariant_models.py and test_local_models.py, and in test_reduced_maps.py and test_second_order.py.
+    elsewhere = {AutoReducerSpec, EquivariantManifoldSpec, IdentitySpec, LocalReducerSpec, SecondOrderSpec}
+    assert reducers == set(plugins.classes("dynred.reducers", ReducerSpec)) - elsewhere
     dynamics = {type(spec) for spec in DYNAMICS.values()}
     dynamics |= {FourierSpec, EquivariantODESpec, LocalDynamicsSpec}  # of angles, of charges, on a lattice
+    dynamics |= {MapSpec}  # which has no field
     assert dynamics == set(plugins.classes("dynred.dynamics", DynamicsSpec)) - {AutoDynamicsSpec}
 
 

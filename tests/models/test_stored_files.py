@@ -37,10 +37,12 @@ from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.reducers.equivariant import EquivariantManifoldSpec
+from dynred.reducers.identity import IdentitySpec
 from dynred.reducers.irmae import IRMAESpec
 from dynred.reducers.local import LocalReducerSpec
 from dynred.reducers.pod import PODSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
+from dynred.reducers.second_order import SecondOrderSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
 from dynred.spec import Spec
@@ -108,7 +110,7 @@ DYNAMICS = plugins.classes("dynred.dynamics", DynamicsSpec)
 
 
 BUILT = [AutoencoderSpec(2), IRMAESpec(2), PODSpec(2), PolynomialManifoldSpec(2), EquivariantManifoldSpec(2)]
-BUILT.append(LocalReducerSpec(2))
+BUILT += [LocalReducerSpec(2), IdentitySpec(2), SecondOrderSpec(2, PODSpec(1))]
 TURNED, STILL = (Representation(((k,),), (), (0,)).to_dict() for k in (1, 2))
 
 
@@ -117,6 +119,7 @@ def test_every_reducer_can_be_built_without_memory(spec):
     assert {type(one) for one in BUILT} == set(REDUCERS) - {AutoReducerSpec}  # which chooses among them
     sizes = {"state_dim": 10**9, "modes": 10**6, "degree": 2, "latents": TURNED, "slaved": STILL, "degrees": [3]}
     sizes |= {"lattice": Lattice((100, 100)).to_dict(), "per": 100, "axes": {"x": 1.0}, "reaches": [2, 1]}
+    sizes["member"] = {"state_dim": 10**9}
     wanted = {key: value for key, value in sizes.items() if key in spec.build.__annotations__}
     with torch.device("meta"):
         built = spec.build(**wanted)

@@ -8,6 +8,7 @@ import torch
 from dynred import plugins
 from dynred.errors import InputError
 from dynred.reducers.base import ReducerSpec
+from dynred.reducers.identity import IdentitySpec
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 from dynred.runtime import Runtime
@@ -51,6 +52,10 @@ def test_wrong_arguments_are_refused_before_anything_is_fitted(spec):
         (6, (good, good), {"rng": rng}, "latent_dim must be less than the state dimension 6, got 6"),
         (2, (still, good), {"rng": rng}, "train must be snapshots that differ"),
     ]
+    if spec is IdentitySpec:  # it keeps all coordinates, and anything
+        calls[-2:] = [
+            (2, (good, good), {"rng": rng}, "latent_dim must be the state dimension 6 for the identity, got 2")
+        ]
     for latent_dim, arguments, named, message in calls:
         with pytest.raises(InputError, match=message):
             spec(latent_dim).fit(*arguments, **named)
