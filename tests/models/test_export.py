@@ -11,6 +11,7 @@ from scipy.integrate import solve_ivp
 
 from dynred import plugins
 from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.driven import DrivenSpec
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.equivariant import EquivariantODESpec
 from dynred.dynamics.fourier import FourierSpec
@@ -57,6 +58,7 @@ DYNAMICS = {
     "quadratic": QuadraticSpec((1e-6,)),
     "sindy": SindySpec(thresholds=(1e-2,)),
     "parametric": ParametricSpec(member=NET),
+    "driven": DrivenSpec(member=NET),
     "polynomial": PolynomialODESpec(PolynomialSpec(degree=2)),
 }
 FIRST = {
