@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dynred.data.grid import Grid as Grid
     from dynred.data.readers.base import Reader as Reader
     from dynred.data.reading import ReadingSpec as ReadingSpec
+    from dynred.data.signals import Sampled as Sampled
     from dynred.data.storage import load_trajectories as load_trajectories
     from dynred.data.storage import save_trajectories as save_trajectories
     from dynred.data.store import StoredTrajectories as StoredTrajectories
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from dynred.dynamics.base import DynamicsSpec as DynamicsSpec
     from dynred.dynamics.base import LatentDynamics as LatentDynamics
     from dynred.dynamics.base import VectorFieldDynamics as VectorFieldDynamics
+    from dynred.dynamics.driven import DrivenSpec as DrivenSpec
     from dynred.dynamics.ensemble import EnsembleSpec as EnsembleSpec
     from dynred.dynamics.equivariant import EquivariantODESpec as EquivariantODESpec
     from dynred.dynamics.fourier import FourierSpec as FourierSpec
@@ -108,6 +110,10 @@ if TYPE_CHECKING:
     from dynred.numerics.latent_space import LatentSpace as LatentSpace
     from dynred.numerics.local_fits import LocalPolynomialSpec as LocalPolynomialSpec
     from dynred.numerics.polynomials import PolynomialSpec as PolynomialSpec
+    from dynred.ode.drawn_signals import PRBS as PRBS
+    from dynred.ode.drawn_signals import DrawnSignal as DrawnSignal
+    from dynred.ode.drawn_signals import Multisine as Multisine
+    from dynred.ode.drawn_signals import Steps as Steps
     from dynred.ode.find import find_system as find_system
     from dynred.ode.known_set import KnownSet as KnownSet
     from dynred.ode.observe import observe as observe

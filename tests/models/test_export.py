@@ -13,6 +13,7 @@ from dynred import plugins
 from dynred.dynamics.acceleration import AccelerationSpec
 from dynred.dynamics.auto import AutoDynamicsSpec
 from dynred.dynamics.base import DynamicsSpec
+from dynred.dynamics.driven import DrivenSpec
 from dynred.dynamics.ensemble import EnsembleSpec
 from dynred.dynamics.equivariant import EquivariantODESpec
 from dynred.dynamics.fourier import FourierSpec
@@ -65,6 +66,7 @@ DYNAMICS = {
     "quadratic": QuadraticSpec((1e-6,)),
     "sindy": SindySpec(thresholds=(1e-2,)),
     "parametric": ParametricSpec(member=NET),
+    "driven": DrivenSpec(member=NET),
     "polynomial": PolynomialODESpec(PolynomialSpec(degree=2)),
 }
 FIRST = {
