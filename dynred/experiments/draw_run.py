@@ -10,8 +10,8 @@ from dynred.experiments.publish import certificate
 from dynred.experiments.stored_run import opened
 from dynred.experiments.transform_parts import prepared
 from dynred.models.forecast import forecast_to_score
+from dynred.report.context import Context
 from dynred.report.figure_files import check_folder, write_figures
-from dynred.report.figures.base import Context
 from dynred.report.model_page import FOLDER
 from dynred.report.page import find_figures
 from dynred.rng import generator

@@ -12,7 +12,7 @@ from dynred.metrics.base import Metric
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast
 from dynred.report import page, summary, tables
-from dynred.report.figures.base import Context
+from dynred.report.context import Context
 
 FOLDER = "dynred.report.figures"
 # Entries of experiment.json that the page shows; it shows no paths of whoever made the run.

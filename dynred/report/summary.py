@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from dynred.evaluation.records import Cost, Rollout, Speedup
 from dynred.evaluation.spreads import Spread
-from dynred.report.figures.base import Context
+from dynred.report.context import Context
 
 MISSING = "\N{EN DASH}"
 AT_LEAST = "≥ "  # before a time that the end of the test cut off

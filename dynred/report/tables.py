@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from dynred.evaluation.records import Agreement, Exponents, Reconstruction, Rollout
 from dynred.evaluation.spreads import Score
-from dynred.report.figures.base import Context
+from dynred.report.context import Context
 from dynred.report.summary import AT_LEAST, bounded, number
 
 _QUANTILES = {"median": "median", "p95": "95 % quantile", "p99": "99 % quantile", "max": "maximum"}

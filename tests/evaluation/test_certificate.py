@@ -32,7 +32,7 @@ from dynred.ode.known_set import KnownSet
 from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec
-from dynred.report.figures.base import Context
+from dynred.report.context import Context
 from dynred.report.model_page import render
 from dynred.rng import generator
 from dynred.training.minimise import TrainingSpec

@@ -20,7 +20,7 @@ from dynred.metrics.valid_time import ValidTime
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedModel
 from dynred.reducers.pod import PODSpec
-from dynred.report.figures.base import Context
+from dynred.report.context import Context
 from dynred.report.tables import results
 from dynred.rng import generator
 

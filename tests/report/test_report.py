@@ -26,7 +26,8 @@ from dynred.reducers.autoencoder import AutoencoderSpec
 from dynred.reducers.base import Reducer
 from dynred.reducers.pod import PODSpec
 from dynred.report import page
-from dynred.report.figures.base import BOTTOM, STYLE, Context
+from dynred.report.context import Context
+from dynred.report.figures.base import BOTTOM, STYLE
 from dynred.report.figures.error_growth import ErrorGrowth
 from dynred.report.figures.reconstruction import Reconstruction
 from dynred.report.figures.space_time import SpaceTime

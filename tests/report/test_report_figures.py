@@ -14,8 +14,8 @@ from dynred.evaluation.records import Coverage, Exponents, LongTime
 from dynred.models.forecast import forecast
 from dynred.models.reduced import ReducedModel
 from dynred.reducers.pod import PODSpec
+from dynred.report.context import Context
 from dynred.report.figures.band_coverage import BandCoverage
-from dynred.report.figures.base import Context
 from dynred.report.figures.ensemble_bands import EnsembleBands
 from dynred.report.figures.error_split import ErrorSplit
 from dynred.report.figures.exponents import LyapunovExponents

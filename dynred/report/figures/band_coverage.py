@@ -1,6 +1,7 @@
 """How often the calibrated band around predictions holds the truth, over time."""
 
-from dynred.report.figures.base import MARK, MODEL, Context, Drawing, Figure, blank, time_axis
+from dynred.report.context import Context
+from dynred.report.figures.base import MARK, MODEL, Drawing, Figure, blank, time_axis
 
 
 class BandCoverage(Figure[Context]):

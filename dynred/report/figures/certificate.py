@@ -7,13 +7,13 @@ from matplotlib.axes import Axes
 
 from dynred.evaluation.certificate import Certificate
 from dynred.numerics.modes import Modes
+from dynred.report.context import Context
 from dynred.report.figures.base import (
     ENCODER,
     GONE,
     LINEAR,
     MARK,
     MODEL,
-    Context,
     Drawing,
     Figure,
     beside,

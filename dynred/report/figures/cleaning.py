@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dynred.report.figures.base import MARK, MODEL, Context, Drawing, Figure, blank
+from dynred.report.context import Context
+from dynred.report.figures.base import MARK, MODEL, Drawing, Figure, blank
 
 
 class SmoothedSamples(Figure[Context]):

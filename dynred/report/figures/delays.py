@@ -3,7 +3,8 @@
 import numpy as np
 
 from dynred.data.transforms.delays import Delays
-from dynred.report.figures.base import MARK, MODEL, Context, Drawing, Figure, blank
+from dynred.report.context import Context
+from dynred.report.figures.base import MARK, MODEL, Drawing, Figure, blank
 
 
 class DelayCurves(Figure[Context]):

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank, time_axis
+from dynred.report.context import Context
+from dynred.report.figures.base import MARK, MODEL, TRUTH, Drawing, Figure, blank, time_axis
 
 
 class EnsembleBands(Figure[Context]):

@@ -3,13 +3,13 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from dynred.report.context import Context
 from dynred.report.figures.base import (
     ENCODER,
     LINEAR,
     MARK,
     MODEL,
     TOP,
-    Context,
     Drawing,
     Figure,
     blank,

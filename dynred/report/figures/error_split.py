@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from dynred.report.context import Context
 from dynred.report.figures.base import (
     ENCODER,
     LINEAR,
     MARK,
     MODEL,
-    Context,
     Drawing,
     Figure,
     blank,

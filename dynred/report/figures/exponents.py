@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank
+from dynred.report.context import Context
+from dynred.report.figures.base import MARK, MODEL, TRUTH, Drawing, Figure, blank
 
 
 class LyapunovExponents(Figure[Context]):

@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from dynred.report.figures.base import Context, Drawing, Figure, agreement_words, blank
+from dynred.report.context import Context
+from dynred.report.figures.base import Drawing, Figure, agreement_words, blank
 
 DECADES = 4  # powers of ten of density that the colours tell apart
 

@@ -7,7 +7,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from dynred.report.figures.base import MODEL, TRUTH, TYPICAL, Context, Drawing, Figure, blank
+from dynred.report.context import Context
+from dynred.report.figures.base import MODEL, TRUTH, TYPICAL, Drawing, Figure, blank
 
 POINTS = 20000  # points of each cloud that are drawn; more cannot be told apart
 

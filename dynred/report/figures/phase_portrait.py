@@ -2,7 +2,8 @@
 
 from itertools import combinations
 
-from dynred.report.figures.base import MODEL, TRUTH, Context, Drawing, Figure, blank
+from dynred.report.context import Context
+from dynred.report.figures.base import MODEL, TRUTH, Drawing, Figure, blank
 
 
 class PhasePortrait(Figure[Context]):

@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dynred.evaluation.records import Quantiles
-from dynred.report.figures.base import ENCODER, POD, Context, Drawing, Figure, blank, decades
+from dynred.report.context import Context
+from dynred.report.figures.base import ENCODER, POD, Drawing, Figure, blank, decades
 
 MARKERS = {"median": ("o", "median"), "p95": ("|", "95 %"), "p99": ("d", "99 %"), "max": ("x", "maximum")}
 

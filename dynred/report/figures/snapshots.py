@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 
-from dynred.report.figures.base import GONE, Context, Drawing, Figure, blank, colours, difference_colours, space_label
+from dynred.report.context import Context
+from dynred.report.figures.base import GONE, Drawing, Figure, blank, colours, difference_colours, space_label
 
 COLUMNS = 4  # times that are shown
 

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.ticker import MaxNLocator
 
+from dynred.report.context import Context
 from dynred.report.figures.base import (
     GONE,
-    Context,
     Drawing,
     Figure,
     blank,

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 
 from dynred.evaluation.bootstrap import Resamples
 from dynred.evaluation.intervals import FEWEST
-from dynred.report.figures.base import MODEL, TRUTH, Context, Drawing, Figure, agreement_words, blank, decades
+from dynred.report.context import Context
+from dynred.report.figures.base import MODEL, TRUTH, Drawing, Figure, agreement_words, blank, decades
 
 SHOWN = 1e-8  # power below this fraction of the largest is round-off
 

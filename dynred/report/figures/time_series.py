@@ -1,6 +1,7 @@
 """Time series of states that are no field."""
 
-from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, blank, time_axis
+from dynred.report.context import Context
+from dynred.report.figures.base import MARK, MODEL, TRUTH, Drawing, Figure, blank, time_axis
 
 
 class TimeSeries(Figure[Context]):

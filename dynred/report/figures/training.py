@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from dynred.report.figures.base import MARK, MODEL, TRUTH, Context, Drawing, Figure, beside, blank, decades
+from dynred.report.context import Context
+from dynred.report.figures.base import MARK, MODEL, TRUTH, Drawing, Figure, beside, blank, decades
 from dynred.training.minimise import History
 
 COLUMNS = 2

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from dynred.report.figures.base import LINEAR, MARK, MODEL, Context, Drawing, Figure, blank, time_axis
+from dynred.report.context import Context
+from dynred.report.figures.base import LINEAR, MARK, MODEL, Drawing, Figure, blank, time_axis
 
 LEVELS = [0.5, 0.9]  # fractions still valid at the median and at the 10 % quantile
 
