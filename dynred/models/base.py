@@ -1,6 +1,5 @@
 """What every reduced model offers: between states and latents, in time, and into files."""
 
-import io
 import time
 import warnings
 from abc import ABC, abstractmethod
@@ -24,13 +23,11 @@ from dynred.errors import DynredWarning
 from dynred.files import (
     check_target,
     is_tensors,
-    moved_into_place,
-    write_json,
     write_tensors,
 )
 from dynred.kinds import kind_of
 from dynred.models.domain import Domain, stopped_words
-from dynred.models.export import EXPORTED, as_numpy, exported, is_export
+from dynred.models.export import as_numpy, exported, is_export, write_programs
 from dynred.models.numpy_model import NumpyModel
 from dynred.models.plain_states import PlainStates, width_of
 from dynred.models.spec import ModelSpec
@@ -207,7 +204,7 @@ class Model(PlainStates, Displayed, ABC):
         """
         t, resized = increasing("t", t), self.for_states(width_of(x0, self.state_dim))
         if resized is not self:
-            return resized.predict(x0, t, time_limit=time_limit, progress=progress)
+            return resized.predict(x0, t, inputs=inputs, time_limit=time_limit, progress=progress)
         x0 = self.start(x0)
         if inputs is not None:
             signals = given_signals(inputs, self.inputs, self.courses, t, len(x0))
@@ -296,16 +293,7 @@ class Model(PlainStates, Displayed, ABC):
         or without dynred. manifest.json lists them: a folder that holds anything else is not replaced. Parameters
         and errors are as for `to_numpy`."""
         check_target("path", path, is_export)
-        programs = self._programs()
-        with moved_into_place(path, is_export) as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about its own parts
-            folder.mkdir()
-            for name, program in programs.items():
-                # Not into a file: on a full disk torch's writer ends the process.
-                content = io.BytesIO()
-                torch.export.save(program, content)
-                (folder / f"{name}.pt2").write_bytes(content.getbuffer())
-            write_json(folder / EXPORTED, {"schema": SCHEMA, "files": [f"{name}.pt2" for name in programs]})
+        write_programs(path, self._programs())
 
     def _programs(self) -> dict[str, ExportedProgram]:
         modules = self.modules

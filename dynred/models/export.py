@@ -1,5 +1,6 @@
 """Fitted models as programs of `torch.export`, and those as plain NumPy functions."""
 
+import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
 from dynred.checks import refuse
-from dynred.files import is_json, read_json
+from dynred.files import is_json, moved_into_place, read_json, write_json
 from dynred.models.numpy_model import NumpyFunction
 
+SCHEMA = 1  # of the list of files
 EXPORTED = "manifest.json"  # lists the files in a folder of exported programs
 
 
@@ -44,6 +46,19 @@ def exported(
             return torch.export.export(wrapped, values, dynamic_shapes=(shapes,), strict=False)
         except Exception as error:
             raise refuse(name, "traceable by torch.export", f"{type(error).__name__}: {error}") from error
+
+
+def write_programs(path: str | Path, programs: Mapping[str, ExportedProgram]) -> None:
+    """Writes programs into a folder, which is moved into place, with a list of its files."""
+    with moved_into_place(path, is_export) as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns about its own parts
+        folder.mkdir()
+        for name, program in programs.items():
+            # Not into a file: on a full disk torch's writer ends the process.
+            content = io.BytesIO()
+            torch.export.save(program, content)
+            (folder / f"{name}.pt2").write_bytes(content.getbuffer())
+        write_json(folder / EXPORTED, {"schema": SCHEMA, "files": [f"{name}.pt2" for name in programs]})
 
 
 def as_numpy(program: ExportedProgram) -> NumpyFunction:
