@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 dynred predict runs/ks --at 0 --out first.csv    # test trajectory 0
 dynred predict runs/ks --initial states.npz --until 50 --out pred.nc
-dynred predict runs/rod --initial rest.npz --until 5 --inputs heat.csv --out p.npz
+dynred predict runs/rod --at 0 --until 5 --inputs heat.csv --out p.npz
 dynred predict runs/l63 --initial now.npz --until 5 --every 0.01 --out p.npz
 """
 

@@ -158,7 +158,7 @@ class Sampled(Signal):
             return self._line(low)
         return replace(self, inside=(low, torch.maximum(low, high)))
 
-    def _line(self, index: Int[Tensor, " n"]) -> "Line":
+    def _line(self, index: Int[Tensor, " n"]) -> "StraightLine":
         """What it is in one sample interval of each row."""
         rows, after = len(self.values), torch.minimum(index + 1, self.counts - 1)
         times = self.t.expand(rows, -1)
@@ -168,7 +168,7 @@ class Sampled(Signal):
         gap = (end - t).clamp_min(1e-300)
         slope = torch.zeros_like(value) if self.held else torch.where(end > t, (later - value) / gap, 0.0)
         parts = (t, value, slope)
-        return Line(*(part[0] for part in parts)) if self.shared else Line(*parts)
+        return StraightLine(*(part[0] for part in parts)) if self.shared else StraightLine(*parts)
 
     def jumps(self, start: float, end: float) -> Float[Tensor, " J"]:
         """See `Signal.jumps`: where a held value changes, or the slope between samples does.
@@ -204,7 +204,7 @@ class Sampled(Signal):
 
 
 @dataclass(frozen=True, eq=False)
-class Line(Signal):
+class StraightLine(Signal):
     """A straight signal, such as a sample interval of another one: value + slope (t - begin).
 
     Attributes:
@@ -220,11 +220,11 @@ class Line(Signal):
         """See `Signal.shape`."""
         return tuple(self.slope.shape)
 
-    def __getitem__(self, index: Any) -> "Line":
+    def __getitem__(self, index: Any) -> "StraightLine":
         """See `Signal.__getitem__`."""
-        return Line(self.begin[index], self.value_there[index], self.slope[index]) if self.ndim else self
+        return StraightLine(self.begin[index], self.value_there[index], self.slope[index]) if self.ndim else self
 
-    def later(self, by: float) -> "Line":
+    def later(self, by: float) -> "StraightLine":
         """See `Signal.later`."""
         return replace(self, begin=self.begin + by)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from dynred.arguments import public
@@ -158,7 +158,7 @@ class Trajectories(Plotted, Tabled):
         """SHA-256 of all that files hold but the attributes, as hexadecimal digits."""
         return content_digest(self.arrays())
 
-    def arrays(self) -> dict[str, Tensor]:
+    def arrays(self) -> dict[str, Shaped[Tensor, "..."]]:
         """The arrays by the names that files give them; see `dynred.data.storage`."""
         known = {name: getattr(self, name) for name in ("states", "t", "lengths", "velocities")}
         arrays = {name: value for name, value in known.items() if value is not None}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dynred.checks import refuse
@@ -29,8 +29,8 @@ from dynred.errors import InputError
 from dynred.numerics.latent_space import LatentSpace
 from dynred.ode.vector_field import Parameters, VectorField, WrappedField
 from dynred.runtime import Progress, silent
+from dynred.simulation.pieces import solve_between_jumps
 from dynred.solvers.explicit import Explicit
-from dynred.solvers.pieces import solve_between_jumps
 
 # The solver of rollouts whose inputs have corners: it needs no earlier steps, which those of `Adams` forget there.
 RESTARTING = Explicit(rtol=1e-6, atol=1e-6)
@@ -146,7 +146,7 @@ class DrivenField(WrappedField):
     def dim(self) -> int:
         return self.field.dim - len(self.values)
 
-    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
+    def __call__(self, t: Float[Tensor, "*#batch"], x: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         if not self.values:
             return self.field(t, x)
         moment = torch.as_tensor(t).cpu()
@@ -156,7 +156,7 @@ class DrivenField(WrappedField):
         velocity = self.field(t, joint)
         return torch.cat([velocity[..., : self.angles], velocity[..., self.angles + len(self.values) :]], -1)
 
-    def rows(self, index: Tensor | slice) -> Self:
+    def rows(self, index: Int[Tensor, " n"] | slice) -> Self:
         values = tuple(value[index] if value.ndim else value for value in self.values)
         return replace(super().rows(index), values=values)
 
@@ -173,7 +173,7 @@ class DrivenField(WrappedField):
 
 @dataclass(frozen=True, eq=False)
 class _Between:
-    """A limited field that says where its inputs jump; see `dynred.solvers.pieces.Jumping`."""
+    """A limited field that says where its inputs jump; see `dynred.simulation.pieces.Jumping`."""
 
     field: LimitedField
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from dynred.checks import count, refuse
 from dynred.numerics.lattice import Lattice, Stencil, shell_count
-from dynred.numerics.local_map import LocalMap, Sector, check_reaches, sectors_of
-from dynred.numerics.local_products import HIGHEST, Products, joined, products_of
+from dynred.numerics.local_map import LocalMap, LocalSector, check_reaches, sectors_of
+from dynred.numerics.local_products import HIGHEST, LocalProducts, joined, products_of
 from dynred.spec import Spec
 
 FIRST = (1, 1)  # the reaches from which the search starts
@@ -182,14 +182,14 @@ class _Search:
         return [(sum(error), terms) for error, terms in zip(errors, counts, strict=True)]
 
 
-def _terms(sample: LocalSample, reaches: tuple[int, ...]) -> tuple[Products, list[Sector]]:
+def _terms(sample: LocalSample, reaches: tuple[int, ...]) -> tuple[LocalProducts, list[LocalSector]]:
     every = products_of(sample.lattice, reaches)
     products, places = every.pruned(np.flatnonzero(np.isin(every.parities, sample.targets.parities)))
     return products, sectors_of(products, sample.targets, places)
 
 
 def _equations(
-    products: Products, sectors: Sequence[Sector], known: LocalSample, most: int
+    products: LocalProducts, sectors: Sequence[LocalSector], known: LocalSample, most: int
 ) -> list[tuple[Float[Tensor, "_K _K"], Float[Tensor, "_K _v"]]]:
     """The normal equations of every sector. BLAS computes one half of a symmetric product: in 60 % of the time."""
     grams = [np.zeros((len(sector.terms),) * 2, order="F") for sector in sectors]
@@ -203,7 +203,7 @@ def _equations(
     return [(torch.from_numpy(gram), moment) for gram, moment in zip(whole, moments, strict=True)]
 
 
-def _pieces(products: Products, sample: LocalSample, most: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _pieces(products: LocalProducts, sample: LocalSample, most: int) -> Iterator[tuple[Tensor, Tensor]]:
     size = max(64, min(4096, PIECE // len(products.degrees)))
     for x, y in sample.pieces(products.stencil, most, size):
         yield torch.cat(products.values(x)), y
@@ -223,7 +223,7 @@ def _solution(gram: Float[Tensor, "K K"], moments: Float[Tensor, "K v"], ridge: 
 
 
 def _errors(
-    products: Products, sectors: Sequence[Sector], choices: Sequence[Sequence[Tensor]], held: LocalSample
+    products: LocalProducts, sectors: Sequence[LocalSector], choices: Sequence[Sequence[Tensor]], held: LocalSample
 ) -> list[list[float]]:
     """The mean squared error of every choice of coefficients at held-out points, sector by sector."""
     sums = np.zeros((len(choices), len(sectors)))

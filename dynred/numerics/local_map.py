@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dynred.checks import refuse
 from dynred.numerics.lattice import Lattice, Stencil
-from dynred.numerics.local_products import HIGHEST, MOST_PRODUCTS, Products, product_count, products_of
+from dynred.numerics.local_products import HIGHEST, MOST_PRODUCTS, LocalProducts, product_count, products_of
 
 # Numbers that are held at once for a piece of the points: so they stay in the processor's cache, and a point of a long
 # field takes as long as one of a short field.
@@ -20,7 +20,7 @@ MOST_REACH = 200  # shells
 
 
 @dataclass(frozen=True, eq=False)
-class Sector:
+class LocalSector:
     """The values of one parity among those of a map.
 
     Attributes:
@@ -32,10 +32,10 @@ class Sector:
     terms: Int[np.ndarray, " k"]
 
 
-def sectors_of(products: Products, targets: Stencil, chosen: Int[np.ndarray, " k"]) -> list[Sector]:
+def sectors_of(products: LocalProducts, targets: Stencil, chosen: Int[np.ndarray, " k"]) -> list[LocalSector]:
     """The values of a map, parity by parity, with those of the chosen products that have the same parity."""
     return [
-        Sector(np.flatnonzero(targets.parities == parity), chosen[products.parities[chosen] == parity])
+        LocalSector(np.flatnonzero(targets.parities == parity), chosen[products.parities[chosen] == parity])
         for parity in np.unique(targets.parities).tolist()
     ]
 
@@ -111,7 +111,7 @@ class LocalMap(nn.Module):
         return total.T
 
 
-def _entries(sectors: Sequence[Sector], values: int, products: int) -> Int[np.ndarray, "V K"]:
+def _entries(sectors: Sequence[LocalSector], values: int, products: int) -> Int[np.ndarray, "V K"]:
     """Which coefficient belongs to a product in a value; their number where none does."""
     numbers = sum(len(sector.terms) * len(sector.columns) for sector in sectors)
     entries, first = np.full((values, products), numbers), 0

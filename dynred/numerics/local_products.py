@@ -21,7 +21,7 @@ MOST_PRODUCTS = 200_000
 
 
 @dataclass(frozen=True, eq=False)
-class Products:
+class LocalProducts:
     """Products of 0, 1, 2, ... factors, in this order; with the 0-th, which is 1.
 
     Attributes:
@@ -45,7 +45,7 @@ class Products:
         limits[: len(reaches) + 1] = [0, *reaches]
         return np.flatnonzero(self.shells <= limits[self.degrees])
 
-    def pruned(self, chosen: Int[np.ndarray, " k"]) -> tuple["Products", Int[np.ndarray, " k"]]:
+    def pruned(self, chosen: Int[np.ndarray, " k"]) -> tuple["LocalProducts", Int[np.ndarray, " k"]]:
         """The chosen products alone, with those that they are made of; and where each of them stands there."""
         needed = np.zeros(len(self.degrees), bool)
         needed[0], needed[chosen] = True, True
@@ -61,7 +61,7 @@ class Products:
             levels.append((places[starts[d - 1] + parents[own]] - before, lasts[own]))
         levels = [level for level in levels if len(level[0])]
         parts = (self.degrees[needed], self.parities[needed], self.shells[needed])
-        return Products(self.stencil, tuple(levels), *parts), places[chosen]
+        return LocalProducts(self.stencil, tuple(levels), *parts), places[chosen]
 
     def values(self, x: Float[Tensor, "F m"]) -> list[Float[Tensor, "_k m"]]:
         """The values of all products, for each number of factors.
@@ -93,7 +93,7 @@ def _counts(lattice: Lattice, reaches: Sequence[int]) -> list[int]:
     return [int((shells <= reach).sum()) for reach in reaches]
 
 
-def products_of(lattice: Lattice, reaches: Sequence[int]) -> Products:
+def products_of(lattice: Lattice, reaches: Sequence[int]) -> LocalProducts:
     """All products of values around a point of a lattice.
 
     Args:
@@ -110,7 +110,7 @@ def _products(
     flipped: tuple[tuple[int, ...], ...],
     signs: tuple[tuple[int, ...], ...],
     reaches: tuple[int, ...],
-) -> Products:
+) -> LocalProducts:
     lattice = Lattice((1,) * axes, components, flipped, signs)
     stencil = ball(lattice, reaches[0])
     last, parity = np.zeros(1, np.int64), np.zeros(1, np.int64)
@@ -122,7 +122,7 @@ def _products(
         degrees.append(np.full(len(lasts), d))
         parities.append(parity)
         shells.append(stencil.shells[lasts])
-    return Products(stencil, tuple(levels), *(np.concatenate(part) for part in (degrees, parities, shells)))
+    return LocalProducts(stencil, tuple(levels), *(np.concatenate(part) for part in (degrees, parities, shells)))
 
 
 def _next(last: Int[np.ndarray, " n"], k: int) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:

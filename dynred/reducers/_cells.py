@@ -15,6 +15,7 @@ from dynred.data.symmetries import Exchange, Phase, Reflection, Sign, Symmetry, 
 from dynred.data.symmetry_group import Group
 from dynred.numerics.lattice import Lattice, Stencil, box
 
+MOST_VALUES = 2000  # around a coarse point: they are turned by a dense matrix
 BEYOND = 6.0  # standard deviations after which a Gaussian ends: 2e-9 of its height
 
 
@@ -52,7 +53,13 @@ class Cells:
         """The fine values around a coarse point that stand for it: those at most half a step away, in fine steps.
 
         With an even `per` those in the middle between two points stand for both.
+
+        Raises:
+            InputError: they are too many.
         """
+        count = self.components * (2 * (self.per // 2) + 1) ** len(self.points)
+        if count > MOST_VALUES:
+            raise refuse("the fine values around a coarse point", f"at most {MOST_VALUES}", count, "Take more points.")
         return box(self.lattice, [self.per // 2] * len(self.lattice.points))
 
     def sized(self, points: Sequence[int]) -> "Cells":

@@ -14,8 +14,8 @@ from dynred.ode.system import System
 from dynred.ode.system_field import SystemField
 from dynred.simulation.divergence import bound, check_velocities, raise_divergence
 from dynred.simulation.events import Crossings, Event, find_crossings
+from dynred.simulation.pieces import solve_between_jumps
 from dynred.solvers.base import Solver
-from dynred.solvers.pieces import solve_between_jumps
 
 CHUNK = 2**22  # values of one batch of velocities
 FINISHED, OUT_OF_TIME, DIVERGED = "finished", "time limit", "diverged"

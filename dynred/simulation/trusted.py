@@ -23,8 +23,8 @@ from dynred.errors import InputError
 from dynred.numerics.size import size_of
 from dynred.ode.system import System
 from dynred.simulation.divergence import bound
+from dynred.simulation.pieces import solve_between_jumps
 from dynred.solvers.base import Solver
-from dynred.solvers.pieces import solve_between_jumps
 
 FACTOR = 10.0  # how many times finer the second solver is
 AGREED = 0.1  # of the threshold: the difference up to which the two agree

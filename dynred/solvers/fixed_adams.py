@@ -120,7 +120,7 @@ def _given_up(states: Sequence[Float[Tensor, "N D"]], times: Float[Tensor, " T"]
 
 
 @dataclass(frozen=True)
-class Steps:
+class AdamsSteps:
     """The steps from the first time to the last.
 
     Attributes:
@@ -134,7 +134,7 @@ class Steps:
     outputs: dict[int, list[float]]
 
 
-def steps_of(solver: FixedAdams, times: Float[Tensor, " T"]) -> Steps:
+def steps_of(solver: FixedAdams, times: Float[Tensor, " T"]) -> AdamsSteps:
     """The steps of a solution at two or more times."""
     grid = times.double().cpu().numpy()
     span = float(grid[-1] - grid[0])
@@ -146,7 +146,7 @@ def steps_of(solver: FixedAdams, times: Float[Tensor, " T"]) -> Steps:
     outputs: dict[int, list[float]] = {}
     for step, s in zip(number.tolist(), (place - number).tolist(), strict=True):
         outputs.setdefault(step, []).append(min(s, 1.0))
-    return Steps(span / count, count, outputs)
+    return AdamsSteps(span / count, count, outputs)
 
 
 @lru_cache

@@ -118,7 +118,7 @@ TURNED, STILL = (Representation(((k,),), (), (0,)).to_dict() for k in (1, 2))
 def test_every_reducer_can_be_built_without_memory(spec):
     assert {type(one) for one in BUILT} == set(REDUCERS) - {AutoReducerSpec}  # which chooses among them
     sizes = {"state_dim": 10**9, "modes": 10**6, "degree": 2, "latents": TURNED, "slaved": STILL, "degrees": [3]}
-    sizes |= {"lattice": Lattice((100, 100)).to_dict(), "per": 100, "axes": {"x": 1.0}, "reaches": [2, 1]}
+    sizes |= {"lattice": Lattice((100, 100)).to_dict(), "per": 10, "axes": {"x": 1.0}, "reaches": [2, 1]}
     sizes["member"] = {"state_dim": 10**9}
     wanted = {key: value for key, value in sizes.items() if key in spec.build.__annotations__}
     with torch.device("meta"):
