@@ -94,7 +94,7 @@ def _reduced(
 def ensemble(device: str, small: bool) -> Work:
     """Lorenz-63, many trajectories by the Adams method; the figure is the mean square of the last states."""
     x0 = torch.randn(16 if small else 4096, 3, generator=generator(0), dtype=torch.float64).to(device)
-    field = find_system("lorenz63").bind()
+    field = find_system("lorenz63").at()
     t = torch.linspace(0, 0.5, 6).double()
     solver = Adams(rtol=1e-8, atol=1e-8)
     return timed(device, lambda: float(solver.solve(field, x0, t)[:, -1].pow(2).mean()))

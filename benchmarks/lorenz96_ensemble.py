@@ -52,7 +52,7 @@ def methods(problem: Ensemble, loop: int) -> list[Method]:
     """
     end, whole = problem.end, len(problem.initial)
     times = torch.tensor([0.0, end], dtype=torch.float64)
-    chosen, _ = choose_solver(problem.system.bind(), problem.initial, times)
+    chosen, _ = choose_solver(problem.system.at(), problem.initial, times)
     tolerances = tuple(10.0**-k for k in range(3, 11))
 
     def ours(tolerance: float, count: int) -> Tensor:

@@ -162,7 +162,7 @@ def test_a_module_with_no_or_two_classes_asks_for_a_name(tmp_path):
 def test_an_unknown_parameter_of_a_system_is_refused_with_the_nearest():
     system = System("s", 2, rhs=lambda t, x, rate: -rate * x, parameters={"rate": 1.0})
     with pytest.raises(InputError, match=r"parameters must be among \['rate'\], got 'rat'. Did you mean rate?"):
-        system.bind({"rat": 2.0})
+        system.at({"rat": 2.0})
 
 
 @pytest.mark.parametrize(

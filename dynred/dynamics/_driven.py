@@ -54,11 +54,11 @@ class Driven(VectorFieldDynamics):
         self.units = Standardisation(inner.shift[own].clone(), inner.spread[own].clone(), inner.rate[own].clone())
 
     def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        """See `VectorFieldDynamics.field`; only for inputs that are functions of time alone. `bind` fills in others."""
-        return self.bind()(t, z)
+        """See `VectorFieldDynamics.field`; only for inputs that are functions of time alone. `at` fills in others."""
+        return self.at()(t, z)
 
-    def bind(self, parameters: Parameters | None = None) -> "DrivenField":
-        """See `VectorFieldDynamics.bind`; an input is a signal, or a number.
+    def at(self, parameters: Parameters | None = None) -> "DrivenField":
+        """See `VectorFieldDynamics.at`; an input is a signal, or a number.
 
         Raises:
             InputError: an input is missing.
@@ -74,7 +74,7 @@ class Driven(VectorFieldDynamics):
             advice = "`predict(x0, t, inputs=...)` takes them; trajectories carry them."
             raise refuse("inputs", f"given for {', '.join(self.courses)}", f"none for {', '.join(missing)}", advice)
         values = tuple({**told, **known}[name] for name in self.courses)
-        return DrivenField(self.member.bind(parameters), tuple(self.courses), values, self.latent_space.angles)
+        return DrivenField(self.member.at(parameters), tuple(self.courses), values, self.latent_space.angles)
 
     def rollout(
         self,
@@ -217,7 +217,7 @@ def joined(latents: Trajectories, names: Sequence[str], angles: int) -> Trajecto
 
 
 @dataclass(frozen=True, eq=False)
-class Joint(LatentData):
+class JointLatents(LatentData):
     """Latents and inputs together; what is chosen is chosen by rollouts with the inputs, whose course is known."""
 
     def score(self, model: Rolling) -> float:

@@ -32,11 +32,11 @@ class Acceleration(VectorFieldDynamics):
 
     def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`."""
-        return self.bind()(t, z)
+        return self.at()(t, z)
 
-    def bind(self, parameters: Parameters | None = None) -> VectorField:
-        """See `VectorFieldDynamics.bind`."""
-        return _Accelerated(self.member.bind(parameters))
+    def at(self, parameters: Parameters | None = None) -> VectorField:
+        """See `VectorFieldDynamics.at`."""
+        return _Accelerated(self.member.at(parameters))
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""

@@ -71,8 +71,8 @@ class LatentDynamics(nn.Module, ABC):
         """What `DynamicsSpec.build` needs beside the settings to make the same module, weights apart: plain JSON data,
         such as numbers of coordinates, or the sizes of a part."""
 
-    def bind(self, parameters: Parameters | None = None) -> VectorField:
-        """The vector field with its parameters filled in, like `System.bind`.
+    def at(self, parameters: Parameters | None = None) -> VectorField:
+        """The vector field with its parameters filled in, like `System.at`.
 
         Args:
             parameters: by name, a number or one value per row of the batch. Names that the field does not know are
@@ -93,7 +93,7 @@ class LatentDynamics(nn.Module, ABC):
 
     def evolution(self, parameters: Parameters | None = None) -> VectorField:
         """What exponents are computed of: the vector field, or a map, see `dynred.ode.vector_field.time_step`."""
-        return self.bind(parameters)
+        return self.at(parameters)
 
     def averaged(self) -> Sequence["LatentDynamics"]:
         """The dynamics whose velocities are averaged: only these themselves, where they are no ensemble."""
@@ -146,8 +146,8 @@ class VectorFieldDynamics(LatentDynamics):
         """The field is the same for every row."""
         return self
 
-    def bind(self, parameters: Parameters | None = None) -> VectorField:
-        """See `LatentDynamics.bind`: the field itself, which sees no parameters."""
+    def at(self, parameters: Parameters | None = None) -> VectorField:
+        """See `LatentDynamics.at`: the field itself, which sees no parameters."""
         return self
 
     def rollout(
@@ -162,7 +162,7 @@ class VectorFieldDynamics(LatentDynamics):
         """See `LatentDynamics.rollout`."""
         deadline = time.monotonic() + min(self.time_limit, math.inf if time_limit is None else time_limit)
         budget, report = Budget(self.max_evaluations, deadline), Report(progress, float(t[0]), float(t[-1]))
-        field = LimitedField(self.bind(parameters), self.units, budget, report)
+        field = LimitedField(self.at(parameters), self.units, budget, report)
         states = self._solved(field, self.units.standard(z0.double()), t.double())
         states[:, t.to(states.device) >= budget.end] = torch.nan  # rows at their own pace may have been further
         return self.units.latent(states)
@@ -179,7 +179,7 @@ class VectorFieldDynamics(LatentDynamics):
         """The field as a compiled loop, for `rollout_compiled`.
 
         Args:
-            parameters: see `bind`; numbers, or values of a single row.
+            parameters: see `at`; numbers, or values of a single row.
 
         Raises:
             InputError: the field does what cannot be compiled, or its solver is another than `Adams`.
@@ -187,7 +187,7 @@ class VectorFieldDynamics(LatentDynamics):
         """
         if not isinstance(self.solver, Adams):
             raise refuse("the solver of rollouts", "Adams", type(self.solver).__name__)
-        return CompiledField(StandardField(self.bind(parameters), self.units), self.solver)
+        return CompiledField(StandardField(self.at(parameters), self.units), self.solver)
 
     def rollout_compiled(
         self, field: CompiledRollouts, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynred.data.courses import courses_of
-from dynred.dynamics._driven import Driven, Joint, joined, joint_space
+from dynred.dynamics._driven import Driven, JointLatents, joined, joint_space
 from dynred.dynamics._members import build_field, default_member, fit_field
 from dynred.dynamics.base import DynamicsSpec, LatentData
 from dynred.numerics.latent_space import LatentSpace
@@ -26,7 +26,7 @@ class DrivenSpec(DynamicsSpec):
         """The member fitted to latents and inputs; see `DynamicsSpec._fit`. Without inputs it sees latents alone."""
         names, space = data.latents.input_names, data.latent_space
         joint = data.changed(lambda part: joined(part, names, space.angles), joint_space(space, len(names)))
-        joint = Joint(joint.latents, joint.validation, joint.latent_space, joint.rng, joint.runtime)
+        joint = JointLatents(joint.latents, joint.validation, joint.latent_space, joint.rng, joint.runtime)
         courses = courses_of(data.latents.row_inputs, data.latents.attributes)
         return Driven(self, space, fit_field(self.member, joint), courses)
 

@@ -39,11 +39,11 @@ class Ensemble(VectorFieldDynamics):
 
     def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`."""
-        return self.bind()(t, z)
+        return self.at()(t, z)
 
-    def bind(self, parameters: Parameters | None = None) -> VectorField:
-        """See `VectorFieldDynamics.bind`."""
-        first, *others = (member.bind(parameters) for member in self.averaged())
+    def at(self, parameters: Parameters | None = None) -> VectorField:
+        """See `VectorFieldDynamics.at`."""
+        first, *others = (member.at(parameters) for member in self.averaged())
         return _Mean(first, tuple(others))
 
     def averaged(self) -> list[VectorFieldDynamics]:

@@ -88,8 +88,8 @@ class LatentMap(LatentDynamics):
         inside = (self.units.standard(z).abs() <= self.member.limit).all(-1, keepdim=True)
         return torch.where(inside, z, torch.nan)
 
-    def bind(self, parameters: Parameters | None = None) -> NoReturn:
-        """See `LatentDynamics.bind`.
+    def at(self, parameters: Parameters | None = None) -> NoReturn:
+        """See `LatentDynamics.at`.
 
         Raises:
             InputError: always, as there is no vector field.
@@ -99,7 +99,7 @@ class LatentMap(LatentDynamics):
     def evolution(self, parameters: Parameters | None = None) -> VectorField:
         """See `LatentDynamics.evolution`: the map."""
         assert self.time_step is not None
-        return _Next(self.member.bind(parameters), self.time_step)
+        return _Next(self.member.at(parameters), self.time_step)
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""

@@ -41,18 +41,18 @@ class Parametric(VectorFieldDynamics):
         self.units = Standardisation(inner.shift[:r].clone(), inner.spread[:r].clone(), inner.rate[:r].clone())
 
     def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
-        """See `VectorFieldDynamics.field`; only for dynamics without parameters. `bind` fills them in."""
-        return self.bind()(t, z)
+        """See `VectorFieldDynamics.field`; only for dynamics without parameters. `at` fills them in."""
+        return self.at()(t, z)
 
-    def bind(self, parameters: Parameters | None = None) -> VectorField:
-        """See `VectorFieldDynamics.bind`.
+    def at(self, parameters: Parameters | None = None) -> VectorField:
+        """See `VectorFieldDynamics.at`.
 
         Raises:
             InputError: a parameter is missing.
         """
         known = as_tensors(parameters)
         batch = torch.broadcast_shapes(*(known[name].shape for name in self.names if name in known))
-        return _Bound(self.member.bind(parameters), stacked(parameters, self.names, batch))
+        return _Bound(self.member.at(parameters), stacked(parameters, self.names, batch))
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""

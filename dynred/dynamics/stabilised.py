@@ -78,11 +78,11 @@ class Stabilised(VectorFieldDynamics):
 
     def field(self, t: Float[Tensor, "*#batch"], z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch R"]:
         """See `VectorFieldDynamics.field`."""
-        return self.bind()(t, z)
+        return self.at()(t, z)
 
-    def bind(self, parameters: Parameters | None = None) -> VectorField:
-        """See `VectorFieldDynamics.bind`."""
-        return _Damped(self.member.bind(parameters), self)
+    def at(self, parameters: Parameters | None = None) -> VectorField:
+        """See `VectorFieldDynamics.at`."""
+        return _Damped(self.member.at(parameters), self)
 
     @property
     def ball(self) -> "_Ball":

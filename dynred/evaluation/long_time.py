@@ -156,14 +156,14 @@ def _exponents(
     progress: Progress,
 ) -> tuple[Exponents | None, Exponents | None]:
     k = model.latent_space.dim if k is None else integer("exponents", k, 0, model.latent_space.dim)
-    if k == 0 or not system.bind().differentiable:
+    if k == 0 or not system.at().differentiable:
         return None, None
     try:
         field = model.evolution()
     except InputError:  # no parameter is missing, for the rollouts had all: the dynamics are no vector field or map
         return None, None
     k = min(k, system.underlying.dim)
-    interval = time_step(field) or time_step(system.bind()) or 0.1 * system.time_scale
+    interval = time_step(field) or time_step(system.at()) or 0.1 * system.time_scale
     times: dict[str, Any] = {"interval": interval, "duration": duration}
     full = lyapunov_spectrum(system, k, rng=spawn(rng, "full"), progress=progress, **times)
     reduced = None

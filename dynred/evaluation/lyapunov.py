@@ -235,7 +235,7 @@ def _states(model: Model, rng: torch.Generator, n: int) -> Float[Tensor, "n D"]:
 def _system_run(system: System, request: _Request, rng: torch.Generator, deadline: Deadline) -> _Run:
     parameters = {**system.parameters, **(request.parameters or {})}
     system, initial = system.underlying, request.initial
-    field = system.bind(parameters)
+    field = system.at(parameters)
     interval = _interval(field, system.time_scale) if request.interval is None else request.interval
     duration = positive("duration", 200 * system.time_scale if request.duration is None else request.duration)
     if initial is None:

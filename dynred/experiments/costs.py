@@ -124,7 +124,7 @@ def _simulation(system: System, look: Pilot, sampling: float, solver: str) -> tu
     """Seconds of a time unit by the number of trajectories, the solver, and how many processes share these."""
     ode, x = system.underlying, look.last
     values = {name: value[:1] if value.ndim else value for name, value in look.parameters.items()}
-    field, grid = ode.bind(values), sampling * torch.arange(2, dtype=torch.float64)
+    field, grid = ode.at(values), sampling * torch.arange(2, dtype=torch.float64)
     method, _ = choose_solver(field, x[:1], grid, solver, count=10 * MANY)
     span = PART * look.span / max(look.seconds, 1e-3)
     gap = min(sampling, span)

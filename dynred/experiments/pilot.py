@@ -101,7 +101,7 @@ def pilot(system: System, seconds: float, seed: int, solver: str = "auto") -> Pi
 
 def _natural_time(system: System, values: dict[str, Tensor], x: Float[Tensor, "n D"]) -> float:
     """How long the initial states take to move as far as they are apart, roughly."""
-    speed = float(size_of(system.bind(values)(torch.zeros((), dtype=torch.float64), x).flatten()))
+    speed = float(size_of(system.at(values)(torch.zeros((), dtype=torch.float64), x).flatten()))
     return FIRST * (float(size_of(x.flatten())) / speed if speed > 0 else 1.0)
 
 

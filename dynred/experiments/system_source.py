@@ -119,7 +119,7 @@ class SystemSource(Source):
         if solver is None or solver.adaptive or data.solver != "auto" or self.full.solver is not None:
             return self
         times = torch.tensor([0.0, data.sampling or self.full.sampling], dtype=torch.float64)
-        return replace(self, solver=solver.refined(FINER, self.full.bind(), times))
+        return replace(self, solver=solver.refined(FINER, self.full.at(), times))
 
     def trusted(self, parts: Parts, data: DataSpec, seed: int, threshold: float) -> HeldOut:
         """See `Source.trusted`."""
@@ -194,7 +194,7 @@ class SystemSource(Source):
         """See `Source.fingerprint`: numbers of the system, and values of its equation at two states."""
         x = self.full.initial(2, generator(0, "fingerprint"))
         t = torch.tensor(0.3, dtype=torch.float64)
-        velocity = self.full.bind()(t, x)
+        velocity = self.full.at()(t, x)
         observed = [] if self.full.observation is None else [self.full.observation.map(x)]
         return {
             "kind": "system",

@@ -132,7 +132,7 @@ class AtlasModel(Model):
         chart, local = self.atlas.placed(self._latents(z))
         fields, given = [], of_charts(constants(self.given), chart, len(self.dynamics))
         for part, parameters in zip(self.dynamics, given, strict=True):
-            bound = part.bind(parameters)
+            bound = part.at(parameters)
             fields.append(lambda y, bound=bound: bound(time, y))
         return by_chart(fields, chart, local)
 

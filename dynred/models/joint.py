@@ -180,7 +180,7 @@ class _Loss:
         x, v, given = self.x[rows], self.v[rows], cut(self.given, rows)
         coder = self.both.reducer.at(given)
         z, latent_velocity, *_ = torch.func.jvp(coder.encode, (x,), (v,))
-        g = dynamics.bind(given)(self.t[rows], z)
+        g = dynamics.at(given)(self.t[rows], z)
         reconstructed, decoded_velocity, *_ = torch.func.jvp(coder.decode, (z,), (g,))
         return (
             (reconstructed - x).pow(2).sum(-1).mean() / self.energy,
@@ -192,7 +192,7 @@ class _Loss:
         """The loss of rollouts from the first snapshot of each window, at its other snapshots."""
         rows, dynamics = self.rows[index], self.both.dynamics
         nodes = self.both.reducer.at(cut(self.given, rows)).encode(self.x[rows]).double()
-        flow = dynamics.bind(cut(self.given, rows[:, 0]))
+        flow = dynamics.at(cut(self.given, rows[:, 0]))
         prediction = shoot(flow, nodes[:, 0], self.t[rows], self.spec.substeps)
         return (dynamics.latent_space.difference(prediction, nodes)[:, 1:] / dynamics.units.spread).pow(2).mean()
 

@@ -101,7 +101,7 @@ class ReducedModel(Model):
 
     def vector_field(self) -> VectorField:
         """See `Model.vector_field`."""
-        return self.dynamics.bind(self.given)
+        return self.dynamics.at(self.given)
 
     def sized(self, *points: int) -> Self:
         """See `Model.sized`."""

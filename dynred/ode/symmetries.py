@@ -20,7 +20,7 @@ def symmetry_violations(system: System) -> list[float]:
     """How far the equation, at its default parameters, contradicts each declared symmetry; see `violation`."""
     if not system.symmetries:
         return []
-    group, field = Group.of(system.symmetries, system.grid, system.dim), system.bind()
+    group, field = Group.of(system.symmetries, system.grid, system.dim), system.at()
     x, t = system.initial(4, generator(0, "symmetries")), torch.tensor(0.3, dtype=torch.float64)
     return [violation(group, symmetry, lambda y: field(t, y), x) for symmetry in system.symmetries]
 

@@ -61,7 +61,7 @@ class Observation:
 class System(Sendable, Displayed):
     """A high-dimensional ODE x' = f(t, x; parameters), or map x_{t+1} = f(t, x), and what is known about it.
 
-    Seen through an `observation`, a system is still the same ODE: `initial`, `bind`, `right_hand_side` and the
+    Seen through an `observation`, a system is still the same ODE: `initial`, `at`, `right_hand_side` and the
     `initial` of `simulate` mean states of the ODE, of dimension `underlying.dim`. `dim`, `grid` and `known` tell of
     the states that are seen: those that `simulate` returns, and that models are made of.
 
@@ -212,7 +212,7 @@ class System(Sendable, Displayed):
             rng = generator(0, "autonomy")
             values = self.draw_parameters(2, rng)
             span = self.transient + self.duration
-            self._time.append(time_dependence(self.bind(values), self.initial(2, rng, values), span))
+            self._time.append(time_dependence(self.at(values), self.initial(2, rng, values), span))
         return self._time[0]
 
     @property
@@ -230,7 +230,7 @@ class System(Sendable, Displayed):
             if self.time_dependence:
                 rng = generator(0, "period")
                 values = self.draw_parameters(2, rng)
-                bound, x = self.bind(values), self.initial(2, rng, values)
+                bound, x = self.at(values), self.initial(2, rng, values)
                 if self.period is None:
                     found = clocks(period_of(bound, x, self.transient + self.duration))
                 else:
@@ -253,7 +253,7 @@ class System(Sendable, Displayed):
         rng = generator(0, "pattern")
         x = self.initial(2, rng)
         x = torch.cat([x, x + 0.1 * x.std() * torch.randn(x.shape, generator=rng, dtype=x.dtype)])
-        field = self.bind({name: value or 1e-3 for name, value in self.parameters.items()})
+        field = self.at({name: value or 1e-3 for name, value in self.parameters.items()})
         t = torch.tensor(0.3, dtype=torch.float64)
         return find_pattern(lambda y: field(t, y), torch.cat([x, -x]), field.differentiable)
 
@@ -314,7 +314,7 @@ class System(Sendable, Displayed):
                 raise refuse("sample_parameters", expected, f"{name} of {wrong}")
         return values
 
-    def bind(self, parameters: Parameters | None = None) -> "SystemField":
+    def at(self, parameters: Parameters | None = None) -> "SystemField":
         """The vector field with its parameters filled in: defaults, replaced by `parameters`.
 
         Args:

@@ -27,7 +27,7 @@ def collect(request: Request, progress: Progress) -> Trajectories:
     advice = "Simulate into a store: simulate_to('data.zarr', ...), or --out data.zarr."
     request.check_room(request.snapshots * (2 * request.system.dim + 1), advice)
     values, x0 = request.block(0, request.count)
-    system, field = request.system, request.system.bind(values)
+    system, field = request.system, request.system.at(values)
     settings: dict[str, Any] = {"dropped": request.dropped, "events": request.events}
     grids, members = _distinct_grids(request)
     deadline, parts = Deadline(request.time_limit), []

@@ -93,7 +93,7 @@ class Request:
         signals = signals_for(system, inputs, count, tuple(grids), float(dropped), key)
         first, x = starts(system, range(1), values, x0, key)  # the choice of a solver looks at one trajectory
         first |= cut(signals, slice(0, 1))
-        method, reason = choose_solver(system.bind(first), x, grids[0], solver, count=count)
+        method, reason = choose_solver(system.at(first), x, grids[0], solver, count=count)
         return cls(
             system, count, tuple(grids), values, x0, key, float(dropped), checked_events, method, reason, limit, signals
         )

@@ -42,7 +42,7 @@ def identity(request: Request) -> dict[str, Any]:
     """Plain JSON data that two requests share only if they give the same content."""
     system = request.system
     x = system.initial(2, generator(0, "identity"))
-    speed = system.bind()(torch.tensor(0.3, dtype=torch.float64), x)
+    speed = system.at()(torch.tensor(0.3, dtype=torch.float64), x)
     sampled = [value for value in request.signals.values() if isinstance(value, Sampled)]
     return {
         "system": system.name,
@@ -161,7 +161,7 @@ def _next(request: Request, writer: StoreWriter, rows: int, columns: int, deadli
     if start > 0:
         assert mark.last is not None
         x0, dropped = mark.last.to(x0.device), float(times[start] - times[start - 1])
-    field, method, events = system.bind(values), request.method_until(deadline), request.events
+    field, method, events = system.at(values), request.method_until(deadline), request.events
     numbers = mark.done + torch.arange(size)
     solved = integrate(system, field, x0, times[start:end], method, dropped=dropped, events=events, first=numbers)
     if OUT_OF_TIME in solved.status:

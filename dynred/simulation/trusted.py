@@ -82,7 +82,7 @@ def trusted_times(
     trusted = torch.zeros(len(truth), dtype=torch.float64)
     for times, rows in _grids(truth):
         begun = {name: each.later(float(times[0])) for name, each in values.items() if isinstance(each, Signal)}
-        field = system.bind(cut({**values, **begun}, rows))
+        field = system.at(cut({**values, **begun}, rows))
         finer = method.refined(factor, field, times)
         if finer is None:
             return None

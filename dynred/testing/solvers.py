@@ -27,7 +27,7 @@ def check_solver(solver: Solver, accuracy: float = 1e-4) -> None:
     claim = claims(type(solver).__name__)
     x0 = torch.tensor([[0.5, -1.0], [0.9, 0.3], [2.0, 0.1]], dtype=torch.float64)
     a = torch.tensor([1.0, 1.5, 1.0], dtype=torch.float64)
-    field, times = _logistic().bind({"a": a}), torch.linspace(0, 1, 5, dtype=torch.float64)
+    field, times = _logistic().at({"a": a}), torch.linspace(0, 1, 5, dtype=torch.float64)
     states, exact = solver.solve(field, x0, times), _logistic_solution(x0, a, times)
     claim(states.shape == exact.shape, "solve must return states [N, T, D].")
     claim(states.dtype == x0.dtype, "solve must keep the dtype of x0.")

@@ -63,7 +63,7 @@ def _check_initial(claim: Claim, system: System) -> None:
 
 
 def _check_velocity(claim: Claim, system: System, t: Tensor, x: Tensor) -> None:
-    field, given = system.bind(), x.clone()
+    field, given = system.at(), x.clone()
     v = field(t, x)
     if system.second_order:  # initial states may rest
         moving, half = x + 0.1 * torch.randn(x.shape, generator=generator(0, "moving"), dtype=x.dtype), system.dim // 2
@@ -81,8 +81,8 @@ def _check_velocity(claim: Claim, system: System, t: Tensor, x: Tensor) -> None:
 def _check_parameters(claim: Claim, system: System, t: Tensor, x: Tensor) -> None:
     for name, default in system.parameters.items():
         values = default + 0.01 * (abs(default) or 1.0) * torch.arange(len(x), dtype=torch.float64)
-        together = system.bind({name: values})(t, x)
-        singly = torch.stack([system.bind({name: value})(t, row) for value, row in zip(values, x, strict=True)])
+        together = system.at({name: values})(t, x)
+        singly = torch.stack([system.at({name: value})(t, row) for value, row in zip(values, x, strict=True)])
         claim(close(together, singly, ROUND_OFF), f"a value of {name} per trajectory must be as one by one.")
 
 
@@ -97,7 +97,7 @@ def _check_draws(claim: Claim, system: System) -> None:
 
 
 def _check_jacobian(claim: Claim, system: System, t: Tensor, x: Tensor) -> None:
-    field = system.bind()
+    field = system.at()
     if field.differentiable:
         direction = torch.randn(x.shape, generator=generator(0, "direction"), dtype=torch.float64)
         exact = torch.func.jvp(lambda y: field(t, y), (x,), (direction,))[1]
@@ -118,7 +118,7 @@ def _check_jacobian(claim: Claim, system: System, t: Tensor, x: Tensor) -> None:
 def _check_split(claim: Claim, system: System, t: Tensor, x: Tensor) -> None:
     if (split := system.semilinear) is None:
         return
-    exact = system.bind()(t, x)
+    exact = system.at()(t, x)
     claim(close(split.from_modes(split.to_modes(x)), x, ROUND_OFF), "from_modes must be the inverse of to_modes.")
     for shape in ((), (len(x),)):
         values = {name: torch.full(shape, value, dtype=torch.float64) for name, value in system.parameters.items()}

@@ -58,7 +58,7 @@ def test_every_method_converges_to_the_reference(small_run):
 def test_all_right_hand_sides_of_kuramoto_sivashinsky_are_the_same():
     system = find_system("kuramoto_sivashinsky")
     x = system.initial(5, generator(0))
-    exact = system.bind()(torch.tensor(0.0), x)
+    exact = system.at()(torch.tensor(0.0), x)
     linear, advection = kuramoto_sivashinsky_ensemble.matrices()
     for u, v in zip(x.numpy(), exact.numpy(), strict=True):
         assert np.allclose(kuramoto_sivashinsky_ensemble.by_transforms(0.0, u), v, atol=1e-10)
@@ -68,7 +68,7 @@ def test_all_right_hand_sides_of_kuramoto_sivashinsky_are_the_same():
 def test_all_right_hand_sides_of_lorenz96_are_the_same():
     system = find_system("lorenz96")
     x = system.initial(5, generator(0))
-    exact = system.bind()(torch.tensor(0.0), x)
+    exact = system.at()(torch.tensor(0.0), x)
     assert torch.allclose(lorenz96_ensemble.rhs(torch.tensor(0.0), x), exact, atol=1e-12)
     for y, v in zip(x.numpy(), exact.numpy(), strict=True):
         assert np.allclose(lorenz96_ensemble.rhs_numpy(0.0, y), v, atol=1e-12)

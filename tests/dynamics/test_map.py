@@ -65,7 +65,7 @@ def test_times_that_are_not_even_are_refused_with_how_far_they_are_off():
 
 def test_a_map_has_no_vector_field(henon):
     with pytest.raises(InputError, match="given by a vector field, got a map"):
-        henon.bind()
+        henon.at()
 
 
 def test_steps_are_counted_in_the_time_of_the_data():

@@ -46,7 +46,7 @@ def test_from_nothing_it_learns_the_field_too_but_less_exactly(spirals):
 
 
 def test_the_network_learns_what_no_polynomial_of_its_degree_can(spirals):
-    spiral = find_system("stuart_landau").bind()
+    spiral = find_system("stuart_landau").at()
     waves = System("waves", 2, lambda t, x: spiral(t, x) + 0.5 * torch.sin(3 * x))
     bent = simulate(waves, 48, spirals.times(0), rng=generator(0, "bent"), initial=spirals.initial)
     linear = dataclasses.replace(SPEC, start=PolynomialSpec(degree=1))

@@ -54,8 +54,8 @@ def test_lorenz_in_rho_is_found_with_its_parameter_as_a_variable():
     spec = SindySpec(degree=2, thresholds=(1e-2,))
     found = ParametricSpec(member=spec).fit(train, validation, rng=generator(0))
     assert found.member.equations()[1] == "z2' = -1 z2 - 1 z1 z3 + 1 z1 z4"
-    exact = find_system("lorenz63").bind({"rho": 30.0})(NOW, unseen.states)
-    assert torch.allclose(found.bind({"rho": 30.0})(NOW, unseen.states), exact, rtol=1e-6, atol=1e-6)
+    exact = find_system("lorenz63").at({"rho": 30.0})(NOW, unseen.states)
+    assert torch.allclose(found.at({"rho": 30.0})(NOW, unseen.states), exact, rtol=1e-6, atol=1e-6)
     blind = spec.fit(train, validation, rng=generator(0))
     assert rollout_score(found, unseen) < 0.05 * rollout_score(blind, unseen)
 
@@ -76,7 +76,7 @@ def test_a_model_predicts_with_parameters_by_name_and_survives_its_file(landau, 
     same = model.at({"mu": torch.tensor(1.0)}).predict(data.initial, times)
     assert not torch.allclose(same.states, found.states)
     z = model.encode(data.initial)
-    assert torch.equal(model.at({"mu": 1.0}).rhs(0.0, z), dynamics.bind({"mu": torch.tensor(1.0)})(NOW, z))
+    assert torch.equal(model.at({"mu": 1.0}).rhs(0.0, z), dynamics.at({"mu": torch.tensor(1.0)})(NOW, z))
 
 
 def test_each_row_has_its_own_parameters(landau):
@@ -88,7 +88,7 @@ def test_each_row_has_its_own_parameters(landau):
     for i, one in enumerate(unseen):
         alone = dynamics.rollout(one.initial, t, one.parameters)[0]
         assert torch.allclose(alone, together[i], atol=1e-3)  # the solver's tolerance; parameters are 0.2 apart
-    field = dynamics.bind(unseen.parameters)
+    field = dynamics.at(unseen.parameters)
     assert torch.allclose(field.rows(slice(2, 4))(NOW, unseen.initial[2:4]), field(NOW, unseen.initial)[2:4], atol=1e-6)
 
 

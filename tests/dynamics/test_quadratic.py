@@ -58,7 +58,7 @@ def test_equations_can_be_read_whatever_the_units(lorenz):
     found = QuadraticSpec(regularisation=(0.0,)).fit(moved[:9], moved[9:], rng=generator(0))
     one = found.library(torch.zeros(1, 3)).new_tensor([[1.0, 2.0, 3.0]])
     values = torch.cat([torch.ones(1, 1).double(), one, one[:, :1] * one, one[:, 1:2] * one[:, 1:], one[:, 2:] ** 2], 1)
-    exact = find_system("lorenz63").bind()(NOW, (one - 5) / 2) * 2
+    exact = find_system("lorenz63").at()(NOW, (one - 5) / 2) * 2
     assert torch.allclose(values @ found.latent_coefficients(), exact, atol=1e-6)
 
 

@@ -56,8 +56,8 @@ def test_two_routes_agree_the_scheme_differentiated_and_the_extended_equation():
     system = find_system("kuramoto_sivashinsky", points=32)
     x = simulate(system, 2, torch.zeros(1), rng=generator(0), transient=50.0).states
     frame = torch.linalg.qr(torch.randn(2, 32, 3, generator=generator(1), dtype=torch.float64))[0].transpose(1, 2)
-    a = ETDRK4(step=0.01).flow_with_tangents(system.bind(), x, frame, 0.3)
-    b = Explicit(rtol=1e-9, atol=1e-9).flow_with_tangents(system.bind(), x, frame, 0.3)
+    a = ETDRK4(step=0.01).flow_with_tangents(system.at(), x, frame, 0.3)
+    b = Explicit(rtol=1e-9, atol=1e-9).flow_with_tangents(system.at(), x, frame, 0.3)
     assert torch.allclose(a[0], b[0], atol=1e-6)
     assert torch.allclose(a[1], b[1], atol=1e-6)
 
@@ -118,7 +118,7 @@ def test_bad_arguments_are_named():
     with pytest.raises(InputError, match="interval must be a finite number > 0"):
         lyapunov_spectrum(system, rng=generator(0), interval=-1.0)
     with pytest.raises(InputError, match="no System must be given with initial, interval and duration, got no"):
-        lyapunov_spectrum(system.bind(), rng=generator(0))
+        lyapunov_spectrum(system.at(), rng=generator(0))
     in_numpy = System("numpy", 2, lambda t, x: [x[1], -x[0]])
     with pytest.raises(InputError, match="must be differentiable by torch, got one in NumPy"):
         lyapunov_spectrum(in_numpy, rng=generator(0), duration=1.0)

@@ -180,7 +180,7 @@ def test_an_edited_system_is_refused_and_the_restored_one_is_not(tmp_path, file)
             again(tmp_path / "run")
     with pytest.raises(InputError, match="got a changed one. Changed: .*turning.py, its equation"):
         run(settings(file), tmp_path / "run", resume=True)
-    assert find_system(str(file)).bind()(torch.zeros(()), torch.eye(3).double())[0, 1] == 1.5
+    assert find_system(str(file)).at()(torch.zeros(()), torch.eye(3).double())[0, 1] == 1.5
     file.write_text(SYSTEM.replace("RATE", "1.0"))
     assert evaluate_run(tmp_path / "run").rollout == found.rollout
 

@@ -129,7 +129,7 @@ def annulus(n: int, rng: torch.Generator) -> Tensor:
 def lorenz(n: int, rng: torch.Generator) -> Tensor:
     """States of n trajectories after 20 time units, by Runge and Kutta's method with steps of .01."""
     system = find_system("lorenz63")
-    field, h, zero = system.bind(), 0.01, torch.zeros((), dtype=torch.float64)
+    field, h, zero = system.at(), 0.01, torch.zeros((), dtype=torch.float64)
     x = system.initial(n, rng)
     for _ in range(2000):
         k1 = field(zero, x)

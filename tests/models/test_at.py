@@ -59,7 +59,7 @@ def same(a, b):
 
 def by_hand(model, parameters):
     """encode, decode, rhs and rollout of a reducer and dynamics that are given the parameters directly."""
-    coder, field = model.reducer.at(parameters), model.dynamics.bind(parameters)
+    coder, field = model.reducer.at(parameters), model.dynamics.at(parameters)
     rollout = model.dynamics.rollout
     return coder.encode, coder.decode, lambda z: field(NOW, z), lambda z: rollout(z, TIMES, parameters)
 

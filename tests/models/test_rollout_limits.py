@@ -80,7 +80,7 @@ def test_without_reaching_a_limit_nothing_changes():
 
 def test_a_field_without_parameters_is_its_own_whatever_is_bound():
     field = Rotation()
-    assert field.bind({"mu": torch.ones(2)}) is field
+    assert field.at({"mu": torch.ones(2)}) is field
 
 
 @pytest.mark.parametrize("degree", [1, 2, 4])

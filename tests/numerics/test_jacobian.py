@@ -167,7 +167,7 @@ def test_reaction_and_diffusion_of_ten_thousand_unknowns_agree_with_scipy_told_t
     assert system.dim == 10_000
     times = torch.tensor([0.0, 0.5], dtype=torch.float64)
     found = simulate(system, 1, times, rng=generator(0), solver=Stiff(rtol=1e-5, atol=1e-7)).stacked()[0, -1]
-    field, start = system.bind(), system.initial(1, generator(0))[0].numpy()
+    field, start = system.at(), system.initial(1, generator(0))[0].numpy()
     pattern = system.jacobian_pattern.matrix(torch.ones(len(system.jacobian_pattern.rows)))
     other = solve_ivp(
         lambda t, x: field(torch.tensor(t), torch.from_numpy(x)).numpy(),

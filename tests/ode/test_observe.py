@@ -68,7 +68,7 @@ def test_parameters_per_trajectory_and_initial_states_are_those_of_the_ode(cycle
     with pytest.raises(InputError, match=r"initial must be of shape \[2, 2\], got \[2, 5\]. Start from states of the"):
         simulate(seen, times=TIMES, initial=a.initial, rng=generator(0))
     changed = dataclasses.replace(seen, parameters={**seen.parameters, "mu": 2.0})
-    assert torch.equal(changed.bind().parameters["mu"], torch.tensor(2.0).double())
+    assert torch.equal(changed.at().parameters["mu"], torch.tensor(2.0).double())
 
 
 def test_an_observed_system_is_the_same_ode_for_solvers_and_exponents():

@@ -108,13 +108,13 @@ def test_one_dimension_is_no_special_case():
     x = torch.linspace(-1, 1, 6, dtype=torch.float64)[:, None]
     for rhs in (lambda t, x: -(x**3), lambda t, x: [-(x[0] ** 3)], lambda t, x: np.array([-(x[0] ** 3)])):
         system = System("cubic", 1, rhs=rhs)
-        assert torch.allclose(system.bind()(torch.tensor(0.0), x), -(x**3))
+        assert torch.allclose(system.at()(torch.tensor(0.0), x), -(x**3))
 
 
 def test_a_number_of_states_that_equals_the_dimension_does_not_confuse_rows_with_columns():
     system = System("turn", 2, rhs=lambda t, x: np.array([x[1], -x[0]]))
     x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
-    assert system.bind()(torch.tensor(0.0), x).tolist() == [[2.0, -1.0], [4.0, -3.0]]
+    assert system.at()(torch.tensor(0.0), x).tolist() == [[2.0, -1.0], [4.0, -3.0]]
 
 
 def test_only_what_torch_can_really_differentiate_counts_as_differentiable():

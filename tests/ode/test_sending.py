@@ -39,7 +39,7 @@ def halved(x):
 def same(a, b):
     x, t = a.underlying.initial(3, generator(0)), torch.tensor(0.3, dtype=torch.float64)
     assert (a.name, a.dim, dict(a.parameters)) == (b.name, b.dim, dict(b.parameters))
-    assert torch.equal(a.bind()(t, x), b.bind()(t, x))
+    assert torch.equal(a.at()(t, x), b.at()(t, x))
 
 
 def returned(system):

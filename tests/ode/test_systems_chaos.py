@@ -97,7 +97,7 @@ def test_after_the_transient_states_are_on_the_known_set(name, arguments):
 
 
 def test_roessler_has_its_two_equilibria_and_its_divergence():
-    field = find_system("rossler").bind()
+    field = find_system("rossler").at()
     root = math.sqrt(5.7**2 - 4 * 0.04)
     x = torch.tensor([(5.7 + root) / 2, (5.7 - root) / 2], dtype=torch.float64)
     equilibria = torch.stack([x, -x / 0.2, x / 0.2], -1)
@@ -124,7 +124,7 @@ def test_roessler_stays_bounded_from_every_initial_state():
 
 @pytest.mark.parametrize("dim", [4, 5, 40])
 def test_lorenz96_advection_conserves_energy_and_volume_shrinks_at_dim(dim):
-    field = find_system("lorenz96", dim=dim).bind({"forcing": 3.0})
+    field = find_system("lorenz96", dim=dim).at({"forcing": 3.0})
     x = states(dim)
     advection = field(ZERO, x) + x - 3.0
     assert (x * advection).sum(-1).abs().max() < 1e-12 * x.pow(2).sum()
@@ -132,7 +132,7 @@ def test_lorenz96_advection_conserves_energy_and_volume_shrinks_at_dim(dim):
 
 
 def test_lorenz96_commutes_with_shifts_and_rests_at_the_forcing():
-    field = find_system("lorenz96").bind()
+    field = find_system("lorenz96").at()
     x = states(40)
     assert torch.equal(field(ZERO, x.roll(3, -1)), field(ZERO, x).roll(3, -1))
     assert field(ZERO, torch.full((40,), 8.0, dtype=torch.float64)).abs().max() == 0
@@ -141,7 +141,7 @@ def test_lorenz96_commutes_with_shifts_and_rests_at_the_forcing():
 def test_lorenz96_is_the_formula_index_by_index():
     x = states(6, 1)[0]
     formula = [(x[(i + 1) % 6] - x[i - 2]) * x[i - 1] - x[i] + 8.0 for i in range(6)]
-    assert torch.allclose(find_system("lorenz96", dim=6).bind()(ZERO, x), torch.stack(formula), atol=1e-13)
+    assert torch.allclose(find_system("lorenz96", dim=6).at()(ZERO, x), torch.stack(formula), atol=1e-13)
 
 
 def test_lorenz96_needs_four_sites():
@@ -156,7 +156,7 @@ BOXES = [(4 * math.pi, 2 * math.pi), (1.75 * math.pi, 1.2 * math.pi)]
 
 @pytest.mark.parametrize("box", BOXES)
 def test_nine_modes_conserve_energy_without_viscosity(box):
-    field = find_system("moehlis_faisst_eckhardt", length_x=box[0], length_z=box[1]).bind({"reynolds": 1e300})
+    field = find_system("moehlis_faisst_eckhardt", length_x=box[0], length_z=box[1]).at({"reynolds": 1e300})
     x = states(9)
     assert (x * field(ZERO, x)).sum(-1).abs().max() < 1e-13
 
@@ -176,7 +176,7 @@ def test_nine_mode_equations_are_the_galerkin_projection_of_navier_stokes(box):
     # Weak form of the viscous term: free-slip walls leave no boundary term.
     deviation = du - gradients[0]
     viscous = -torch.einsum("nijp,kijp,p->nk", deviation, gradients, weights) / volume
-    found = system.bind({"reynolds": 150.0})(ZERO, x)
+    found = system.at({"reynolds": 150.0})(ZERO, x)
     assert torch.allclose(found, advection + viscous / 150.0, atol=1e-12)
 
 
@@ -225,13 +225,13 @@ def test_nine_mode_laminar_flow_rests_and_is_linearly_stable():
     system = find_system("moehlis_faisst_eckhardt")
     laminar = torch.eye(9, dtype=torch.float64)[0]
     for reynolds in (100.0, 400.0, 1e4):
-        field = system.bind({"reynolds": reynolds})
+        field = system.at({"reynolds": reynolds})
         assert field(ZERO, laminar).abs().max() == 0
         assert torch.linalg.eigvals(jacobians(field, laminar[None])).real.max() < 0
 
 
 def test_nine_modes_commute_with_shifts_by_half_a_box():
-    field = find_system("moehlis_faisst_eckhardt").bind()
+    field = find_system("moehlis_faisst_eckhardt").at()
     x = states(9)
     along = torch.tensor([1, 1, 1, -1, -1, -1, -1, -1, 1]).double()
     across = torch.tensor([1, -1, -1, 1, 1, -1, -1, -1, 1]).double()
@@ -259,11 +259,11 @@ def test_double_well_loses_energy_at_the_rate_of_its_damping():
     x = states(2)
     q, v = x.unbind(-1)
     gradient = torch.stack([q**3 - q, v], -1)
-    assert torch.allclose((gradient * system.bind()(ZERO, x)).sum(-1), -0.1 * v**2, atol=1e-12)
+    assert torch.allclose((gradient * system.at()(ZERO, x)).sum(-1), -0.1 * v**2, atol=1e-12)
 
 
 def test_double_well_has_the_eigenvalues_of_the_spectral_submanifold_test():
-    values = torch.linalg.eigvals(jacobians(find_system("double_well").bind(), torch.tensor([[1.0, 0.0]]).double()))
+    values = torch.linalg.eigvals(jacobians(find_system("double_well").at(), torch.tensor([[1.0, 0.0]]).double()))
     assert values.real.flatten().tolist() == pytest.approx([-0.05, -0.05])
     assert values.imag.abs().flatten().tolist() == pytest.approx([1.41332940] * 2, abs=1e-8)
 
@@ -305,7 +305,7 @@ def test_torus_in_more_dimensions_is_isometric_and_its_normal_exponents_are_the_
     x = system.known.sample(400, generator(0))
     assert torch.linalg.matrix_rank(x) == 4
     assert torch.allclose(torch.linalg.vector_norm(x, dim=-1), torch.tensor(math.sqrt(1.25)).double())
-    values = torch.linalg.eigvals(jacobians(system.bind({"omega_1": 0.0, "omega_2": 0.0}), x[:3]))
+    values = torch.linalg.eigvals(jacobians(system.at({"omega_1": 0.0, "omega_2": 0.0}), x[:3]))
     assert torch.allclose(values.real.sort().values, torch.tensor([-2.0] * 4 + [0.0] * 2).double(), atol=1e-12)
 
 
@@ -318,7 +318,7 @@ def test_each_linked_circle_is_passed_uniformly_once_a_period():
     first = torch.stack([torch.cos(s), torch.sin(s), 0 * s], -1)
     second = torch.stack([1 + torch.cos(s), 0 * s, torch.sin(s)], -1)
     for circle in (first, second):
-        assert torch.allclose(torch.linalg.vector_norm(system.bind()(ZERO, circle), dim=-1), torch.ones(8).double())
+        assert torch.allclose(torch.linalg.vector_norm(system.at()(ZERO, circle), dim=-1), torch.ones(8).double())
         t = times(2 * math.pi, 3)
         found = simulate(system, rng=generator(0), initial=circle, times=t, solver=TIGHT).stacked()
         assert torch.allclose(found[:, -1], circle, atol=1e-8)
@@ -339,7 +339,7 @@ def test_linked_circles_lyapunov_function_falls_everywhere_but_at_equilibria():
     system = find_system("linked_circles")
     x = states(3, 2000, size=2.0)
     slope = torch.func.vmap(torch.func.grad(lyapunov_function))(x)
-    falling = (slope * system.bind()(ZERO, x)).sum(-1)
+    falling = (slope * system.at()(ZERO, x)).sum(-1)
     assert (falling < 0).all()
     assert torch.allclose(falling, -0.25 * slope.pow(2).sum(-1) / sum(_moduli(x)))
 
@@ -353,7 +353,7 @@ def test_almost_all_states_end_on_one_of_the_linked_circles():
 
 
 def test_the_other_equilibria_of_linked_circles_are_seven_and_unstable():
-    field = find_system("linked_circles").bind()
+    field = find_system("linked_circles").at()
     x = states(3, 500, size=1.5)
     for _ in range(60):
         x = x - torch.linalg.lstsq(jacobians(field, x), field(ZERO, x)[..., None]).solution[..., 0].clamp(-0.3, 0.3)
@@ -390,7 +390,7 @@ def test_linked_circles_in_more_dimensions_are_the_same_up_to_an_isometry():
     x, y = flat.known.sample(30, generator(0)), lifted.known.sample(30, generator(0))
     assert torch.allclose(torch.cdist(x, x), torch.cdist(y, y), atol=1e-7)
     assert torch.allclose(
-        torch.linalg.vector_norm(flat.bind()(ZERO, x), dim=-1), torch.linalg.vector_norm(lifted.bind()(ZERO, y), dim=-1)
+        torch.linalg.vector_norm(flat.at()(ZERO, x), dim=-1), torch.linalg.vector_norm(lifted.at()(ZERO, y), dim=-1)
     )
 
 
@@ -411,7 +411,7 @@ def lyapunov_function(x):
 def test_trajectories_agree_with_scipys(name):
     system = find_system(name)
     x = system.initial(1, generator(0))
-    field = system.bind()
+    field = system.at()
     found = simulate(system, rng=generator(0), initial=x, times=times(2.0, 2), solver=TIGHT).stacked()[0, -1]
     other = solve_ivp(
         lambda t, y: field(ZERO, torch.from_numpy(y)).numpy(), (0, 2), x[0], "DOP853", rtol=1e-12, atol=1e-12

@@ -78,10 +78,10 @@ def test_an_observed_system_draws_what_its_ode_draws(lifted):
 def test_the_solver_that_a_system_names_is_taken_unless_another_is_asked_for():
     system = find_system("burgers_inviscid", points=21)
     x, t = system.initial(1, generator(0)), times(1.0)
-    method, reason = choose_solver(system.bind(), x, t)
+    method, reason = choose_solver(system.at(), x, t)
     assert method == BackwardEuler()
     assert "names it" in reason
-    assert isinstance(choose_solver(system.bind(), x, t, "explicit")[0], Explicit)
+    assert isinstance(choose_solver(system.at(), x, t, "explicit")[0], Explicit)
 
 
 # -- Burgers -----------------------------------------------------------------------------------------------------------

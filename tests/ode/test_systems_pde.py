@@ -177,7 +177,7 @@ def test_the_right_hand_side_is_the_formula_written_anew(name):
     system = find_system(name.split()[0], **arguments)
     x = system.initial(3, generator(0)) + 0.1 * torch.randn(3, system.dim, generator=generator(1), dtype=torch.float64)
     x = x - x.mean(-1, keepdim=True) if name == "kolmogorov_flow" else x
-    found, expected = system.bind(parameters)(ZERO, x), torch.stack([torch.from_numpy(rhs(row.numpy())) for row in x])
+    found, expected = system.at(parameters)(ZERO, x), torch.stack([torch.from_numpy(rhs(row.numpy())) for row in x])
     assert (found - expected).abs().max() < 1e-9 * expected.abs().max()
 
 
@@ -187,7 +187,7 @@ def test_etdrk4_agrees_with_a_stiff_solver_of_scipy(name):
     system = find_system(name.split()[0], **arguments)
     x = system.initial(1, generator(0))
     method = ETDRK4(step=min(system.semilinear.step / 16, end / 200))
-    states = method.solve(system.bind(parameters), x, torch.tensor([0.0, end], dtype=torch.float64))
+    states = method.solve(system.at(parameters), x, torch.tensor([0.0, end], dtype=torch.float64))
     other = solve_ivp(
         lambda t, y: rhs(y),
         (0, end),

@@ -106,7 +106,7 @@ def test_plane_waves_lose_stability_where_benjamin_and_feir_say():
     for beta, unstable in ((-0.45, False), (-0.60, True)):
         # In the frame that turns with the wave, at the angular velocity beta.
         turning = beta * torch.kron(torch.tensor([[0.0, -1.0], [1.0, 0.0]]), torch.eye(80)).double()
-        matrix = jacobian(system.bind({"alpha": 2.0, "beta": beta}), uniform) + turning
+        matrix = jacobian(system.at({"alpha": 2.0, "beta": beta}), uniform) + turning
         assert (torch.linalg.eigvals(matrix).real.max() > 1e-4) == unstable
 
 
@@ -137,7 +137,7 @@ def test_the_velocity_is_minus_the_gradient_of_the_lyapunov_functional(name):
     u = system.initial(2, generator(0)).requires_grad_()
     (gradient,) = torch.autograd.grad(functional(system, u, **values).sum(), u)
     parameters = {"drive": 0.2, "quadratic": 0.9} if name == "swift_hohenberg" else {"reaction": 7.0}
-    velocity = system.bind(parameters)(ZERO, u.detach())
+    velocity = system.at(parameters)(ZERO, u.detach())
     assert (velocity + system.dim * gradient).abs().max() < 1e-9 * velocity.abs().max()
 
 
@@ -145,18 +145,18 @@ def test_swift_hohenberg_falls_to_rolls_of_the_amplitude_at_onset():
     system, r = find_system("swift_hohenberg", length=4 * math.pi, points=16), 0.01
     start = 0.05 * torch.cos(points(system))[None] + 0.01 * torch.cos(points(system) / 2)
     t = torch.linspace(0, 1500, 16, dtype=torch.float64)
-    states = ETDRK4(step=1.0).solve(system.bind({"drive": r}), start, t)
+    states = ETDRK4(step=1.0).solve(system.at({"drive": r}), start, t)
     values = swift_hohenberg_functional(system, states, r, 0.0)
     assert (values.diff(dim=1) <= 1e-15).all()
     assert states[0, -1].abs().max() == pytest.approx(math.sqrt(4 * r / 3), rel=r)
-    assert system.bind({"drive": r})(ZERO, states[0, -1]).abs().max() < 1e-7
+    assert system.at({"drive": r})(ZERO, states[0, -1]).abs().max() < 1e-7
 
 
 def test_swift_hohenberg_rolls_need_the_drive_of_the_nearest_mode():
     system = find_system("swift_hohenberg", length=2 * math.pi * 1.3, points=16)
     nearest = (1 - (1 / 1.3) ** 2) ** 2
     for drive, unstable in ((nearest - 1e-3, False), (nearest + 1e-3, True)):
-        matrix = jacobian(system.bind({"drive": drive}), torch.zeros(16, dtype=torch.float64))
+        matrix = jacobian(system.at({"drive": drive}), torch.zeros(16, dtype=torch.float64))
         assert (torch.linalg.eigvalsh(matrix).max() > 0) == unstable
 
 
@@ -172,7 +172,7 @@ def equilibrium(system, rate, k):
 
 def test_chafee_infante_rests_at_elliptic_functions_with_as_many_unstable_directions_as_zeros_inside():
     system = find_system("chafee_infante", reaction=10.0)
-    field = system.bind()
+    field = system.at()
     states = [torch.zeros(64, dtype=torch.float64), *(equilibrium(system, 10.0, k) for k in (1, 2, 3))]
     for state, unstable in zip(states, (3, 0, 1, 2), strict=True):
         assert field(ZERO, state).abs().max() < 1e-6
@@ -186,7 +186,7 @@ def test_chafee_infante_has_the_equilibria_and_the_dimension_that_it_says(rate, 
     x, k = points(system), torch.arange(1, 5, dtype=torch.float64)
     size, rng = torch.linspace(0.01, 2, 200, dtype=torch.float64)[:, None], generator(0)
     u = size * torch.randn(200, 4, generator=rng, dtype=torch.float64) / k @ torch.sin(torch.outer(k, x))
-    field = system.bind()
+    field = system.at()
     assert field.differentiable
     matrices = torch.func.vmap(torch.func.jacfwd(lambda y: field(ZERO, y)))
     for _ in range(40):  # Newton from many starts; at a bifurcation it is slow

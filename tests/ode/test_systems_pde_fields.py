@@ -42,7 +42,7 @@ def laminar(system, reynolds, n):
 def test_laminar_kolmogorov_flow_rests_with_its_energy():
     system = find_system("kolmogorov_flow")
     w = laminar(system, 14.4, 2)
-    assert system.bind()(ZERO, w).abs().max() < 1e-12
+    assert system.at()(ZERO, w).abs().max() < 1e-12
     u, v = fields(w.reshape(32, 32))
     assert (u**2 + v**2).mean() / 2 == pytest.approx(system.known.constants["laminar_energy"])
 
@@ -51,7 +51,7 @@ def test_kolmogorov_flow_gains_what_the_force_does_and_loses_what_viscosity_take
     system, reynolds = find_system("kolmogorov_flow"), 12.0
     w = run(system, system.initial(3, generator(0)), [0.0, 2.0], reynolds=reynolds)[:, -1]
     assert system.right_hand_side.differentiable
-    velocity = system.bind({"reynolds": reynolds})(ZERO, w)
+    velocity = system.at({"reynolds": reynolds})(ZERO, w)
 
     def energy(w):
         u, v = fields(w.unflatten(-1, (32, 32)))
@@ -78,8 +78,8 @@ def test_kolmogorov_flow_commutes_with_shifts_along_and_keeps_its_mean():
     system = find_system("kolmogorov_flow")
     w = system.initial(2, generator(0))
     shifted = w.unflatten(-1, (32, 32)).roll(5, -2).flatten(-2)
-    expected = system.bind()(ZERO, w).unflatten(-1, (32, 32)).roll(5, -2).flatten(-2)
-    assert torch.allclose(system.bind()(ZERO, shifted), expected, atol=1e-11)
+    expected = system.at()(ZERO, w).unflatten(-1, (32, 32)).roll(5, -2).flatten(-2)
+    assert torch.allclose(system.at()(ZERO, shifted), expected, atol=1e-11)
     assert run(system, w, [0.0, 5.0]).mean(-1).abs().max() < 1e-13
 
 
@@ -87,7 +87,7 @@ def test_laminar_kolmogorov_flow_is_stable_at_the_largest_scale_alone():
     # One wave of the force per period never loses stability (L. D. Meshalkin, Ya. G. Sinai, 1961), two do.
     for n, reynolds, points, unstable in ((1, 15.0, 16, False), (2, 3.5, 16, False), (2, 5.0, 20, True)):
         system = find_system("kolmogorov_flow", points=points, wave_number=n, reynolds=reynolds)
-        matrix = jacobian(system.bind(), laminar(system, reynolds, n))
+        matrix = jacobian(system.at(), laminar(system, reynolds, n))
         assert (torch.linalg.eigvals(matrix).real.max() > 1e-6) == unstable
 
 
@@ -165,7 +165,7 @@ def test_lambda_omega_without_flux_is_the_even_part_of_a_periodic_one_on_twice_t
 def test_uniform_fitzhugh_nagumo_obeys_the_two_ordinary_equations():
     system = find_system("fitzhugh_nagumo", points=16, length=10.0)
     u, v = 0.7, -0.2
-    velocity = system.bind()(ZERO, uniform(system, u, v))
+    velocity = system.at()(ZERO, uniform(system, u, v))
     assert torch.allclose(velocity, uniform(system, u - u**3 - v, 0.006 * (u - 2 * v + 0.03)), atol=1e-14)
 
 
@@ -212,7 +212,7 @@ def modes_of_brusselator(a, b, du, dv, length, count):
 def test_brusselator_linearised_is_one_two_by_two_matrix_per_mode():
     system = find_system("brusselator", points=24)
     a, b, du, dv = 1.3, 2.2, 0.02, 0.05
-    field = system.bind({"a": a, "b": b, "diffusion_u": du, "diffusion_v": dv})
+    field = system.at({"a": a, "b": b, "diffusion_u": du, "diffusion_v": dv})
     rest = uniform(system, a, b / a)
     assert field(ZERO, rest).abs().max() < 1e-11
     found = torch.linalg.eigvals(jacobian(field, rest))
@@ -230,7 +230,7 @@ def test_brusselator_loses_stability_at_the_thresholds_of_hopf_and_turing(kind, 
     assert min(first, key=first.__getitem__) == kind
     assert first["Turing"] >= (1 + a * math.sqrt(du / dv)) ** 2
     for b, unstable in ((first[kind] - 1e-3, False), (first[kind] + 1e-3, True)):
-        field = system.bind({"a": a, "b": b, "diffusion_u": du, "diffusion_v": dv})
+        field = system.at({"a": a, "b": b, "diffusion_u": du, "diffusion_v": dv})
         values = torch.linalg.eigvals(jacobian(field, uniform(system, a, b / a)))
         leading = values[values.real.argmax()]
         assert (leading.real > 0) == unstable

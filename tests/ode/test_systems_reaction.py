@@ -29,7 +29,7 @@ def times(end, n=11):
 
 
 def jacobian(system, x, **parameters):
-    field = system.bind(parameters)
+    field = system.at(parameters)
     assert field.differentiable
     return torch.func.jacrev(lambda y: field(ZERO, y))(x)
 
@@ -43,7 +43,7 @@ def test_the_field_is_torchs_batched_and_differentiable(name, arguments):
 @pytest.mark.parametrize(("name", "arguments"), SMALL)
 def test_trajectories_agree_with_scipys(name, arguments):
     system = find_system(name, **arguments)
-    x, field = system.initial(1, generator(3)), system.bind()
+    x, field = system.initial(1, generator(3)), system.at()
     found = simulate(system, rng=generator(0), initial=x, times=times(1.0, 2), solver=TIGHT).stacked()[0, -1]
     other = solve_ivp(
         lambda t, y: field(ZERO, torch.from_numpy(y)).numpy(), (0, 1), x[0], "Radau", rtol=1e-11, atol=1e-12
@@ -72,7 +72,7 @@ def test_the_davis_skodje_manifold_is_invariant_to_round_off_for_every_gamma():
     x = system.known.sample(200, generator(0))
     slow = x[:, 0]
     for gamma in (1.5, 10.0, 1e4):
-        velocity = system.bind({"gamma": gamma})(ZERO, x)
+        velocity = system.at({"gamma": gamma})(ZERO, x)
         assert torch.allclose(velocity[:, 0], -slow, rtol=1e-15)
         assert torch.allclose(velocity[:, 1], -slow / (1 + slow) ** 2, rtol=0, atol=1e-15 * gamma)
 
@@ -134,7 +134,7 @@ def test_davis_skodje_refuses_a_gamma_that_makes_nothing_slow():
 def test_what_the_enzyme_converts_is_what_substrate_and_complex_lose():
     system = find_system("michaelis_menten", epsilon=0.3, turnover=0.4)
     x = system.initial(50, generator(0))
-    s, c = system.bind()(ZERO, x).unbind(-1)
+    s, c = system.at()(ZERO, x).unbind(-1)
     assert torch.allclose(s + 0.3 * c, -0.4 * x[:, 1], atol=1e-14)
 
 
@@ -169,7 +169,7 @@ def test_the_slow_manifolds_expansion_is_invariant_to_its_order(order):
             return slow_manifold(s, epsilon, 0.8, 0.5, order)
 
         c, slope = torch.func.jvp(curve, (s,), (torch.ones_like(s),))
-        velocity = system.bind()(ZERO, torch.stack([s, c], -1))
+        velocity = system.at()(ZERO, torch.stack([s, c], -1))
         defects.append(float((epsilon * (slope * velocity[:, 0] - velocity[:, 1])).norm()))
     assert math.log2(defects[0] / defects[1]) == pytest.approx(order + 1, abs=0.15)
 
@@ -189,10 +189,10 @@ def test_michaelis_menten_trajectories_end_on_the_slow_manifold_and_decay_at_its
 def test_concentrations_stay_positive_and_the_enzyme_is_never_more_than_full():
     system = find_system("michaelis_menten")
     s = torch.linspace(0, 2, 21, dtype=torch.float64)
-    at = {c: system.bind()(ZERO, torch.stack([s, torch.full_like(s, c)], -1)) for c in (0.0, 1.0)}
+    at = {c: system.at()(ZERO, torch.stack([s, torch.full_like(s, c)], -1)) for c in (0.0, 1.0)}
     assert (at[0.0][:, 1] >= 0).all()
     assert (at[1.0][:, 1] < 0).all()
-    assert (system.bind()(ZERO, torch.stack([0 * s, s / 2], -1))[:, 0] >= 0).all()
+    assert (system.at()(ZERO, torch.stack([0 * s, s / 2], -1))[:, 0] >= 0).all()
 
 
 def test_michaelis_menten_refuses_impossible_constants():
@@ -238,7 +238,7 @@ def test_the_chain_loses_energy_to_its_dampers_alone():
         q, v = x.split(5)
         linear = 0.002 * (mass * v**2).sum() + 0.005 * 2 * springs(v)
         nonlinear = 1.5 * v[0] * (0.7 * q[0] ** 2 * v[0] + 0.33 * v[0] ** 2 + 0.5 * v[0] ** 3)
-        change = (torch.func.grad(energy)(x) * system.bind()(ZERO, x)).sum()
+        change = (torch.func.grad(energy)(x) * system.at()(ZERO, x)).sum()
         assert torch.allclose(change, -linear - nonlinear, atol=1e-12)
 
 
@@ -294,7 +294,7 @@ def test_phases_move_by_kuramotos_equation():
     theta = 6 * torch.rand(3, 7, generator=generator(0), dtype=torch.float64)
     x = torch.cat([torch.cos(theta), torch.sin(theta)], -1)
     cos, sin = x.chunk(2, -1)
-    velocity = system.bind({"coupling": 1.7})(ZERO, x)
+    velocity = system.at({"coupling": 1.7})(ZERO, x)
     turning = cos * velocity[:, 7:] - sin * velocity[:, :7]
     frequency = 0.5 * torch.tan(math.pi * ((torch.arange(7).double() + 0.5) / 7 - 0.5))
     pull = torch.sin(theta[:, None] - theta[:, :, None]).mean(-1)

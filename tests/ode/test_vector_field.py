@@ -25,12 +25,12 @@ class Scaled(WrappedField):
 
 
 def test_a_wrapped_field_has_the_dimension_of_what_it_is_made_of():
-    assert Scaled(find_system("lorenz63").bind(), 2.0).dim == 3
+    assert Scaled(find_system("lorenz63").at(), 2.0).dim == 3
 
 
 def test_it_is_differentiable_where_that_is():
-    torch_field = find_system("lorenz63").bind()
-    numpy_field = System("mine", 2, rhs=lambda t, x: [float(x[1]), -float(x[0])]).bind()
+    torch_field = find_system("lorenz63").at()
+    numpy_field = System("mine", 2, rhs=lambda t, x: [float(x[1]), -float(x[0])]).at()
     assert Scaled(torch_field, 2.0).differentiable
     assert not Scaled(numpy_field, 2.0).differentiable
 
@@ -38,7 +38,7 @@ def test_it_is_differentiable_where_that_is():
 @pytest.mark.parametrize("index", [slice(1, 3), torch.tensor([2, 0])])
 def test_it_is_cut_to_rows_as_that_is_and_keeps_its_own(index):
     system = System("mine", 2, rhs=lambda t, x, a: a[..., None] * x, parameters={"a": 1.0})
-    wrapped = Scaled(system.bind({"a": torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)}), 2.0)
+    wrapped = Scaled(system.at({"a": torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)}), 2.0)
     rows = wrapped.rows(index)
     assert type(rows) is Scaled
     assert torch.equal(rows(NOW, STATES[index]), wrapped(NOW, STATES)[index])
@@ -46,4 +46,4 @@ def test_it_is_cut_to_rows_as_that_is_and_keeps_its_own(index):
 
 def test_wrapped_fields_can_be_wrapped():
     system = System("mine", 2, rhs=lambda t, x: x.flip(-1))
-    assert torch.equal(Scaled(Scaled(system.bind(), 2.0), 3.0)(NOW, STATES), 6 * STATES.flip(-1))
+    assert torch.equal(Scaled(Scaled(system.at(), 2.0), 3.0)(NOW, STATES), 6 * STATES.flip(-1))

@@ -158,7 +158,7 @@ def slow(seconds, **others):
 def test_states_between_the_steps_of_dopri8_are_as_exact_as_its_steps():
     times, solver = torch.linspace(0, 10, 501, dtype=torch.float64), Explicit(method="dopri8", rtol=1e-10, atol=1e-10)
     system = System("turning", 2, lambda t, x: torch.stack([x[..., 1], -x[..., 0]], -1))
-    states = solver.solve(system.bind(), torch.tensor([[1.0, 0.0]], dtype=torch.float64), times)[0]
+    states = solver.solve(system.at(), torch.tensor([[1.0, 0.0]], dtype=torch.float64), times)[0]
     assert (states[:, 0] - torch.cos(times)).abs().max() < 1e-9
 
 
@@ -241,7 +241,7 @@ def test_auto_tells_stiff_large_systems_by_directional_derivatives(stiffness, ki
         return stiffness * (wide[..., 2:] - 2 * x + wide[..., :-2])
 
     system = System("diffusion", 2000, rhs)
-    method, reason = choose_solver(system.bind(), system.initial(1, generator(0)), TIMES)
+    method, reason = choose_solver(system.at(), system.initial(1, generator(0)), TIMES)
     assert isinstance(method, kind)
     decay = float(reason.split("decay is ")[1].split()[0])
     assert decay == pytest.approx(4 * stiffness * 0.1, rel=0.05)

@@ -76,7 +76,7 @@ def test_a_store_holds_all_trajectories_with_their_velocities_and_parameters(tmp
     data = load_trajectories(tmp_path / "a.zarr")
     assert data.stacked().shape == (20, 41, 2)
     assert torch.equal(data.times(7), TIMES)
-    field = CYCLE.bind({k: v[data.owner] for k, v in data.parameters.items()})
+    field = CYCLE.at({k: v[data.owner] for k, v in data.parameters.items()})
     assert torch.allclose(data.velocities, field(data.t, data.states), atol=1e-14)
     assert torch.allclose(data.parameters["mu"], torch.linspace(0.5, 2, 20).double())
     assert torch.allclose(data.states.norm(dim=-1), data.parameters["mu"][data.owner].sqrt(), atol=1e-6)

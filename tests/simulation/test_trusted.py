@@ -77,7 +77,7 @@ def test_states_at_rest_are_trusted():
 
 def test_the_step_of_an_exponential_method_is_refined_though_the_system_chose_it():
     system = find_system("kuramoto_sivashinsky")
-    field, times = system.bind(), torch.tensor([0.0, 0.1, 0.2])
+    field, times = system.at(), torch.tensor([0.0, 0.1, 0.2])
     chosen = ExponentialAdams().refined(10, field, times).step
     assert chosen == pytest.approx(min(0.1, 0.1 / math.ceil(0.1 / system.semilinear.step)) / 10)
     truth = simulate(system, 2, torch.arange(0, 10.1, 0.5), rng=generator(0), transient=20.0)

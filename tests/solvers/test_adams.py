@@ -173,5 +173,5 @@ def test_it_keeps_the_contract_of_solvers_and_the_dtype_of_its_states():
     system = System("decay", 2, lambda t, x, a: -a[..., None] * x, parameters={"a": 1.0})
     times = torch.linspace(0, 2, 5, dtype=torch.float64)
     a = torch.tensor([1.0, 2.0, 0.5], dtype=torch.float64)
-    decayed = Adams().solve(system.bind({"a": a}), X0, times)
+    decayed = Adams().solve(system.at({"a": a}), X0, times)
     assert torch.allclose(decayed, X0[:, None] * torch.exp(-a[:, None, None] * times[:, None]), atol=1e-6)

@@ -88,14 +88,14 @@ def test_a_singular_matrix_and_one_with_nan_give_nan_and_leave_the_others_alone(
 def test_a_linear_decay_is_divided_by_one_plus_h_a_in_every_step():
     system = System("decay", 2, rhs=lambda t, x, a: -a[..., None] * x, parameters={"a": 1.0})
     a, x0 = torch.tensor([3.0, 1e7], dtype=torch.float64), torch.tensor([[1.0, -2.0], [5.0, 1.0]], dtype=torch.float64)
-    found = BackwardEuler(0.1).solve(system.bind({"a": a}), x0, times(1.0, 3))
+    found = BackwardEuler(0.1).solve(system.at({"a": a}), x0, times(1.0, 3))
     assert torch.allclose(found[:, 1], x0 * (1 + 0.1 * a[:, None]) ** -5, rtol=1e-7, atol=1e-30)
     assert torch.allclose(found[0, 2], x0[0] * (1 + 0.1 * 3.0) ** -10, rtol=1e-12)
 
 
 def test_the_time_of_the_right_hand_side_is_that_at_the_end_of_the_step():
     system = System("forced", 1, rhs=lambda t, x: (2 * t)[..., None] + 0 * x)
-    found = BackwardEuler(0.25).solve(system.bind(), torch.zeros(1, 1, dtype=torch.float64), times(1.0))
+    found = BackwardEuler(0.25).solve(system.at(), torch.zeros(1, 1, dtype=torch.float64), times(1.0))
     assert float(found[0, 1]) == pytest.approx(0.25 * 2 * (0.25 + 0.5 + 0.75 + 1.0))
 
 
@@ -105,7 +105,7 @@ def test_the_error_is_of_first_order_in_the_step():
     exact = solve(system, x0, 1.0)
     errors = []
     for step in (0.04, 0.02, 0.01):
-        found = BackwardEuler(step).solve(system.bind(), x0, times(1.0))[:, -1]
+        found = BackwardEuler(step).solve(system.at(), x0, times(1.0))[:, -1]
         errors.append(float((found - exact).norm()))
     orders = np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
     assert orders == pytest.approx(1.0, abs=0.15)
@@ -113,7 +113,7 @@ def test_the_error_is_of_first_order_in_the_step():
 
 def solve(system, x0, end):
     """By SciPy's Radau at a tolerance of 1e-11, without this library's solvers."""
-    field, pattern = system.bind(), system.jacobian_pattern
+    field, pattern = system.at(), system.jacobian_pattern
     options = {} if pattern is None else {"jac_sparsity": pattern.matrix(torch.ones(len(pattern.rows)))}
 
     def one(x):
@@ -140,7 +140,7 @@ def test_every_step_solves_its_equation_to_newtons_tolerance():
     system = find_system("burgers_inviscid")
     t = times(0.004, 5)
     x = simulate(system, 3, t, rng=generator(0)).stacked()
-    residual = x[:, 1:] - x[:, :-1] - 1e-3 * system.bind()(ZERO, x[:, 1:])
+    residual = x[:, 1:] - x[:, :-1] - 1e-3 * system.at()(ZERO, x[:, 1:])
     assert (residual.norm(dim=-1) <= 1e-8 * x.norm(dim=-1)[:, :-1]).all()
 
 
@@ -153,7 +153,7 @@ def test_differences_stand_in_for_derivatives_that_torch_does_not_have():
         return torch.stack([v, 4 * (1 - q * q) * v - q], -1)
 
     x0 = torch.tensor([[2.0, 0.0], [0.5, 1.0]], dtype=torch.float64)
-    fields = [System("oscillator", 2, rhs=f).bind() for f in (rhs, same)]
+    fields = [System("oscillator", 2, rhs=f).at() for f in (rhs, same)]
     assert [field.differentiable for field in fields] == [False, True]
     a, b = (BackwardEuler(0.02, tolerance=1e-11).solve(field, x0, times(0.5)) for field in fields)
     assert torch.allclose(a, b, atol=1e-9)
@@ -163,8 +163,8 @@ def test_a_trajectory_is_the_same_alone_as_among_others():
     system = find_system("burgers_inviscid", points=201)
     x0 = system.initial(4, generator(0))
     solver = BackwardEuler(0.01)
-    together = solver.solve(system.bind(), x0, times(0.1))
-    alone = torch.cat([solver.solve(system.bind(), row[None], times(0.1)) for row in x0])
+    together = solver.solve(system.at(), x0, times(0.1))
+    alone = torch.cat([solver.solve(system.at(), row[None], times(0.1)) for row in x0])
     assert torch.allclose(together, alone, atol=1e-14)
 
 
@@ -173,17 +173,17 @@ def test_tangents_are_the_derivative_of_the_scheme():
     x = torch.tensor([[0.5, 0.2], [1.3, -0.4]], dtype=torch.float64)
     tangents = torch.eye(2, dtype=torch.float64).expand(2, 2, 2)
     solver = BackwardEuler(0.05, tolerance=1e-13)
-    end, moved = solver.flow_with_tangents(system.bind(), x, tangents, 0.5)
-    assert torch.allclose(end, solver.solve(system.bind(), x, times(0.5))[:, -1], atol=1e-13)
+    end, moved = solver.flow_with_tangents(system.at(), x, tangents, 0.5)
+    assert torch.allclose(end, solver.solve(system.at(), x, times(0.5))[:, -1], atol=1e-13)
     for i in range(2):
-        ahead, behind = (solver.solve(system.bind(), x + s * tangents[:, i], times(0.5))[:, -1] for s in (1e-5, -1e-5))
+        ahead, behind = (solver.solve(system.at(), x + s * tangents[:, i], times(0.5))[:, -1] for s in (1e-5, -1e-5))
         assert torch.allclose(moved[:, i], (ahead - behind) / 2e-5, atol=1e-8)
 
 
 def test_a_blow_up_is_nan_in_its_row_and_an_error_where_truth_is_simulated():
     system = System("blow_up", 1, rhs=lambda t, x: x**2)
     x0 = torch.tensor([[2.0], [0.1]], dtype=torch.float64)
-    found = BackwardEuler(0.01).solve(system.bind(), x0, times(1.0, 11))[..., 0]
+    found = BackwardEuler(0.01).solve(system.at(), x0, times(1.0, 11))[..., 0]
     assert found[0, :4].isfinite().all()  # the solution ends at t = .5
     assert found[0, 6:].isnan().all()
     assert found[1].isfinite().all()
@@ -196,10 +196,10 @@ def test_a_blow_up_is_nan_in_its_row_and_an_error_where_truth_is_simulated():
 def test_a_time_limit_ends_the_work_and_marks_what_was_not_reached():
     system = find_system("stuart_landau")
     x0 = system.initial(2, generator(0))
-    found = BackwardEuler(0.01, time_limit=1e-9).solve(system.bind(), x0, times(1.0, 3))
+    found = BackwardEuler(0.01, time_limit=1e-9).solve(system.at(), x0, times(1.0, 3))
     assert torch.equal(found[:, 0], x0)
     assert found[:, 1:].isinf().all()
-    whole, unlimited = (BackwardEuler(0.01, time_limit=s).solve(system.bind(), x0, times(0.1, 3)) for s in (3600, None))
+    whole, unlimited = (BackwardEuler(0.01, time_limit=s).solve(system.at(), x0, times(0.1, 3)) for s in (3600, None))
     assert torch.equal(whole, unlimited)
 
 

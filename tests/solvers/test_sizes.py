@@ -110,7 +110,7 @@ def test_tangents_follow_states_of_any_size():
     frame = torch.eye(3).double()[None]
     ends = []
     for unit in (1.0, 1e-12, 1e12):
-        field = in_units(lorenz, torch.full((3,), unit).double()).bind()
+        field = in_units(lorenz, torch.full((3,), unit).double()).at()
         x, v = Explicit().flow_with_tangents(field, unit * x0, frame, times)
         ends.append(torch.cat([x[:, None] / unit, v], 1))
     assert all(torch.allclose(end, ends[0], rtol=1e-5, atol=1e-6) for end in ends)

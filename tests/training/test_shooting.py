@@ -9,7 +9,7 @@ TIMES = torch.tensor([[0.0, 0.3, 0.5], [1.0, 1.1, 1.9], [2.0, 2.2, 2.3]], dtype=
 
 
 def field():
-    return SYSTEM.bind({"a": torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)})
+    return SYSTEM.at({"a": torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)})
 
 
 def test_a_stretched_field_cut_to_rows_is_that_of_the_rows():
