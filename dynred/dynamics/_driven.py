@@ -220,6 +220,8 @@ def joined(latents: Trajectories, names: Sequence[str], angles: int) -> Trajecto
 class JointLatents(LatentData):
     """Latents and inputs together; what is chosen is chosen by rollouts with the inputs, whose course is known."""
 
+    is_flow = False
+
     def score(self, model: Rolling) -> float:
         """See `LatentData.score`: of rollouts of the latents alone."""
         assert isinstance(model, VectorFieldDynamics)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from jaxtyping import Float
@@ -29,8 +29,11 @@ class LatentData:
         latent_space: what the R latent coordinates are.
         rng: stream of initial weights and batches.
         runtime: device, progress, checkpoints.
+        is_flow: whether the trajectories follow the velocities, so that short rollouts can be trained on; not those of
+            maps, nor of latents and inputs together.
     """
 
+    is_flow: ClassVar[bool] = True
     latents: Trajectories
     validation: Trajectories
     latent_space: LatentSpace

@@ -171,6 +171,7 @@ class _Steps(LatentData):
         step: the time of one step.
     """
 
+    is_flow = False
     whole: Trajectories
     spec: MapSpec
     step: float

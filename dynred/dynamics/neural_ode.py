@@ -143,7 +143,13 @@ class NeuralODESpec(DynamicsSpec):
 
         The loss is the mean squared error of the velocity, each coordinate in units of the root mean square of what the
         polynomial leaves of it.
+
+        Raises:
+            InputError: it is to be refined on rollouts of a map, or of latents with inputs.
         """
+        if self.refinement is not None and not data.is_flow:
+            advice = "Rollouts that train it are those of a flow without inputs."
+            raise refuse("refinement", "None for maps and for trajectories with inputs", "some", advice)
         device = data.runtime.torch_device()
         model = NeuralODE(self, data.latent_space, data.units(), spawn(data.rng, "weights"))
         known, held = data.regression, data.validation_regression

@@ -290,6 +290,8 @@ class ReducedSpec(ModelSpec):
     ) -> Reducer:
         """See `ModelSpec.fit_coordinates`."""
         self.dynamics.check(train)
+        if self.joint is not None and train.inputs is not None:
+            raise refuse("joint", "None for trajectories with inputs", "a refinement", "Its rollouts see no inputs.")
         reducer = self.reducer.fit(train, validation, rng=rng, runtime=runtime)
         if self.joint is not None:
             self.joint.check(reducer)

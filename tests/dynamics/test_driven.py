@@ -6,15 +6,21 @@ from dataclasses import replace
 import pytest
 import torch
 
+from dynred.data.clean import clean
+from dynred.data.cleaning.gaps import GapsSpec
+from dynred.data.cleaning.resampling import ResamplingSpec
 from dynred.data.signals import Sampled
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.delays import DelaysSpec
 from dynred.dynamics.linear import LinearSpec
+from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.errors import InputError
 from dynred.models.forecast import forecast
+from dynred.models.joint import JointSpec
 from dynred.models.load import load_model
-from dynred.models.reduced import ReducedModel
+from dynred.models.reduced import ReducedModel, ReducedSpec
 from dynred.numerics.polynomials import PolynomialSpec
 from dynred.ode.drawn_signals import Multisine, Steps
 from dynred.ode.system import System
@@ -157,3 +163,32 @@ def test_inputs_travel_with_their_rows():
         assert torch.equal(signals["a"](elapsed), part.inputs[part.starts, 1])
     with pytest.raises(InputError, match="input b must be finite"):
         replace(whole, inputs=torch.full_like(inputs, torch.nan))
+
+
+def test_refinements_whose_rollouts_would_see_no_inputs_are_refused(parts):
+    reducer = PODSpec(2).fit(*parts[:2], rng=generator(0))
+    latents = [reducer.latents(part) for part in parts[:2]]
+    with pytest.raises(InputError, match="refinement must be None for maps and for trajectories with inputs"):
+        NeuralODESpec(refinement=RefinementSpec()).fit(*latents, rng=generator(0))
+    spec = ReducedSpec(PODSpec(2), CUBIC, JointSpec())
+    with pytest.raises(InputError, match="joint must be None for trajectories with inputs"):
+        spec.fit_coordinates(*parts[:2], rng=generator(0))
+
+
+def test_delays_cut_inputs_as_they_cut_states(parts):
+    train = parts[0]
+    moved = DelaysSpec(count=3, lag=2).fit(train).transformed(train)
+    assert moved.inputs.shape == (len(moved.states), 1)
+    assert torch.equal(moved[1].inputs, train[1].inputs[4:])
+
+
+def test_cleaning_keeps_inputs_between_samples_as_they_are(parts):
+    data = parts[2]
+    states = data.states.clone()
+    states[5] = torch.nan
+    gappy = replace(data, states=states, velocities=None)
+    split = clean(gappy, [GapsSpec("split")])
+    assert torch.equal(split.inputs, data.inputs[torch.isfinite(states).all(1)])
+    finer = clean(replace(data, velocities=None), [ResamplingSpec(0.125)])
+    assert torch.equal(finer[0].inputs[::2], data[0].inputs)
+    assert set(finer[0].inputs.ravel().tolist()) == set(data[0].inputs.ravel().tolist())  # held, never smoothed
