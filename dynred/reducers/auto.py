@@ -14,6 +14,7 @@ linear coordinates are searched for before an autoencoder is taken. On a limit c
 product and square), each scaled by its deviation, two leading modes leave 31 % of the energy, the search 1e-13.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,16 +89,18 @@ class AutoReducerSpec(ReducerSpec):
     def _fit(self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime) -> Reducer:
         """See `ReducerSpec._fit`. The result is a reducer of the class that was chosen, with the settings of that."""
         if not self.angles:
+            symmetric = self._symmetric(train, validation, rng=_copied(rng), runtime=runtime)
+            own = math.inf if symmetric is None else _left_by(symmetric, validation)
+            if symmetric is not None and own <= self.enough**2:  # so little that nothing else need be tried
+                return symmetric
             manifold = self.polynomial.fit(train, validation, rng=rng, runtime=runtime)
             left = _left_by(manifold, validation)
-            symmetric = self._symmetric(train, validation, rng=rng, runtime=runtime)
-            if symmetric is not None and _left_by(symmetric, validation) <= min(left, self.enough):
+            if symmetric is not None and own <= min(left, self.enough):
                 return symmetric
             if left <= self.enough:
                 return manifold
             if manifold.sizes()["modes"] <= SEARCHED:
-                alone = torch.Generator().set_state(rng.get_state())  # the autoencoder draws as if nothing was searched
-                manifold = self.searched.fit(train, validation, rng=alone, runtime=runtime)
+                manifold = self.searched.fit(train, validation, rng=_copied(rng), runtime=runtime)
                 if _left_by(manifold, validation) <= self.enough:
                     return manifold
         return self.autoencoder.fit(train, validation, rng=rng, runtime=runtime)
@@ -127,6 +130,11 @@ class AutoReducerSpec(ReducerSpec):
 
 def _named(name: str, **settings: Any) -> ReducerSpec:
     return load_class("dynred.reducers", name, ReducerSpec)(**settings)
+
+
+def _copied(rng: torch.Generator) -> torch.Generator:
+    """A stream that draws the same: what is tried does not change what the others draw."""
+    return torch.Generator().set_state(rng.get_state())
 
 
 def _left_by(reducer: Reducer, validation: Trajectories) -> float:
