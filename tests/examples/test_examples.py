@@ -14,6 +14,7 @@ def load(name):
     return module
 
 
+@pytest.mark.slow
 def test_the_published_model_is_compared_with_ours(tmp_path, capsys):
     found = load("linot_graham_2022").main(tmp_path / "run", steps=100, train=32, test=8, terms=200)
     assert {path.name for path in (tmp_path / "run").iterdir()} >= {"model.safetensors", "evaluation.json"}
@@ -40,6 +41,7 @@ def test_an_ensemble_says_how_often_its_band_holds(tmp_path, capsys):
     assert all(0.7 < held < 1 for held in found.band.holds[5:])
 
 
+@pytest.mark.slow
 def test_the_ring_of_oscillators_is_carried_by_two_coordinates(tmp_path):
     found = load("own_system").main(tmp_path / "run", train=8, steps=300)
     assert found.state_dim == 80

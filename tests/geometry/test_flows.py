@@ -74,6 +74,7 @@ def test_neither_the_sampling_nor_its_ratio_to_the_period_changes_what_a_cycle_i
     assert (found.components, found.betti) == (1, CYCLE)
 
 
+@pytest.mark.slow
 def test_a_torus_is_seen_by_a_single_trajectory_that_turns_often_enough():
     found = judged(turning(30, rotation=(math.sqrt(5) - 1) / 2))
     assert (found.components, found.betti, found.closed) == (1, TORUS, True)

@@ -38,7 +38,10 @@ def seen(data, columns):
     return dataclasses.replace(data, states=data.states[:, columns], velocities=data.velocities[:, columns])
 
 
-@pytest.mark.parametrize("name", SEEN)
+FEW = ("lorenz63", "kuramoto_sivashinsky", "torus_flow", "oscillator_chain")  # the others take half a minute
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in FEW else pytest.mark.slow) for n in SEEN])
 def test_full_states_and_what_is_seen_of_them_are_told_apart(name):
     complete, part = two_valued(full(name)), two_valued(seen(full(name), SEEN[name]))
     assert not complete.verdict
