@@ -3,7 +3,7 @@
     python examples/local_model.py
     python examples/local_model.py --plane --figure squares.png
 
-The first trains a local model of Kuramoto-Sivashinsky on the length 44 (128 points, 32 coordinates) and predicts five
+The first trains a local model of Kuramoto-Sivashinsky on the length 44 (128 points, 32 coordinates) and predicts four
 times that length. The second trains one of the Swift-Hohenberg equation on a square (32 x 32 points, 16 x 16
 coordinates) and predicts a square 16 times as large. Nothing is trained but least squares; each table says how long
 predictions hold. The same from the command line:
