@@ -2,17 +2,16 @@
 
 import os
 import re
-import tomllib
 from pathlib import Path
 
+from dynred import __version__
 from dynred.ode.catalogue import list_systems
 
 ROOT = Path(__file__).parent.parent
-about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 project = "dynred"
 author = "the dynred developers"
-release = version = about["version"]
+release = version = __version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
