@@ -1,6 +1,5 @@
 """Trajectories without an equation as the source of a reduction: they are divided."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -19,17 +18,16 @@ from dynred.data.velocities import estimate_velocities
 from dynred.data.velocity_quality import check_velocities
 from dynred.dynamics.base import DynamicsSpec
 from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.measured_source import MeasuredSource
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.requirements import Sizes
-from dynred.experiments.source import Source
-from dynred.ode.known_set import KnownSet
 from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
 from dynred.runtime import Runtime
 
 
 @dataclass(frozen=True, eq=False)
-class DataSource(Source):
+class DataSource(MeasuredSource):
     """Trajectories without an equation, which are split.
 
     Attributes:
@@ -50,16 +48,6 @@ class DataSource(Source):
         return self.trajectories.dim
 
     @property
-    def system(self) -> None:
-        """See `Source.system`."""
-        return None
-
-    @property
-    def known(self) -> KnownSet:
-        """See `Source.known`: there are no known facts."""
-        return KnownSet()
-
-    @property
     def grid(self) -> Grid | None:
         """See `Source.grid`: the coordinates of the data, where these had names for the axes of space."""
         return remembered_grid(self.trajectories.attributes, self.dim)
@@ -68,11 +56,6 @@ class DataSource(Source):
     def has_angles(self) -> bool:
         """See `Source.has_angles`."""
         return any(turns(self.trajectories.attributes, self.dim))
-
-    @property
-    def simulated(self) -> bool:
-        """See `Source.simulated`."""
-        return False
 
     def sizes(self, data: DataSpec) -> Sizes:
         """See `Source.sizes`."""
@@ -169,20 +152,10 @@ class DataSource(Source):
         """See `Source.tested_on`."""
         return replace(self, tests=test)
 
-    def with_parameters(self, parameters: Mapping[str, float]) -> Self:
-        """See `Source.with_parameters`: there is no equation."""
-        if parameters:
-            raise refuse("parameters", "left out for data", ", ".join(parameters), "They belong to an equation.")
-        return self
-
     def fingerprint(self) -> dict[str, Any]:
         """See `Source.fingerprint`: the digest of the content."""
         test = {} if self.tests is None else {"test": self.tests.trajectories.digest()}
         return {"kind": "data", "digest": self.trajectories.digest(), **test}
-
-    def _named(self, train: Trajectories) -> dict[str, Any]:
-        name = str(train.attributes.get("system", "data"))
-        return {"system": name, "time_unit": str(train.attributes.get("time_unit", "time units"))}
 
 
 def _told(test: Trajectories) -> list[str]:

@@ -19,17 +19,16 @@ from dynred.data.transforms.compression import Compression, CompressionSpec
 from dynred.dynamics.base import DynamicsSpec
 from dynred.experiments.data_source import DataSource
 from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.measured_source import MeasuredSource
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.requirements import Sizes
-from dynred.experiments.source import Source
-from dynred.ode.known_set import KnownSet
 from dynred.ode.vector_field import Parameters
 from dynred.rng import generator
 from dynred.runtime import Runtime
 
 
 @dataclass(frozen=True, eq=False)
-class StoreSource(Source):
+class StoreSource(MeasuredSource):
     """Trajectories on disk, of which memory holds the coefficients of POD modes alone.
 
     Attributes:
@@ -52,24 +51,9 @@ class StoreSource(Source):
         return self.store.dim
 
     @property
-    def system(self) -> None:
-        """See `Source.system`."""
-        return None
-
-    @property
-    def known(self) -> KnownSet:
-        """See `Source.known`: there are no known facts."""
-        return KnownSet()
-
-    @property
     def grid(self) -> Grid | None:
         """See `Source.grid`: the one that the store remembers."""
         return remembered_grid(self.store.attributes, self.dim)
-
-    @property
-    def simulated(self) -> bool:
-        """See `Source.simulated`."""
-        return False
 
     def compressing(self, transforms: Sequence[TransformSpec]) -> tuple[Self, Sequence[TransformSpec]]:
         """See `Source.compressing`.
@@ -130,12 +114,6 @@ class StoreSource(Source):
         """See `Source.tested_on`."""
         return replace(self, tests=test)
 
-    def with_parameters(self, parameters: Mapping[str, float]) -> Self:
-        """See `Source.with_parameters`: there is no equation."""
-        if parameters:
-            raise refuse("parameters", "left out for data", ", ".join(parameters), "They belong to an equation.")
-        return self
-
     def as_before(self, about: Mapping[str, Any], transforms: Sequence[Transform] = ()) -> "StoreSource":
         """See `Source.as_before`: compressed to the modes of the model."""
         first = transforms[0] if transforms else None
@@ -146,6 +124,7 @@ class StoreSource(Source):
         test = {} if self.tests is None else {"test": self.tests.trajectories.digest()}
         return {"kind": "store", "digest": self.store.digest(), **test}
 
-    def _named(self, train: Trajectories) -> dict[str, Any]:
-        name = str(train.attributes.get("system", self.store.path.stem))
-        return {"system": name, "time_unit": str(train.attributes.get("time_unit", "time units"))}
+    @property
+    def named(self) -> str:  # type: ignore[override] # found out
+        """See `MeasuredSource.named`: the name of the store."""
+        return self.store.path.stem

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,6 +84,17 @@ class Context:
     def metrics(self) -> dict[str, Metric]:
         """The metrics of the evaluation by name, in its order."""
         return {metric.name: metric for metric in find_metrics(self.own_metrics, self.evaluation.rollout.threshold)}
+
+    def path_style(self, size: float) -> dict[str, Any]:
+        """How a path is drawn: as a line, or as points of this size where time goes in steps, between which there is
+        nothing."""
+        steps = {"linestyle": "none", "marker": "o", "markersize": size, "markeredgewidth": 0}
+        return {} if self.paths == "curves" else steps
+
+    @property
+    def paths(self) -> str:
+        """What paths look like: `curves`, or `points`."""
+        return "curves" if self.model.time_step is None else "points"
 
     @cached_property
     def time_unit(self) -> str:

@@ -19,18 +19,20 @@ class PhasePortrait(Figure[Context]):
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
         return (
-            "The test trajectory whose valid time is the median, from its first state (dot): the two curves should lie "
-            "on each other as long as the prediction is valid, and on the same set afterwards."
+            "The test trajectory whose valid time is the median, from its first state (dot): the two "
+            f"{context.paths} should lie on each other as long as the prediction is valid, and on the same set "
+            "afterwards."
         )
 
     def draw(self, context: Context) -> Drawing:
         """One panel for every pair of coordinates."""
         names, truth, predicted = context.leading
         rows, pairs = context.rows(context.typical), list(combinations(range(len(names)), 2))
+        broad, style = context.path_style(6), context.path_style(2.5)
         drawing = blank(4.2 if len(pairs) == 1 else 2.7)
         for ax, (i, j) in zip(drawing.subplots(1, len(pairs), squeeze=False)[0], pairs, strict=True):
-            ax.plot(truth[rows, i], truth[rows, j], color=TRUTH, linewidth=2.4, alpha=0.35, label="truth")
-            ax.plot(predicted[rows, i], predicted[rows, j], color=MODEL, linewidth=1, label="prediction")
+            ax.plot(truth[rows, i], truth[rows, j], color=TRUTH, linewidth=2.4, alpha=0.35, label="truth", **broad)
+            ax.plot(predicted[rows, i], predicted[rows, j], color=MODEL, linewidth=1, label="prediction", **style)
             ax.plot(truth[rows, i][:1], truth[rows, j][:1], "o", color=TRUTH, markersize=5)
             ax.set(xlabel=names[i], ylabel=names[j])
             if len(pairs) == 1:

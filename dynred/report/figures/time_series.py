@@ -16,20 +16,21 @@ class TimeSeries(Figure[Context]):
 
     def caption(self, context: Context) -> str:
         """See `Figure.caption`."""
-        if context.lost[context.typical]:
-            return "The two curves should lie on each other up to the dashed line, where the prediction is lost."
-        return "The two curves should lie on each other; the prediction stays valid throughout."
+        lost = context.lost[context.typical]
+        until = " up to the dashed line, where the prediction is lost" if lost else "; it stays valid throughout"
+        return f"The prediction's {context.paths} should lie on those of the truth{until}."
 
     def draw(self, context: Context) -> Drawing:
         """One panel for every coordinate."""
         names, truth, predicted = context.leading
         i = context.typical
         rows, t = context.rows(i), context.elapsed(i)
+        broad, style = context.path_style(6), context.path_style(2.5)
         drawing = blank(1.1 + 1.15 * len(names))
         axes = drawing.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
         for k, (ax, name) in enumerate(zip(axes, names, strict=True)):
-            ax.plot(t, truth[rows, k], color=TRUTH, linewidth=2.4, alpha=0.35, label="truth")
-            ax.plot(t, predicted[rows, k], color=MODEL, linewidth=1.2, label="prediction")
+            ax.plot(t, truth[rows, k], color=TRUTH, linewidth=2.4, alpha=0.35, label="truth", **broad)
+            ax.plot(t, predicted[rows, k], color=MODEL, linewidth=1.2, label="prediction", **style)
             ax.set_ylabel(name.removeprefix("POD coordinate "))
             if context.lost[i]:
                 ax.axvline(context.valid_times[i], color=MARK, linestyle="--", linewidth=1.2)
