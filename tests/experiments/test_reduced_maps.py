@@ -15,6 +15,9 @@ from dynred.experiments.predict_run import predict_run
 from dynred.experiments.run import run
 from dynred.experiments.spec import ExperimentSpec
 from dynred.models.load import load_model
+from dynred.report.context import Context
+from dynred.report.figures.phase_portrait import PhasePortrait
+from dynred.report.figures.time_series import TimeSeries
 from dynred.rng import generator
 
 FEW = DataSpec(train=8, validation=4, test=4)
@@ -102,3 +105,12 @@ def test_coordinates_of_a_map_are_taken_elsewhere_without_a_field(reduction):
     assert (plain.decode(plain.encode(x.numpy())) == x.numpy()).all()
     with pytest.raises(InputError):
         plain.rhs(0.0, x.numpy())
+
+
+def test_between_two_steps_of_a_map_nothing_is_drawn(reduction):
+    context = Context(reduction.model, reduction.evaluation, reduction.scored)
+    for figure in (PhasePortrait(), TimeSeries()):
+        lines = [line for ax in figure.draw(context).axes for line in ax.lines]
+        assert lines
+        assert all(line.get_linestyle() == "None" for line in lines)
+        assert "points" in figure.caption(context)
