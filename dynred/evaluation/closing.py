@@ -70,11 +70,16 @@ def _verdict(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
         if settings:
             return f"As good or better is {words}: take it (`{settings}`), or train longer."
         return f"As good or better is {words} as a prediction: this model has learned no motion. Train longer."
-    loss = f"{100 * evaluation.reconstruction.nmse:.2g} %"
+    lose, valid = f"lose {100 * evaluation.reconstruction.nmse:.2g} % of the energy", _valid(evaluation, about)
+    if "bounded_by_encoder" in found:
+        return (
+            f"Predictions hold for {valid}, as long as {count} allow, which {lose}, and most of it at a few moments: "
+            "take more coordinates or another reducer (`dynred inspect` says how many are needed)."
+        )
+    enough = f"{count} {lose}" if "lossy" in found else f"{count} are enough (they {lose})"
     return (
-        f"{count} are enough (they lose {loss} of the energy), but predictions hold for "
-        f"{_valid(evaluation, about)} only: train the dynamics longer (`--set dynamics.training.steps=...`), or "
-        "on more data."
+        f"{enough}, but predictions hold for {valid} only: train the dynamics longer "
+        "(`--set dynamics.training.steps=...`), or on more data."
     )
 
 

@@ -34,7 +34,7 @@ from dynred.evaluation.records import (
 from dynred.evaluation.spreads import Quantiles, Score, Spread
 from dynred.evaluation.variable_errors import variable_errors
 from dynred.geometry.two_valued import two_valued
-from dynred.metrics.base import Metric, cut_off, find_metrics, measured
+from dynred.metrics.base import Metric, cut_off, find_metrics, first_time, measured, never
 from dynred.models.bands import Calibration, predict_band
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, forecast_to_score
@@ -223,6 +223,8 @@ class _Scorer:
         metric, n = next(metric for metric in self.metrics if metric.name == "valid_time"), len(predictions.truth)
         times, censored = measured(metric, predictions).numpy(), cut_off(metric, predictions).numpy()
         valid = Spread.of(times, censored, independent=self.independent)
+        lost = predictions.reconstruction_error() > self.threshold
+        exact = first_time(lost, predictions).numpy(), never(lost, predictions).numpy()
         diverged = len(torch.unique(predictions.truth.owner[torch.isinf(predictions.rollout_error())]))
         low, high = proportion_interval(diverged, n)
         return Rollout(
@@ -232,6 +234,7 @@ class _Scorer:
             diverged=diverged,
             error=error_curve(predictions, independent=self.independent),
             diverged_interval=(low * n, high * n) if self.independent and n >= FEWEST else None,
+            exact_dynamics=Spread.of(*exact, independent=self.independent),
         )
 
 

@@ -36,6 +36,7 @@ GOOD = 1e-3  # nmse of a reconstruction that needs no explanation
 LEARNED = 3.0  # times the error in training: a larger error of the test means that the data were too few
 NEGLIGIBLE = 1e-6  # error that is the round-off of a network, not the model's
 AS_GOOD = 1.1  # times the model's error: POD with no more than that is as good
+BOUNDED = 0.8  # of the valid time that exact dynamics would have: what is left to gain is little
 COMPARED = 2000  # training states to which places in latent space are compared
 SLOW = 0.01  # of the root mean square velocity of training: a slower state rests
 MOST_RESTING = 0.5  # of the test: more resting snapshots dominate its scores
@@ -64,6 +65,7 @@ def find(
         findings += _velocities(train)
         findings += _lossy(evaluation, model, train)
     findings += [*_diverged(evaluation, model, predictions, train), *_pod_as_good(evaluation, model)]
+    findings += _bounded_by_encoder(evaluation)
     findings += _beyond_trust(evaluation, predictions)
     if train is not None:
         findings += [*_drifting(train, system), *_resting(predictions.core.truth, train)]
@@ -170,6 +172,19 @@ def _latents(model: Model, train: Trajectories) -> Float[Tensor, "m F"]:
 def _away(latents: Float[Tensor, "m F"], place: Float[Tensor, " F"]) -> float:
     """Distance to the nearest of the latents, in their standard deviations."""
     return float(((latents - place) / latents.std(0).clamp_min(1e-300)).norm(dim=1).min())
+
+
+def _bounded_by_encoder(evaluation: Evaluation) -> list[Finding]:
+    """Whether predictions end where encoder and decoder alone are too wrong, so that better dynamics would not help."""
+    rollout = evaluation.rollout
+    exact = rollout.exact_dynamics
+    if exact is None or "median" in exact.at_least or rollout.valid_time.median < BOUNDED * exact.median:
+        return []
+    text = (
+        f"Encoder and decoder alone err by more than {number(rollout.threshold)} after {number(exact.median)} time "
+        "units (the median), as early as predictions are lost: better dynamics would not make predictions hold longer."
+    )
+    return [Finding("bounded_by_encoder", text, exact.median)]
 
 
 def _pod_as_good(evaluation: Evaluation, model: Model) -> list[Finding]:

@@ -92,6 +92,8 @@ class Rollout:
         diverged: number of trajectories whose prediction stopped being finite.
         error: the error over time.
         diverged_interval: interval of the number of diverged trajectories.
+        exact_dynamics: time until the error of decode(encode(x)) alone exceeds the threshold, in time units: how long
+            predictions would hold if the latent dynamics were exact. None in files of earlier versions.
     """
 
     threshold: float
@@ -100,6 +102,7 @@ class Rollout:
     diverged: int
     error: ErrorCurve
     diverged_interval: Interval | None = None
+    exact_dynamics: Spread | None = None
 
 
 @dataclass(frozen=True)

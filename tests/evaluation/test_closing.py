@@ -54,6 +54,16 @@ def test_a_model_with_wrong_dynamics_names_the_better_baseline(drifting):
     assert "train the dynamics longer" in closing(alone)
 
 
+def test_dynamics_are_not_blamed_where_the_coordinates_are_at_fault(drifting):
+    alone = dataclasses.replace(drifting, baselines={})
+    bounded = closing(changed(alone, "bounded_by_encoder"))
+    assert "take more coordinates" in bounded
+    assert "train the dynamics" not in bounded
+    lossy = closing(changed(alone, "lossy"))
+    assert "are enough" not in lossy
+    assert "train the dynamics longer" in lossy
+
+
 @pytest.mark.parametrize(
     ("kinds", "numbers", "sentence"),
     [

@@ -146,6 +146,23 @@ def test_a_rollout_that_diverges_says_when_how_far_and_what_to_try():
     assert "stabilised" in finding.text
 
 
+def test_coordinates_that_lose_what_matters_at_few_moments_bound_the_valid_time():
+    """One line carries nearly all of the energy; a coordinate that it leaves out jumps after half of the time."""
+    t = np.linspace(0, 10, 101)
+    jump = np.zeros((6, 101))
+    jump[:, 50:55] = 3.0
+    slope = np.arange(1, 7)[:, None] / 6  # no two trajectories alike
+    states = torch.from_numpy(np.stack([t * slope, jump], -1))
+    rates = torch.from_numpy(np.stack([np.broadcast_to(slope, jump.shape), 0 * jump], -1))
+    data = Trajectories.from_stacked(states, torch.from_numpy(t), rates)
+    scored = evaluate(fitted(data, PODSpec(1)), data, train=data)
+    assert scored.rollout.exact_dynamics.median == pytest.approx(t[50])
+    bound = next(finding for finding in scored.findings if finding.kind == "bounded_by_encoder")
+    assert bound.value == scored.rollout.exact_dynamics.median >= scored.rollout.valid_time.median
+    assert "better dynamics would not make predictions hold longer" in bound.text
+    assert Evaluation.from_dict(scored.to_dict()).rollout.exact_dynamics == scored.rollout.exact_dynamics
+
+
 def test_what_was_not_used_and_how_bad_velocities_are_is_passed_on():
     train = turning()
     bad = dataclasses.replace(train, attributes={"velocity_error": 0.2})
