@@ -1,6 +1,6 @@
 """How well rollouts follow trajectories: the score by which settings are chosen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -28,6 +28,7 @@ class Rolling(Protocol):
 
 
 HORIZON = 20  # steps over which maps are compared
+FOLLOWED = 8  # trajectories of a set that are followed over their whole length
 
 
 def rollout_score(model: Rolling, validation: Trajectories, horizon: int = 100) -> float:
@@ -37,7 +38,7 @@ def rollout_score(model: Rolling, validation: Trajectories, horizon: int = 100) 
     """
     total, count = 0.0, 0
     for error in _errors(model, validation, horizon):
-        total += float(error.sum())
+        total += float(error.clamp_max(1).sum())
         count += error.numel()
     return total / count
 
@@ -49,12 +50,31 @@ def step_score(model: Rolling, validation: Trajectories, horizon: int = HORIZON)
     Roessler's band, whole rollouts preferred a linear map to one of degree 12, whose changes are 4,000 times as exact.
     """
     windows = validation.windows(max(2, min(horizon + 1, int(validation.lengths.median()))))
-    errors = [error.cummax(1).values for error in _errors(model, windows, horizon)]
+    errors = [error.clamp_max(1).cummax(1).values for error in _errors(model, windows, horizon)]
     return sum(float(error.sum()) for error in errors) / sum(error.numel() for error in errors)
 
 
+def whole_score(model: Rolling, parts: Sequence[Trajectories], most: int = FOLLOWED) -> tuple[float, bool]:
+    """How wrong rollouts over the whole length of trajectories are, and whether any of them breaks off.
+
+    Args:
+        model: the dynamics.
+        parts: sets of trajectories, such as those of training and of validation.
+        most: how many of each set are followed; those that start first.
+
+    Returns:
+        The error as in `rollout_score`, and whether a rollout stops being finite.
+    """
+    total, count, broken = 0.0, 0, False
+    for part in parts:
+        for error in _errors(model, part[:most], int(part.lengths.max())):
+            total, count = total + float(error.clamp_max(1).sum()), count + error.numel()
+            broken |= bool(error.isinf().any())
+    return total / count, broken
+
+
 def _errors(model: Rolling, validation: Trajectories, horizon: int) -> Iterator[Float[Tensor, "n T"]]:
-    """The relative errors of rollouts, at most 1, of trajectories on one time grid after the other."""
+    """The relative errors of rollouts, on one time grid after the other; infinite where a rollout is not finite."""
     device = model.units.shift.device
     size = model.units.spread.pow(2).sum().sqrt()
     for grid, members in validation.shared_grids():
@@ -63,4 +83,4 @@ def _errors(model: Rolling, validation: Trajectories, horizon: int) -> Iterator[
         with torch.no_grad():
             prediction = model.rollout(truth[:, 0], grid[: horizon + 1].to(device), part.given)
         error = model.latent_space.difference(prediction, truth).norm(dim=-1) / size
-        yield torch.where(error <= 1, error, 1.0)  # NaN counts as 1
+        yield torch.where(error.isnan(), torch.inf, error)

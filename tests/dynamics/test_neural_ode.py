@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dynred.data.trajectories import Trajectories
-from dynred.dynamics._rollouts import rollout_score
+from dynred.dynamics._rollouts import rollout_score, whole_score
 from dynred.dynamics.neural_ode import NeuralODE, NeuralODESpec, RefinementSpec
 from dynred.errors import InputError
 from dynred.numerics.polynomials import PolynomialSpec
@@ -67,6 +67,31 @@ def test_the_score_of_rollouts_is_zero_for_the_truth_and_near_one_for_nonsense(s
     learned = ("net", "start.coefficients")
     broken.load_state_dict({k: v * (-30 if k.startswith(learned) else 1) for k, v in fitted.state_dict().items()})
     assert rollout_score(broken, spirals[40:]) > 0.5
+
+
+def test_whole_rollouts_are_followed_to_the_end_and_say_whether_one_breaks_off(spirals, fitted):
+    error, broken = whole_score(fitted, (spirals[:10], spirals[40:]))
+    assert error < 1e-3
+    assert not broken
+    wild = Explosive(SPEC, fitted.latent_space, fitted.units, generator(0))
+    error, broken = whole_score(wild, (spirals[:10],))
+    assert broken
+    assert error > 0.5
+
+
+@pytest.mark.parametrize(("from_linear", "degree"), [(0.1, 1), (0.9, 3)])
+def test_rollouts_that_break_off_are_tried_from_linear_dynamics_and_the_better_is_kept(
+    spirals, monkeypatch, from_linear, degree
+):
+    def scored(model, parts):
+        assert [len(part) for part in parts] == [20, 8]  # of training and of validation
+        return (from_linear, False) if model.start.degree == 1 else (0.5, True)
+
+    monkeypatch.setattr("dynred.dynamics.neural_ode.whole_score", scored)
+    spec = dataclasses.replace(SPEC, start=PolynomialSpec(degree=3), training=TrainingSpec(steps=5))
+    chosen = spec.fit(spirals[:20], spirals[40:], rng=generator(0))
+    assert chosen.start.degree == degree
+    assert chosen.choice.startswith("The network started from linear dynamics") == (degree == 1)
 
 
 def test_refinement_that_does_not_help_validation_rollouts_is_undone(spirals):
