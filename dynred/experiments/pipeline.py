@@ -18,7 +18,7 @@ from dynred.evaluation.evaluate import score
 from dynred.evaluation.records import Cost
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.open_source import source_of
-from dynred.experiments.plan import plan_of
+from dynred.experiments.plan_source import plan_of
 from dynred.experiments.reduction import Reduction
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
@@ -89,8 +89,9 @@ def reduce(
         transforms: what is done to the states before the model is fitted, in order, e.g. `[DelaysSpec()]`; the model
             undoes it in its predictions. Default: variables that the data name are scaled, where their spreads differ
             by more than 30 times.
-        minutes: chooses trajectories and training of a system so that the answer comes within so many minutes (see
-            `dynred.plan`); what `data`, `reducer` and `dynamics` say stays. None takes the settings as they are.
+        minutes: chooses trajectories and training (of data, training alone) so that the answer comes within so many
+            minutes, see `dynred.plan`; what `data`, `reducer` and `dynamics` say stays. None takes the settings as they
+            are.
         runtime: device, progress, checkpoints.
         progress: whether to show a bar, on standard error or in a notebook.
 
@@ -123,7 +124,8 @@ def reduce(
     if minutes is not None:
         tested = None if test is None else "given"
         asked = ExperimentSpec(
-            "given", latent_dim, {}, seed, threshold, data, reducer, dynamics, joint=joint, test=tested
+            *("given", latent_dim, {}, seed, threshold, data, reducer, dynamics),
+            **{"joint": joint, "test": tested, "transforms": tuple(transforms)},
         )
         planned = plan_of(asked, source, minutes, fixed=kept).apply(asked)
         assert planned.reducer is not None
