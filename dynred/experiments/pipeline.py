@@ -169,7 +169,7 @@ class _Stages:
 
         def simulated() -> Parts:
             parts = self.source.parts(data, self.seed, self.runtime)
-            return replace(parts, held_out=self.source.trusted(parts, data, self.seed, self.threshold))
+            return self.source.trusted(parts, data, self.seed, self.threshold, self.runtime)
 
         with self._timed("simulate_s"):
             if not self.source.simulated:  # to divide data takes less than to read them in parts
@@ -179,7 +179,7 @@ class _Stages:
     def fit(self, parts: Parts, chain: Chain | None, settings: dict[str, Any]) -> Model:
         """The model: coordinates, then dynamics in them, then both refined together where the settings say so; of
         transformed states where there are transforms. `settings` decide the states, beside the source."""
-        spec, runtime, about = self.spec, self.runtime, self.source.about(parts.train, self.seed)
+        spec, runtime, about = self.spec, self.runtime, self.source.about(parts, self.seed)
         train, validation = parts.train, parts.validation
         if chain is not None:
             train, validation = chain.transformed(train), chain.transformed(validation)
