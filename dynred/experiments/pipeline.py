@@ -123,10 +123,8 @@ def reduce(
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     if minutes is not None:
         tested = None if test is None else "given"
-        asked = ExperimentSpec(
-            *("given", latent_dim, {}, seed, threshold, data, reducer, dynamics),
-            **{"joint": joint, "test": tested, "transforms": tuple(transforms)},
-        )
+        asked = ExperimentSpec("given", latent_dim, {}, seed, threshold, data, reducer, dynamics, joint=joint)
+        asked = replace(asked, test=tested, transforms=tuple(transforms))
         planned = plan_of(asked, source, minutes, fixed=kept).apply(asked)
         assert planned.reducer is not None
         data, reducer, dynamics = planned.data, planned.reducer, planned.dynamics
