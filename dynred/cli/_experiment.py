@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from dynred.cli._completion import completed, sources
 from dynred.cli._options import (
     DATA,
     LATENT,
@@ -32,6 +33,7 @@ Source = Annotated[
         SOURCE,
         "Name of a system (see `dynred systems`), a .py file that defines one, or a data file (.csv, .npy, .npz, "
         ".mat, .h5, .nc, .zarr, .parquet).",
+        **completed(sources),
     ),
 ]
 LatentDim = Annotated[Whole | None, option(LATENT, "Number of latent coordinates; default: that of the angles.")]

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+from dynred.cli._completion import completed, runs
 from dynred.cli._options import COMPUTATION, SOURCE, AsJson, Plugins, Trust, Whole, option
 from dynred.cli.base import show, stderr, working
 
@@ -13,7 +14,10 @@ dynred certify runs/ks --samples 10000 --json    # fewer points, as JSON
 
 
 def certify(
-    run: Annotated[Path, option(SOURCE, "A run folder that `dynred reduce` made; its certificate.json is renewed.")],
+    run: Annotated[
+        Path,
+        option(SOURCE, "A run folder that `dynred reduce` made; its certificate.json is renewed.", **completed(runs)),
+    ],
     /,
     *,
     samples: Annotated[

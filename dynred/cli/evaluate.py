@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+from dynred.cli._completion import completed
+from dynred.cli._completion import runs as completed_runs
 from dynred.cli._options import COMPUTATION, DATA, SOURCE, AsJson, Device, Plugins, Trust, flag, option
 from dynred.cli.base import show_comparison, show_evaluation, stderr, working
 
@@ -35,7 +37,7 @@ MetricName = Annotated[
 
 
 def evaluate(
-    runs: Annotated[list[Path], option(SOURCE, "Run folders that `dynred reduce` made.")],
+    runs: Annotated[list[Path], option(SOURCE, "Run folders that `dynred reduce` made.", **completed(completed_runs))],
     /,
     *,
     data: Data = None,

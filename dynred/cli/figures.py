@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dynred.cli._completion import completed, runs
 from dynred.cli._options import OUTPUT, SOURCE, AsJson, Out, Plugins, Trust, option
 from dynred.cli.base import show, working
 
@@ -18,7 +19,7 @@ Columns = Annotated[
 
 
 def figures(
-    run: Annotated[Path, option(SOURCE, "A run folder that `dynred reduce` made.")],
+    run: Annotated[Path, option(SOURCE, "A run folder that `dynred reduce` made.", **completed(runs))],
     /,
     *,
     out: Annotated[Out, option(OUTPUT, "A folder for the figures; other files there stay.")],

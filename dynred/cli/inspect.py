@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from dynred.cli._completion import completed, sources
 from dynred.cli._options import (
     COMPUTATION,
     LATENT,
@@ -33,6 +34,7 @@ Source = Annotated[
     option(
         SOURCE,
         "Name of a system, a .py file that defines one, or a data file; one without times holds points.",
+        **completed(sources),
     ),
 ]
 LatentDim = Annotated[Whole | None, option(LATENT, "A number of latent coordinates to answer for in any case.")]

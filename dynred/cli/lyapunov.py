@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from dynred.cli._completion import completed, sources
 from dynred.cli._options import (
     COMPUTATION,
     SOURCE,
@@ -28,7 +29,11 @@ dynred lyapunov runs/ks --time-limit 60          # of the model of a run
 
 Source = Annotated[
     str,
-    option(SOURCE, "Name of a system, path to a .py file that defines one, or a run folder that `dynred reduce` made."),
+    option(
+        SOURCE,
+        "Name of a system, path to a .py file that defines one, or a run folder that `dynred reduce` made.",
+        **completed(sources),
+    ),
 ]
 Duration = Annotated[
     float | None,

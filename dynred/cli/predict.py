@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from dynred.cli._completion import completed, runs
 from dynred.cli._options import (
     DATA,
     OUTPUT,
@@ -58,7 +59,7 @@ Inputs = Annotated[
 
 
 def predict(
-    run: Annotated[Path, option(SOURCE, "A run folder that `dynred reduce` made.")],
+    run: Annotated[Path, option(SOURCE, "A run folder that `dynred reduce` made.", **completed(runs))],
     /,
     *,
     out: Annotated[Out, option(OUTPUT, "Where to put them: .nc, .npz, .zarr, or .csv with a row per state.")],

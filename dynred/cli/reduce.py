@@ -58,8 +58,8 @@ Minutes = Annotated[
     float | None,
     option(
         TRAINING,
-        "Choose trajectories and training of a system so that the answer comes within so many minutes, .5 for a quick "
-        "look; default: 3 for a system of your own that names no times, else the default settings.",
+        "Choose trajectories and training (of data, training alone) so that the answer comes within so many minutes, "
+        ".5 for a quick look; default: 3 for a system of your own that names no times, else the default settings.",
     ),
 ]
 SecondOrder = Annotated[

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from dynred.cli._completion import completed, sources
 from dynred.cli._options import (
     DATA,
     OUTPUT,
@@ -30,7 +31,10 @@ dynred simulate kuramoto_sivashinsky --with length=44 --out ks44.zarr
 """
 
 System = Annotated[
-    str, option(SOURCE, "Name of a system (see `dynred systems`) or path to a .py file that defines one.")
+    str,
+    option(
+        SOURCE, "Name of a system (see `dynred systems`) or path to a .py file that defines one.", **completed(sources)
+    ),
 ]
 
 

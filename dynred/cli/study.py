@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from dynred.cli._completion import completed, sources
 from dynred.cli._experiment import Base, BaseOptions
 from dynred.cli._options import OUTPUT, SOURCE, TRAINING, AsJson, Device, Out, option
 from dynred.cli._own_data import OwnData
@@ -23,7 +24,11 @@ dynred study studies/a --report                  # the page
 
 Source = Annotated[
     str,
-    option(SOURCE, "Name of a system, a .py file that defines one, a data file; or the folder of a study, to show."),
+    option(
+        SOURCE,
+        "Name of a system, a .py file that defines one, a data file; or the folder of a study, to show.",
+        **completed(sources),
+    ),
 ]
 Vary = Annotated[
     list[str] | None,

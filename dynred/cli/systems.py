@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from rich.padding import Padding
 from rich.text import Text
 
+from dynred.cli._completion import completed, sources
 from dynred.cli._options import SOURCE, Arguments, AsJson, listed, option
 from dynred.cli._process import printer
 from dynred.cli.base import pairs, show, words
@@ -20,7 +21,11 @@ HEADS = ("name", "dim", "solver", "dim K", "parts", "time scale")
 SIDES = "<><>>>"  # words to the left, numbers to the right
 Name = Annotated[
     str | None,
-    option(SOURCE, f"{listed('dynred.systems')}, or a file with one of your own; default: all, in a list."),
+    option(
+        SOURCE,
+        f"{listed('dynred.systems')}, or a file with one of your own; default: all, in a list.",
+        **completed(sources),
+    ),
 ]
 
 

@@ -1,17 +1,20 @@
 """What the stages of a reduction cost on this machine: measured at two sizes each, and drawn on as straight lines."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 
 import torch
 
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
+from dynred.dynamics.map import MapSpec
 from dynred.errors import DynredError
 from dynred.evaluation.evaluate import evaluate
 from dynred.experiments.pilot import Pilot
 from dynred.experiments.spec import ExperimentSpec, model_spec
 from dynred.experiments.system_source import CHECKED, FINER
+from dynred.experiments.transform_parts import fit_chain
 from dynred.models.base import Model
 from dynred.models.reduced import ReducedSpec
 from dynred.ode.system import System
@@ -31,6 +34,7 @@ TIGHTER = 1.5  # times as long: an adaptive solver with a tenth of the tolerance
 NOMINAL = 0.02  # seconds of a training step, where none can be measured
 SNAPSHOTS, NUMBERS = 512, 2**18  # of the pilot that are fitted: most snapshots, and most numbers in them
 MEASUREMENTS = 8  # share the time: one that takes more than its part is not repeated at a larger size
+TRAJECTORIES = 32  # most that are fitted
 COPIES = 4  # of these, for the larger of two measurements
 ROLLOUTS = 3.0  # seconds that the model is rolled out for its scores
 
@@ -115,9 +119,10 @@ def measure(spec: ExperimentSpec, system: System, look: Pilot, sampling: float, 
     """
     began = time.perf_counter()
     simulation, method, processes = _simulation(system, look, sampling, spec.data.solver)
-    preparing, step, scoring = _rehearsed(spec, look.states, seconds)
+    learning = rehearse(spec, look.states, seconds)
     finer, checking = (1.0, TIGHTER) if method.adaptive else (FINER, FINER * FACTOR)
-    return Costs(simulation, preparing, step, scoring, processes, finer, checking, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return Costs(simulation, learning.preparing, learning.step, learning.scoring, processes, finer, checking, seconds)
 
 
 def _simulation(system: System, look: Pilot, sampling: float, solver: str) -> tuple[Line, Solver, int]:
@@ -141,12 +146,38 @@ def _simulation(system: System, look: Pilot, sampling: float, solver: str) -> tu
     return line, method, method.processes(field)
 
 
-def _rehearsed(spec: ExperimentSpec, states: Trajectories, seconds: float) -> tuple[Line, float, Line]:
-    """What fitting without steps, a step, and scoring take.
+@dataclass(frozen=True)
+class Rehearsal:
+    """What learning from some states costs.
+
+    Attributes:
+        preparing: seconds of fitting without steps, by the snapshots of training.
+        step: seconds of a training step of coordinates and one of dynamics.
+        scoring: seconds of scores, by the snapshots of training and test.
+    """
+
+    preparing: Line
+    step: float
+    scoring: Line
+
+
+def rehearse(spec: ExperimentSpec, states: Trajectories, seconds: float) -> Rehearsal:
+    """Learns from a few of the states, transformed as the settings say, at two sizes.
 
     Where one measurement takes long already, the larger one is left out, and the cost taken not to grow. Where so few
     states allow no fit, steps are nominal.
+
+    Args:
+        spec: the settings of the reduction.
+        states: states with velocities, where the dynamics need some.
+        seconds: what the measurements may take, roughly.
     """
+    states = states[states.lengths > states.lengths.max() // 2]  # a pilot may end in the midst of some
+    if int(states.lengths.max()) < 2:
+        return Rehearsal(Line(1.0, 0.0), NOMINAL, Line(ROLLOUTS, 0.0))
+    with suppress(DynredError):  # or be too short for delays
+        chain = fit_chain(spec.transforms, states)
+        states = states if chain is None else chain.transformed(states)
     states = _thinned(states)
     many, long = Trajectories.concatenate([states] * COPIES), seconds / MEASUREMENTS
     m, n = len(states.states), len(many.states)
@@ -160,14 +191,14 @@ def _rehearsed(spec: ExperimentSpec, states: Trajectories, seconds: float) -> tu
     except DynredError:
         preparing, step = Line(1.0, 0.0), NOMINAL
     # A network that is hardly trained may move as fast as it likes, and its rollouts take any time: a linear model.
-    linear = ReducedSpec(PODSpec(1), LinearSpec())
+    linear = ReducedSpec(PODSpec(1), LinearSpec() if states.velocities is not None else MapSpec())
     coordinates = linear.fit_coordinates(states, states, rng=generator(0, "costs"))
     model = linear.fit_dynamics(coordinates, states, states, rng=generator(0, "costs"))
     first = _scored(model, states)
     scoring = Line(first, 0.0)
     if first <= long:
         scoring = Line.through(2 * m, _scored(model, states), 2 * n, _scored(model, many))
-    return preparing, step, replace(scoring, fixed=scoring.fixed + ROLLOUTS)
+    return Rehearsal(preparing, step, replace(scoring, fixed=scoring.fixed + ROLLOUTS))
 
 
 def _fitted(spec: ExperimentSpec, train: Trajectories, held: Trajectories) -> tuple[float, float]:
@@ -184,15 +215,22 @@ def _fitted(spec: ExperimentSpec, train: Trajectories, held: Trajectories) -> tu
 
 
 def _thinned(states: Trajectories) -> Trajectories:
-    """Snapshots in even distances, few enough that fitting them takes seconds."""
+    """Snapshots in even distances of some of the trajectories, few enough that fitting them takes seconds."""
+    states = states[:: -(-len(states) // TRAJECTORIES)]
     most = max(16, min(SNAPSHOTS, NUMBERS // states.dim) // len(states))
     stride = -(-int(states.lengths.max()) // most)
-    if stride == 1 or states.velocities is None or len(set(states.lengths.tolist())) > 1:
+    if stride == 1:
         return states
-    shape = (len(states), -1, states.dim)
-    x, v = (part.reshape(shape)[:, ::stride] for part in (states.states, states.velocities))
-    thin = Trajectories.from_stacked(x, states.times(0)[::stride], v)
-    return replace(thin, parameters=states.parameters, attributes=states.attributes)
+    place = torch.arange(len(states.t)) - states.starts[states.owner]
+    rows = torch.nonzero(place % stride == 0)[:, 0]
+    return replace(
+        states,
+        states=states.states[rows],
+        t=states.t[rows],
+        lengths=torch.bincount(states.owner[rows]),
+        velocities=None if states.velocities is None else states.velocities[rows],
+        inputs=None if states.inputs is None else states.inputs[rows],
+    )
 
 
 def _scored(model: Model, states: Trajectories) -> float:

@@ -75,7 +75,7 @@ def evaluate_run(
         if long and source.system is None:
             raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
         parts = stored.parts(runtime)
-        parts = prepared(model, replace(parts, held_out=source.trusted(parts, spec.data, spec.seed, spec.threshold)))
+        parts = prepared(model, source.trusted(parts, spec.data, spec.seed, spec.threshold, runtime))
         predictions = forecast_to_score(model, parts.test, parts.held_out.largest)
         path = stored.folder / "evaluation.json"
         earlier = read_evaluation(path) if path.exists() else None

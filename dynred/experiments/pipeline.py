@@ -18,7 +18,7 @@ from dynred.evaluation.evaluate import score
 from dynred.evaluation.records import Cost
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.open_source import source_of
-from dynred.experiments.plan import plan_of
+from dynred.experiments.plan_source import plan_of
 from dynred.experiments.reduction import Reduction
 from dynred.experiments.requirements import check_reduction
 from dynred.experiments.source import Source
@@ -89,8 +89,9 @@ def reduce(
         transforms: what is done to the states before the model is fitted, in order, e.g. `[DelaysSpec()]`; the model
             undoes it in its predictions. Default: variables that the data name are scaled, where their spreads differ
             by more than 30 times.
-        minutes: chooses trajectories and training of a system so that the answer comes within so many minutes (see
-            `dynred.plan`); what `data`, `reducer` and `dynamics` say stays. None takes the settings as they are.
+        minutes: chooses trajectories and training (of data, training alone) so that the answer comes within so many
+            minutes, see `dynred.plan`; what `data`, `reducer` and `dynamics` say stays. None takes the settings as they
+            are.
         runtime: device, progress, checkpoints.
         progress: whether to show a bar, on standard error or in a notebook.
 
@@ -122,9 +123,8 @@ def reduce(
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
     if minutes is not None:
         tested = None if test is None else "given"
-        asked = ExperimentSpec(
-            "given", latent_dim, {}, seed, threshold, data, reducer, dynamics, joint=joint, test=tested
-        )
+        asked = ExperimentSpec("given", latent_dim, {}, seed, threshold, data, reducer, dynamics, joint=joint)
+        asked = replace(asked, test=tested, transforms=tuple(transforms))
         planned = plan_of(asked, source, minutes, fixed=kept).apply(asked)
         assert planned.reducer is not None
         data, reducer, dynamics = planned.data, planned.reducer, planned.dynamics
@@ -167,7 +167,7 @@ class _Stages:
 
         def simulated() -> Parts:
             parts = self.source.parts(data, self.seed, self.runtime)
-            return replace(parts, held_out=self.source.trusted(parts, data, self.seed, self.threshold))
+            return self.source.trusted(parts, data, self.seed, self.threshold, self.runtime)
 
         with self._timed("simulate_s"):
             if not self.source.simulated:  # to divide data takes less than to read them in parts
@@ -177,7 +177,7 @@ class _Stages:
     def fit(self, parts: Parts, chain: Chain | None, settings: dict[str, Any]) -> Model:
         """The model: coordinates, then dynamics in them, then both refined together where the settings say so; of
         transformed states where there are transforms. `settings` decide the states, beside the source."""
-        spec, runtime, about = self.spec, self.runtime, self.source.about(parts.train, self.seed)
+        spec, runtime, about = self.spec, self.runtime, self.source.about(parts, self.seed)
         train, validation = parts.train, parts.validation
         if chain is not None:
             train, validation = chain.transformed(train), chain.transformed(validation)

@@ -16,7 +16,6 @@ from dynred.checks import positive, refuse
 from dynred.experiments.costs import Costs, measure, training_paths
 from dynred.experiments.data_spec import SIMULATED
 from dynred.experiments.pilot import Pilot, pilot
-from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec
 from dynred.ode.system import System
 
@@ -44,14 +43,14 @@ class Plan:
         minutes: the time that was asked for.
         settings: the chosen settings by their dotted paths in an `ExperimentSpec`, e.g. `data.train`.
         seconds: what the stages are expected to take: `plan`, `simulate`, `fit`, `score`.
-        pilot: what was seen of the system.
+        pilot: what was seen of the system; None of data.
         later: the settings that `LATER` times as many minutes would buy.
     """
 
     minutes: float
     settings: Mapping[str, Any]
     seconds: Mapping[str, float]
-    pilot: Pilot
+    pilot: Pilot | None
     later: Mapping[str, Any]
 
     def apply(self, spec: ExperimentSpec) -> ExperimentSpec:
@@ -70,7 +69,7 @@ class Plan:
         more = {key: value for key, value in self.later.items() if value != self.settings.get(key)}
         if more:
             lines.append(f"--minutes {LATER * self.minutes:g} would buy {_described(more)}.")
-        if not (self.pilot.settled or self.pilot.rests):
+        if self.pilot is not None and not (self.pilot.settled or self.pilot.rests):
             lines.append(
                 f"After {self.pilot.span:.3g} time units trajectories still change their character: name the "
                 "`transient` of the system if you know it."
@@ -116,18 +115,6 @@ def plan(spec: ExperimentSpec, system: System, minutes: float = MINUTES, *, fixe
     return Plan(minutes, settings, {"plan": spent, **parts}, look, later)
 
 
-def plan_of(spec: ExperimentSpec, source: Source, minutes: float, *, fixed: Collection[str] = ()) -> Plan:
-    """The plan for a source, as `plan` makes it.
-
-    Raises:
-        InputError: beside those of `plan`, the source is data, which are there already.
-    """
-    if source.system is None or not source.simulated:
-        advice = "Data are there already; `reducer.training.steps` and `dynamics.training.steps` shorten training."
-        raise refuse("minutes (--minutes)", "left out for data", minutes, advice)
-    return plan(spec, source.system, minutes, fixed=fixed)
-
-
 def is_bare(system: System) -> bool:
     """Whether a system leaves its times to the defaults: nobody chose them for it."""
     return not any(_names(system, name) for name in NAMED)
@@ -158,6 +145,27 @@ def _free(spec: ExperimentSpec, path: str, fixed: Collection[str]) -> bool:
     return path not in fixed and getattr(spec.data, path.removeprefix("data.")) is None
 
 
+def trainings(spec: ExperimentSpec, fixed: Collection[str]) -> list[str]:
+    """The dotted paths of the settings of training that a plan may choose."""
+    return [path for path in training_paths(spec) if not any(_overlap(path, each) for each in fixed)]
+
+
+def most_steps(spec: ExperimentSpec, fixed: Collection[str]) -> int:
+    """The most steps that the settings allow a training."""
+    return max([spec.setting(path).steps for path in trainings(spec, fixed)], default=FEWEST_STEPS)
+
+
+def training_settings(spec: ExperimentSpec, fixed: Collection[str], steps: int) -> dict[str, Any]:
+    """So many steps of every training, or fewer where it has fewer; it ends where it no longer gets better."""
+    settings: dict[str, Any] = {}
+    for path in trainings(spec, fixed):
+        given = spec.setting(path)
+        settings[f"{path}.steps"] = min(given.steps, steps)
+        if given.patience is None:
+            settings[f"{path}.patience"] = PATIENCE
+    return settings
+
+
 @dataclass(frozen=True, eq=False)
 class _Chooser:
     spec: ExperimentSpec
@@ -169,7 +177,7 @@ class _Chooser:
     def within(self, seconds: float) -> tuple[dict[str, Any], dict[str, float]]:
         """The settings that are expected to take so long, and what their stages take."""
         times = {**self.times, **self._shortened(seconds)}
-        data, most = self._data(times), self._most_steps()
+        data, most = self._data(times), most_steps(self.spec, self.fixed)
         wanted = self._seconds(data, self._counts(1.0), most)["fit"]
         room = max(SIMULATING * seconds, seconds - wanted)
 
@@ -180,20 +188,8 @@ class _Chooser:
         rest = seconds - sum(self._seconds(data, counts, 0).values())
         steps = max(FEWEST_STEPS, min(most, int(self.costs.steps(rest))))
         settings: dict[str, Any] = {f"data.{name}": n for name, n in counts.items() if self._open(f"data.{name}")}
-        settings |= times
-        for path in self._trainings():
-            given = self.spec.setting(path)
-            settings[f"{path}.steps"] = min(given.steps, steps)
-            if given.patience is None:
-                settings[f"{path}.patience"] = PATIENCE
+        settings |= {**times, **training_settings(self.spec, self.fixed, steps)}
         return settings, self._seconds(data, counts, steps)
-
-    def _trainings(self) -> list[str]:
-        paths = training_paths(self.spec)
-        return [path for path in paths if not any(_overlap(path, each) for each in self.fixed)]
-
-    def _most_steps(self) -> int:
-        return max([self.spec.setting(path).steps for path in self._trainings()], default=FEWEST_STEPS)
 
     def _open(self, path: str) -> bool:
         return _free(self.spec, path, self.fixed)
@@ -289,4 +285,4 @@ def _described(settings: Mapping[str, Any]) -> str:
     steps = [value for path, value in settings.items() if path.endswith(".steps")]
     if steps:
         parts.append(f"{max(steps)} training steps")
-    return ", ".join(parts)
+    return ", ".join(parts) or "nothing that is not chosen already"

@@ -7,7 +7,8 @@ from typing import Any
 from dynred.data.readers.base import is_data
 from dynred.experiments.costs import training_paths
 from dynred.experiments.folder import RunFolder
-from dynred.experiments.plan import MINUTES, is_bare, plan_of
+from dynred.experiments.plan import MINUTES, is_bare
+from dynred.experiments.plan_source import plan_of
 from dynred.experiments.run import stored_spec
 from dynred.experiments.spec import ExperimentSpec
 from dynred.plugins import is_foreign
@@ -47,12 +48,12 @@ def planned(
         resumed: a run folder that is gone on with: where it holds a run, the settings are those of its plan.
 
     Raises:
-        InputError: the source is data, or unusable.
+        InputError: the source or a setting is unusable.
         DivergenceError: a trajectory diverged.
     """
     if resumed is not None and RunFolder(resumed).holds_run:
         return _planned_before(spec, stored_spec(resumed), chosen), []
-    plan = plan_of(spec, spec.open_source(), minutes, fixed=chosen)
+    plan = plan_of(spec, spec.open(), minutes, fixed=chosen)
     return dict(plan.settings), plan.words()
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dynred.data.grid import Grid
-from dynred.data.split import HeldOut, Parts
+from dynred.data.split import Parts
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import Transform, TransformSpec
 from dynred.dynamics.base import DynamicsSpec
@@ -23,6 +23,8 @@ from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters
 from dynred.runtime import Runtime
 
+REFINED = "refined"  # attribute of a test that was solved more finely than its settings ask for
+TEST_SOLVER = "test_solver"  # what a model remembers of it
 _REMEMBERED = (
     *("solver", "solver_reason", "time_dependent", "inputs"),
     *("velocities", "velocity_error", "velocity_noise", "cleaning"),
@@ -81,16 +83,18 @@ class Source(ABC):
             DivergenceError: the system diverged.
         """
 
-    def trusted(self, parts: Parts, data: DataSpec, seed: int, threshold: float) -> HeldOut:
-        """What the test is, with the time for which its truth can be trusted, where that can be found out.
+    def trusted(self, parts: Parts, data: DataSpec, seed: int, threshold: float, runtime: Runtime) -> Parts:
+        """The parts with the time for which the truth of the test can be trusted, where that can be found out; and with
+        a test that was solved more finely, where the trust ended within it and nobody chose the solver.
 
         Args:
             parts: what `parts(data, seed, runtime)` gave.
             data: see `parts`.
             seed: see `parts`.
             threshold: rollout error that counts as lost.
+            runtime: reports progress.
         """
-        return parts.held_out
+        return parts
 
     @abstractmethod
     def unseen(self, data: DataSpec, seed: int, samples: int, *, sample_seed: int, runtime: Runtime) -> Trajectories:
@@ -164,10 +168,12 @@ class Source(ABC):
         """The entries in which an earlier fingerprint differs from that of this source; none where it is empty."""
         return differences(before, self.fingerprint())
 
-    def about(self, train: Trajectories, seed: int) -> dict[str, Any]:
+    def about(self, parts: Parts, seed: int) -> dict[str, Any]:
         """The facts that a model remembers of its source, as plain JSON data."""
+        train, test = parts.train, parts.test.attributes
         remembered = {key: train.attributes[key] for key in _REMEMBERED if key in train.attributes}
-        return {**self._named(train), **remembered, "seed": seed}
+        tested = {TEST_SOLVER: test["solver"]} if test.get(REFINED) else {}
+        return {**self._named(train), **remembered, **tested, "seed": seed}
 
     @abstractmethod
     def _named(self, train: Trajectories) -> dict[str, Any]:

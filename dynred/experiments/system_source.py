@@ -21,7 +21,7 @@ from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.fingerprint import projections
 from dynred.experiments.other_test import OtherTest
 from dynred.experiments.requirements import Sizes
-from dynred.experiments.source import Source
+from dynred.experiments.source import REFINED, TEST_SOLVER, Source
 from dynred.ode.known_set import KnownSet
 from dynred.ode.system import System
 from dynred.ode.vector_field import Parameters
@@ -35,6 +35,11 @@ from dynred.solvers.base import Solver
 # training, the truth of Kuramoto-Sivashinsky, complex Ginzburg-Landau and Kolmogorov flow is lost within ten Lyapunov
 # times.
 FINER = 3.0
+# So many times is a test that can be trusted in part alone solved again, with steps three times or tolerances a hundred
+# times smaller: an error of e^-x of what it was gains x Lyapunov times (Lorenz's system, tolerances: 5 time units).
+# Round-off ends the trust after some 36 Lyapunov times, whatever the solver.
+REFINEMENTS = 2
+TIGHTER = 100.0
 CHECKED = 8  # test trajectories that are solved again, ten times as finely: as costly as eighty
 _COMPARED = ("dim", "transient", "duration", "sampling", "time_scale")  # numbers by which a system is recognised
 
@@ -47,11 +52,13 @@ class SystemSource(Source):
         full: the system.
         tests: a test that replaces the simulated one; None simulates it.
         solver: that of a run made before, whose defaults may have been others; None takes that of the settings.
+        test_solver: that of the test of a run made before, where it had to be finer; None takes what `solver` gives.
     """
 
     full: System
     tests: OtherTest | None = None
     solver: Solver | None = None
+    test_solver: Solver | None = None
 
     @property
     def dim(self) -> int:
@@ -93,7 +100,8 @@ class SystemSource(Source):
             raise refuse("split, test_fraction and test_trajectories", "left out for a system", "given", advice)
         seed = data.seed_of(seed)
         train = self._simulated("train", data, seed, runtime)
-        same = self.as_before(train.attributes)  # whatever the solver of fewer or shorter trajectories would be
+        # Whatever the solver of fewer or shorter trajectories would be.
+        same = replace(self.as_before(train.attributes), test_solver=self.test_solver)
         validation = same._simulated("validation", data, seed, runtime)
         if self.tests is None:
             test, held_out = same._finer(data)._simulated("test", data, seed, runtime), HeldOut("simulated")
@@ -116,19 +124,37 @@ class SystemSource(Source):
     def _finer(self, data: DataSpec) -> "SystemSource":
         """The same with shorter steps, where the solver takes a step that the user did not choose."""
         solver = self.solver
+        if self.test_solver is not None:
+            return replace(self, solver=self.test_solver)
         if solver is None or solver.adaptive or data.solver != "auto" or self.full.solver is not None:
             return self
         times = torch.tensor([0.0, data.sampling or self.full.sampling], dtype=torch.float64)
         return replace(self, solver=solver.refined(FINER, self.full.at(), times))
 
-    def trusted(self, parts: Parts, data: DataSpec, seed: int, threshold: float) -> HeldOut:
+    def trusted(self, parts: Parts, data: DataSpec, seed: int, threshold: float, runtime: Runtime) -> Parts:
         """See `Source.trusted`."""
         if parts.held_out.how != "simulated":
-            return parts.held_out
-        test = parts.test[:CHECKED]
-        initial = self._hidden(parts.test, data, seed)
-        times = trusted_times(self.full, test, initial=initial, threshold=threshold)
-        return parts.held_out if times is None else replace(parts.held_out, trusted=tuple(times.tolist()))
+            return parts
+        test, times = parts.test, self._trusted(parts.test, data, seed, threshold)
+        chosen = data.solver != "auto" or self.full.solver is not None or self.test_solver is not None
+        for _ in range(0 if chosen else REFINEMENTS):
+            if times is None or float(times.min()) >= float(test.times(0)[-1]) * (1 - 1e-9):
+                break
+            solver = Solver.from_dict(test.attributes["solver"])
+            finer = solver.refined(TIGHTER if solver.adaptive else FINER, self.full.at(), test.times(0))
+            again = replace(self, solver=finer)._simulated("test", data, data.seed_of(seed), runtime)
+            longer = self._trusted(again, data, seed, threshold)
+            if longer is None or float(longer.min()) <= float(times.min()):
+                break
+            test, times = replace(again, attributes={**again.attributes, REFINED: True}), longer
+        if times is None:
+            return parts
+        return replace(parts, test=test, held_out=replace(parts.held_out, trusted=tuple(times.tolist())))
+
+    def _trusted(self, test: Trajectories, data: DataSpec, seed: int, threshold: float) -> Float[Tensor, " n"] | None:
+        """The time for which each of the first test trajectories can be trusted."""
+        initial = self._hidden(test, data, seed)
+        return trusted_times(self.full, test[:CHECKED], initial=initial, threshold=threshold)
 
     def _hidden(self, test: Trajectories, data: DataSpec, seed: int) -> Float[Tensor, "n D"] | None:
         """The states of the ODE at the first snapshots of the first test trajectories; None where those are it."""
@@ -186,7 +212,8 @@ class SystemSource(Source):
     def as_before(self, about: Mapping[str, Any], transforms: Sequence[Transform] = ()) -> "SystemSource":
         """See `Source.as_before`: simulated by the solver that the model remembers."""
         try:
-            return replace(self, solver=Solver.from_dict(about["solver"]))
+            tested = Solver.from_dict(about[TEST_SOLVER]) if TEST_SOLVER in about else None
+            return replace(self, solver=Solver.from_dict(about["solver"]), test_solver=tested)
         except (KeyError, InputError):  # not remembered, or of one's own and not loaded: the settings name it
             return self
 

@@ -1,36 +1,37 @@
 """Dealing independent tasks to processes, where that is worth their start: the results are those of one process."""
 
 import multiprocessing
-import os
+import pickle
 import signal
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing.connection import wait
 from typing import TypeVar
 
 import torch
 
 from dynred.errors import DynredError
+from dynred.processes import end_with_the_parent, without_main
 
 T = TypeVar("T")
 
-# Two forked workers are ready after .03 s; results of a second's work take .01 s to come back.
-WORTH = 1.0  # seconds of work that must be left
+# Seconds of work that must be left. Two forked workers are ready after .03 s, and results of a second's work take .01 s
+# to come back; spawned ones import torch first, which takes 2 to 4 s.
+WORTH = {"fork": 1.0, "spawn": 8.0}
 
-_task: list[Callable[[int], object]] = []  # in a worker: what it was forked to do
+_task: list[Callable[[int], object] | bytes] = []  # in a worker: what it was started to do
 
 
 def dealt(task: Callable[[int], T], count: int, most: int) -> list[T]:
     """`[task(0), ..., task(count - 1)]`, computed by several processes where that is faster.
 
-    The first result is computed here, and says whether the others are worth processes. Workers are forked, so that the
-    task need not be sent to them; where processes cannot be forked, or in a worker, all is computed here.
+    The first result is computed here, and says whether the others are worth processes. On Linux these are forked, so
+    that the task need not be sent to them; elsewhere they are spawned, and a task that cannot be sent, or that needs
+    functions of the script that is running, is computed here. So is all in a worker.
 
     Args:
         task: gives a result that can be pickled, and depends on its number alone.
@@ -41,40 +42,49 @@ def dealt(task: Callable[[int], T], count: int, most: int) -> list[T]:
         DynredError: a worker was killed. What the task raises passes.
     """
     results: list[T] = []
-    start = time.perf_counter()
-    workers = min(most, count - 1) if _can_fork() else 1
+    start, method = time.perf_counter(), start_method()
+    # A daemonic process, a pool's worker, may start none.
+    workers = 1 if multiprocessing.current_process().daemon or _task else min(most, count - 1)
     for i in range(count):
         left = (time.perf_counter() - start) / max(1, i) * (count - i)
-        if workers > 1 and i > 0 and left > WORTH and count - i > 1:
-            return results + _forked(task, range(i, count), workers)
+        if workers > 1 and i > 0 and left > WORTH[method] and count - i > 1:
+            sent = task if method == "fork" else _sent(task)
+            if sent is not None:
+                return results + _shared(sent, range(i, count), workers, method)
+            workers = 1
         results.append(task(i))
     return results
 
 
-def cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+def start_method() -> str:
+    """How processes are started: forking is unsafe beside the system libraries of macOS, and unknown to Windows."""
+    return "fork" if sys.platform == "linux" else "spawn"
 
 
-def _can_fork() -> bool:
-    # Forking is unsafe beside the system libraries of macOS; a daemonic process, a pool's worker, may not fork.
-    return sys.platform == "linux" and not multiprocessing.current_process().daemon and not _task
+def _sent(task: Callable[[int], object]) -> bytes | None:
+    """The task as bytes for a process that does not run the user's script; None where it cannot be sent so."""
+    try:
+        content = pickle.dumps(task)
+    except (DynredError, pickle.PicklingError, AttributeError, TypeError):  # a lambda, a local function, a handle
+        return None
+    return None if b"__main__" in content else content
 
 
-def _forked(task: Callable[[int], T], numbers: range, workers: int) -> list[T]:
-    with _pool(task, workers) as pool:
+def _shared(task: Callable[[int], T] | bytes, numbers: range, workers: int, method: str) -> list[T]:
+    with _pool(task, workers, method) as pool:
         try:
-            return list(pool.map(_one, numbers))  # type: ignore[arg-type] # its results are of the task
+            with without_main():  # the pool starts its processes with its tasks
+                results = pool.map(_one, numbers)
+            return list(results)  # type: ignore[arg-type] # its results are of the task
         except BrokenProcessPool as error:
             advice = "It may have needed more memory than there is."
             raise DynredError(f"A process that solved some of the trajectories was killed. {advice}") from error
 
 
 @contextmanager
-def _pool(task: Callable[[int], object], workers: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(task: Callable[[int], object] | bytes, workers: int, method: str) -> Iterator[ProcessPoolExecutor]:
     before = {process.pid for process in multiprocessing.active_children()}
-    context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(workers, context, _begin, (task,))
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method), _begin, (task,))
     try:
         with warnings.catch_warnings():
             # Python 3.12 warns where there are threads. Workers take no lock that a thread of ours may hold: they
@@ -90,20 +100,16 @@ def _pool(task: Callable[[int], object], workers: int) -> Iterator[ProcessPoolEx
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(task: Callable[[int], object]) -> None:
+def _begin(task: Callable[[int], object] | bytes) -> None:
     torch.set_num_threads(1)  # the threads of the parent do not exist here
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _task.append(task)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
+    end_with_the_parent()
 
 
 def _one(i: int) -> object:
-    return _task[0](i)
+    task = _task[0]
+    if isinstance(task, bytes):  # read here rather than at the beginning, so that its errors reach the parent
+        task = _task[0] = pickle.loads(task)
+    return task(i)  # type: ignore[operator] # it was pickled from such a function

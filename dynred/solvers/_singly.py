@@ -1,7 +1,9 @@
 """SciPy's methods, one trajectory at a time: each takes its own steps, so that processes may share the work."""
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -9,76 +11,104 @@ from jaxtyping import Float
 from scipy.integrate import OdeSolver
 from torch import Tensor
 
+from dynred.checks import positive
 from dynred.errors import InputError
 from dynred.ode.system_field import SystemField
 from dynred.ode.vector_field import VectorField
-from dynred.solvers._processes import cores, dealt
+from dynred.processes import cores
+from dynred.solvers._processes import dealt
 from dynred.solvers._sizes import Sizes
-from dynred.solvers.base import Deadline, end_at_blow_up, unreached
+from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
 
 Velocity = Callable[[float, Float[np.ndarray, " D"]], Float[np.ndarray, " D"]]
 
 
-def solve_singly(
-    method: type[OdeSolver],
-    options: Callable[[VectorField], dict[str, Any]],
-    tolerances: tuple[float, float | None],
-    field: VectorField,
-    x0: Float[Tensor, "N D"],
-    times: Float[Tensor, " T"],
-    limit: float,
-    time_limit: float | None,
-) -> Float[Tensor, "N T D"]:
-    """States at `times`, each trajectory by a solver of its own; see `Solver.solve`.
+@dataclass(frozen=True)
+class Singly(Solver):
+    """A method of SciPy's, one trajectory at a time: of NumPy functions, in several processes.
 
-    Args:
-        method: SciPy's class.
-        options: further arguments of the class for the field of one row.
-        tolerances: relative; absolute, or None for a part of the size of each component.
-        field: as for `Solver.solve`.
-        x0: as for `Solver.solve`.
-        times: as for `Solver.solve`.
-        limit: as for `Solver.solve`.
-        time_limit: as for `Solver`.
+    Attributes:
+        rtol: relative tolerance of each component.
+        atol: absolute tolerance of each component, in the units of the state; None takes .3 `rtol` times the size of
+            the component along its trajectory, so that its units do not matter.
     """
-    deadline = Deadline(time_limit)
 
-    def solved(i: int) -> Float[Tensor, "T D"]:
-        row = field.rows(slice(i, i + 1))
-        return _solve_row(method, options(row), tolerances, row, x0[i], times, limit, deadline)
+    rtol: float = field(default=1e-8, kw_only=True)
+    atol: float | None = field(default=None, kw_only=True)
 
-    rows = dealt(solved, len(x0), processes(field))
-    return torch.stack(rows) if rows else x0.new_zeros(0, len(times), x0.shape[1])
+    def __post_init__(self):
+        super().__post_init__()
+        positive("rtol", self.rtol)
+        if self.atol is not None:
+            positive("atol", self.atol)
+
+    @abstractmethod
+    def begun(
+        self,
+        field: VectorField,
+        velocity: Velocity,
+        times: tuple[float, float],
+        x0: Float[np.ndarray, " D"],
+        **tolerances: Any,
+    ) -> OdeSolver:
+        """SciPy's solver at the start of a trajectory.
+
+        Args:
+            field: the field of one row.
+            velocity: the same as a NumPy function.
+            times: the first and the last.
+            x0: the state at the first.
+            tolerances: `rtol` and `atol`, as SciPy takes them.
+        """
+
+    def solve(
+        self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
+    ) -> Float[Tensor, "N T D"]:
+        """See `Solver.solve`."""
+        t, starts = times.double().cpu().numpy(), x0.double().cpu().numpy()
+        task = _Rows(self, field, starts, t, limit, Deadline(self.time_limit))
+        rows = dealt(task, len(x0), self.processes(field))
+        return torch.from_numpy(np.stack(rows)).to(x0) if rows else x0.new_zeros(0, len(times), x0.shape[1])
+
+    def processes(self, field: VectorField) -> int:
+        """How many processes share the trajectories: one where the field is torch's, which computes in threads."""
+        return cores() if isinstance(field, SystemField) and not field.in_torch else 1
+
+    def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> Self:
+        """See `Solver.refined`."""
+        return replace(self, rtol=self.rtol / factor, atol=None if self.atol is None else self.atol / factor)
 
 
-def processes(field: VectorField) -> int:
-    """How many processes share the trajectories of a field: one where it is torch's, which computes in threads."""
-    return cores() if isinstance(field, SystemField) and not field.in_torch else 1
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The trajectories of a batch by their numbers; NumPy arrays, so that other processes can be sent all of it."""
 
+    settings: Singly
+    field: VectorField
+    starts: Float[np.ndarray, "N D"]
+    times: Float[np.ndarray, " T"]
+    limit: float
+    deadline: Deadline  # by the clock of the machine, which its processes share
 
-def _solve_row(
-    method: type[OdeSolver],
-    options: dict[str, Any],
-    tolerances: tuple[float, float | None],
-    field: VectorField,
-    x0: Float[Tensor, " D"],
-    times: Float[Tensor, " T"],
-    limit: float,
-    deadline: Deadline,
-) -> Float[Tensor, "T D"]:
-    rtol, atol = tolerances
-    t, start = times.double().cpu().numpy(), x0.double().cpu().numpy()
-    out = np.full((len(t), len(start)), np.nan)
-    out[0] = start
-    stopped = None
-    if len(t) > 1 and np.isfinite(start).all():
-        sizes = None if atol is not None else Sizes(rtol, field, torch.from_numpy(start)[None], times)
-        absolute = atol if sizes is None else sizes.tolerance[0].numpy()  # shares its memory
-        velocity = velocity_of_one(field)
-        begin = lambda: method(velocity, t[0], start, t[-1], rtol=rtol, atol=absolute, **options)  # noqa: E731
-        stopped = _integrate(begin, t, out, limit, deadline, sizes)
-    states = end_at_blow_up(torch.from_numpy(out)[None], limit)
-    return (states if stopped is None else unreached(states, times, stopped))[0].to(x0)
+    def __call__(self, i: int) -> Float[np.ndarray, "T D"]:
+        """The states of trajectory i."""
+        field, start, settings = self.field.rows(slice(i, i + 1)), self.starts[i], self.settings
+        t, times = self.times, torch.from_numpy(self.times)
+        out = np.full((len(t), len(start)), np.nan)
+        out[0] = start
+        stopped = None
+        if len(t) > 1 and np.isfinite(start).all():
+            rtol, atol = settings.rtol, settings.atol
+            sizes = None if atol is not None else Sizes(rtol, field, torch.from_numpy(start)[None], times)
+            absolute = atol if sizes is None else sizes.tolerance[0].numpy()  # shares its memory
+            velocity = velocity_of_one(field)
+
+            def begin() -> OdeSolver:
+                return settings.begun(field, velocity, (t[0], t[-1]), start, rtol=rtol, atol=absolute)
+
+            stopped = _integrate(begin, t, out, self.limit, self.deadline, sizes)
+        states = end_at_blow_up(torch.from_numpy(out)[None], self.limit)
+        return (states if stopped is None else unreached(states, times, stopped))[0].numpy()
 
 
 def _integrate(

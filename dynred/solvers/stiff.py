@@ -1,7 +1,7 @@
 """Implicit methods of SciPy for stiff systems, one trajectory at a time, with sparse Jacobians where there are any."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,12 @@ from scipy.integrate import BDF, LSODA, OdeSolver, Radau
 from scipy.sparse import csc_array
 from torch import Tensor
 
-from dynred.checks import one_of, positive, refuse
+from dynred.checks import one_of, refuse
 from dynred.numerics.jacobian import Pattern, direction, find_pattern
 from dynred.numerics.size import size_of
 from dynred.ode.system_field import SystemField
 from dynred.ode.vector_field import VectorField
-from dynred.solvers._singly import moment, processes, solve_singly
-from dynred.solvers.base import LIMIT, Solver
+from dynred.solvers._singly import Singly, Velocity, moment
 
 METHODS: dict[str, type[OdeSolver]] = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
 LARGEST = 5000  # dimension of the largest dense Jacobian: 200 MB, and as much again for its factors
@@ -25,49 +24,40 @@ MISSING = 1e-3  # a Jacobian with a larger relative error along a direction lack
 
 
 @dataclass(frozen=True)
-class Stiff(Solver):
+class Stiff(Singly):
     """BDF, Radau or LSODA. The Jacobian comes from torch where the field is differentiable, else from differences.
 
     For a system of more than a hundred dimensions the Jacobian is a sparse matrix, if the system declares a sparse
     pattern or probing finds one; LSODA takes banded patterns only.
 
     Attributes:
-        method: `BDF`, `Radau` or `LSODA`.
         rtol: relative tolerance of each component.
         atol: absolute tolerance of each component, in the units of the state; None takes .3 `rtol` times the size of
             the component along its trajectory, so that its units do not matter.
+        method: `BDF`, `Radau` or `LSODA`.
     """
 
     method: str = "BDF"
-    rtol: float = 1e-8
-    atol: float | None = None
 
     def __post_init__(self):
         super().__post_init__()
         one_of("method", self.method, METHODS)
-        positive("rtol", self.rtol)
-        if self.atol is not None:
-            positive("atol", self.atol)
 
-    def solve(
-        self, field: VectorField, x0: Float[Tensor, "N D"], times: Float[Tensor, " T"], limit: float = LIMIT
-    ) -> Float[Tensor, "N T D"]:
-        """See `Solver.solve`.
+    def begun(
+        self,
+        field: VectorField,
+        velocity: Velocity,
+        times: tuple[float, float],
+        x0: Float[np.ndarray, " D"],
+        **tolerances: Any,
+    ) -> OdeSolver:
+        """See `Singly.begun`.
 
         Raises:
             InputError: the Jacobian is dense, in more than 5,000 dimensions.
         """
-        pattern, tolerances = self._pattern(field, x0.shape[1]), (self.rtol, self.atol)
-        derivative = lambda row: self._derivative(row, pattern)  # noqa: E731
-        return solve_singly(METHODS[self.method], derivative, tolerances, field, x0, times, limit, self.time_limit)
-
-    def processes(self, field: VectorField) -> int:
-        """See `Solver.processes`."""
-        return processes(field)
-
-    def refined(self, factor: float, field: VectorField, times: Float[Tensor, " T"]) -> "Stiff":
-        """See `Solver.refined`."""
-        return replace(self, rtol=self.rtol / factor, atol=None if self.atol is None else self.atol / factor)
+        derivative = self._derivative(field, self._pattern(field, len(x0)))
+        return METHODS[self.method](velocity, times[0], x0, times[1], **tolerances, **derivative)
 
     def _pattern(self, field: VectorField, dim: int) -> Pattern | None:
         pattern = field.system.jacobian_pattern if isinstance(field, SystemField) else None

@@ -1,6 +1,5 @@
 """Studies run: every experiment in a folder of its own, several at a time, what they share once."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
@@ -15,6 +14,7 @@ from dynred.experiments.fingerprint import differences
 from dynred.experiments.source import Source
 from dynred.experiments.spec import ExperimentSpec, check_latent_dim
 from dynred.plugins import code_in
+from dynred.processes import cores
 from dynred.runtime import Progress, silent
 from dynred.studies.design import Design
 from dynred.studies.perform import Task
@@ -80,7 +80,7 @@ def chosen(executor: Executor | None, workers: int) -> Iterator[Executor]:
     elif workers == 1:
         yield Here()
     else:
-        with Workers(workers, max(1, cores() // workers)) as pool:
+        with Workers(workers, max(1, min(torch.get_num_threads(), cores()) // workers)) as pool:
             yield pool
 
 
@@ -92,11 +92,6 @@ def shown(progress: bool | Progress) -> Iterator[Progress]:
         return
     with progress_bar() if progress else nullcontext(silent) as told:
         yield told
-
-
-def cores() -> int:
-    """Number of cores on which this process may compute."""
-    return min(torch.get_num_threads(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1024)
 
 
 def opened(specs: Sequence[ExperimentSpec]) -> list[Source]:

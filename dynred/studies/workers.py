@@ -1,20 +1,16 @@
 """Processes of this machine that make runs: each may be killed without harm to the others."""
 
 import multiprocessing
-import os
 import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 import torch
 
+from dynred.processes import end_with_the_parent, without_main
 from dynred.studies.perform import ready
 
 T = TypeVar("T")
@@ -79,35 +75,12 @@ class Workers(Executor):
         # Forked workers would inherit locks that threads of torch hold.
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(1, context, _begin, (self._threads,))
-        with _without_main():
+        with without_main():  # tasks are plain data, and name the files of their classes
             pool.submit(ready)  # workers wait for tasks with all loaded
         return pool
-
-
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Keeps new workers from running the user's script again, which needs no `if __name__ == "__main__"` then: tasks
-    are plain data, and name the files of their classes."""
-    main = sys.modules["__main__"]
-    before = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
-    try:
-        main.__spec__ = None
-        if "__file__" in before:
-            del main.__file__
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(main, name, value)
 
 
 def _begin(threads: int) -> None:
     torch.set_num_threads(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
+    end_with_the_parent()

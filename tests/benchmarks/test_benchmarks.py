@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # scripts, wh
 import derivative_matching
 import measuring
 import one_interval
+import truth
 from one_interval import OneIntervalSpec, OneIntervalTraining, Pairs, TorchdiffeqTraining, trainings
 from training_curves import Curve, Point, Score, compare
 
@@ -198,3 +199,11 @@ def test_the_small_benchmark_has_a_diffrax_curve_where_it_is_installed(tmp_path)
     found = derivative_matching.curves(setting, size, 0, adam=False)
     assert [one.method for one in found] == ["derivative matching", "torchdiffeq", "diffrax"]
     assert found[2].compile_s > 0
+
+
+def test_the_benchmark_of_truth_counts_numbers_in_their_intervals(capsys, monkeypatch):
+    monkeypatch.setattr(truth, "MODELS", {"stuart_landau": (1, 4.0)})
+    counts = truth.intervals(0, count=60, draws=5)
+    inside, total = counts["inside"]
+    assert inside == total > 0
+    assert "intervals, inside: " in capsys.readouterr().out

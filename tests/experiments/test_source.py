@@ -100,8 +100,7 @@ def test_a_fingerprint_is_plain_and_agrees_with_itself_alone(source, kind):
 
 @each_kind
 def test_a_model_remembers_its_source_in_plain_words(source):
-    train, _, _ = source.parts(DATA, 0, RUNTIME)
-    about = source.about(train, 7)
+    about = source.about(source.parts(DATA, 0, RUNTIME), 7)
     assert json.loads(json.dumps(about)) == about
     assert {"system": "stuart_landau", "seed": 7}.items() <= about.items()
     assert ("solver" if source.simulated else "velocities") in about
@@ -196,10 +195,28 @@ def test_the_test_of_fixed_steps_is_finer_unless_somebody_chose_the_step():
 
 def test_the_truth_of_what_is_seen_through_an_observation_is_checked_too():
     source = SystemSource(observe(find_system("lorenz63"), lambda x: x[..., :2]))
-    data = DataSpec(train=2, validation=1, test=3, duration=2.0, horizon=30.0, sampling=0.5)
+    data = DataSpec(train=2, validation=1, test=3, duration=2.0, horizon=30.0, sampling=0.5, solver="dop853")
     seen, whole = (
-        each.trusted(each.parts(data, 0, RUNTIME), data, 0, 0.5).trusted
+        each.trusted(each.parts(data, 0, RUNTIME), data, 0, 0.5, RUNTIME).held_out.trusted
         for each in (source, SystemSource(find_system("lorenz63")))
     )
     assert len(seen) == len(whole) == 3
     assert all(10 < time < 30 for time in (*seen, *whole))
+
+
+def test_a_test_that_is_longer_than_its_trust_is_solved_more_finely_and_found_again():
+    source = SystemSource(find_system("lorenz63"))
+    data = DataSpec(train=2, validation=1, test=2, duration=2.0, horizon=16.0, sampling=0.5, transient=1.0)
+    parts = source.parts(data, 0, RUNTIME)
+    finer = source.trusted(parts, data, 0, 0.5, RUNTIME)
+    assert finer.held_out.trusted == (16.0, 16.0)
+    assert finer.test.attributes["solver"]["rtol"] < 0.1 * parts.test.attributes["solver"]["rtol"]
+    again = source.as_before(source.about(finer, 0))
+    before = again.parts(data, 0, RUNTIME)
+    assert torch.equal(before.train.states, finer.train.states)
+    assert torch.equal(before.test.states, finer.test.states)
+    assert again.trusted(before, data, 0, 0.5, RUNTIME).held_out == finer.held_out
+    chosen = dataclasses.replace(data, solver="dop853")  # by the user: the test stays as it is, and is told
+    told = source.trusted(source.parts(chosen, 0, RUNTIME), chosen, 0, 0.5, RUNTIME)
+    assert max(told.held_out.trusted) < 16
+    assert "test_solver" not in source.about(told, 0)

@@ -59,3 +59,18 @@ def test_snapshots_that_are_all_the_same_have_one_mode():
     modes = streamed_modes(in_blocks(x, 3), 10, 6, 4, 1e-9, generator(0, "modes"))
     assert modes.basis.isfinite().all()
     torch.testing.assert_close(modes.state(modes.coefficients(x)), x)
+
+
+@pytest.mark.parametrize(("rank", "readings"), [(8, 2), (60, 3)])
+def test_snapshots_of_few_modes_are_read_twice_and_those_of_many_once_more(rank, readings):
+    rng, calls = generator(1, "snapshots"), []
+    x = torch.randn(120, rank, generator=rng, dtype=torch.float64) @ torch.randn(rank, 150, generator=rng).double()
+
+    def blocks():
+        calls.append(1)
+        return iter(x.split(17))
+
+    modes = streamed_modes(blocks, 120, 150, 70, 1e-9, generator(0, "modes"))
+    assert len(calls) == readings
+    assert modes.count == rank
+    torch.testing.assert_close(modes.state(modes.coefficients(x)), x, rtol=0, atol=1e-3)

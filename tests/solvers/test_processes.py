@@ -2,29 +2,41 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
+import types
 
 import numpy as np
 import pytest
 import torch
 
 from dynred.errors import DynredError
+from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.solvers import _processes, _singly
 from dynred.solvers._processes import dealt
 from dynred.solvers.dop853 import Dop853
+from dynred.solvers.stiff import Stiff
 
 forking = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
+
+
+@pytest.fixture
+def spawning(eager, monkeypatch):
+    """Processes as macOS and Windows start them."""
+    monkeypatch.setattr(_processes, "start_method", lambda: "spawn")
+
+
 TIMES = torch.linspace(0, 1, 5, dtype=torch.float64)
 
 
 @pytest.fixture
 def eager(monkeypatch):
     """Two processes for any work."""
-    monkeypatch.setattr(_processes, "WORTH", -1.0)
+    monkeypatch.setattr(_processes, "WORTH", {"fork": -1.0, "spawn": -1.0})
     monkeypatch.setattr(_singly, "cores", lambda: 2)
 
 
@@ -51,8 +63,53 @@ def test_states_from_processes_are_those_of_one_process_bit_for_bit(eager, monke
     assert torch.equal(many.velocities, one.velocities)
 
 
+@pytest.fixture
+def systems(tmp_path):
+    """A function of a module and one of a user's file."""
+    mine = tmp_path / "mine.py"
+    mine.write_text("import numpy as np\ndim = 3\n\ndef rhs(t, x):\n    return np.sin(t) * x - x**3 + np.sum(x) / 9\n")
+    return [System("coupled", 3, rhs), find_system(str(mine))]
+
+
+def states(system, solver):
+    x0 = torch.randn(4, 3, generator=generator(0), dtype=torch.float64)
+    return simulate(system, times=TIMES, initial=x0, rng=generator(0), solver=solver).states
+
+
+SOLVERS = pytest.mark.parametrize("solver", [Dop853(), Stiff("LSODA")], ids=["dop853", "lsoda"])
+
+
+@SOLVERS
+def test_what_a_spawned_process_is_sent_gives_the_same_bits(solver, spawning, systems, monkeypatch):
+    monkeypatch.setattr(_processes, "_shared", lambda sent, numbers, *_: [pickle.loads(sent)(i) for i in numbers])
+    sent = [states(system, solver) for system in systems]
+    monkeypatch.setattr(_processes, "_task", [b""])  # as in a worker: all is computed here
+    assert all(torch.equal(found, states(system, solver)) for found, system in zip(sent, systems, strict=True))
+
+
+@pytest.mark.slow  # each process imports torch
+@SOLVERS
+def test_spawned_processes_give_the_same_bits(solver, spawning, systems, monkeypatch):
+    shared, begun = _processes._shared, []
+    monkeypatch.setattr(_processes, "_shared", lambda *given: begun.append(given[3]) or shared(*given))
+    many = [states(system, solver) for system in systems]
+    assert begun == ["spawn"] * 2
+    monkeypatch.setattr(_processes, "_task", [b""])  # as in a worker: all is computed here
+    assert all(torch.equal(found, states(system, solver)) for found, system in zip(many, systems, strict=True))
+
+
+def test_what_spawned_processes_cannot_be_sent_is_computed_here(spawning, monkeypatch):
+    monkeypatch.setattr(_processes, "_shared", lambda *_: pytest.fail("processes were started"))
+    local = lambda i: i  # noqa: E731
+    assert dealt(local, 5, 2) == list(range(5))
+    of_the_script = types.FunctionType(alone.__code__, globals(), "alone")
+    of_the_script.__module__ = "__main__"
+    monkeypatch.setattr(sys.modules["__main__"], "alone", of_the_script, raising=False)
+    assert dealt(of_the_script, 3, 2) == [alone(i) for i in range(3)]
+
+
 def test_little_work_starts_no_process(monkeypatch):
-    monkeypatch.setattr(_processes, "_forked", lambda *_: pytest.fail("processes were started"))
+    monkeypatch.setattr(_processes, "_shared", lambda *_: pytest.fail("processes were started"))
     assert dealt(lambda i: i, 100, 2) == list(range(100))
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dynred.checks import refuse
+from dynred.data.read_ahead import read_ahead
 from dynred.data.store import StoredTrajectories
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.base import OF_THE_STATE, Transform, TransformSpec
@@ -76,11 +77,12 @@ class Compression(Transform):
         Raises:
             FileFormatError: a part of the store cannot be read.
         """
-        states = torch.cat([self.modes.coefficients(block) for block in store.blocks("states", BLOCK_BYTES)])
+        basis, blocks = self.modes.basis, read_ahead(store.blocks("states", BLOCK_BYTES))
+        states = torch.cat([block.double() @ basis for block in blocks]) - self.modes.mean @ basis  # without a copy
         velocities = None
         if store.has_velocities:  # the modes are linear: the mean does not move
-            moved = [block.double() @ self.modes.basis for block in store.blocks("velocities", BLOCK_BYTES)]
-            velocities = torch.cat(moved)
+            moving = read_ahead(store.blocks("velocities", BLOCK_BYTES))
+            velocities = torch.cat([block.double() @ basis for block in moving])
         attributes = {k: v for k, v in store.attributes.items() if k not in OF_THE_STATE}
         known = (velocities, store.parameters(), attributes, *store.inputs())
         made = Trajectories(states, store.times(), store.lengths, *known)
@@ -130,7 +132,7 @@ class CompressionSpec(TransformSpec):
         check_memory(f"the {self.limit} POD modes of {store.path}", needed, advice)
 
         def blocks() -> Iterator[Tensor]:
-            return store.blocks("states", BLOCK_BYTES, train)
+            return read_ahead(store.blocks("states", BLOCK_BYTES, train))
 
         count, rng = int(train.sum()), generator(SEED, "compression")
         return Compression(self, streamed_modes(blocks, count, store.dim, self.limit, self.tolerance, rng))
