@@ -27,7 +27,7 @@ from dynred.evaluation.records import (
     Cost,
     Coverage,
     LongTime,
-    Reconstruction,
+    ReconstructionScore,
     Rollout,
     Speedup,
 )
@@ -209,14 +209,14 @@ class _Scorer:
                 )
         return scores
 
-    def reconstruction(self, predictions: Forecast) -> Reconstruction:
+    def reconstruction(self, predictions: Forecast) -> ReconstructionScore:
         """The errors of encoder and decoder."""
         truth, error = predictions.truth, predictions.reconstruction_error()
         lengths = truth.lengths.double().numpy()
         squares = torch.zeros(len(truth), dtype=error.dtype).index_add(0, truth.owner, error.pow(2)).numpy()
         quantiles = Quantiles.of(error.numpy(), truth.owner.numpy(), independent=self.independent)
         interval = ratio_interval(squares, lengths) if self.independent else None
-        return Reconstruction(float(squares.sum() / lengths.sum()), quantiles, interval)
+        return ReconstructionScore(float(squares.sum() / lengths.sum()), quantiles, interval)
 
     def rollout(self, predictions: Forecast) -> Rollout:
         """The errors of rollouts."""
