@@ -281,9 +281,9 @@ def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup
     chosen = test[members]
     duration, batch = float(grid[-1] - grid[0]), len(chosen)
     span = duration * batch
-    model, one = model.at(chosen.given), slice(0, 1)
+    model, first = model.at(chosen.given), slice(0, 1)
     reduced = _seconds(lambda: model.predict(chosen.initial, grid)) / span
-    alone = _seconds(lambda: model.rows(one).predict(chosen.initial[one], grid))
+    alone = _seconds(lambda: model.rows(first).predict(chosen.initial[first], grid))
     if system is None:
         return Speedup(None, reduced, None, batch, duration, None, alone)
     values, rng = chosen.parameters, generator(0, "speed-up")
@@ -293,10 +293,10 @@ def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup
     driving = {name: value for name, value in chosen.given.items() if name in system.underlying.inputs}
     inputs = driving or None
     full = _seconds(lambda: simulate(system, times=grid, initial=start, parameters=values, inputs=inputs, rng=rng))
-    single = {name: value[one] for name, value in values.items()}
-    own = cut(driving, one) or None
+    single = {name: value[first] for name, value in values.items()}
+    own = cut(driving, first) or None
     full_alone = _seconds(
-        lambda: simulate(system, times=grid, initial=start[one], parameters=single, inputs=own, rng=rng)
+        lambda: simulate(system, times=grid, initial=start[first], parameters=single, inputs=own, rng=rng)
     )
     return Speedup(full / span, reduced, full / span / reduced, batch, duration, full_alone, alone)
 
