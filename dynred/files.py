@@ -241,9 +241,11 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Shaped[Tensor, "..."]]
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(metadata, allow_nan=False)
     header = {"dynred": text, CHECKSUM: _tensor_checksum(plain, text)}
-    content = safetensors.torch.save(plain, metadata=header)
-    with moved_into_place(path, is_tensors) as temporary:
-        temporary.write_bytes(content)
+    content = memoryview(safetensors.torch.save(plain, metadata=header))
+    start, rest = _in_order(content)
+    with moved_into_place(path, is_tensors) as temporary, temporary.open("wb") as file:
+        file.write(start)
+        file.write(rest)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Shaped[Tensor, "..."]], dict[str, Any]]:
@@ -270,6 +272,21 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Shaped[Tensor, "..."]], di
             f"{path} was changed or damaged after dynred wrote it: its checksum is not that of its content."
         )
     return tensors, metadata
+
+
+def _in_order(content: memoryview) -> tuple[bytes, memoryview]:
+    """The header of a safetensors file with its metadata sorted, and what follows: the same content gives the same
+    bytes. The library writes metadata in any order.
+
+    The header is JSON after its size in eight bytes, filled with spaces to a multiple of eight bytes
+    (https://github.com/huggingface/safetensors, "Format").
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(bytes(content[8:end]))
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text, content[end:]
 
 
 def is_tensors(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """How work runs: device, progress, checkpoints. None of these decides what is computed."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +35,8 @@ class Runtime:
         identity: digest of everything that decides the result of the work; a checkpoint of other work is refused.
             Empty where the caller names none.
         shared: stages that runs have in common; None shares none.
+        expecting: is told, before the work begins, how many seconds its stages will take, roughly, by their names,
+            where that is long; None has nothing measured for it.
     """
 
     device: str = "auto"
@@ -42,6 +45,7 @@ class Runtime:
     checkpoint_seconds: float = 15.0
     identity: str = ""
     shared: SharedStages | None = None
+    expecting: Callable[[Mapping[str, float]], None] | None = None
 
     def __post_init__(self):
         one_of("device", self.device.partition(":")[0], ("auto", "cpu", "cuda"))

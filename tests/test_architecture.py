@@ -168,6 +168,11 @@ def test_a_system_imports_no_other_system_and_little_else(path):
         assert module in SYSTEMS_MAY or folder(module) in ("ode", "solvers"), module
 
 
+def test_no_two_classes_share_a_name():
+    names = [node.name for path in FILES for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)]
+    assert {name for name in names if names.count(name) > 1} == set()
+
+
 def test_no_module_is_named_for_nothing():
     vague = {"utils", "util", "helpers", "common", "misc"}
     assert not vague & {part for path in [*FILES, *SYSTEMS] for part in path.with_suffix("").parts}

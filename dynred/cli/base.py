@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -115,12 +115,18 @@ def _terminal_bar() -> "Iterator[Reports]":
 
 
 @contextmanager
-def working(device: str = "auto") -> "Iterator[Runtime]":
-    """A `Runtime` that shows progress as a bar on standard error."""
+def working(device: str = "auto", *, announced: bool = False) -> "Iterator[Runtime]":
+    """A `Runtime` that shows progress as a bar on standard error; where `announced`, also how long it will take."""
     from dynred.runtime import Runtime
 
     with bar() as progress:
-        yield Runtime(device=device, progress=progress)
+        yield Runtime(device=device, progress=progress, expecting=_announce if announced else None)
+
+
+def _announce(seconds: "Mapping[str, float]") -> None:
+    from dynred.experiments.expected_time import in_words
+
+    stderr.print(in_words(seconds), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_evaluation(evaluation: "Evaluation", as_json: bool) -> None:

@@ -137,7 +137,7 @@ def reduce(
         spec = _recommended(source, words)
     out = out or spec.default_out
     going_on(f"What was computed is in {out}: the same command with --resume goes on from there.")
-    with working(device) as runtime:
+    with working(device, announced=limit is None and not resume) as runtime:
         evaluation = run(spec, out, resume=resume, overwrite=overwrite, runtime=runtime)
     show_evaluation(evaluation, as_json)
     model = load_model(out)

@@ -96,10 +96,10 @@ class Judgement:
                     shown[mine] = max(shown[mine], math.sqrt(max(unexplained, 0.0)))
         return {candidate: max(own.get(candidate, 0.0), shown[candidate]) for candidate in candidates}
 
-    def _apart(self, one: Estimator, other: Estimator) -> float:
+    def _apart(self, estimator: Estimator, other: Estimator) -> float:
         """Mean squared distance of velocities that noise does not explain."""
         return self._explained(
-            self._everywhere, *self._squares(one, other), min(one.resolution, other.resolution), SURE
+            self._everywhere, *self._squares(estimator, other), min(estimator.resolution, other.resolution), SURE
         )
 
     def _explained(
@@ -206,19 +206,19 @@ class Judgement:
                     break
         return result[0], result[1]
 
-    def _distances(self, one: Estimator, other: Estimator) -> tuple[float, float]:
+    def _distances(self, estimator: Estimator, other: Estimator) -> tuple[float, float]:
         """Mean squared distance of velocities but for noise: the parts of snapshots at ends, and of all others."""
-        if (one, other) not in self._steps:
-            squares, gains = self._squares(one, other)
-            resolution, end = min(one.resolution, other.resolution), self._response(one).end
+        if (estimator, other) not in self._steps:
+            squares, gains = self._squares(estimator, other)
+            resolution, end = min(estimator.resolution, other.resolution), self._response(estimator).end
             parts = [
                 float(self._weights[part].sum()) * self._explained(part, squares, gains, resolution, LIKELY)
                 if part.any()
                 else 0.0
                 for part in (end, ~end)
             ]
-            self._steps[one, other] = parts[0], parts[1]
-        return self._steps[one, other]
+            self._steps[estimator, other] = parts[0], parts[1]
+        return self._steps[estimator, other]
 
     def _response(self, estimator: Estimator) -> Response:
         if estimator not in self._responses:
@@ -228,9 +228,9 @@ class Judgement:
     def _suits(self, estimator: Estimator) -> bool:
         return all(estimator.suits(sheaf.t) for sheaf in self._sheaves)
 
-    def _squares(self, one: Estimator, other: Estimator | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def _squares(self, estimator: Estimator, other: Estimator | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mean squared distance at every snapshot compared, of velocities and of those from noise."""
-        a = self._response(one)
+        a = self._response(estimator)
         if other is None:
             velocities, noise = a.velocities, a.noise
         else:

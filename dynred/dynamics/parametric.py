@@ -52,7 +52,7 @@ class Parametric(VectorFieldDynamics):
         """
         known = as_tensors(parameters)
         batch = torch.broadcast_shapes(*(known[name].shape for name in self.names if name in known))
-        return _Bound(self.member.at(parameters), stacked(parameters, self.names, batch))
+        return _FieldAtParameters(self.member.at(parameters), stacked(parameters, self.names, batch))
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""
@@ -60,7 +60,7 @@ class Parametric(VectorFieldDynamics):
 
 
 @dataclass(frozen=True, eq=False)
-class _Bound(WrappedField):
+class _FieldAtParameters(WrappedField):
     """The field of latents and parameters together, with the parameters held."""
 
     values: Float[Tensor, "*N P"]

@@ -36,9 +36,9 @@ def closing(evaluation: Evaluation, about: Mapping[str, Any] | None = None) -> s
 
 
 def _verdict(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
-    found = {finding.kind: finding for finding in evaluation.findings}
+    findings = {finding.kind: finding for finding in evaluation.findings}
     count = _coordinates(evaluation.latent_dim)
-    if "two_valued" in found:
+    if "two_valued" in findings:
         return (
             "These states do not determine how they move on, so no model of them predicts: measure more, or take "
             "delays (`--delays auto`)."
@@ -50,9 +50,9 @@ def _verdict(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
             return f"{lose}, no less than POD does: try a curved decoder (`--reducer polynomial`) or more; {inspect}."
         return f"{lose}: {inspect}, and of which kind."
     if _holds(evaluation):
-        return _good(evaluation, found, _valid(evaluation, about))
-    if "velocities" in found:
-        error = 100 * (found["velocities"].value or 0.0)
+        return _good(evaluation, findings, _valid(evaluation, about))
+    if "velocities" in findings:
+        error = 100 * (findings["velocities"].value or 0.0)
         return (
             f"Velocities are known to within {error:.2g} % only, and dynamics are fitted to them: sample faster, or "
             "take a map (`--dynamics map`)."
@@ -61,7 +61,7 @@ def _verdict(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
         n = evaluation.test.trajectories
         setting = "--dynamics stabilised" if about.get("time_step") is None else "--set dynamics.member=neural_ode"
         return f"{evaluation.rollout.diverged} of {n} predictions diverge: try `{setting}`."
-    if "time_dependent" in found:
+    if "time_dependent" in findings:
         return "The equation depends on time, which the model does not see: that bounds how long its predictions hold."
     if better := _better(evaluation):
         words, settings = SETTINGS[better]
@@ -71,12 +71,12 @@ def _verdict(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
             return f"As good or better is {words}: take it (`{settings}`), or train longer."
         return f"As good or better is {words} as a prediction: this model has learned no motion. Train longer."
     lose, valid = f"lose {100 * evaluation.reconstruction.nmse:.2g} % of the energy", _valid(evaluation, about)
-    if "bounded_by_encoder" in found:
+    if "bounded_by_encoder" in findings:
         return (
             f"Predictions hold for {valid}, as long as {count} allow, which {lose}, and most of it at a few moments: "
             "take more coordinates or another reducer (`dynred inspect` says how many are needed)."
         )
-    enough = f"{count} {lose}" if "lossy" in found else f"{count} are enough (they {lose})"
+    enough = f"{count} {lose}" if "lossy" in findings else f"{count} are enough (they {lose})"
     return (
         f"{enough}, but predictions hold for {valid} only: train the dynamics longer "
         "(`--set dynamics.training.steps=...`), or on more data."
@@ -95,14 +95,14 @@ def _holds(evaluation: Evaluation) -> bool:
     return rollout.valid_time.median >= HELD * rollout.error.t[-1]
 
 
-def _good(evaluation: Evaluation, found: Mapping[str, Finding], valid: str) -> str:
-    if "pod_as_good" in found:
+def _good(evaluation: Evaluation, findings: Mapping[str, Finding], valid: str) -> str:
+    if "pod_as_good" in findings:
         count = _coordinates(evaluation.latent_dim)
         return f"POD with {count} is as good: take it (`--reducer pod`). Predictions hold for {valid}."
     good = f"Good: predictions hold for {valid}"
-    if "at_rest" in found:
+    if "at_rest" in findings:
         return f"{good}, but most of the test is at rest: `--set data.horizon=...` tests the motion."
-    if "few_tests" in found:
+    if "few_tests" in findings:
         n = evaluation.test.trajectories
         many = "one trajectory" if n == 1 else f"{n} trajectories"
         return f"{good}, on {many} alone: test it on more (`--test FILE`, `dynred evaluate RUN --data FILE`)."

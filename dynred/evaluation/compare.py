@@ -155,13 +155,13 @@ def compare_forecasts(
     n = len(next(iter(forecasts.values())).truth)
     quantities = []
     for metric in find_metrics(metrics, threshold):
-        samples = [_Sample.of(metric, prediction, independent) for prediction in forecasts.values()]
+        samples = [_Compared.of(metric, prediction, independent) for prediction in forecasts.values()]
         quantities += [_quantity(metric, name, samples) for name in SUMMARIES[metric.summary]]
     return Comparison(tuple(forecasts), n, tuple(quantities))
 
 
 @dataclass(frozen=True, eq=False)
-class _Sample:
+class _Compared:
     """The values of one metric for one model, and their summaries."""
 
     values: Float[np.ndarray, " N"]
@@ -169,7 +169,7 @@ class _Sample:
     independent: bool
 
     @classmethod
-    def of(cls, metric: Metric, prediction: Forecast, independent: bool) -> "_Sample":
+    def of(cls, metric: Metric, prediction: Forecast, independent: bool) -> "_Compared":
         values, censored = measured(metric, prediction).numpy(), cut_off(metric, prediction).numpy()
         score = Score.of(values, metric.higher_is_better, metric.unit, censored, independent=independent)
         return cls(values, score, independent)
@@ -180,7 +180,7 @@ class _Sample:
         at_least = tuple(own for own, of_score in names.items() if of_score in self.score.at_least)
         return Entry(getattr(self.score, name), getattr(self.score, f"{name}_interval"), at_least=at_least)
 
-    def difference_interval(self, first: "_Sample", name: str) -> Interval | None:
+    def difference_interval(self, first: "_Compared", name: str) -> Interval | None:
         """The interval of the difference of two summaries, on the same trajectories; extremes have none."""
         n = len(self.values)
         if n < FEWEST or not self.independent or name == "worst":
@@ -196,7 +196,7 @@ class _Sample:
         return min(float(low), middle), max(float(high), middle)
 
 
-def _quantity(metric: Metric, name: str, samples: Sequence[_Sample]) -> Quantity:
+def _quantity(metric: Metric, name: str, samples: Sequence[_Compared]) -> Quantity:
     first, *others = samples
     entries = [first.entry(name)]
     for sample in others:

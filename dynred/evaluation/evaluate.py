@@ -27,7 +27,7 @@ from dynred.evaluation.records import (
     Cost,
     Coverage,
     LongTime,
-    Reconstruction,
+    ReconstructionScore,
     Rollout,
     Speedup,
 )
@@ -209,14 +209,14 @@ class _Scorer:
                 )
         return scores
 
-    def reconstruction(self, predictions: Forecast) -> Reconstruction:
+    def reconstruction(self, predictions: Forecast) -> ReconstructionScore:
         """The errors of encoder and decoder."""
         truth, error = predictions.truth, predictions.reconstruction_error()
         lengths = truth.lengths.double().numpy()
         squares = torch.zeros(len(truth), dtype=error.dtype).index_add(0, truth.owner, error.pow(2)).numpy()
         quantiles = Quantiles.of(error.numpy(), truth.owner.numpy(), independent=self.independent)
         interval = ratio_interval(squares, lengths) if self.independent else None
-        return Reconstruction(float(squares.sum() / lengths.sum()), quantiles, interval)
+        return ReconstructionScore(float(squares.sum() / lengths.sum()), quantiles, interval)
 
     def rollout(self, predictions: Forecast) -> Rollout:
         """The errors of rollouts."""
@@ -284,9 +284,9 @@ def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup
     chosen = test[members]
     duration, batch = float(grid[-1] - grid[0]), len(chosen)
     span = duration * batch
-    model, one = model.at(chosen.given), slice(0, 1)
+    model, first = model.at(chosen.given), slice(0, 1)
     reduced = _seconds(lambda: model.predict(chosen.initial, grid)) / span
-    alone = _seconds(lambda: model.rows(one).predict(chosen.initial[one], grid))
+    alone = _seconds(lambda: model.rows(first).predict(chosen.initial[first], grid))
     if system is None:
         return Speedup(None, reduced, None, batch, duration, None, alone)
     values, rng = chosen.parameters, generator(0, "speed-up")
@@ -296,10 +296,10 @@ def _speedup(model: Model, test: Trajectories, system: System | None) -> Speedup
     driving = {name: value for name, value in chosen.given.items() if name in system.underlying.inputs}
     inputs = driving or None
     full = _seconds(lambda: simulate(system, times=grid, initial=start, parameters=values, inputs=inputs, rng=rng))
-    single = {name: value[one] for name, value in values.items()}
-    own = cut(driving, one) or None
+    single = {name: value[first] for name, value in values.items()}
+    own = cut(driving, first) or None
     full_alone = _seconds(
-        lambda: simulate(system, times=grid, initial=start[one], parameters=single, inputs=own, rng=rng)
+        lambda: simulate(system, times=grid, initial=start[first], parameters=single, inputs=own, rng=rng)
     )
     return Speedup(full / span, reduced, full / span / reduced, batch, duration, full_alone, alone)
 

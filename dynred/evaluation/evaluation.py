@@ -15,7 +15,7 @@ from dynred.evaluation.records import (
     Coverage,
     Finding,
     LongTime,
-    Reconstruction,
+    ReconstructionScore,
     Rollout,
     Speedup,
     VariableError,
@@ -29,7 +29,7 @@ from dynred.views import Plotted, Tabled
 
 SCHEMA = 1
 _BASELINE_PARTS: Mapping[str, Any] = {
-    "reconstruction": Reconstruction,
+    "reconstruction": ReconstructionScore,
     "rollout": Rollout,
     "metrics": Mapping[str, Score],
     "statistics": Mapping[str, Agreement],
@@ -83,7 +83,7 @@ class Evaluation(Plotted, Tabled):
     latent_space: Mapping[str, int]
     seed: int | None
     test: HeldOutTest
-    reconstruction: Reconstruction
+    reconstruction: ReconstructionScore
     rollout: Rollout
     baselines: Mapping[str, Mapping[str, Any]]
     cost: Cost
@@ -166,7 +166,7 @@ class Evaluation(Plotted, Tabled):
     def _reconstruction_rows(self) -> list[Row]:
         own = self.reconstruction
 
-        def row(title: str, name: str, record: Callable[[Reconstruction], Any]) -> Row:
+        def row(title: str, name: str, record: Callable[[ReconstructionScore], Any]) -> Row:
             model = with_interval(record(own), name)
             return self._row(title, model, "reconstruction", lambda part: plain_number(record(part), name))
 

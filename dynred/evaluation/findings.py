@@ -11,7 +11,7 @@ from dynred.data.trajectories import Trajectories
 from dynred.data.velocity_quality import velocity_quality
 from dynred.evaluation.evaluation import Evaluation
 from dynred.evaluation.intervals import FEWEST
-from dynred.evaluation.records import Finding, Reconstruction, Rollout
+from dynred.evaluation.records import Finding, ReconstructionScore, Rollout
 from dynred.evaluation.spreads import Score
 from dynred.evaluation.words import number
 from dynred.geometry.drift import trajectory_drift
@@ -191,7 +191,7 @@ def _pod_as_good(evaluation: Evaluation, model: Model) -> list[Finding]:
     pod = evaluation.baselines.get("pod", {}).get("reconstruction")
     own = evaluation.reconstruction
     is_pod = isinstance(getattr(model.spec, "reducer", None), PODSpec | IdentitySpec)
-    if not isinstance(pod, Reconstruction) or is_pod or pod.nmse > AS_GOOD * own.nmse:
+    if not isinstance(pod, ReconstructionScore) or is_pod or pod.nmse > AS_GOOD * own.nmse:
         return []
     text = (
         f"POD with {evaluation.latent_dim} coordinates is as good: its reconstruction error (nmse) is "

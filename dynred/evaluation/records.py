@@ -45,7 +45,7 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Reconstruction:
+class ReconstructionScore:
     """Error of decode(encode(x)).
 
     Attributes:

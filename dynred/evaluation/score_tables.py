@@ -7,7 +7,7 @@ import pandas as pd
 
 from dynred.checks import literal, nearest, refuse
 from dynred.evaluation.evaluation import Evaluation
-from dynred.evaluation.records import Reconstruction, Rollout
+from dynred.evaluation.records import ReconstructionScore, Rollout
 from dynred.evaluation.spreads import Quantiles, Score, Spread
 from dynred.metrics.base import find_metrics
 
@@ -65,7 +65,9 @@ def to_xarray(evaluation: Evaluation) -> "xarray.Dataset":
     return dataset
 
 
-def _numbers(reconstruction: Reconstruction | None, rollout: Rollout | None, metrics: Mapping[str, Score]) -> Numbers:
+def _numbers(
+    reconstruction: ReconstructionScore | None, rollout: Rollout | None, metrics: Mapping[str, Score]
+) -> Numbers:
     """Every score by its path in evaluation.json, with its interval where it has one."""
     numbers: Numbers = {}
     if reconstruction is not None:

@@ -11,7 +11,6 @@ from dynred.experiments.spec import ExperimentSpec, of_second_order
 from dynred.geometry.verdict import Verdict
 from dynred.models.partition import PartitionSpec
 from dynred.plugins import load_class
-from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.base import ReducerSpec
 from dynred.runtime import Runtime
 
@@ -80,7 +79,7 @@ def _reducer(name: str | None, latent_dim: int, dynamics: str | None, changes: M
         latent_dim=latent_dim
     )
     named = dynamics is not None or any(path.startswith("dynamics") for path in changes)
-    return spec.updated("symmetry", False) if named and isinstance(spec, AutoReducerSpec) else spec
+    return spec.without_symmetry() if named else spec
 
 
 def choose_recommended(

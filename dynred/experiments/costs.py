@@ -1,22 +1,25 @@
 """What the stages of a reduction cost on this machine: measured at two sizes each, and drawn on as straight lines."""
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 
 import torch
 
 from dynred.data.trajectories import Trajectories
+from dynred.data.transforms.base import TransformSpec
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.map import MapSpec
 from dynred.errors import DynredError
 from dynred.evaluation.evaluate import evaluate
+from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.pilot import Pilot
-from dynred.experiments.spec import ExperimentSpec, model_spec
 from dynred.experiments.system_source import CHECKED, FINER
 from dynred.experiments.transform_parts import fit_chain
 from dynred.models.base import Model
 from dynred.models.reduced import ReducedSpec
+from dynred.models.spec import ModelSpec
 from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
@@ -35,7 +38,9 @@ NOMINAL = 0.02  # seconds of a training step, where none can be measured
 SNAPSHOTS, NUMBERS = 512, 2**18  # of the pilot that are fitted: most snapshots, and most numbers in them
 MEASUREMENTS = 8  # share the time: one that takes more than its part is not repeated at a larger size
 TRAJECTORIES = 32  # most that are fitted
+WARM = 0.5  # seconds: a first fit that took longer is not repeated, what it had to load is little of it
 COPIES = 4  # of these, for the larger of two measurements
+START = 6.0  # seconds: imports, certificate, report
 ROLLOUTS = 3.0  # seconds that the model is rolled out for its scores
 
 
@@ -106,20 +111,59 @@ class Costs:
         """Seconds of scoring."""
         return self.scoring(snapshots)
 
+    def stages(self, times: Mapping[str, float], counts: Mapping[str, int], steps: int) -> dict[str, float]:
+        """What the stages of a reduction of a system take: `simulate`, `fit` and `score`.
 
-def measure(spec: ExperimentSpec, system: System, look: Pilot, sampling: float, seconds: float) -> Costs:
+        Args:
+            times: what `times_of` says of its trajectories.
+            counts: the number of its trajectories in each set, by its name.
+            steps: the steps of training.
+        """
+        whole, test = times["transient"] + times["duration"], times["transient"] + times["horizon"]
+        truth = sum(self.simulate(counts[name], whole) for name in ("train", "validation"))
+        truth += self.test(counts["test"], test) + self.check(counts["test"], times["horizon"])
+        known = counts["train"] * (times["duration"] / times["sampling"] + 1)
+        scored = counts["test"] * (times["horizon"] / times["sampling"] + 1)
+        again = self.simulate(counts["test"], times["horizon"])  # for the speed-up
+        return {
+            "simulate": truth,
+            "fit": self.fit(steps, known),
+            "score": self.score(known + scored) + again,
+        }
+
+
+def times_of(data: DataSpec, system: System) -> dict[str, float]:
+    """The transient, duration, horizon and sampling of the trajectories of a system, in time units."""
+    steps, sampling = data.steps(system), data.sampling or system.sampling
+    transient = system.transient if data.transient is None else data.transient
+    lengths = {"duration": steps["train"] * sampling, "horizon": steps["test"] * sampling}
+    return {"transient": transient, **lengths, "sampling": sampling}
+
+
+def measure(
+    settings: ModelSpec,
+    system: System,
+    look: Pilot,
+    sampling: float,
+    seconds: float,
+    *,
+    solver: str = "auto",
+    transforms: Sequence[TransformSpec] = (),
+) -> Costs:
     """Measures the costs on the states of a pilot.
 
     Args:
-        spec: the settings of the reduction.
+        settings: those of the model.
         system: the ODE.
         look: the pilot.
         sampling: time between snapshots, on which the choice of the solver depends.
         seconds: what the measurements may take, roughly.
+        solver: as for `simulate`.
+        transforms: what is done to the states before the model is fitted.
     """
     began = time.perf_counter()
-    simulation, method, processes = _simulation(system, look, sampling, spec.data.solver)
-    learning = rehearse(spec, look.states, seconds)
+    simulation, method, processes = _simulation(system, look, sampling, solver)
+    learning = rehearse(settings, look.states, seconds, transforms)
     finer, checking = (1.0, TIGHTER) if method.adaptive else (FINER, FINER * FACTOR)
     seconds = time.perf_counter() - began
     return Costs(simulation, learning.preparing, learning.step, learning.scoring, processes, finer, checking, seconds)
@@ -161,32 +205,35 @@ class Rehearsal:
     scoring: Line
 
 
-def rehearse(spec: ExperimentSpec, states: Trajectories, seconds: float) -> Rehearsal:
-    """Learns from a few of the states, transformed as the settings say, at two sizes.
+def rehearse(
+    settings: ModelSpec, states: Trajectories, seconds: float, transforms: Sequence[TransformSpec] = ()
+) -> Rehearsal:
+    """Learns from a few of the states, at two sizes.
 
     Where one measurement takes long already, the larger one is left out, and the cost taken not to grow. Where so few
     states allow no fit, steps are nominal.
 
     Args:
-        spec: the settings of the reduction.
+        settings: those of the model.
         states: states with velocities, where the dynamics need some.
         seconds: what the measurements may take, roughly.
+        transforms: what is done to the states before.
     """
     states = states[states.lengths > states.lengths.max() // 2]  # a pilot may end in the midst of some
     if int(states.lengths.max()) < 2:
         return Rehearsal(Line(1.0, 0.0), NOMINAL, Line(ROLLOUTS, 0.0))
     with suppress(DynredError):  # or be too short for delays
-        chain = fit_chain(spec.transforms, states)
+        chain = fit_chain(transforms, states)
         states = states if chain is None else chain.transformed(states)
     states = _thinned(states)
     many, long = Trajectories.concatenate([states] * COPIES), seconds / MEASUREMENTS
     m, n = len(states.states), len(many.states)
     try:
-        first, step = _fitted(spec, states, states)
+        first, step = _fitted(settings, states, states)
         preparing = Line(first, 0.0)
         if first + STEPS * step <= long:
-            small, _ = _fitted(spec, states, states)
-            large, step = _fitted(spec, many, states)
+            small, _ = (first, step) if first > WARM else _fitted(settings, states, states)
+            large, step = _fitted(settings, many, states)
             preparing = Line.through(m, small, n, large)
     except DynredError:
         preparing, step = Line(1.0, 0.0), NOMINAL
@@ -201,12 +248,10 @@ def rehearse(spec: ExperimentSpec, states: Trajectories, seconds: float) -> Rehe
     return Rehearsal(preparing, step, replace(scoring, fixed=scoring.fixed + ROLLOUTS))
 
 
-def _fitted(spec: ExperimentSpec, train: Trajectories, held: Trajectories) -> tuple[float, float]:
+def _fitted(settings: ModelSpec, train: Trajectories, held: Trajectories) -> tuple[float, float]:
     """The seconds of a short fit without its steps of training, and the seconds of a step of all that is trained."""
-    for path in training_paths(spec):
-        spec = spec.updated(f"{path}.steps", STEPS).updated(f"{path}.validations", 1)
-    assert spec.reducer is not None
-    settings = model_spec(spec.reducer, spec.dynamics, spec.partition, spec.joint)
+    for path in training_paths(settings):
+        settings = settings.updated(f"{path}.steps", STEPS).updated(f"{path}.validations", 1)
     start, rng = time.perf_counter(), generator(0, "costs")
     coordinates = settings.fit_coordinates(train, held, rng=rng)
     model = settings.fit_dynamics(coordinates, train, held, rng=rng)

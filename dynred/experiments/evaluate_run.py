@@ -58,43 +58,47 @@ def evaluate_run(
     """
     runtime = runtime or Runtime()
     loaded = [load_metric(name) for name in metrics]  # the caller names them, not the run: they need no permission
-    if data is not None:
-        if long:
-            raise refuse("long", "left out where the model is scored on other data", "both")
-        test = OtherTest.of(data)
-        with opened_model(out, plugins=plugins, trust=trust) as (model, run, reason):
-            threshold = RunFolder(out).threshold
-            own = [metric.at(threshold) for metric in loaded]
-            resized = model.for_states(test.trajectories.dim)
-            reason = reason if resized is model else "the test's fields are of another size than those of the training."
-            if run is None or resized is not model:
-                return _without_training(test, resized, reason, own, threshold)
-            return _on_other(test, run, own, threshold, runtime)
-    with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
-        spec, model, source = stored.spec, stored.model, stored.source
-        if long and source.system is None:
-            raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
-        parts = stored.parts(runtime)
-        parts = prepared(model, source.trusted(parts, spec.data, spec.seed, spec.threshold, runtime))
-        predictions = forecast_to_score(model, parts.test, parts.held_out.largest)
-        path = stored.folder / "evaluation.json"
-        earlier = read_evaluation(path) if path.exists() else None
-        scores_over_long_times = earlier.long_time if earlier else None
-        if long and source.system is not None:
-            scores_over_long_times = long_time(model, source.system, progress=runtime.progress)
-        calibration = calibrated(model.core, parts.validation)
-        own = [metric.at(spec.threshold) for metric in loaded]
-        evaluation = score(
-            *(predictions, model, parts.train, source.system, spec.threshold),
-            cost=earlier.cost if earlier else Cost(),
-            long_time=scores_over_long_times,
-            calibration=calibration,
-            metrics=own,
-            held_out=parts.held_out,
-            notes=parts.notes,
-        )
-        publish(stored.folder, model, evaluation, predictions, source, calibration, own)
-        return evaluation
+    if data is None:
+        with opened(out, plugins=plugins, trust=trust, to_write=True) as stored:
+            return _again(stored, long, loaded, runtime)
+    if long:
+        raise refuse("long", "left out where the model is scored on other data", "both")
+    test, threshold = OtherTest.of(data), RunFolder(out).threshold
+    own = [metric.at(threshold) for metric in loaded]
+    with opened_model(out, plugins=plugins, trust=trust) as (model, run, reason):
+        resized = model.for_states(test.trajectories.dim)
+        reason = reason if resized is model else "the test's fields are of another size than those of the training."
+        if run is None or resized is not model:
+            return _without_training(test, resized, reason, own, threshold)
+        return _on_other(test, run, own, threshold, runtime)
+
+
+def _again(stored: StoredRun, long: bool, metrics: Sequence[Metric], runtime: Runtime) -> Evaluation:
+    """The scores on the run's own test, which replace those in its folder."""
+    spec, model, source = stored.spec, stored.model, stored.source
+    if long and source.system is None:
+        raise refuse("long", "asked of a run whose system is an equation", f"data, {spec.source}")
+    parts = stored.parts(runtime)
+    parts = prepared(model, source.trusted(parts, spec.data, spec.seed, spec.threshold, runtime))
+    predictions = forecast_to_score(model, parts.test, parts.held_out.largest)
+    path = stored.folder / "evaluation.json"
+    earlier = read_evaluation(path) if path.exists() else None
+    scores_over_long_times = earlier.long_time if earlier else None
+    if long and source.system is not None:
+        scores_over_long_times = long_time(model, source.system, progress=runtime.progress)
+    calibration = calibrated(model.core, parts.validation)
+    own = [metric.at(spec.threshold) for metric in metrics]
+    evaluation = score(
+        *(predictions, model, parts.train, source.system, spec.threshold),
+        cost=earlier.cost if earlier else Cost(),
+        long_time=scores_over_long_times,
+        calibration=calibration,
+        metrics=own,
+        held_out=parts.held_out,
+        notes=parts.notes,
+    )
+    publish(stored.folder, model, evaluation, predictions, source, calibration, own)
+    return evaluation
 
 
 def _on_other(

@@ -1,7 +1,7 @@
 """The main job in one call: simulate, reduce, learn latent dynamics, evaluate. Chooses defaults, computes nothing."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from dynred.errors import InputError
 from dynred.evaluation.evaluate import score
 from dynred.evaluation.records import Cost
 from dynred.experiments.data_spec import DataSpec
+from dynred.experiments.expected_time import time_to_fit, time_to_reduce
 from dynred.experiments.open_source import source_of
 from dynred.experiments.plan_source import plan_of
 from dynred.experiments.reduction import Reduction
@@ -104,11 +105,45 @@ def reduce(
     """
     positive("threshold", threshold)
     source, data = source_of(source, test, t=t, dt=dt, dim=dim, reading=reading), data or DataSpec()
-    settings_of_transforms = [each.to_dict() for each in transforms]
+    named = transforms
     source, transforms = source.compressing(transforms)
     kept = [
         name for name, given in (("reducer", reducer), ("dynamics", dynamics), ("joint", joint)) if given is not None
     ]
+    reducer, dynamics = _chosen(source, latent_dim, reducer, dynamics, joint, transforms)
+    if minutes is not None:
+        asked = ExperimentSpec(
+            *("given", latent_dim, {}, seed, threshold, data, reducer, dynamics),
+            joint=joint,
+            test=None if test is None else "given",
+            transforms=tuple(transforms),
+        )
+        planned = plan_of(asked, source, minutes, fixed=kept).apply(asked)
+        assert planned.reducer is not None
+        data, reducer, dynamics = planned.data, planned.reducer, planned.dynamics
+    source = source.for_dynamics(dynamics)
+    spec = model_spec(reducer, dynamics, partition, joint)
+    check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
+    runtime = runtime or Runtime()
+    with progress_bar() if progress else nullcontext(runtime.progress) as shown:
+        stages = _Stages(source, spec, data, transforms, seed, threshold, replace(runtime, progress=shown))
+        parts = stages.simulate()
+        chain = fit_chain(transforms, parts.train, parts.compression)
+        if chain is not None:
+            check_latent_dim(latent_dim, chain.dim, dynamics)
+        model = stages.fit(parts, chain, {"transforms": [each.to_dict() for each in named]})
+        return stages.evaluate(model, parts)
+
+
+def _chosen(
+    source: Source,
+    latent_dim: int,
+    reducer: ReducerSpec | None,
+    dynamics: DynamicsSpec | None,
+    joint: JointSpec | None,
+    transforms: Sequence[TransformSpec],
+) -> tuple[ReducerSpec, DynamicsSpec]:
+    """The settings of reducer and dynamics: those that are given, else the defaults for the source."""
     halves = source.system is not None and source.system.second_order and reducer is None and dynamics is None
     dynamics = dynamics or source.default_dynamics
     if transforms or source.has_angles:  # they may change the dimension, which is checked then
@@ -121,25 +156,7 @@ def reduce(
         reducer, dynamics = of_second_order(reducer, dynamics)
     if reducer.latent_dim != latent_dim:
         raise refuse("latent_dim", f"that of the reducer's settings, {reducer.latent_dim}", latent_dim)
-    if minutes is not None:
-        tested = None if test is None else "given"
-        asked = ExperimentSpec("given", latent_dim, {}, seed, threshold, data, reducer, dynamics, joint=joint)
-        asked = replace(asked, test=tested, transforms=tuple(transforms))
-        planned = plan_of(asked, source, minutes, fixed=kept).apply(asked)
-        assert planned.reducer is not None
-        data, reducer, dynamics = planned.data, planned.reducer, planned.dynamics
-    source = source.for_dynamics(dynamics)
-    spec = model_spec(reducer, dynamics, partition, joint)
-    check_reduction(source.sizes(data), reducer, dynamics, simulated=source.simulated)
-    runtime = runtime or Runtime()
-    with progress_bar() if progress else nullcontext(runtime.progress) as shown:
-        stages = _Stages(source, spec, seed, threshold, replace(runtime, progress=shown))
-        parts = stages.simulate(data)
-        chain = fit_chain(transforms, parts.train, parts.compression)
-        if chain is not None:
-            check_latent_dim(latent_dim, chain.dim, dynamics)
-        settings = {**stages.data_settings(data), "transforms": settings_of_transforms}
-        return stages.evaluate(stages.fit(parts, chain, settings), parts)
+    return reducer, dynamics
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +166,8 @@ class _Stages:
     Attributes:
         source: what the reduction starts from.
         spec: the settings of the model.
+        data: which trajectories.
+        transforms: what is done to the states before the model is fitted.
         seed: decides every draw.
         threshold: rollout error that counts as lost.
         runtime: device, progress, checkpoints.
@@ -157,30 +176,38 @@ class _Stages:
 
     source: Source
     spec: ModelSpec
+    data: DataSpec
+    transforms: Sequence[TransformSpec]
     seed: int
     threshold: float
     runtime: Runtime
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def simulate(self, data: DataSpec) -> Parts:
+    def simulate(self) -> Parts:
         """Training, validation and test trajectories, and what the test is."""
+        source, data, seed = self.source, self.data, self.seed
 
         def simulated() -> Parts:
-            parts = self.source.parts(data, self.seed, self.runtime)
-            return self.source.trusted(parts, data, self.seed, self.threshold, self.runtime)
+            parts = source.parts(data, seed, self.runtime)
+            return source.trusted(parts, data, seed, self.threshold, self.runtime)
+
+        if source.simulated:
+            self._expect(lambda: time_to_reduce(self.spec, source, data, self.transforms, seed=seed))
 
         with self._timed("simulate_s"):
-            if not self.source.simulated:  # to divide data takes less than to read them in parts
+            if not source.simulated:  # to divide data takes less than to read them in parts
                 return simulated()
-            return self._shared("simulation", self.data_settings(data), simulated, SIMULATION)
+            return self._shared("simulation", self._data_settings(), simulated, SIMULATION)
 
     def fit(self, parts: Parts, chain: Chain | None, settings: dict[str, Any]) -> Model:
         """The model: coordinates, then dynamics in them, then both refined together where the settings say so; of
-        transformed states where there are transforms. `settings` decide the states, beside the source."""
+        transformed states where there are transforms. `settings` decide the states, beside source and data."""
         spec, runtime, about = self.spec, self.runtime, self.source.about(parts, self.seed)
         train, validation = parts.train, parts.validation
         if chain is not None:
             train, validation = chain.transformed(train), chain.transformed(validation)
+        if not self.source.simulated:
+            self._expect(lambda: time_to_fit(spec, train, parts.test))
 
         def fitted() -> Any:
             return spec.fit_coordinates(train, validation, rng=generator(self.seed, "reducer"), runtime=runtime)
@@ -189,7 +216,8 @@ class _Stages:
             if (own := spec.coordinate_settings()) is None:
                 coordinates = fitted()
             else:
-                coordinates = self._shared("reducer", {**settings, **own, "seed": self.seed}, fitted, REDUCER)
+                deciding = {**self._data_settings(), **settings, **own, "seed": self.seed}
+                coordinates = self._shared("reducer", deciding, fitted, REDUCER)
         with self._timed("dynamics_s"):
             model = spec.fit_dynamics(
                 coordinates,
@@ -221,9 +249,14 @@ class _Stages:
         evaluation = replace(evaluation, cost=cost)
         return Reduction(model, evaluation, predictions, *learned, calibration, self.source, self.seed)
 
-    def data_settings(self, data: DataSpec) -> dict[str, Any]:
+    def _expect(self, measured: Callable[[], Mapping[str, float]]) -> None:
+        """Tells whoever wants to know how long the work will take."""
+        if self.runtime.expecting is not None and (seconds := measured()):
+            self.runtime.expecting(seconds)
+
+    def _data_settings(self) -> dict[str, Any]:
         """What decides the trajectories, beside the source."""
-        drawn = replace(data, seed=data.seed_of(self.seed))
+        drawn = replace(self.data, seed=self.data.seed_of(self.seed))
         return {"data": drawn.to_dict(), "threshold": self.threshold, "device": str(self.runtime.torch_device())}
 
     def _shared(self, name: str, settings: dict[str, Any], compute: Callable[[], T], form: Form[T]) -> T:

@@ -13,15 +13,14 @@ from typing import Any
 
 from dynred.arguments import public
 from dynred.checks import positive, refuse
-from dynred.experiments.costs import Costs, measure, training_paths
+from dynred.experiments.costs import START, Costs, measure, times_of, training_paths
 from dynred.experiments.data_spec import SIMULATED
 from dynred.experiments.pilot import Pilot, pilot
-from dynred.experiments.spec import ExperimentSpec
+from dynred.experiments.spec import ExperimentSpec, model_spec
 from dynred.ode.system import System
 
 MINUTES = 3.0  # where the user names none
 LOOKING = 0.15  # of the time: what the pilot may take, and the measurements
-START = 6.0  # seconds: imports, certificate, report
 SIMULATING = 0.5  # of the time: simulating and scoring, where the steps of training want the rest
 INTERVALS = 500  # most intervals between the snapshots of a trajectory: velocities are exact however far apart they are
 PER_PERIOD = 20  # snapshots in a period of the root mean square frequency
@@ -107,7 +106,11 @@ def plan(spec: ExperimentSpec, system: System, minutes: float = MINUTES, *, fixe
     look = pilot(system, LOOKING * seconds, spec.seed, spec.data.solver)
     times = _times(spec, system, look, fixed)
     sampling = times.get("data.sampling", spec.data.sampling or system.sampling)
-    costs = measure(spec, system, look, sampling, LOOKING * seconds)
+    assert spec.reducer is not None  # an experiment fills it in
+    model = model_spec(spec.reducer, spec.dynamics, spec.partition, spec.joint)
+    costs = measure(
+        *(model, system, look, sampling, LOOKING * seconds), solver=spec.data.solver, transforms=spec.transforms
+    )
     chooser = _Chooser(spec, system, costs, times, tuple(fixed))
     spent = look.seconds + costs.seconds
     settings, parts = chooser.within(seconds - spent - START)
@@ -178,18 +181,18 @@ class _Chooser:
         """The settings that are expected to take so long, and what their stages take."""
         times = {**self.times, **self._shortened(seconds)}
         data, most = self._data(times), most_steps(self.spec, self.fixed)
-        wanted = self._seconds(data, self._counts(1.0), most)["fit"]
+        wanted = self.costs.stages(data, self._counts(1.0), most)["fit"]
         room = max(SIMULATING * seconds, seconds - wanted)
 
         def fits(part: float) -> bool:
-            return sum(self._seconds(data, self._counts(part), FEWEST_STEPS).values()) <= room
+            return sum(self.costs.stages(data, self._counts(part), FEWEST_STEPS).values()) <= room
 
         counts = self._counts(_largest(fits))
-        rest = seconds - sum(self._seconds(data, counts, 0).values())
+        rest = seconds - sum(self.costs.stages(data, counts, 0).values())
         steps = max(FEWEST_STEPS, min(most, int(self.costs.steps(rest))))
         settings: dict[str, Any] = {f"data.{name}": n for name, n in counts.items() if self._open(f"data.{name}")}
         settings |= {**times, **training_settings(self.spec, self.fixed, steps)}
-        return settings, self._seconds(data, counts, steps)
+        return settings, self.costs.stages(data, counts, steps)
 
     def _open(self, path: str) -> bool:
         return _free(self.spec, path, self.fixed)
@@ -203,16 +206,7 @@ class _Chooser:
 
     def _data(self, times: Mapping[str, float]) -> dict[str, float]:
         """Transient, duration, horizon and sampling as they will be."""
-        spec = updated(self.spec, times)
-        data, system = spec.data, self.system
-        steps, sampling = data.steps(system), data.sampling or system.sampling
-        transient = system.transient if data.transient is None else data.transient
-        return {
-            "transient": transient,
-            "duration": steps["train"] * sampling,
-            "horizon": steps["test"] * sampling,
-            "sampling": sampling,
-        }
+        return times_of(updated(self.spec, times).data, self.system)
 
     def _shortened(self, seconds: float) -> dict[str, float]:
         """A shorter duration where an eighth of the default trajectories take more than their part of the time."""
@@ -226,25 +220,10 @@ class _Chooser:
 
         def fits(factor: float) -> bool:
             shorter = self._data({**self.times, **times(factor)})
-            needed = self._seconds(shorter, self._counts(WISHED), 0)
+            needed = self.costs.stages(shorter, self._counts(WISHED), 0)
             return needed["simulate"] + needed["score"] <= SIMULATING * seconds
 
         return {} if fits(1.0) else times(max(least, _largest(fits)))
-
-    def _seconds(self, data: Mapping[str, float], counts: Mapping[str, int], steps: int) -> dict[str, float]:
-        """What the stages take."""
-        whole, test = data["transient"] + data["duration"], data["transient"] + data["horizon"]
-        truth = sum(self.costs.simulate(counts[name], whole) for name in ("train", "validation"))
-        truth += self.costs.test(counts["test"], test)
-        check = self.costs.check(counts["test"], data["horizon"])
-        known = counts["train"] * (data["duration"] / data["sampling"] + 1)
-        scored = counts["test"] * (data["horizon"] / data["sampling"] + 1)
-        again = self.costs.simulate(counts["test"], data["horizon"])  # for the speed-up
-        return {
-            "simulate": truth + check,
-            "fit": self.costs.fit(steps, known),
-            "score": self.costs.score(known + scored) + again,
-        }
 
 
 def _overlap(a: str, b: str) -> bool:

@@ -151,8 +151,7 @@ def model_spec(
         return ReducedSpec(reducer, dynamics, joint)
     if not dynamics.needs_velocities:
         raise refuse("charts", "1 for a map", partition.charts, "Charts are changed on the way between two snapshots.")
-    if isinstance(reducer, AutoReducerSpec):
-        reducer = replace(reducer, symmetry=False)  # a chart is only a part of what symmetries move
     if joint is not None:
         raise refuse("joint", "None where there are several charts", f"{partition.charts} charts")
-    return AtlasSpec.of(partition, reducer, dynamics)
+    # A chart is only a part of what symmetries move.
+    return AtlasSpec.of(partition, reducer.without_symmetry(), dynamics)

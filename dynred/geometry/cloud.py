@@ -101,14 +101,18 @@ def snapshots(data: object, sample: Sample) -> Cloud:
 
 def along_flow(data: object, sample: Sample, rng: torch.Generator) -> Cloud:
     """Points of the curves that trajectories run along; the snapshots where they show no curves."""
-    found = passes(data, sample, rng) if isinstance(data, Trajectories) else None
-    if found is None or not isinstance(data, Trajectories):
+    strands = passes(data, sample, rng) if isinstance(data, Trajectories) else None
+    if strands is None or not isinstance(data, Trajectories):
         return snapshots(data, sample)
-    drawn = found.drawn
-    if not found.few:
-        scatter = min(found.scatter, SCATTERED * found.apart)
-        return Cloud(drawn.points, drawn, found.dense.points, found.apart, scatter)
-    how = f"lie {found.apart / sample.diameter:.2g} diameters apart" if np.isfinite(found.apart) else "do not come back"
+    drawn = strands.drawn
+    if not strands.few:
+        scatter = min(strands.scatter, SCATTERED * strands.apart)
+        return Cloud(drawn.points, drawn, strands.dense.points, strands.apart, scatter)
+    how = (
+        f"lie {strands.apart / sample.diameter:.2g} diameters apart"
+        if np.isfinite(strands.apart)
+        else "do not come back"
+    )
     doubt = Doubt(f"too few passes to tell what lies between them: trajectories {how}", grave=True)
     moments = Moments(drawn.owner, drawn.time, time_window(data, sample.diameter))
-    return Cloud(drawn.points, drawn, apart=found.apart, moments=moments, doubts=(doubt,))
+    return Cloud(drawn.points, drawn, apart=strands.apart, moments=moments, doubts=(doubt,))

@@ -112,11 +112,11 @@ def _pairs(
     count = max(2, min(NEAREST, len(x) // NEAREST))
     left, most = queries, 4 * NEAREST
     while len(left):
-        found = tree.query(near[left], min(most, len(x)))[1]
-        other = (owner[found] != owner[left][:, None]) | (np.abs(t[found] - t[left][:, None]) > window)
+        neighbours = tree.query(near[left], min(most, len(x)))[1]
+        other = (owner[neighbours] != owner[left][:, None]) | (np.abs(t[neighbours] - t[left][:, None]) > window)
         done = other.sum(1) >= count
         chosen = np.argsort(~other[done], axis=1, kind="stable")[:, :count]
-        partners = np.take_along_axis(found[done], chosen, 1)
+        partners = np.take_along_axis(neighbours[done], chosen, 1)
         mine = left[done]
         distances.append(((x[partners] - x[mine][:, None]) ** 2).sum(2))
         differences.append(((v[partners] - v[mine][:, None]) ** 2).sum(2))

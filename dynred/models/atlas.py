@@ -215,7 +215,7 @@ class AtlasModel(Model):
         cls, tensors: Mapping[str, Shaped[Tensor, "..."]], metadata: Mapping[str, Any], about: Mapping[str, Any]
     ) -> "AtlasModel":
         """See `Model.from_parts`."""
-        stored = revive(_Stored, metadata, "its metadata")
+        stored = revive(_StoredAtlas, metadata, "its metadata")
         charts = len(stored.reducers)
         if not charts == len(stored.dynamics) == stored.partition.get("charts"):
             counts = f"{charts} reducers and {len(stored.dynamics)} dynamics"
@@ -231,7 +231,7 @@ class AtlasModel(Model):
 
 
 @dataclass(frozen=True)
-class _Stored:
+class _StoredAtlas:
     """What a file says of a model beside its tensors; see `AtlasModel.parts`."""
 
     partition: Mapping[str, Any]

@@ -26,7 +26,6 @@ from dynred.numerics.latent_space import LatentSpace
 from dynred.numpy_out import as_given
 from dynred.ode.vector_field import Parameters, VectorField
 from dynred.records import revive
-from dynred.reducers.auto import AutoReducerSpec
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.runtime import Progress, Runtime, silent
 from dynred.training.minimise import History
@@ -234,7 +233,7 @@ class ReducedModel(Model):
         cls, tensors: Mapping[str, Shaped[Tensor, "..."]], metadata: Mapping[str, Any], about: Mapping[str, Any]
     ) -> "ReducedModel":
         """See `Model.from_parts`."""
-        stored = revive(_Stored, metadata, "its metadata")
+        stored = revive(_StoredReduced, metadata, "its metadata")
         reducer = filled(stored.reducer.build, tensors, "reducer")
         dynamics = filled(lambda: stored.dynamics.build(stored.latent_space), tensors, "dynamics")
         for part, history in zip((reducer, dynamics), stored.histories, strict=True):
@@ -243,7 +242,7 @@ class ReducedModel(Model):
 
 
 @dataclass(frozen=True)
-class _Stored:
+class _StoredReduced:
     """What a file says of a model beside its tensors; see `ReducedModel.parts`."""
 
     reducer: StoredReducer
@@ -312,9 +311,7 @@ class ReducedSpec(ModelSpec):
         about: Mapping[str, Any] | None = None,
     ) -> ReducedModel:
         """See `ModelSpec.fit_dynamics`."""
-        spec = self.dynamics
-        if isinstance(self.reducer, AutoReducerSpec) and self.reducer.symmetry:
-            spec = AutoDynamicsSpec(spec)
+        spec = AutoDynamicsSpec(self.dynamics) if self.reducer.tries_symmetry else self.dynamics
         return on_reducer(coordinates, spec, train, validation, rng=rng, runtime=runtime, about=about)
 
     def refine(

@@ -265,7 +265,7 @@ class TransformedModel(Model):
         """See `Model.from_parts`."""
         for entry in metadata["transforms"]:
             _check_known(entry)
-        stored = revive(_Stored, metadata, "its metadata")
+        stored = revive(_StoredTransformed, metadata, "its metadata")
         chain = Chain(
             [filled(part.build, tensors, f"transforms.{i}") for i, part in enumerate(stored.transforms)],
             tuple(Variable(*variable) for variable in stored.variables.listed),
@@ -307,7 +307,7 @@ class _Variables:
 
 
 @dataclass(frozen=True)
-class _Stored:
+class _StoredTransformed:
     """What a file says of a model beside its tensors; see `TransformedModel.parts`."""
 
     transforms: list[StoredTransform]

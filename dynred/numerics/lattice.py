@@ -169,11 +169,11 @@ def _combinations(
         image = tuple(-step if turn % 2 else step for step, turn in zip(offset, turns, strict=True))
         sign = math.prod(factors[c] for factors, on in zip(signs, chosen, strict=True) if on)
         images.append((chosen, place[image, c], sign))
-    found = {}
+    combinations = {}
     for parities in itertools.product((0, 1), repeat=len(flipped)):
         row = np.zeros(len(place))
         for chosen, where, sign in images:
             row[where] += sign * (-1) ** sum(p * on for p, on in zip(parities, chosen, strict=True))
         if np.abs(row).max() > 0:
-            found[sum(p << i for i, p in enumerate(parities))] = row / np.linalg.norm(row)
-    return found
+            combinations[sum(p << i for i, p in enumerate(parities))] = row / np.linalg.norm(row)
+    return combinations

@@ -99,7 +99,7 @@ class LocalPolynomialSpec(Spec):
         limit = max(1, min(self.terms, known.points // 12))
         scale = _mean_square(held)
         if self.neighbours is None:
-            reaches = _Search(known, held, limit, scale).run()
+            reaches = _ReachSearch(known, held, limit, scale).run()
         else:
             reaches = check_reaches(known.lattice, self.neighbours)
         products, sectors = _terms(known, reaches)
@@ -114,7 +114,7 @@ class LocalPolynomialSpec(Spec):
 
 
 @dataclass(eq=False)
-class _Search:
+class _ReachSearch:
     """Lets reaches grow, each time where the logarithm of the error falls most for each further term.
 
     Attributes:

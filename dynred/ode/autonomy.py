@@ -74,14 +74,14 @@ def period_of(field: VectorField, x: Float[Tensor, "n D"], duration: float) -> f
     apart = np.array([float((sampled[lag : lag + half] - sampled[:half]).pow(2).mean()) for lag in range(half)])
     least = np.nonzero((apart[1:-1] <= apart[:-2]) & (apart[1:-1] <= apart[2:]))[0] + 1
     for lag in least[apart[least] < NEAR * apart.max()][:CANDIDATES]:
-        found = minimize_scalar(
+        best = minimize_scalar(
             lambda period: _change(field, x, float(period), duration),
             bounds=((lag - 1) * step, (lag + 1) * step),
             method="bounded",
             options={"xatol": 1e-12 * duration},
         )
-        count = max(1, int(duration / float(found.x)) // 2)
-        period = _polished(field, x, float(found.x), count, duration)
+        count = max(1, int(duration / float(best.x)) // 2)
+        period = _polished(field, x, float(best.x), count, duration)
         if max(_change(field, x, lag * period, duration, MANY) for lag in (1, count)) < SAME:
             return period
     return None
@@ -90,13 +90,13 @@ def period_of(field: VectorField, x: Float[Tensor, "n D"], duration: float) -> f
 def _polished(field: VectorField, x: Float[Tensor, "n D"], period: float, count: int, duration: float) -> float:
     """The period with more digits, from a number of repetitions of it."""
     width = period * 1e-7
-    found = minimize_scalar(
+    best = minimize_scalar(
         lambda each: _change(field, x, count * float(each), duration),
         bounds=(period - width, period + width),
         method="bounded",
         options={"xatol": 1e-15 * period},
     )
-    return float(found.x)
+    return float(best.x)
 
 
 def check_period(field: VectorField, x: Float[Tensor, "n D"], period: float) -> None:

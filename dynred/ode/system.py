@@ -226,17 +226,17 @@ class System(Sendable, Displayed):
         if self.observation is not None:
             return self.underlying.clocks
         if not self._clocks:
-            found: Mapping[str, Course] = {}
+            courses: Mapping[str, Course] = {}
             if self.time_dependence:
                 rng = generator(0, "period")
                 values = self.draw_parameters(2, rng)
                 bound, x = self.at(values), self.initial(2, rng, values)
                 if self.period is None:
-                    found = clocks(period_of(bound, x, self.transient + self.duration))
+                    courses = clocks(period_of(bound, x, self.transient + self.duration))
                 else:
                     check_period(bound, x, self.period)
-                    found = clocks(self.period)
-            self._clocks.append(found)
+                    courses = clocks(self.period)
+            self._clocks.append(courses)
         return self._clocks[0]
 
     @property

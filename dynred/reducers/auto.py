@@ -15,8 +15,8 @@ product and square), each scaled by its deviation, two leading modes leave 31 % 
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import torch
 
@@ -69,6 +69,15 @@ class AutoReducerSpec(ReducerSpec):
     def for_states(self, dim: int) -> ReducerSpec:
         """See `ReducerSpec.for_states`: the identity where all coordinates are kept."""
         return _named("identity", latent_dim=dim) if self.latent_dim == dim and not self.angles else self
+
+    @property
+    def tries_symmetry(self) -> bool:
+        """See `ReducerSpec.tries_symmetry`."""
+        return self.symmetry
+
+    def without_symmetry(self) -> Self:
+        """See `ReducerSpec.without_symmetry`."""
+        return replace(self, symmetry=False)
 
     @property
     def polynomial(self) -> ReducerSpec:

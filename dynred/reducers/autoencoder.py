@@ -159,7 +159,7 @@ class AutoencoderSpec(ReducerSpec):
             tolerance=self.tolerance,
             limit=self.max_modes,
         )
-        return _Fit(self, modes, train, validation, runtime).best(rng)
+        return _NetworkFit(self, modes, train, validation, runtime).best(rng)
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:
         """See `ReducerSpec.memory`: modes, coefficients in both precisions, the two networks, and those of all trials;
@@ -190,7 +190,7 @@ class AutoencoderSpec(ReducerSpec):
         return Autoencoder(self, chart, seen, start, back, generator(0)).requires_grad_(False)
 
 
-class _Fit:
+class _NetworkFit:
     """One set of data, on which autoencoders of several starts are trained."""
 
     def __init__(

@@ -8,7 +8,7 @@ of radius r(p) fill an annulus, but one angle carries each.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import Any, Protocol, Self, final
 
 import torch
 from jaxtyping import Float
@@ -185,7 +185,7 @@ class ParametricReducer(Reducer):
         Raises:
             InputError: when the coder is used, where a parameter is missing or does not fit.
         """
-        return _Bound(self, parameters)
+        return _CoderAtParameters(self, parameters)
 
     def encode(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
         """See `Reducer.encode`; only for a reducer that sees no parameters. `at` fills them in."""
@@ -196,7 +196,7 @@ class ParametricReducer(Reducer):
         return self.at({}).decode(z)
 
 
-class _Bound(Coder):
+class _CoderAtParameters(Coder):
     def __init__(self, reducer: ParametricReducer, parameters: Mapping[str, Tensor]):
         self.reducer, self.parameters = reducer, parameters
 
@@ -227,6 +227,15 @@ class ReducerSpec(Spec, ABC):
 
     def for_states(self, dim: int) -> "ReducerSpec":
         """The settings for states of so many dimensions, where the kind of reducer depends on that."""
+        return self
+
+    @property
+    def tries_symmetry(self) -> bool:
+        """Whether the fitted reducer may respect a declared symmetry, so that dynamics which do are tried in it."""
+        return False
+
+    def without_symmetry(self) -> Self:
+        """The same settings, which leave symmetries alone."""
         return self
 
     @final

@@ -15,7 +15,7 @@ from dynred.data.trajectories import Trajectories
 from dynred.evaluation.agreement import later_halves
 from dynred.evaluation.certificate import Certificate
 from dynred.evaluation.evaluation import Evaluation
-from dynred.evaluation.records import Reconstruction, Rollout
+from dynred.evaluation.records import ReconstructionScore, Rollout
 from dynred.metrics.base import Gauge, Metric, Reference, find_metrics, find_statistics, measured
 from dynred.models.base import Model
 from dynred.models.forecast import Forecast, restored
@@ -118,10 +118,10 @@ class Context:
         return "" if name == UNNAMED_SCALE and self.time_scale == 1 else name
 
     @cached_property
-    def pod(self) -> Reconstruction | None:
+    def pod(self) -> ReconstructionScore | None:
         """Scores of the POD baseline; None where it was not scored."""
         scores = self.evaluation.baselines.get("pod", {}).get("reconstruction")
-        return scores if isinstance(scores, Reconstruction) else None
+        return scores if isinstance(scores, ReconstructionScore) else None
 
     @cached_property
     def linear(self) -> Rollout | None:

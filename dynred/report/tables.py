@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from dynred.evaluation.records import Agreement, Exponents, Reconstruction, Rollout
+from dynred.evaluation.records import Agreement, Exponents, ReconstructionScore, Rollout
 from dynred.evaluation.spreads import Score
 from dynred.report.context import Context
 from dynred.report.summary import AT_LEAST, bounded, number
@@ -103,7 +103,7 @@ def _statistics(context: Context) -> list[Row]:
     return rows
 
 
-def _relative_error(name: str, reconstruction: Reconstruction) -> Cell:
+def _relative_error(name: str, reconstruction: ReconstructionScore) -> Cell:
     return _cell(reconstruction.relative_error, name)
 
 

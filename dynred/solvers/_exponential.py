@@ -190,7 +190,7 @@ class RungeKutta(Scheme):
         return c.full * v + c.f1 * n + c.f2 * (na + nb) + c.f3 * nd
 
 
-class Adams(RungeKutta):
+class AdamsBashforth(RungeKutta):
     """Exponential Adams-Bashforth: every step integrates a polynomial through the last values of N exactly.
 
     A step evaluates N once. The first steps, and those after a change of the step, are ETDRK4's.

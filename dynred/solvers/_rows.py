@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dynred.numerics.batches import ranges
 from dynred.ode.vector_field import VectorField
-from dynred.solvers._sizes import Sizes
+from dynred.solvers._sizes import ComponentSizes
 from dynred.solvers.base import Deadline
 
 SMALLEST = 16 * torch.finfo(torch.float64).eps  # step, in units of the time: a row that needs a smaller one is lost
@@ -68,7 +68,7 @@ class Rows(ABC):
         roundoff = 4 * torch.finfo(torch.float64).eps * times.abs().max()
         self.due = times - roundoff  # a step that ends here has reached the output
         self.last, self.least = float(self.due[-1]), SMALLEST * torch.maximum(times.abs().max(), self.end - times[0])
-        self.sizes = Sizes(settings.rtol, field, y, times) if settings.atol is None else None
+        self.sizes = ComponentSizes(settings.rtol, field, y, times) if settings.atol is None else None
         self.reached = torch.searchsorted(self.due, t, right=True)
         self.since, self.steps, self.doubtful = torch.zeros_like(index), 0, False
 

@@ -17,7 +17,7 @@ from dynred.ode.system_field import SystemField
 from dynred.ode.vector_field import VectorField
 from dynred.processes import cores
 from dynred.solvers._processes import dealt
-from dynred.solvers._sizes import Sizes
+from dynred.solvers._sizes import ComponentSizes
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, unreached
 
 Velocity = Callable[[float, Float[np.ndarray, " D"]], Float[np.ndarray, " D"]]
@@ -99,7 +99,7 @@ class _Rows:
         stopped = None
         if len(t) > 1 and np.isfinite(start).all():
             rtol, atol = settings.rtol, settings.atol
-            sizes = None if atol is not None else Sizes(rtol, field, torch.from_numpy(start)[None], times)
+            sizes = None if atol is not None else ComponentSizes(rtol, field, torch.from_numpy(start)[None], times)
             absolute = atol if sizes is None else sizes.tolerance[0].numpy()  # shares its memory
             velocity = velocity_of_one(field)
 
@@ -117,7 +117,7 @@ def _integrate(
     out: np.ndarray,
     limit: float,
     deadline: Deadline,
-    sizes: Sizes | None,
+    sizes: ComponentSizes | None,
 ) -> float | None:
     """Fills `out` from the second row on, as far as the method gets; returns the time when a deadline ended it."""
     try:
@@ -135,7 +135,7 @@ def _stepped(
     out: np.ndarray,
     limit: float,
     deadline: Deadline,
-    sizes: Sizes | None,
+    sizes: ComponentSizes | None,
 ) -> float | None:
     done = 1
     if deadline.passed():

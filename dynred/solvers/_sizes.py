@@ -19,7 +19,7 @@ EARLY = 1e-6  # of the time to the first output: how far a component goes until 
 PROBE = 1e-3  # of the same time: when a velocity is looked at again that is zero at first
 
 
-class Sizes:
+class ComponentSizes:
     """The typical size of every component of a batch, row by row and component by component, as it is solved.
 
     A size is the largest absolute value of the component so far, times a factor that is common to the row: how near any
@@ -52,7 +52,7 @@ class Sizes:
         torch.fmax(self._left.mul_(FADE), left, out=self._left)
         self._set_tolerance()
 
-    def rows(self, index: Int[Tensor, " n"]) -> "Sizes":
+    def rows(self, index: Int[Tensor, " n"]) -> "ComponentSizes":
         """The sizes of some rows of the batch."""
         chosen = copy.copy(self)
         chosen._largest, chosen._left, chosen.tolerance = (

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dynred.checks import count, one_of, positive, refuse
 from dynred.ode.vector_field import VectorField
-from dynred.solvers._sizes import Sizes
+from dynred.solvers._sizes import ComponentSizes
 from dynred.solvers.base import LIMIT, Deadline, Solver, end_at_blow_up, longest_step, unreached
 
 SPAN = 16  # outputs after which a method of fixed steps looks at the clock and keeps what it has
@@ -89,7 +89,7 @@ class Explicit(Solver):
         stopped = torch.zeros((), dtype=torch.bool, device=x0.device)
         overdue: list[float] = []  # the time reached when the deadline passed: from then on everything stands still
         follows = self.method in ADAPTIVE and self.atol is None
-        sizes = Sizes(self.rtol, field, x0, times) if follows else None
+        sizes = ComponentSizes(self.rtol, field, x0, times) if follows else None
 
         def before_a_step(t0: Tensor, x: Tensor, *_: Tensor) -> None:
             if sizes is not None:

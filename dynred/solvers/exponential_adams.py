@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dynred.checks import integer
 from dynred.ode.system_field import SystemField
-from dynred.solvers._exponential import Adams, ExponentialSolver, RungeKutta, Scheme
+from dynred.solvers._exponential import AdamsBashforth, ExponentialSolver, RungeKutta, Scheme
 from dynred.solvers.base import Deadline
 
 
@@ -35,7 +35,7 @@ class ExponentialAdams(ExponentialSolver):
 
     def scheme(self, field: SystemField, x: Float[Tensor, "N D"], deadline: Deadline) -> Scheme:
         """See `ExponentialSolver.scheme`."""
-        return Adams(field, x, self.step, deadline, self.order)
+        return AdamsBashforth(field, x, self.step, deadline, self.order)
 
     def fallback(self, field: SystemField, x: Float[Tensor, "N D"], deadline: Deadline) -> Scheme:
         """See `ExponentialSolver.fallback`: ETDRK4 with the same step."""

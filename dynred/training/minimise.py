@@ -92,7 +92,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class _Stored:
+class _StoredTraining:
     """What a checkpoint records beside its tensors; see `_Training`."""
 
     done: int
@@ -290,14 +290,14 @@ class _Training:
         if any(current(metadata.get(name)) != value for name, value in ours.items()):
             advice = "Start over in another folder, or with --overwrite."
             raise FileFormatError(f"{path} is a checkpoint of other settings, another seed or another source. {advice}")
-        stored = revive(_Stored, metadata, str(path))
+        stored = revive(_StoredTraining, metadata, str(path))
         try:
             self._take_over(tensors, stored)
         except Exception as error:
             reason = error if isinstance(error, InputError) else "it lacks a part of the training's state"
             raise FileFormatError(f"{path} does not fit the training that it should resume: {reason}") from error
 
-    def _take_over(self, tensors: dict[str, Tensor], stored: "_Stored") -> None:
+    def _take_over(self, tensors: dict[str, Tensor], stored: "_StoredTraining") -> None:
         constants = dict(self.module.named_buffers())  # no training moves them, and earlier versions had fewer
         for prefix in ("module.", "best.") if any(name.startswith("best.") for name in tensors) else ("module.",):
             tensors = {prefix + name: tensor for name, tensor in constants.items()} | tensors

@@ -13,7 +13,6 @@ from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.dynamics.parametric import ParametricSpec
 from dynred.errors import InputError
 from dynred.evaluation.lyapunov import lyapunov_spectrum
-from dynred.files import read_tensors
 from dynred.models import base
 from dynred.models.atlas import AtlasSpec
 from dynred.models.load import load_model
@@ -139,9 +138,7 @@ def test_wrong_lengths_and_missing_parameters_are_refused(kind, request, cycles)
 def test_what_was_given_is_no_part_of_the_file(model, tmp_path):
     model.at({"mu": 1.3}).save(tmp_path / "given.safetensors")
     model.save(tmp_path / "bare.safetensors")
-    (tensors, metadata), (others, same) = (read_tensors(tmp_path / f"{name}.safetensors") for name in ("given", "bare"))
-    assert metadata == same
-    torch.testing.assert_close(tensors, others, rtol=0, atol=0)
+    assert (tmp_path / "given.safetensors").read_bytes() == (tmp_path / "bare.safetensors").read_bytes()
     assert load_model(tmp_path / "given.safetensors").given == {}
 
 

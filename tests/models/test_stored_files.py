@@ -11,6 +11,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from dynred import plugins
@@ -522,3 +523,15 @@ def test_no_mutation_of_a_numpy_model_raises_anything_but_an_error_of_dynred(mod
             load_numpy_model(path)
         except DynredError as error:
             assert_short(error)
+
+
+def test_the_same_tensors_and_settings_give_the_same_bytes_that_the_plain_library_reads(tmp_path):
+    tensors = {"weight": torch.arange(5.0), "ä": torch.ones(2, 3, dtype=torch.float64), "none": torch.empty(0)}
+    for i in range(6):
+        write_tensors(
+            tmp_path / str(i), dict(sorted(tensors.items(), reverse=i % 2)), {"kind": "a test", "text": "é\n"}
+        )
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    again = safetensors.torch.load_file(tmp_path / "0")
+    assert again.keys() == tensors.keys()
+    assert all(torch.equal(again[name], tensor) for name, tensor in tensors.items())

@@ -19,7 +19,7 @@ from dynred.report.figures.band_coverage import BandCoverage
 from dynred.report.figures.ensemble_bands import EnsembleBands
 from dynred.report.figures.error_split import ErrorSplit
 from dynred.report.figures.exponents import LyapunovExponents
-from dynred.report.figures.joint_density import JointDensity
+from dynred.report.figures.joint_density import JointDensities
 from dynred.report.figures.spectra import Spectra
 from dynred.report.model_page import FOLDER
 from dynred.report.page import find_figures
@@ -70,7 +70,7 @@ def test_a_diverged_prediction_has_no_power():
 
 
 def test_densities_of_truth_and_prediction_share_axes_and_colours(field):
-    axes = Drawn.of(JointDensity(), field).axes
+    axes = Drawn.of(JointDensities(), field).axes
     first, second = (ax.collections[0] for ax in axes[:2])
     assert first.get_clim() == second.get_clim()
     assert axes[0].get_xlim() == axes[1].get_xlim()
@@ -80,8 +80,8 @@ def test_densities_of_truth_and_prediction_share_axes_and_colours(field):
 
 def test_captions_give_the_distance_beside_chance(field):
     found = field.evaluation.statistics["joint_density"]
-    assert f"distance {found.distance:.2g}" in JointDensity().caption(field)
-    assert f"chance alone gives {found.sampling_error:.2g}" in JointDensity().caption(field)
+    assert f"distance {found.distance:.2g}" in JointDensities().caption(field)
+    assert f"chance alone gives {found.sampling_error:.2g}" in JointDensities().caption(field)
 
 
 def test_exponents_are_drawn_and_listed_where_they_were_computed(field):
@@ -136,5 +136,5 @@ def test_every_figure_says_how_to_read_it(ensemble):
     context = with_exponents(ensemble)
     shown = [figure for figure in find_figures(FOLDER) if figure.applies(context)]
     names = {type(figure).__name__ for figure in shown}
-    assert {"Spectra", "JointDensity", "ErrorSplit", "EnsembleBands", "LyapunovExponents"} <= names
+    assert {"Spectra", "JointDensities", "ErrorSplit", "EnsembleBands", "LyapunovExponents"} <= names
     assert all(len(figure.caption(context)) > 60 for figure in shown)

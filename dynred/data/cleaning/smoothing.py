@@ -69,7 +69,7 @@ class SmoothingSpec(CleaningSpec):
         return Cleaned(smooth, sentence, numbers)
 
 
-class _Strand(NamedTuple):
+class _Run(NamedTuple):
     """Components that were measured at the same times: times [n], values [n, c], and which components they are [c]."""
 
     t: Float[np.ndarray, " n"]
@@ -77,14 +77,14 @@ class _Strand(NamedTuple):
     which: Int[np.ndarray, " c"]
 
 
-def _strands(each: Samples) -> list[_Strand]:
+def _strands(each: Samples) -> list[_Run]:
     """The samples that were measured."""
     measured = np.ones(each.x.shape, bool) if each.measured is None else each.measured
-    return [_Strand(each.t[rows], each.x[rows][:, some], np.flatnonzero(some)) for rows, some in patterns(measured)]
+    return [_Run(each.t[rows], each.x[rows][:, some], np.flatnonzero(some)) for rows, some in patterns(measured)]
 
 
 @dataclass(frozen=True, eq=False)
-class _Fit:
+class _SmoothFit:
     """What a method makes of samples.
 
     Attributes:
@@ -98,7 +98,7 @@ class _Fit:
     free: float
 
 
-def _fit(method: Estimator, strands: Sequence[_Strand]) -> _Fit:
+def _fit(method: Estimator, strands: Sequence[_Run]) -> _SmoothFit:
     rng = np.random.default_rng(0)
     dim = 1 + max(int(strand.which.max()) for strand in strands)
     off, count, trace = np.zeros(dim), np.zeros(dim), 0.0
@@ -110,7 +110,7 @@ def _fit(method: Estimator, strands: Sequence[_Strand]) -> _Fit:
         trace += len(which) * float((signs * values[:, len(which) :]).sum()) / PROBES
     free = min(trace / count.sum(), 1.0)
     error = float(off.sum() / count.sum()) / (1 - free) ** 2 if free < MOST_FREE else math.inf
-    return _Fit(error, np.sqrt(off / count), free)
+    return _SmoothFit(error, np.sqrt(off / count), free)
 
 
 def _judges(samples: Sequence[Samples]) -> list[Samples]:

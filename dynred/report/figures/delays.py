@@ -41,5 +41,5 @@ class DelayCurves(Figure[Context]):
 
 
 def _chosen(context: Context) -> Delays | None:
-    found = (part for part in context.model.transforms if isinstance(part, Delays) and len(part.false))
-    return next(found, None)
+    delays = (part for part in context.model.transforms if isinstance(part, Delays) and len(part.false))
+    return next(delays, None)

@@ -9,7 +9,7 @@ from dynred.report.figures.base import Drawing, Figure, agreement_words, blank
 DECADES = 4  # powers of ten of density that the colours tell apart
 
 
-class JointDensity(Figure[Context]):
+class JointDensities(Figure[Context]):
     """Densities of truth and prediction side by side, on one logarithmic scale."""
 
     title = "Where long rollouts spend their time"
