@@ -9,6 +9,7 @@ leaves 2e-10 of the energy, where the complete polynomial of degree 6 (3,003 ter
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -105,8 +106,9 @@ class EquivariantManifoldSpec(ReducerSpec):
         group = declared_group(train)
         exchange, x = group.mirror, train.states.double()
         mirror = None if exchange is None else lambda y: group.image(exchange, y)
+        signs = [partial(group.images, word) for word in group.signs]
         limit = max(self.max_modes, 2 * self.latent_dim)
-        modes = AdaptedModes.of(x, group, mirror, tolerance=self.tolerance, limit=limit)
+        modes = AdaptedModes.of(x, group, mirror, signs=signs, tolerance=self.tolerance, limit=limit)
         pairs, reals = self._leading(modes)
         columns, latents, slaved = _divided(modes.representation, pairs, reals)
         leading, rest = (
