@@ -1,15 +1,17 @@
 """Kolmogorov flow with bursts, reduced by its symmetries: C. E. Perez De Jesus, M. D. Graham, Phys. Rev. Fluids (2023).
 
-    python examples/kolmogorov_flow.py --figure kolmogorov.png
+    python examples/kolmogorov_flow.py --data runs/kolmogorov --figure kolmogorov.png
 
 Two-dimensional Navier-Stokes equations, driven by a sine of two periods, at Re = 14.4 on 32 x 32 points: the flow stays
 near relative periodic orbits and leaves them in bursts. Translation along x, a reflection with a shift, and a rotation
 are symmetries. The authors reduce the flow to five coordinates and a phase by networks, and report predictions that
-hold for about two Lyapunov times. Here six coordinates, of which translation turns the complex ones, are
-symmetry-adapted modes; all else is least squares by equivariant polynomials.
+hold for about two Lyapunov times. Here six coordinates are mixtures of symmetry-adapted modes: two complex numbers, which
+translation turns, and two real ones. They are searched for, because the flow folds over its leading modes; all else is
+least squares by equivariant polynomials. `--search 1` takes the leading modes.
 
 The script prints the error of the reconstruction and how long predictions hold, and draws the joint densities of
-dissipation and power input over long rollouts of the flow and of the model.
+dissipation and power input over rollouts of the flow and of the model. With `--data`, trajectories are simulated once,
+which takes most of the time, and read from there ever after.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from dynred.data.storage import load_trajectories, save_trajectories
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.equivariant import EquivariantODESpec
 from dynred.models.reduced import ReducedModel, on_reducer
@@ -36,17 +39,24 @@ THRESHOLD = 0.5  # root mean square error, in units of that of the field
 WAVES = 2  # of the force
 
 
-def simulated(system: System, n: int, duration: float, name: str) -> Trajectories:
-    """Trajectories on the attractor."""
+def simulated(system: System, n: int, duration: float, name: str, data: Path | None) -> Trajectories:
+    """Trajectories on the attractor; those in the folder `data`, where there are some."""
+    store = None if data is None else data / f"{name}.zarr"
+    if store is not None and store.exists():
+        return load_trajectories(store)
     times = torch.arange(0, duration + 1e-9, system.sampling, dtype=torch.float64)
-    return simulate(system, n, times, rng=generator(0, name))
+    truth = simulate(system, n, times, rng=generator(0, name))
+    if store is not None:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        save_trajectories(truth, store)
+    return truth
 
 
-def fitted(train: Trajectories, latent_dim: int, terms: int) -> ReducedModel:
+def fitted(train: Trajectories, latent_dim: int, terms: int, search: int) -> ReducedModel:
     """The equivariant model; an eighth of the trajectories, or one, decides degrees."""
     held = max(1, len(train) // 8)
     parts, polynomial = (train[:-held], train[-held:]), EquivariantPolynomialSpec(terms=terms)
-    reducer = EquivariantManifoldSpec(latent_dim, polynomial).fit(*parts, rng=generator(0))
+    reducer = EquivariantManifoldSpec(latent_dim, polynomial, 1e-9, search=search).fit(*parts, rng=generator(0))
     return on_reducer(reducer, EquivariantODESpec(polynomial), *parts, rng=generator(0))
 
 
@@ -94,20 +104,23 @@ def main(
     train: int = 64,
     duration: float = 300.0,
     terms: int = 1000,
+    search: int = 3,
     tests: int = 32,
     horizon: float = 250.0,
+    data: Path | None = None,
     figure: Path | None = None,
     points: int = 32,
 ) -> list[tuple[float, float]]:
     """The error of reconstructions, and the median valid time in Lyapunov times, for each number of coordinates."""
     system = find_system("kolmogorov_flow", points=points)
-    known, test = simulated(system, train, duration, "train"), simulated(system, tests, horizon, "test")
+    known = simulated(system, train, duration, "train", data)
+    test = simulated(system, tests, horizon, "test", data)
     title = f"Kolmogorov flow, Re = {system.parameters['reynolds']:g}, {system.dim} values"
     table = Table("coordinates", "fitted in, s", "nmse", "valid time, median", "in Lyapunov times", title=title)
     found = []
     for latent_dim in latent_dims:
         start = time.process_time()
-        model = fitted(known, latent_dim, terms)
+        model = fitted(known, latent_dim, terms, search)
         seconds = time.process_time() - start
         left, valid = scores(model, test)
         median = float(valid.median())
@@ -127,5 +140,7 @@ if __name__ == "__main__":
     parser.add_argument("--latent-dims", type=int, nargs="+", default=(6,), help="numbers of coordinates")
     parser.add_argument("--train", type=int, default=64, help="training trajectories")
     parser.add_argument("--terms", type=int, default=1000, help="largest number of terms of a polynomial")
+    parser.add_argument("--search", type=int, default=3, help="degree with which coordinates are searched for; 1: none")
+    parser.add_argument("--data", type=Path, help="folder in which simulated trajectories are kept")
     parser.add_argument("--figure", type=Path, help="draw the joint densities into this file")
     main(**vars(parser.parse_args()))
