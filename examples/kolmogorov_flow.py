@@ -5,9 +5,9 @@
 Two-dimensional Navier-Stokes equations, driven by a sine of two periods, at Re = 14.4 on 32 x 32 points: the flow stays
 near relative periodic orbits and leaves them in bursts. Translation along x, a reflection with a shift, and a rotation
 are symmetries. The authors reduce the flow to five coordinates and a phase by networks, and report predictions that
-hold for about two Lyapunov times. Here six coordinates are mixtures of symmetry-adapted modes: two complex numbers, which
-translation turns, and two real ones. They are searched for, because the flow folds over its leading modes; all else is
-least squares by equivariant polynomials. `--search 1` takes the leading modes.
+hold for about two Lyapunov times. Here six coordinates are mixtures of symmetry-adapted modes: two complex numbers,
+which translation turns, and two real ones. They are searched for, because the flow folds over its leading modes; all
+else is least squares by equivariant polynomials. `--search 1` takes the leading modes.
 
 The script prints the error of the reconstruction and how long predictions hold, and draws the joint densities of
 dissipation and power input over rollouts of the flow and of the model. With `--data`, trajectories are simulated once,
@@ -109,10 +109,9 @@ def main(
     horizon: float = 250.0,
     data: Path | None = None,
     figure: Path | None = None,
-    points: int = 32,
 ) -> list[tuple[float, float]]:
     """The error of reconstructions, and the median valid time in Lyapunov times, for each number of coordinates."""
-    system = find_system("kolmogorov_flow", points=points)
+    system = find_system("kolmogorov_flow")
     known = simulated(system, train, duration, "train", data)
     test = simulated(system, tests, horizon, "test", data)
     title = f"Kolmogorov flow, Re = {system.parameters['reynolds']:g}, {system.dim} values"

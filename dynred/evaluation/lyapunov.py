@@ -3,10 +3,10 @@
 Tangent vectors are carried along by exact derivatives and orthogonalised by QR (G. Benettin, L. Galgani, A. Giorgilli,
 J.-M. Strelcyn, Meccanica 15, 9 (1980)). Many trajectories are followed at once; their spread gives the error.
 
-An exponent is the slope of a straight line through the logarithms of the growth, by least squares over all intervals. The
-growth along a direction whose exponent is zero, that of the flow or of a symmetry, stays bounded, and so the slope of its
-line falls as T^-3/2 with the averaging time T, where growth over time falls as 1 / T. Of growth that wanders like a sum of
-independent steps the slope has a standard error that is 10 % larger.
+An exponent is the slope of a straight line through the logarithms of the growth, by least squares over all intervals.
+The growth along a direction whose exponent is zero, that of the flow or of a symmetry, stays bounded, so the slope of
+its line falls as T^-3/2 with the averaging time T, where growth over time falls as 1 / T. Of growth that wanders like a
+sum of independent steps the slope has a standard error that is 10 % larger.
 """
 
 from collections.abc import Callable, Mapping
