@@ -105,15 +105,18 @@ class AdaptedModes:
         still = [indices for charge, indices in reals.items() if not any(charge)]
         mean = _still_mean(x, harmonics, [*signs, *([] if mirror is None else [mirror])], still[0] if still else None)
         kinds = []
+        centred = x - mean
         for charge, indices in pairs.items():
+            covariance = _covariance(centred, harmonics, indices)
             for bits, space in _divided(harmonics, signs, indices):
-                modes = _pair_modes(x - mean, harmonics, mirror, indices, space)
+                modes = _pair_modes(covariance, harmonics, mirror, indices, space)
                 kinds.append(_Kind((*charge, *bits), 1, False, *modes))
         for charge, indices in reals.items():
+            covariance = _covariance(centred, harmonics, indices)
             for bits, space in _divided(harmonics, signs, indices):
-                for parity, modes in _real_modes(x - mean, harmonics, mirror, indices, space.real):
+                for parity, modes in _real_modes(covariance.real, harmonics, mirror, indices, space.real):
                     kinds.append(_Kind((*charge, *bits), parity, True, *modes))
-        total = float((x - mean).pow(2).sum(1).mean().clamp_min(torch.finfo(x.dtype).tiny))
+        total = float(centred.pow(2).sum(1).mean().clamp_min(torch.finfo(x.dtype).tiny))
         orders = (*harmonics.orders, *(2 for _ in signs))
         return cls._chosen(kinds, mean, total, orders, mirror is not None, tolerance, limit)
 
@@ -236,10 +239,14 @@ def _divided(
 
 
 def _pair_modes(
-    x: Tensor, harmonics: Harmonics, mirror: Exchange | None, indices: Tensor, space: Complex[Tensor, "m n"]
+    covariance: Complex[Tensor, "m m"],
+    harmonics: Harmonics,
+    mirror: Exchange | None,
+    indices: Tensor,
+    space: Complex[Tensor, "m n"],
 ) -> tuple[Tensor, Tensor]:
     """Energies [n] and columns [2, n, D] of the modes of one charge among the amplitudes that a basis spans."""
-    covariance = space.mH @ _covariance(x, harmonics, indices) @ space
+    covariance = space.mH @ covariance @ space
     if mirror is None:
         energy, profiles = torch.linalg.eigh(covariance)
     else:
@@ -265,10 +272,14 @@ def _fixed(matrix: Complex[Tensor, "m m"]) -> Complex[Tensor, "m m"]:
 
 
 def _real_modes(
-    x: Tensor, harmonics: Harmonics, mirror: Exchange | None, indices: Tensor, space: Float[Tensor, "m n"]
+    covariance: Float[Tensor, "m m"],
+    harmonics: Harmonics,
+    mirror: Exchange | None,
+    indices: Tensor,
+    space: Float[Tensor, "m n"],
 ) -> list[tuple[int, tuple[Tensor, Tensor]]]:
     """For every parity, energies [n] and columns [1, n, D] of the real modes of one charge among those of a basis."""
-    covariance, units = _covariance(x, harmonics, indices).real, _units(harmonics, indices, 1.0)
+    units = _units(harmonics, indices, 1.0)
     spaces = [(1, space)]
     if mirror is not None:
         value, vector = torch.linalg.eigh(space.T @ _images(harmonics, mirror, indices).real @ space)

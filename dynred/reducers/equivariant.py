@@ -152,7 +152,8 @@ class EquivariantManifoldSpec(ReducerSpec):
             pairs, reals = pairs + 1, reals - 1
         if 2 * pairs + reals < self.latent_dim:
             advice = "Modes that a symmetry turns are two numbers each."
-            raise refuse("latent_dim", f"filled by whole modes, as {2 * pairs + reals} is", self.latent_dim, advice)
+            filled = 2 * pairs + reals or 2
+            raise refuse("latent_dim", f"filled by whole modes, as {filled} is", self.latent_dim, advice)
         return pairs, reals
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:
