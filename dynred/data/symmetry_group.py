@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from jaxtyping import Bool, Complex, Float, Int
@@ -100,17 +101,50 @@ class Group:
     @property
     def mirror(self) -> Exchange | None:
         """The first discrete symmetry that reverses all charges and is its own inverse; None where there is none."""
-        rng = generator(0, "mirror")
-        x = self.resolved(torch.randn(2, math.prod(self.layout.shape), generator=rng, dtype=torch.float64))
-        turns = [2 * math.pi / order if order else 1.0 + i for i, order in enumerate(self.orders)]
-        back = [-turn for turn in turns]
+        x = self._probes
+        back = [-turn for turn in self._turns]
         for exchange in self.exchanges:
             image = self.image(exchange, x)
             twice = self.image(exchange, image)
-            moved = self.image(exchange, self.turned(x, turns))
+            moved = self.image(exchange, self.turned(x, self._turns))
             if _same(twice, x) and _same(moved, self.turned(image, back)):
                 return exchange
         return None
+
+    @property
+    def signs(self) -> list[tuple[Exchange, ...]]:
+        """Discrete symmetries, or products of two, that keep all charges, are their own inverses, and commute with each
+        other and with the mirror; none is made of others. Products are in the order in which their factors act.
+        """
+        x, mirror, found = self._probes, self.mirror, list[tuple[Exchange, ...]]()
+        # The images of the probes under all that is found so far: what is among them already is not taken twice.
+        made = [x] if mirror is None else [x, self.image(mirror, x)]
+        words = [(first,) for first in self.exchanges] + list(product(self.exchanges, repeat=2))
+        for word in words:
+            image = self.images(word, x)
+            keeps = _same(self.images(word, self.turned(x, self._turns)), self.turned(image, self._turns))
+            others = [*found, *([] if mirror is None else [(mirror,)])]
+            commutes = all(_same(self.images((*word, *o), x), self.images((*o, *word), x)) for o in others)
+            if keeps and commutes and _same(self.images(word, image), x) and not any(_same(image, y) for y in made):
+                found.append(word)
+                made = [*made, *(self.images(word, y) for y in made)]
+        return found
+
+    def images(self, word: Sequence[Exchange], x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """States moved by discrete symmetries, one after the other."""
+        for exchange in word:
+            x = self.image(exchange, x)
+        return x
+
+    @property
+    def _probes(self) -> Float[Tensor, "n D"]:
+        """States without any symmetry, by whose images elements of the group are told apart."""
+        rng = generator(0, "mirror")
+        return self.resolved(torch.randn(2, math.prod(self.layout.shape), generator=rng, dtype=torch.float64))
+
+    @property
+    def _turns(self) -> list[float]:
+        return [2 * math.pi / order if order else 1.0 + i for i, order in enumerate(self.orders)]
 
     def random(
         self, symmetry: Symmetry, x: Float[Tensor, "*batch D"], rng: torch.Generator

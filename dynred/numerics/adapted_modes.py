@@ -2,12 +2,13 @@
 
 A group of symmetries leaves amplitudes of different charges uncorrelated, so POD of the snapshots and all their images
 falls into POD of the amplitudes of each charge: one mode for each wave number of a scalar field in one dimension,
-several where there are several components or further axes. Where a mirror symmetry reverses all charges, phases are
-chosen such that it acts as complex conjugation.
+several where there are several components or further axes. Discrete symmetries that keep all charges and are their own
+inverse (signs) divide the modes of each charge further, into those that keep and those that change their sign. Where a
+mirror symmetry reverses all charges, phases are chosen such that it acts as complex conjugation.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,7 +58,7 @@ class Harmonics(Protocol):
         ...
 
 
-Mirror = Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch D"]]
+Exchange = Callable[[Float[Tensor, "*batch D"]], Float[Tensor, "*batch D"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,14 @@ class AdaptedModes:
 
     @classmethod
     def of(
-        cls, x: Float[Tensor, "M D"], harmonics: Harmonics, mirror: Mirror | None, *, tolerance: float, limit: int
+        cls,
+        x: Float[Tensor, "M D"],
+        harmonics: Harmonics,
+        mirror: Exchange | None,
+        *,
+        signs: Sequence[Exchange] = (),
+        tolerance: float,
+        limit: int,
     ) -> "AdaptedModes":
         """The modes of snapshots.
 
@@ -88,23 +96,29 @@ class AdaptedModes:
             x: snapshots, float64.
             harmonics: the amplitudes on which the group acts.
             mirror: a symmetry that reverses all charges and is its own inverse; None where there is none.
+            signs: symmetries that keep all charges, are their own inverses, and commute with each other and with the
+                mirror. Each is one more generator, of order 2.
             tolerance: the fraction of energy that modes that are left out may have together.
             limit: largest number of columns.
         """
         pairs, reals = _sectors(harmonics)
         still = [indices for charge, indices in reals.items() if not any(charge)]
-        mean = _still_mean(x, harmonics, mirror, still[0] if still else None)
-        kinds = [
-            _Kind(charge, 1, False, *_pair_modes(x - mean, harmonics, mirror, indices))
-            for charge, indices in pairs.items()
-        ]
+        mean = _still_mean(x, harmonics, [*signs, *([] if mirror is None else [mirror])], still[0] if still else None)
+        kinds = []
+        centred = x - mean
+        for charge, indices in pairs.items():
+            covariance = _covariance(centred, harmonics, indices)
+            for bits, space in _divided(harmonics, signs, indices):
+                modes = _pair_modes(covariance, harmonics, mirror, indices, space)
+                kinds.append(_Kind((*charge, *bits), 1, False, *modes))
         for charge, indices in reals.items():
-            kinds += [
-                _Kind(charge, parity, True, *modes)
-                for parity, modes in _real_modes(x - mean, harmonics, mirror, indices)
-            ]
-        total = float((x - mean).pow(2).sum(1).mean().clamp_min(torch.finfo(x.dtype).tiny))
-        return cls._chosen(kinds, mean, total, harmonics, mirror is not None, tolerance, limit)
+            covariance = _covariance(centred, harmonics, indices)
+            for bits, space in _divided(harmonics, signs, indices):
+                for parity, modes in _real_modes(covariance.real, harmonics, mirror, indices, space.real):
+                    kinds.append(_Kind((*charge, *bits), parity, True, *modes))
+        total = float(centred.pow(2).sum(1).mean().clamp_min(torch.finfo(x.dtype).tiny))
+        orders = (*harmonics.orders, *(2 for _ in signs))
+        return cls._chosen(kinds, mean, total, orders, mirror is not None, tolerance, limit)
 
     @classmethod
     def _chosen(
@@ -112,7 +126,7 @@ class AdaptedModes:
         kinds: list["_Kind"],
         mean: Tensor,
         total: float,
-        harmonics: Harmonics,
+        orders: tuple[int, ...],
         mirrored: bool,
         tolerance: float,
         limit: int,
@@ -133,7 +147,7 @@ class AdaptedModes:
         representation = Representation(
             tuple(kind.charge for _, kind, _ in chosen if not kind.real),
             tuple(kind.charge for _, kind, _ in chosen if kind.real),
-            harmonics.orders,
+            orders,
             mirrored,
             tuple(kind.parity for _, kind, _ in chosen if kind.real) if mirrored else (),
         )
@@ -168,7 +182,7 @@ def _sectors(harmonics: Harmonics) -> tuple[dict[Charge, Tensor], dict[Charge, T
     return tuple({charge: torch.tensor(at) for charge, at in group.items()} for group in (pairs, reals))  # type: ignore[return-value]
 
 
-def _still_mean(x: Tensor, harmonics: Harmonics, mirror: Mirror | None, still: Tensor | None) -> Tensor:
+def _still_mean(x: Tensor, harmonics: Harmonics, exchanges: Sequence[Exchange], still: Tensor | None) -> Tensor:
     """The mean of snapshots and of all their images."""
     mean = x.mean(0)
     if still is None:
@@ -176,7 +190,9 @@ def _still_mean(x: Tensor, harmonics: Harmonics, mirror: Mirror | None, still: T
     kept = torch.zeros(len(mean), dtype=torch.complex128)
     kept[still] = harmonics.amplitudes(mean)[still]
     mean = harmonics.state(kept)
-    return mean if mirror is None else (mean + mirror(mean)) / 2
+    for exchange in exchanges:
+        mean = (mean + exchange(mean)) / 2
+    return mean
 
 
 def _units(harmonics: Harmonics, indices: Tensor, factor: complex) -> Tensor:
@@ -200,15 +216,44 @@ def _covariance(x: Tensor, harmonics: Harmonics, indices: Tensor) -> Tensor:
     return total / len(rows)
 
 
-def _pair_modes(x: Tensor, harmonics: Harmonics, mirror: Mirror | None, indices: Tensor) -> tuple[Tensor, Tensor]:
-    """Energies [m] and columns [2, m, D] of the modes of one charge."""
-    covariance = _covariance(x, harmonics, indices)
+def _images(harmonics: Harmonics, exchange: Exchange, indices: Tensor) -> Complex[Tensor, "m m"]:
+    """The matrix by which a symmetry acts on amplitudes of a charge, or on their conjugates if it reverses charges."""
+    return harmonics.amplitudes(exchange(_units(harmonics, indices, 1.0)))[:, indices].T
+
+
+def _divided(
+    harmonics: Harmonics, signs: Sequence[Exchange], indices: Tensor
+) -> list[tuple[tuple[int, ...], Complex[Tensor, "m n"]]]:
+    """Orthonormal bases of the amplitudes of a charge on which signs act alike: 0 for those that one keeps, else 1."""
+    parts: list[tuple[tuple[int, ...], Tensor]] = [((), torch.eye(len(indices), dtype=torch.complex128))]
+    for sign in signs:
+        matrix, before, parts = _images(harmonics, sign, indices), parts, []
+        for bits, space in before:
+            value, vector = torch.linalg.eigh(space.mH @ matrix @ space)
+            parts += [
+                ((*bits, bit), space @ vector[:, chosen])
+                for bit, chosen in ((0, value > 0), (1, value < 0))
+                if chosen.any()
+            ]
+    return parts
+
+
+def _pair_modes(
+    covariance: Complex[Tensor, "m m"],
+    harmonics: Harmonics,
+    mirror: Exchange | None,
+    indices: Tensor,
+    space: Complex[Tensor, "m n"],
+) -> tuple[Tensor, Tensor]:
+    """Energies [n] and columns [2, n, D] of the modes of one charge among the amplitudes that a basis spans."""
+    covariance = space.mH @ covariance @ space
     if mirror is None:
         energy, profiles = torch.linalg.eigh(covariance)
     else:
-        fixed = _fixed(harmonics.amplitudes(mirror(_units(harmonics, indices, 1.0)))[:, indices].T)
-        energy, inner = torch.linalg.eigh((fixed.conj().T @ covariance @ fixed).real)
+        fixed = _fixed(space.mH @ _images(harmonics, mirror, indices) @ space.conj())
+        energy, inner = torch.linalg.eigh((fixed.mH @ covariance @ fixed).real)
         profiles = fixed @ inner.to(fixed.dtype)
+    profiles = space @ profiles
     real, imaginary = (_units(harmonics, indices, factor) for factor in (1.0, 1j))
     # The state of the amplitude p + i q of an index is p times its first unit plus q times its second.
     re, im = profiles.real.T, profiles.imag.T
@@ -227,17 +272,21 @@ def _fixed(matrix: Complex[Tensor, "m m"]) -> Complex[Tensor, "m m"]:
 
 
 def _real_modes(
-    x: Tensor, harmonics: Harmonics, mirror: Mirror | None, indices: Tensor
+    covariance: Float[Tensor, "m m"],
+    harmonics: Harmonics,
+    mirror: Exchange | None,
+    indices: Tensor,
+    space: Float[Tensor, "m n"],
 ) -> list[tuple[int, tuple[Tensor, Tensor]]]:
-    """For every parity, energies [n] and columns [1, n, D] of the real modes of one charge."""
-    covariance, units = _covariance(x, harmonics, indices).real, _units(harmonics, indices, 1.0)
-    spaces = [(1, torch.eye(len(indices), dtype=torch.float64))]
+    """For every parity, energies [n] and columns [1, n, D] of the real modes of one charge among those of a basis."""
+    units = _units(harmonics, indices, 1.0)
+    spaces = [(1, space)]
     if mirror is not None:
-        value, vector = torch.linalg.eigh(harmonics.amplitudes(mirror(units))[:, indices].real)
-        spaces = [(sign, vector[:, sign * value > 0]) for sign in (1, -1)]
+        value, vector = torch.linalg.eigh(space.T @ _images(harmonics, mirror, indices).real @ space)
+        spaces = [(sign, space @ vector[:, sign * value > 0]) for sign in (1, -1)]
     modes = []
-    for parity, space in spaces:
-        energy, inner = torch.linalg.eigh(space.T @ covariance @ space)
-        vectors = (space @ inner).T @ units
+    for parity, own in spaces:
+        energy, inner = torch.linalg.eigh(own.T @ covariance @ own)
+        vectors = (own @ inner).T @ units
         modes.append((parity, (energy.flip(0).clamp_min(0), vectors.flip(0)[None])))
     return modes

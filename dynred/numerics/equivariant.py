@@ -49,7 +49,7 @@ class Products:
     Attributes:
         parents: for every degree from 1 on, the numbers of the products of the next lower degree, among all.
         variables: for every degree from 1 on, the coordinates by which these are multiplied.
-        charges: [n, G].
+        charges: [n, G], those that belong to cyclic groups in [0, order).
         degrees: [n].
         holomorphic: number [n] of the product of the complex coordinates alone.
         imaginary: number [n] of imaginary coordinates among the factors.
@@ -68,6 +68,7 @@ class Products:
         complex_count, variables = space.complex_count, space.complex_count + space.real_count
         charge = np.array([*space.complex_charges, *space.real_charges], np.int64).reshape(variables, len(space.orders))
         odd = np.array([0] * complex_count + [int(p < 0) for p in space.parities or [1] * space.real_count], np.int64)
+        orders = np.array(space.orders, np.int64)
         charges, degrees = [np.zeros((1, len(space.orders)), np.int64)], [np.zeros(1, np.int64)]
         holomorphic, imaginary = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
         parents, factors = [], []
@@ -78,7 +79,8 @@ class Products:
             start = np.cumsum(children) - children
             factor = np.arange(len(parent)) - np.repeat(start - last, children)
             numbers = first + len(last) + np.arange(len(parent))
-            charges.append(charges[-1][parent] + charge[factor])
+            sums = charges[-1][parent] + charge[factor]
+            charges.append(np.where(orders > 0, sums % np.maximum(orders, 1), sums))
             imaginary.append(imaginary[-1][parent] + odd[factor])
             holomorphic.append(np.where(factor < complex_count, numbers, holomorphic[-1][parent]))
             degrees.append(np.full(len(parent), d))

@@ -9,6 +9,7 @@ leaves 2e-10 of the energy, where the complete polynomial of degree 6 (3,003 ter
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,9 +24,12 @@ from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.modes import MOST_MODES, Modes
 from dynred.numerics.representation import Representation
 from dynred.reducers._declared import declared_group
+from dynred.reducers._turned_modes import turned_modes
 from dynred.reducers.base import Reducer, ReducerSpec
 from dynred.runtime import Runtime
+from dynred.spec import ADDED
 
+MOST_SEARCHED = 6  # degree up to which coordinates are searched for: the time grows with the square of the terms
 ALIVE = 1e-12  # of the energy: a mode with less is no coordinate
 
 
@@ -86,33 +90,39 @@ class EquivariantManifoldSpec(ReducerSpec):
         polynomial: degrees and sizes of the polynomials.
         tolerance: fraction of the energy that is left out with modes of little energy, in (0, 1).
         max_modes: the largest number of modes, each complex one counted as two.
+        search: degree, >= 1, of the polynomials with which better coordinates than the leading modes are searched for
+            among the mixtures of modes of equal charge; 1 takes the leading modes.
     """
 
     polynomial: EquivariantPolynomialSpec = field(default_factory=EquivariantPolynomialSpec)
     tolerance: float = 1e-13
     max_modes: int = 512
+    search: int = field(default=1, metadata=ADDED)
 
     def __post_init__(self):
         super().__post_init__()
         count("max_modes", self.max_modes, 1, MOST_MODES)
+        count("search", self.search, 1, MOST_SEARCHED)
         if not 0 < self.tolerance < 1:
             raise refuse("tolerance", "in (0, 1)", self.tolerance)
 
     def _fit(
         self, train: Trajectories, validation: Trajectories, *, rng: torch.Generator, runtime: Runtime
     ) -> EquivariantManifold:
-        """The least squares fit; see `ReducerSpec._fit`. Draws nothing from `rng`."""
+        """The least squares fit; see `ReducerSpec._fit`. Draws from `rng` only where coordinates are searched for."""
         group = declared_group(train)
         exchange, x = group.mirror, train.states.double()
         mirror = None if exchange is None else lambda y: group.image(exchange, y)
+        signs = [partial(group.images, word) for word in group.signs]
         limit = max(self.max_modes, 2 * self.latent_dim)
-        modes = AdaptedModes.of(x, group, mirror, tolerance=self.tolerance, limit=limit)
+        modes = AdaptedModes.of(x, group, mirror, signs=signs, tolerance=self.tolerance, limit=limit)
         pairs, reals = self._leading(modes)
         columns, latents, slaved = _divided(modes.representation, pairs, reals)
-        leading, rest = (
-            modes.basis[:, columns],
-            modes.basis[:, [i for i in range(modes.basis.shape[1]) if i not in columns]],
-        )
+        basis = modes.basis
+        if self.search > 1:
+            degrees = range(2, self.search + 1)
+            basis = turned_modes(basis, modes.representation, (x - modes.mean) @ basis, pairs, reals, degrees, rng)
+        leading, rest = basis[:, columns], basis[:, [i for i in range(basis.shape[1]) if i not in columns]]
         scale = ((x - modes.mean) @ leading).pow(2).mean().sqrt()
 
         def coefficients(part: Trajectories) -> tuple[Tensor, Tensor]:
@@ -142,7 +152,8 @@ class EquivariantManifoldSpec(ReducerSpec):
             pairs, reals = pairs + 1, reals - 1
         if 2 * pairs + reals < self.latent_dim:
             advice = "Modes that a symmetry turns are two numbers each."
-            raise refuse("latent_dim", f"filled by whole modes, as {2 * pairs + reals} is", self.latent_dim, advice)
+            filled = 2 * pairs + reals or 2
+            raise refuse("latent_dim", f"filled by whole modes, as {filled} is", self.latent_dim, advice)
         return pairs, reals
 
     def memory(self, state_dim: int, train: int, validation: int) -> int:

@@ -80,6 +80,27 @@ def test_the_mirror_is_the_discrete_symmetry_that_reverses_all_charges():
     assert Group.of([Translation("x"), Phase("u", "v"), Reflection("x")], SHEET, 2 * N * N).mirror is None
 
 
+def test_signs_are_what_keeps_all_charges_and_commutes_with_the_mirror():
+    up, around = Reflection("x", sign=-1, along="y", shift=0.25), Reflection("x,y")
+    group = Group.of([Translation("x"), up, around], SHEET, 2 * N * N)
+    assert (group.mirror, group.signs) == (around, [(up, up)])  # a shift along y by half of the period
+    x = torch.randn(2 * N * N, generator=generator(0), dtype=torch.float64)
+    expected = x.unflatten(-1, (2, N, N)).roll(N // 2, -1).flatten()
+    torch.testing.assert_close(group.images(group.signs[0], x), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("symmetries", "signs"),
+    [
+        ([Translation("x"), Reflection("x", sign=-1)], 0),  # which is the mirror
+        ([Translation("x"), Reflection("x"), Reflection("x", sign=-1)], 1),  # the second times the mirror
+        ([Translation("x"), Sign(("v",)), Reflection("x"), Sign(("u",)), Sign()], 2),  # the last is made of the others
+    ],
+)
+def test_no_sign_is_made_of_others(symmetries, signs):
+    assert len(Group.of(symmetries, SHEET, 2 * N * N).signs) == signs
+
+
 @pytest.mark.parametrize(
     ("text", "symmetry"),
     [

@@ -30,6 +30,14 @@ def test_a_linear_system_has_its_eigenvalues():
     assert found.kaplan_yorke_dimension == 0.0
 
 
+def test_exponents_of_directions_along_which_growth_is_bounded_are_zero():
+    # Two phases of uneven speed. Growth over time alone would give ln(3) / 60 = .018, one above and one below zero.
+    system = System("phases", 2, lambda t, x: 2 + torch.sin(x), time_scale=1.0)
+    initial = 6.3 * torch.rand(4, 2, generator=generator(1), dtype=torch.float64)
+    found = lyapunov_spectrum(system, rng=generator(0), initial=initial, duration=60.0, interval=0.3, solver=FAST)
+    assert float(found.exponents.abs().max()) < 1.5e-3
+
+
 @pytest.mark.slow
 def test_a_limit_cycle_has_one_zero_and_its_radial_rate():
     system = find_system("stuart_landau")

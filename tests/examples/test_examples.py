@@ -115,3 +115,13 @@ def test_a_local_model_of_a_square_predicts_a_larger_one(tmp_path):
     short, larger = load("local_model").main(plane=True, tests=2, figure=path, **arguments)
     assert min(short, larger) >= 5
     assert path.exists()
+
+
+@pytest.mark.slow
+def test_kolmogorov_flow_is_predicted_from_stored_trajectories_as_from_simulated_ones(tmp_path, capsys):
+    few = {"train": 6, "duration": 20.0, "tests": 2, "horizon": 10.0, "terms": 40, "search": 2, "data": tmp_path}
+    main = load("kolmogorov_flow").main
+    found = main(**few, figure=tmp_path / "densities.png")
+    assert main(**few) == found  # read from the folder
+    assert (tmp_path / "densities.png").stat().st_size > 10_000
+    assert "in Lyapunov times" in capsys.readouterr().out

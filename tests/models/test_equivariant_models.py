@@ -31,6 +31,7 @@ FLOWS = {  # name: arguments, latent_dim, snapshots
     "lorenz96": ({"dim": 8}, 6, 60),
     "mean_field_wake": ({}, 2, 60),
     "complex_ginzburg_landau": ({"length": 8.0, "points": 24}, 8, 30),
+    "kolmogorov_flow": ({"points": 16, "wave_number": 2, "reynolds": 4.0}, 6, 20),
 }
 
 
@@ -65,6 +66,9 @@ def test_predictions_move_with_every_symmetry_of_which_the_model_knows(name):
     if (mirror := group.mirror) is not None:
         moved = model.predict(group.image(mirror, x0), t).stacked()
         assert (moved - group.image(mirror, plain)).abs().max() < 1e-10 * size
+    for sign in group.signs:
+        moved = model.predict(group.images(sign, x0), t).stacked()
+        assert (moved - group.images(sign, plain)).abs().max() < 1e-10 * size
 
 
 def test_a_translation_by_any_length_and_a_reflection_move_a_prediction_to_round_off(waves):
