@@ -31,7 +31,7 @@ from dynred.models.export import as_numpy, exported, is_export, write_programs
 from dynred.models.numpy_model import NumpyModel
 from dynred.models.plain_states import PlainStates, width_of
 from dynred.models.spec import ModelSpec
-from dynred.numerics.batches import pieces
+from dynred.numerics.batches import pieces, taken_in_pieces
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numpy_out import as_given
 from dynred.ode.vector_field import Parameters, VectorField
@@ -168,7 +168,7 @@ class Model(PlainStates, Displayed, ABC):
         """decode(encode(x)), in pieces that bound memory."""
         resized = self.for_states(width_of(x, self.state_dim))
         x = resized._states("x", x)
-        with torch.no_grad():
+        with torch.no_grad(), taken_in_pieces(len(x.reshape(-1, x.shape[-1]))):
             parts = [model.decode(model.encode(part)) for part, model in resized._pieces(x)]
             return torch.cat(parts).reshape(x.shape)
 
@@ -215,9 +215,10 @@ class Model(PlainStates, Displayed, ABC):
             z = self.rollout(self.encode(x0), t, **rollout_limits(time_limit, progress))
             late = time_limit is not None and time.monotonic() - begun > time_limit
             states, start = torch.empty(*z.shape[:-1], self.state_dim, dtype=torch.float64), 0
-            for part, model in self.along_time()._pieces(z, self.state_dim):
-                states.view(-1, self.state_dim)[start : start + len(part)] = model.decode(part)
-                start += len(part)
+            with taken_in_pieces(len(z) * len(t)):
+                for part, model in self.along_time()._pieces(z, self.state_dim):
+                    states.view(-1, self.state_dim)[start : start + len(part)] = model.decode(part)
+                    start += len(part)
         states[~torch.isfinite(z).all(-1)] = torch.nan
         self._warn(x0, states, t, time_limit if late else None)
         known = {name: value for name, value in self.about.items() if name != "domain"}
