@@ -81,7 +81,7 @@ class Model(PlainStates, Displayed, ABC):
     @property
     @abstractmethod
     def parameter_count(self) -> int:
-        """Number of trainable numbers."""
+        """How many numbers were fitted: weights of networks, coefficients of polynomials; no modes and no units."""
 
     # -- what it can do ------------------------------------------------------------------------------------------------
 

@@ -105,6 +105,12 @@ def test_a_model_from_a_file_predicts_the_same_bit_for_bit(waves, tmp_path):
     assert again.latent_space == model.latent_space
 
 
+def test_coefficients_count_as_numbers_that_were_fitted(waves):
+    _, _, model = waves
+    polynomials = (model.reducer.decoder, model.dynamics.polynomial)
+    assert model.parameter_count == sum(len(each.coefficients) for each in polynomials) > 0
+
+
 def test_numpy_functions_agree_with_torch_to_round_off(waves):
     _, truth, model = waves
     plain, x = model.to_numpy(), truth.states[:6]
