@@ -39,7 +39,7 @@ PART, LEAST = 0.5, 1e-8
 HORIZON = 16  # steps over which they are compared
 # Orders and evaluations in a step that are compared. Two evaluations are for fast decay, which one hardly bears.
 USUAL, OTHERS = (5, 1), ((4, 1), (6, 1), (4, 2), (5, 2), (6, 2))
-STABLE = 0.7  # of the longest stable step: what a step may be
+STABLE = 0.9  # of the longest stable step: what a step may be
 FINER, TRIES = 2**-0.25, 48  # from one time for an evaluation to the next that may be, and how many there are
 
 

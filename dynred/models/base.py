@@ -11,7 +11,6 @@ from typing import Any, Self
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
-from torch.export import ExportedProgram
 
 from dynred.checks import increasing, refuse, rows_of
 from dynred.data.courses import given_signals
@@ -27,7 +26,7 @@ from dynred.files import (
 )
 from dynred.kinds import kind_of
 from dynred.models.domain import Domain, stopped_words
-from dynred.models.export import as_numpy, exported, is_export, write_programs
+from dynred.models.export import Program, as_numpy, exported, is_export, write_programs
 from dynred.models.numpy_model import NumpyModel
 from dynred.models.plain_states import PlainStates, width_of
 from dynred.models.spec import ModelSpec
@@ -296,7 +295,7 @@ class Model(PlainStates, Displayed, ABC):
         check_target("path", path, is_export)
         write_programs(path, self._programs())
 
-    def _programs(self) -> dict[str, ExportedProgram]:
+    def _programs(self) -> dict[str, Program]:
         modules = self.modules
         x, z = (torch.zeros(3, n, dtype=torch.float64) for n in (self.state_dim, self.latent_space.dim))
         x = x[:, None].repeat(1, self.past, 1) if self.past > 1 else x
