@@ -29,6 +29,9 @@ from dynred.solvers.base import Solver
 from dynred.spec import Spec
 from dynred.training.minimise import History
 
+LONG = 500  # times of a rollout from which on a compiled loop is worth the second in which it gets ready
+FEW = 16  # rows that count as one then: so many cost a batch hardly more
+
 
 class LatentDynamics(nn.Module, ABC):
     """Fitted dynamics of latent states.
@@ -167,9 +170,14 @@ class VectorFieldDynamics(LatentDynamics):
         states[:, t.to(states.device) >= budget.end] = torch.nan  # rows at their own pace may have been further
         return self.units.latent(states)
 
-    def _solved(self, field: VectorField, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"]) -> Float[Tensor, "N T R"]:
+    def _solved(self, field: LimitedField, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"]) -> Float[Tensor, "N T R"]:
         """The states of a rollout in standard units, by the solver of rollouts."""
         return self.solver.solve(field, y0, t, self._limit)
+
+    def compiled_pays(self, rows: int, t: Float[Tensor, " T"]) -> bool:
+        """Whether a compiled loop gains more than the second in which it gets ready. It depends on the rollout alone,
+        so that a prediction does not depend on those before it."""
+        return rows <= self.compiled_rows and len(t) * max(1, rows // FEW) >= LONG
 
     @property
     def _limit(self) -> float:

@@ -19,21 +19,27 @@ from dynred.checks import positive, refuse
 from dynred.data.velocities import with_velocities
 from dynred.dynamics._compiled import CompiledRollouts
 from dynred.dynamics._compiled_equivariant import CompiledEquivariantField
-from dynred.dynamics._units import Standardisation
+from dynred.dynamics._units import LimitedField, Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.equivariant_fits import EquivariantMap, EquivariantPolynomialSpec
+from dynred.numerics.equivariant_map import plain_numbers
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.representation import Representation
 from dynred.ode.vector_field import Parameters
 from dynred.solvers.adams import fastest_decay
 from dynred.solvers.fixed_adams import FixedAdams, stable_decay
 
+MANY = 1000  # evaluations of a batch from which on a compiled loop is worth the second in which it gets ready
+TOGETHER = 64  # rows for which torch takes twice as long as for one
 PROBES = 64  # validation states at which steps are compared
-PART, LEAST = 0.2, 1e-8  # of the error that the field makes: what steps may add; and the least error that matters
+# Of the error that the field makes: what steps may add; and the least error that matters. On Kuramoto-Sivashinsky (256
+# trajectories of 220 time units) a half takes 6.7 evaluations per time unit, a fifth 8; valid times differ by less than
+# their standard error (.9 +- .7 at 6 evaluations, of 179) from those with steps of a twenty-fourth.
+PART, LEAST = 0.5, 1e-8
 HORIZON = 16  # steps over which they are compared
 # Orders and evaluations in a step that are compared. Two evaluations are for fast decay, which one hardly bears.
 USUAL, OTHERS = (5, 1), ((4, 1), (6, 1), (4, 2), (5, 2), (6, 2))
-STABLE = 0.7  # of the longest stable step: what a step may be
+STABLE = 0.9  # of the longest stable step: what a step may be
 FINER, TRIES = 2**-0.25, 48  # from one time for an evaluation to the next that may be, and how many there are
 
 
@@ -72,6 +78,20 @@ class EquivariantODE(VectorFieldDynamics):
     def compiled(self, parameters: Parameters | None = None) -> CompiledRollouts:
         """See `VectorFieldDynamics.compiled`; it takes any number of rows."""
         return CompiledEquivariantField(self.polynomial, self.units.rate / self.units.spread, self.solver)
+
+    def compiled_pays(self, rows: int, t: Float[Tensor, " T"]) -> bool:
+        """See `VectorFieldDynamics.compiled_pays`: torch takes a quarter of a millisecond for an evaluation."""
+        evaluations = float(t[-1] - t[0]) / self.solver.step * self.solver.evaluations
+        return rows > 0 and evaluations * (1 + rows / TOGETHER) >= MANY
+
+    def _solved(self, field: LimitedField, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"]) -> Float[Tensor, "N T R"]:
+        """See `VectorFieldDynamics`: in a compiled loop where that pays, and nobody follows what is done."""
+        followed = y0.requires_grad or self.polynomial.coefficients.requires_grad
+        if followed or plain_numbers(y0) is None or not self.compiled_pays(len(y0), t):
+            return super()._solved(field, y0, t)
+        loops = self.compiled()
+        assert isinstance(loops, CompiledEquivariantField)
+        return loops.rollout(y0, t, self._limit, field.budget.deadline, field.report)
 
     def sizes(self) -> Mapping[str, Any]:
         """See `LatentDynamics.sizes`."""

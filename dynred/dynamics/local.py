@@ -17,13 +17,12 @@ from dynred.checks import positive, refuse
 from dynred.data.trajectories import Trajectories
 from dynred.data.velocities import with_velocities
 from dynred.dynamics._even_steps import fine_step, solved_evenly
-from dynred.dynamics._units import StandardField, Standardisation
+from dynred.dynamics._units import LimitedField, StandardField, Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numerics.lattice import Lattice, ball
 from dynred.numerics.local_fits import LocalPolynomialSpec, LocalSample
 from dynred.numerics.local_map import LocalMap
-from dynred.ode.vector_field import VectorField
 from dynred.solvers.explicit import Explicit
 
 PROBES = 64  # validation states at which steps are compared
@@ -71,7 +70,7 @@ class LocalDynamics(VectorFieldDynamics):
         other.spread, other.rate, other.solver = self.spread, self.rate, self.solver
         return other
 
-    def _solved(self, field: VectorField, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"]) -> Float[Tensor, "N T R"]:
+    def _solved(self, field: LimitedField, y0: Float[Tensor, "N R"], t: Float[Tensor, " T"]) -> Float[Tensor, "N T R"]:
         """See `VectorFieldDynamics`."""
         return solved_evenly(field, y0, t, self.solver, self._limit)
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import CensoredData, ecdf
 
 from dynred.evaluation.bootstrap import LEVEL, Interval
 from dynred.evaluation.intervals import FEWEST, quantile_interval
+from dynred.late import Late
+
+stats = Late("scipy.stats")
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,11 @@ class Times:
         return (min(low, middle), max(high, middle)), not np.isfinite(ends[1])
 
     def _survival(self) -> tuple[Float[np.ndarray, " U"], Float[np.ndarray, " U"]]:
-        curve = ecdf(CensoredData.right_censored(self.values, self.censored)).sf
+        curve = stats.ecdf(stats.CensoredData.right_censored(self.values, self.censored)).sf
         return curve.quantiles, curve.probabilities
 
     def _by_survival(self, fraction: float) -> Interval:
-        curve = ecdf(CensoredData.right_censored(self.values, self.censored)).sf
+        curve = stats.ecdf(stats.CensoredData.right_censored(self.values, self.censored)).sf
         with warnings.catch_warnings():  # where no or all trajectories survive there is no interval
             warnings.simplefilter("ignore", RuntimeWarning)
             band = curve.confidence_interval(LEVEL, method="log-log")

@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
-from scipy.stats import beta
 from torch import Tensor
 
 from dynred.arguments import public
@@ -20,10 +19,13 @@ from dynred.data.trajectories import Trajectories
 from dynred.errors import DynredWarning
 from dynred.evaluation.certificate import Certificate, ErrorQuantiles, Exceedance, Fraction, OverTime, Part, Tube
 from dynred.geometry.obstruction import Obstruction, obstruction
+from dynred.late import Late
 from dynred.models.base import Model
 from dynred.numerics.batches import pieces
 from dynred.ode.known_set import KnownSet
 from dynred.reducers.base import Reducer
+
+stats = Late("scipy.stats")
 
 # Of the tube, in units of the reach; within the reach, nearest points are unique.
 SIZES = (0.01, 0.03, 0.1, 0.2, 0.4, 0.8)
@@ -105,8 +107,8 @@ class _Confidence:
     def limits(self, count: np.ndarray, total: int) -> tuple[np.ndarray, np.ndarray]:
         n, k = self.weight * total, self.weight * count
         tail = (1 - self.level) / 2
-        low = np.where(k > 0, beta.ppf(tail, np.maximum(k, 1e-300), n - k + 1), 0.0)
-        high = np.where(k < n, beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1e-300)), 1.0)
+        low = np.where(k > 0, stats.beta.ppf(tail, np.maximum(k, 1e-300), n - k + 1), 0.0)
+        high = np.where(k < n, stats.beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1e-300)), 1.0)
         return low, high
 
     def fraction(self, exceeds: Bool[Tensor, " M"]) -> Fraction:

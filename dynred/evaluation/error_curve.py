@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import binom
 from torch import Tensor
 
 from dynred.evaluation.bootstrap import LEVEL
@@ -10,7 +9,10 @@ from dynred.evaluation.intervals import FEWEST
 from dynred.evaluation.records import (
     ErrorCurve,
 )
+from dynred.late import Late
 from dynred.models.forecast import Forecast
+
+stats = Late("scipy.stats")
 
 
 def error_curve(forecast: Forecast, *, independent: bool = True) -> ErrorCurve:
@@ -46,6 +48,6 @@ def _middle(table: Float[np.ndarray, "N T"]) -> Float[np.ndarray, " T"]:
 def _interval(table: Float[np.ndarray, "N T"]) -> tuple[list[float], list[float]]:
     """The ends of the interval of the median of every column: order statistics."""
     n = len(table)
-    low, high = binom.interval(LEVEL, n, 0.5)
+    low, high = stats.binom.interval(LEVEL, n, 0.5)
     ordered = np.sort(table, axis=0)
     return ordered[int(low)].tolist(), ordered[min(int(high), n - 1)].tolist()

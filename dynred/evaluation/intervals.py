@@ -10,9 +10,11 @@ import math
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import beta, binom, binomtest, t
 
 from dynred.evaluation.bootstrap import LEVEL, Interval, Resamples
+from dynred.late import Late
+
+stats = Late("scipy.stats")
 
 FEWEST = 5  # units that give an interval
 LEAST = 0.93  # coverage of smallest to largest of five values around their median, 93.75 %, rounded down
@@ -49,7 +51,7 @@ def ratio_interval(sums: Float[np.ndarray, " N"], weights: Float[np.ndarray, " N
         studentised = np.where(errors > 0, away / errors, np.where(away == 0, 0.0, np.copysign(np.inf, away)))
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(studentised, [tail, 1 - tail], method="nearest")
-    widest = float(t.ppf(1 - tail / len(sums), len(sums) - 1))  # where so many resamples have no spread
+    widest = float(stats.t.ppf(1 - tail / len(sums), len(sums) - 1))  # where so many resamples have no spread
     low, high = max(float(low), -widest), min(float(high), widest)
     ends = estimate - max(high, 0.0) * error, estimate - min(low, 0.0) * error
     return (max(ends[0], 0.0) if (sums >= 0).all() else ends[0]), ends[1]
@@ -118,13 +120,13 @@ def fraction_interval(
     variance = n / (n - 1) * ((counts - observed * lengths) ** 2).sum(0) / m**2
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = np.where(variance > 0, observed * (1 - observed) / variance, m)
-    shrunk = (t.ppf((1 + LEVEL) / 2, m - 1) / t.ppf((1 + LEVEL) / 2, n - 1)) ** 2
+    shrunk = (stats.t.ppf((1 + LEVEL) / 2, m - 1) / stats.t.ppf((1 + LEVEL) / 2, n - 1)) ** 2
     # Where all snapshots count, or none, nothing spreads: only trajectories are sure to be independent.
     certain = (observed == 0) | (observed == 1)
     effective = np.where(certain, n, np.clip(effective * shrunk, 1.0, m))
     events, tail = p * effective, (1 - LEVEL) / 2
-    low = np.where(events > 0, beta.ppf(tail, np.maximum(events, 1e-12), effective - events + 1), 0.0)
-    high = np.where(p < 1, beta.ppf(1 - tail, events + 1, np.maximum(effective - events, 1e-12)), 1.0)
+    low = np.where(events > 0, stats.beta.ppf(tail, np.maximum(events, 1e-12), effective - events + 1), 0.0)
+    high = np.where(p < 1, stats.beta.ppf(1 - tail, events + 1, np.maximum(effective - events, 1e-12)), 1.0)
     enough = (lengths > 0).sum(0) >= FEWEST
     return np.where(enough, np.minimum(low, p), 0.0), np.where(enough, np.maximum(high, p), 1.0)
 
@@ -134,7 +136,7 @@ def proportion_interval(k: int, n: int, level: float = LEVEL) -> Interval:
 
     Source: C. J. Clopper, E. S. Pearson, Biometrika 26, 404 (1934).
     """
-    interval = binomtest(k, n).proportion_ci(level, method="exact")
+    interval = stats.binomtest(k, n).proportion_ci(level, method="exact")
     return float(interval.low), float(interval.high)
 
 
@@ -151,12 +153,12 @@ def _ratio(
 def _lower(ordered: Float[np.ndarray, " N"], q: float) -> float:
     """The lower end of the interval of the q-quantile: above it lies the quantile in 97.5 % of cases."""
     n, tail = len(ordered), (1 - LEVEL) / 2
-    k = int(binom.ppf(tail, n, q))  # the largest k with P(the k-th value lies above the quantile) <= tail
-    while k > 0 and binom.cdf(k - 1, n, q) > tail:
+    k = int(stats.binom.ppf(tail, n, q))  # the largest k with P(the k-th value lies above the quantile) <= tail
+    while k > 0 and stats.binom.cdf(k - 1, n, q) > tail:
         k -= 1
     if k < 1:
         return float(ordered[0])
-    before, after = binom.cdf(k - 1, n, q), binom.cdf(k, n, q)
+    before, after = stats.binom.cdf(k - 1, n, q), stats.binom.cdf(k, n, q)
     if not np.isfinite(ordered[k - 1]) or not np.isfinite(ordered[k]):  # infinite values have nothing between them
         return float(ordered[k - 1])
     share = 1 / (1 + k * (1 - q) * (after - tail) / max((n - k) * q * (tail - before), 1e-300))

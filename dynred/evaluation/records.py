@@ -195,7 +195,7 @@ class Cost:
     Attributes:
         simulate_s, reducer_s, dynamics_s, evaluate_s: wall-clock seconds.
         peak_memory_mb: largest resident memory of the process so far, in MiB.
-        parameters: number of trainable numbers of the model.
+        parameters: how many numbers of the model were fitted, see `Model.parameter_count`.
         reused: stages that another run had computed, and that were only read.
     """
 

@@ -11,7 +11,6 @@ from typing import Any, Self
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
-from torch.export import ExportedProgram
 
 from dynred.checks import increasing, refuse, rows_of
 from dynred.data.courses import given_signals
@@ -27,11 +26,11 @@ from dynred.files import (
 )
 from dynred.kinds import kind_of
 from dynred.models.domain import Domain, stopped_words
-from dynred.models.export import as_numpy, exported, is_export, write_programs
+from dynred.models.export import Program, as_numpy, exported, is_export, write_programs
 from dynred.models.numpy_model import NumpyModel
 from dynred.models.plain_states import PlainStates, width_of
 from dynred.models.spec import ModelSpec
-from dynred.numerics.batches import pieces
+from dynred.numerics.batches import pieces, taken_in_pieces
 from dynred.numerics.latent_space import LatentSpace
 from dynred.numpy_out import as_given
 from dynred.ode.vector_field import Parameters, VectorField
@@ -81,7 +80,7 @@ class Model(PlainStates, Displayed, ABC):
     @property
     @abstractmethod
     def parameter_count(self) -> int:
-        """Number of trainable numbers."""
+        """How many numbers were fitted: weights of networks, coefficients of polynomials; no modes and no units."""
 
     # -- what it can do ------------------------------------------------------------------------------------------------
 
@@ -168,7 +167,7 @@ class Model(PlainStates, Displayed, ABC):
         """decode(encode(x)), in pieces that bound memory."""
         resized = self.for_states(width_of(x, self.state_dim))
         x = resized._states("x", x)
-        with torch.no_grad():
+        with torch.no_grad(), taken_in_pieces(len(x.reshape(-1, x.shape[-1]))):
             parts = [model.decode(model.encode(part)) for part, model in resized._pieces(x)]
             return torch.cat(parts).reshape(x.shape)
 
@@ -215,9 +214,10 @@ class Model(PlainStates, Displayed, ABC):
             z = self.rollout(self.encode(x0), t, **rollout_limits(time_limit, progress))
             late = time_limit is not None and time.monotonic() - begun > time_limit
             states, start = torch.empty(*z.shape[:-1], self.state_dim, dtype=torch.float64), 0
-            for part, model in self.along_time()._pieces(z, self.state_dim):
-                states.view(-1, self.state_dim)[start : start + len(part)] = model.decode(part)
-                start += len(part)
+            with taken_in_pieces(len(z) * len(t)):
+                for part, model in self.along_time()._pieces(z, self.state_dim):
+                    states.view(-1, self.state_dim)[start : start + len(part)] = model.decode(part)
+                    start += len(part)
         states[~torch.isfinite(z).all(-1)] = torch.nan
         self._warn(x0, states, t, time_limit if late else None)
         known = {name: value for name, value in self.about.items() if name != "domain"}
@@ -295,7 +295,7 @@ class Model(PlainStates, Displayed, ABC):
         check_target("path", path, is_export)
         write_programs(path, self._programs())
 
-    def _programs(self) -> dict[str, ExportedProgram]:
+    def _programs(self) -> dict[str, Program]:
         modules = self.modules
         x, z = (torch.zeros(3, n, dtype=torch.float64) for n in (self.state_dim, self.latent_space.dim))
         x = x[:, None].repeat(1, self.past, 1) if self.past > 1 else x

@@ -9,11 +9,14 @@ from typing import Any
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, fx, nn
-from torch.export import ExportedProgram
 
 from dynred.checks import refuse
 from dynred.files import is_json, moved_into_place, read_json, write_json
+from dynred.late import Late
 from dynred.models.numpy_model import NumpyFunction
+
+export = Late("torch.export")
+Program = Any  # of `torch.export`, which takes half a second to import
 
 SCHEMA = 1  # of the list of files
 EXPORTED = "manifest.json"  # lists the files in a folder of exported programs
@@ -24,7 +27,7 @@ def exported(
     call: Callable[..., Shaped[Tensor, "rows ..."]],
     modules: Sequence[nn.Module],
     arguments: Mapping[str, Float[Tensor, "..."]],
-) -> ExportedProgram:
+) -> Program:
     """The `torch.export` program of a function, for any number of rows.
 
     Args:
@@ -36,19 +39,19 @@ def exported(
     Raises:
         InputError: torch cannot trace the function.
     """
-    rows = torch.export.Dim("rows")
+    rows = export.Dim("rows")
     shapes = tuple({0: rows} if value.ndim else {} for value in arguments.values())
     values = tuple(value.clone() for value in arguments.values())
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch warns about its own parts
         try:
             wrapped = _Function(call, modules)
-            return torch.export.export(wrapped, values, dynamic_shapes=(shapes,), strict=False)
+            return export.export(wrapped, values, dynamic_shapes=(shapes,), strict=False)
         except Exception as error:
             raise refuse(name, "traceable by torch.export", f"{type(error).__name__}: {error}") from error
 
 
-def write_programs(path: str | Path, programs: Mapping[str, ExportedProgram]) -> None:
+def write_programs(path: str | Path, programs: Mapping[str, Program]) -> None:
     """Writes programs into a folder, which is moved into place, with a list of its files."""
     with moved_into_place(path, is_export) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns about its own parts
@@ -56,12 +59,12 @@ def write_programs(path: str | Path, programs: Mapping[str, ExportedProgram]) ->
         for name, program in programs.items():
             # Not into a file: on a full disk torch's writer ends the process.
             content = io.BytesIO()
-            torch.export.save(program, content)
+            export.save(program, content)
             (folder / f"{name}.pt2").write_bytes(content.getbuffer())
         write_json(folder / EXPORTED, {"schema": SCHEMA, "files": [f"{name}.pt2" for name in programs]})
 
 
-def as_numpy(program: ExportedProgram) -> NumpyFunction:
+def as_numpy(program: Program) -> NumpyFunction:
     """The NumPy function of a program.
 
     Raises:

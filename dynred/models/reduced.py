@@ -31,9 +31,6 @@ from dynred.runtime import Progress, Runtime, silent
 from dynred.training.minimise import History
 from dynred.training.nets import parameter_count
 
-LONG = 500  # times of a rollout from which on a compiled loop is worth the second in which it gets ready
-FEW = 16  # rows that count as one then: so many cost a batch hardly more
-
 
 @dataclass(frozen=True, eq=False)
 class ReducedModel(Model):
@@ -174,8 +171,8 @@ class ReducedModel(Model):
         """Has up to 16 trajectories rolled out in a compiled loop from now on, in microseconds per step; of equivariant
         models any number, and their decodings, too.
 
-        Long ones, of 500 and more times, are by themselves, where the `fast` extra is installed. The first compilation
-        on a machine takes some ten seconds, and is kept.
+        Long ones, of 500 and more times, are by themselves, where the `fast` extra is installed, and of equivariant
+        models all but the shortest. The first compilation on a machine takes some ten seconds, and is kept.
 
         Returns:
             This model.
@@ -206,11 +203,13 @@ class ReducedModel(Model):
     def _compiled_field(
         self, z0: Float[Tensor, "N R"], t: Float[Tensor, " T"], parameters: Parameters
     ) -> CompiledRollouts | None:
-        most = self.dynamics.compiled_rows if isinstance(self.dynamics, VectorFieldDynamics) else 0
-        long = self._compiles or len(t) * max(1, len(z0) // FEW) >= LONG
-        few = 0 < len(z0) <= most and long and z0.device.type == "cpu"
+        plain = z0.device.type == "cpu" and not z0.requires_grad and len(z0) > 0
+        if not plain or not isinstance(self.dynamics, VectorFieldDynamics):
+            return None
+        told = self._compiles and len(z0) <= self.dynamics.compiled_rows
+        pays = told or self.dynamics.compiled_pays(len(z0), t)
         alike = len(z0) == 1 or all(value.ndim == 0 for value in constants(parameters).values())
-        return self._field if few and alike else None
+        return self._field if pays and alike else None
 
     def notes(self) -> list[str]:
         """See `Model.notes`: those of the reducer and of the dynamics."""

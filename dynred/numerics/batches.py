@@ -1,5 +1,9 @@
 """Cuts rows into batches: small enough to bound memory, large enough to cost no time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -13,6 +17,25 @@ def pieces(rows: Float[Tensor, "M R"], width: int = 1) -> tuple[Float[Tensor, "_
     `width` is the number of values that are computed from each row, where that is more than the row itself has.
     """
     return rows.split(max(16, min(1024, 2**20 // max(rows.shape[1], width, 1))))
+
+
+_whole: ContextVar[int] = ContextVar("rows of which pieces are taken", default=0)
+
+
+@contextmanager
+def taken_in_pieces(rows: int) -> Iterator[None]:
+    """Tells what is called meanwhile that its rows are pieces of so many: what is worth some preparation for all of
+    them may not be for one piece."""
+    token = _whole.set(rows)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
+
+
+def rows_in_all(rows: int) -> int:
+    """How many rows there are, of which these are a piece; see `taken_in_pieces`."""
+    return max(rows, _whole.get())
 
 
 def as_index(index: object) -> Int[Tensor, "..."] | Bool[Tensor, "..."]:

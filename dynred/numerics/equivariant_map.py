@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dynred.checks import refuse
+from dynred.numerics.batches import rows_in_all
 from dynred.numerics.block_sums import BlockSums, Target
 from dynred.numerics.equivariant import MOST_PRODUCTS, Sector, Terms, product_values, products_of, terms_by_degree
 from dynred.numerics.equivariant_program import Program, compiled_loops, program_of
@@ -16,7 +17,7 @@ from dynred.numerics.representation import Representation
 
 HIGHEST, MOST_TERMS = 40, 20_000  # largest degree, and largest number of terms of one polynomial
 NUMBERS = 4_000_000  # that are held at once for a piece of the points
-MANY = 500_000_000  # points times coefficients: two seconds of torch, of which a compiled loop takes a fifth
+MANY = 30_000_000  # points times coefficients: .15 s of torch, of which a compiled loop takes a tenth
 
 
 def targets_of(values: Representation) -> list[Target]:
@@ -41,7 +42,8 @@ class EquivariantMap(nn.Module):
         values: how it acts on the values.
         degrees: degree of the polynomials of every sector of the values, see `targets_of`; 0 leaves a sector zero.
         coefficients: of all sectors, one after the other, each [K, S], flat.
-        many: points times coefficients from which on a compiled loop computes the values, where Numba is installed.
+        many: points times coefficients from which on a compiled loop computes the values, where Numba is installed;
+            of points that are taken in pieces all count.
     """
 
     many = MANY
@@ -74,7 +76,10 @@ class EquivariantMap(nn.Module):
         points = z.to(self.coefficients).reshape(-1, self.space.dim)
         if torch.compiler.is_compiling():
             values = self._at(points)
-        elif len(points) * len(self.coefficients) >= self.many and (known := _plain_numbers(points)) is not None:
+        elif (
+            rows_in_all(len(points)) * len(self.coefficients) >= self.many
+            and (known := plain_numbers(points)) is not None
+        ):
             values = self._compiled_at(known)
         elif len(points) <= (piece := self._piece()):
             values = self._at(points)
@@ -86,33 +91,33 @@ class EquivariantMap(nn.Module):
         self, z: Float[Tensor, "M R"], tangents: Float[Tensor, "M k R"]
     ) -> tuple[Float[Tensor, "M V"], Float[Tensor, "M k V"]]:
         """The values at coordinates z, and what the slopes there make of tangents."""
-        known, others = _plain_numbers(z), _plain_numbers(tangents)
+        known, others = plain_numbers(z), plain_numbers(tangents)
         if known is None or others is None:
             along = torch.func.vmap(lambda v: torch.func.jvp(self, (z,), (v,))[1], in_dims=-2, out_dims=-2)
             return self(z), along(tangents)
         loops, (n, k, _) = compiled_loops(), tangents.shape
         assert loops is not None
         values, pushed = np.zeros((n, self.values.dim)), np.zeros((n, k, self.values.dim))
-        loops.push(self._program(), known, others, values, pushed)
+        loops.push(self.program(), known, others, values, pushed)
         return torch.from_numpy(values), torch.from_numpy(pushed)
 
-    def _program(self) -> Program:
-        """`program`, kept until there are other coefficients."""
+    def _many(self, points: Float[Tensor, "M R"]) -> bool:
+        return rows_in_all(len(points)) * len(self.coefficients) >= self.many
+
+    def program(self) -> Program:
+        """The map as compiled loops take it; kept until there are other coefficients."""
         if self._known is None or not torch.equal(self._known[0], self.coefficients):
-            self._known = self.coefficients.clone(), self.program()
+            made = program_of(self.space, self.sums, self.coefficients, self.order)
+            self._known = self.coefficients.clone(), made
         return self._known[1]
 
     def _piece(self) -> int:
         return max(64, min(4096, NUMBERS // (4 * len(self.sums.products.degrees) + 8 * len(self.sums.right) + 1)))
 
-    def program(self) -> Program:
-        """The map as compiled loops take it."""
-        return program_of(self.space, self.sums, self.coefficients, self.order)
-
     def _compiled_at(self, points: Float[np.ndarray, "M R"]) -> Float[Tensor, "M V"]:
         values, loops = np.zeros((len(points), self.values.dim)), compiled_loops()
         assert loops is not None
-        loops.evaluate(self._program(), points, values)
+        loops.evaluate(self.program(), points, values)
         return torch.from_numpy(values)
 
     def _at(self, points: Float[Tensor, "M R"]) -> Float[Tensor, "M V"]:
@@ -124,7 +129,7 @@ class EquivariantMap(nn.Module):
         return rows.index_select(0, torch.from_numpy(self.order).to(points.device)).T
 
 
-def _plain_numbers(points: Float[Tensor, "*batch R"]) -> Float[np.ndarray, "*batch R"] | None:
+def plain_numbers(points: Float[Tensor, "*batch R"]) -> Float[np.ndarray, "*batch R"] | None:
     """The numbers, where a compiled loop may take them: nobody follows what is done to them."""
     if points.device.type != "cpu" or points.requires_grad or compiled_loops() is None:
         return None

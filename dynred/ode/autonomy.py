@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from dynred.checks import refuse
 from dynred.data.signals import KEY
 from dynred.errors import InputError
+from dynred.late import Late
 from dynred.ode.vector_field import VectorField
+
+optimize = Late("scipy.optimize")
 
 SEEN = 1e-9  # of the largest velocity of a state: less is round-off
 # Of a duration: when the velocity is looked at. No two differences are in the ratio of small integers, so that no
@@ -74,7 +76,7 @@ def period_of(field: VectorField, x: Float[Tensor, "n D"], duration: float) -> f
     apart = np.array([float((sampled[lag : lag + half] - sampled[:half]).pow(2).mean()) for lag in range(half)])
     least = np.nonzero((apart[1:-1] <= apart[:-2]) & (apart[1:-1] <= apart[2:]))[0] + 1
     for lag in least[apart[least] < NEAR * apart.max()][:CANDIDATES]:
-        best = minimize_scalar(
+        best = optimize.minimize_scalar(
             lambda period: _change(field, x, float(period), duration),
             bounds=((lag - 1) * step, (lag + 1) * step),
             method="bounded",
@@ -90,7 +92,7 @@ def period_of(field: VectorField, x: Float[Tensor, "n D"], duration: float) -> f
 def _polished(field: VectorField, x: Float[Tensor, "n D"], period: float, count: int, duration: float) -> float:
     """The period with more digits, from a number of repetitions of it."""
     width = period * 1e-7
-    best = minimize_scalar(
+    best = optimize.minimize_scalar(
         lambda each: _change(field, x, count * float(each), duration),
         bounds=(period - width, period + width),
         method="bounded",

@@ -66,7 +66,8 @@ class EquivariantManifold(Reducer):
     def decode(self, z: Float[Tensor, "*batch R"]) -> Float[Tensor, "*batch D"]:
         """See `Reducer.decode`."""
         z = z.to(self.mean)
-        return self.mean + self.scale * (z @ self.leading.T + self.decoder(z) @ self.slaved.T)
+        modes = self.scale * torch.cat([self.leading, self.slaved], 1).T
+        return self.mean + torch.cat([z, self.decoder(z)], -1) @ modes
 
     def take_loops(self) -> None:
         """See `Reducer.take_loops`."""

@@ -112,7 +112,7 @@ def _model(model: Model) -> Content:
     rows: list[Sequence[str]] = [
         ("state dimension", str(model.state_dim)),
         ("latent space", ", ".join(parts)),
-        ("trainable numbers", str(model.parameter_count)),
+        ("fitted numbers", str(model.parameter_count)),
         *((name, str(value)) for name, value in model.about.items() if isinstance(value, str | int)),
         *(("", note) for note in model.notes()),
     ]

@@ -17,7 +17,7 @@ _COSTS = {
     "dynamics_s": ("training of the latent dynamics", "s"),
     "evaluate_s": ("evaluation", "s"),
     "peak_memory_mb": ("peak memory", "MiB"),
-    "parameters": ("trainable numbers", ""),
+    "parameters": ("numbers that were fitted", ""),
 }
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
 from dynred.arguments import public
 from dynred.checks import count, integer, literal, one_of, refuse
 from dynred.experiments.spec import ExperimentSpec
+from dynred.late import Late
 from dynred.studies.design import Design, varied
 from dynred.studies.interval import Interval
+
+stats = Late("scipy.stats")
 
 METHODS = ("sobol", "latin_hypercube")
 MOST = 100_000  # runs of a study
@@ -68,9 +70,9 @@ def sample(
         raise refuse("ranges", "at least one setting with its bounds", "none")
     rng = np.random.default_rng(integer("seed", seed, 0))
     if method == "sobol":
-        places = qmc.Sobol(len(intervals), rng=rng).random_base2(math.ceil(math.log2(n)))[:n]
+        places = stats.qmc.Sobol(len(intervals), rng=rng).random_base2(math.ceil(math.log2(n)))[:n]
     else:
-        places = qmc.LatinHypercube(len(intervals), rng=rng).random(n)
+        places = stats.qmc.LatinHypercube(len(intervals), rng=rng).random(n)
     rows = [
         {path: interval.at(float(u)) for (path, interval), u in zip(intervals.items(), place, strict=True)}
         for place in places

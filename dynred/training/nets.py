@@ -19,6 +19,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
 }
 
+SOLVED = ("coefficients", "matrix")  # buffers that least squares fill, by their names
 # Copies of every weight in memory while a checkpoint is written: the weight, its gradient, two moments and the best
 # weight so far; a clone of each of these but the gradient; and the bytes of the file.
 COPIES = 14
@@ -132,5 +133,6 @@ def hidden_matrices(module: nn.Module) -> list[Float[Tensor, "outputs inputs"]]:
 
 
 def parameter_count(module: nn.Module) -> int:
-    """How many trainable numbers a module has."""
-    return sum(p.numel() for p in module.parameters())
+    """How many numbers of a module were fitted: weights, and what least squares gave; no bases and no units."""
+    solved = (b for name, b in module.named_buffers() if name.rpartition(".")[2] in SOLVED)
+    return sum(p.numel() for p in (*module.parameters(), *solved))

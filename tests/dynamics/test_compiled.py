@@ -6,6 +6,7 @@ import time
 import pytest
 import torch
 
+from dynred.dynamics import base
 from dynred.dynamics._compiled import load
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import VectorFieldDynamics
@@ -18,7 +19,6 @@ from dynred.dynamics.quadratic import QuadraticSpec
 from dynred.dynamics.sindy import SindySpec
 from dynred.dynamics.stabilised import StabilisedSpec
 from dynred.errors import InputError, MissingExtraError
-from dynred.models import reduced
 from dynred.models.load import load_model
 from dynred.models.reduced import ReducedModel, on_reducer
 from dynred.numerics.latent_space import LatentSpace
@@ -137,11 +137,11 @@ def test_a_model_predicts_few_trajectories_compiled_when_told_or_when_they_are_l
     assert used == [2]
     assert torch.allclose(before, after, atol=1e-4)
     model.predict(lifted.initial[:2], T, time_limit=100.0)  # a limit is torch's
-    model.predict(lifted.states[: reduced.FEW + 1], T)
+    model.predict(lifted.states[: base.FEW + 1], T)
     assert used == [2]
     model.save(tmp_path / "m.safetensors")
     again = load_model(tmp_path / "m.safetensors")
-    again.predict(lifted.initial[:1], torch.linspace(0, 3, reduced.LONG).double())
+    again.predict(lifted.initial[:1], torch.linspace(0, 3, base.LONG).double())
     assert used == [2, 1]
     again.predict(lifted.initial[:1], T)  # what was predicted before decides nothing
     assert used == [2, 1]
@@ -160,7 +160,7 @@ def test_parameters_are_those_that_were_filled_in():
         expected = there.predict(data.initial[:2], T).stacked()
         assert torch.allclose(there.compile().predict(data.initial[:2], T).stacked(), expected, atol=1e-4)
     each = model.at({name: mu[:2]})
-    assert torch.isfinite(each.predict(data.initial[:2], torch.linspace(0, 3, reduced.LONG).double()).states).all()
+    assert torch.isfinite(each.predict(data.initial[:2], torch.linspace(0, 3, base.LONG).double()).states).all()
 
 
 def test_what_cannot_be_compiled_says_why_and_predicts_as_before(lifted, monkeypatch):
@@ -168,7 +168,7 @@ def test_what_cannot_be_compiled_says_why_and_predicts_as_before(lifted, monkeyp
     model = ReducedModel(reducer, Plain(lambda t, z: z * float(z.sum() * 0 - 1)))
     with pytest.raises(InputError, match="must consist of known operations, got _local_scalar_dense"):
         model.compile()
-    long = torch.linspace(0, 3, reduced.LONG).double()
+    long = torch.linspace(0, 3, base.LONG).double()
     assert model.predict(lifted.initial[:1], long).states.isfinite().all()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'dynred\[fast\]'"):

@@ -11,11 +11,13 @@ import torch
 from dynred.data.symmetries import Phase, Reflection, Shift, Sign, Translation, remembered_symmetries
 from dynred.data.symmetry_group import Group
 from dynred.data.trajectories import Trajectories
+from dynred.dynamics import equivariant
 from dynred.dynamics.equivariant import EquivariantODESpec
 from dynred.errors import InputError
 from dynred.models.load import load_model
 from dynred.models.reduced import on_reducer
 from dynred.numerics.equivariant_fits import EquivariantPolynomialSpec
+from dynred.numerics.equivariant_map import EquivariantMap
 from dynred.ode.find import find_system
 from dynred.reducers.equivariant import EquivariantManifoldSpec
 from dynred.reducers.polynomial import PolynomialManifoldSpec
@@ -107,6 +109,12 @@ def test_a_model_from_a_file_predicts_the_same_bit_for_bit(waves, tmp_path):
     assert again.latent_space == model.latent_space
 
 
+def test_coefficients_count_as_numbers_that_were_fitted(waves):
+    _, _, model = waves
+    polynomials = (model.reducer.decoder, model.dynamics.polynomial)
+    assert model.parameter_count == sum(len(each.coefficients) for each in polynomials) > 0
+
+
 def test_numpy_functions_agree_with_torch_to_round_off(waves):
     _, truth, model = waves
     plain, x = model.to_numpy(), truth.states[:6]
@@ -139,6 +147,45 @@ def test_a_compiled_model_predicts_the_same_to_round_off(waves, tmp_path):
     plain, other = (each.predict(truth.initial, t).states for each in (model, quick))
     assert not torch.equal(plain, other)  # it does take other ways
     torch.testing.assert_close(other, plain, rtol=0, atol=1e-11)
+
+
+def test_rollouts_of_many_evaluations_take_loops_by_themselves_whatever_was_before(waves):
+    pytest.importorskip("numba")
+    _, truth, model = waves
+    dynamics, z0 = model.dynamics, model.encode(truth.states[:3])
+    short, long = (torch.linspace(0, n * dynamics.solver.step, 3).double() for n in (8, 2.2 * equivariant.MANY))
+    before, found = dynamics.rollout(z0, short), dynamics.rollout(z0, long)
+    assert torch.equal(found, dynamics.rollout_compiled(dynamics.compiled(), z0, long))
+    assert torch.equal(dynamics.rollout(z0, short), before)
+
+
+def test_a_time_limit_ends_a_compiled_rollout_where_it_is_and_progress_is_told(waves):
+    pytest.importorskip("numba")
+    _, truth, model = waves
+    z0, told = model.encode(truth.states[:40]), []
+    t = torch.linspace(0, 3e7 * model.dynamics.solver.step, 5).double()
+    states = model.dynamics.rollout(z0, t, time_limit=0.5, progress=lambda *report: told.append(report))
+    assert states[:, 0].isfinite().all()
+    assert states[:, -1].isnan().all()
+    assert {stage for stage, *_ in told} == {"rollout"}
+
+
+def test_what_is_decoded_in_pieces_takes_loops_where_all_of_it_is_much(waves, monkeypatch):
+    pytest.importorskip("numba")
+    _, truth, model = waves
+    taken, t = [], torch.arange(3, dtype=torch.float64)
+    run = EquivariantMap._compiled_at
+    monkeypatch.setattr(
+        EquivariantMap, "_compiled_at", lambda self, points: taken.append(len(points)) or run(self, points)
+    )
+    monkeypatch.setattr(EquivariantMap, "many", 1025 * len(model.reducer.decoder.coefficients))
+    x0 = truth.states[:350]
+    model.predict(x0[:300], t)
+    assert taken == []
+    model.predict(x0, t)
+    assert sum(taken) == 3 * 350
+    model.decode(model.encode(x0))
+    assert sum(taken) == 3 * 350
 
 
 def test_a_row_that_diverges_in_a_compiled_rollout_is_nan_from_then_on(waves):

@@ -47,7 +47,7 @@ def test_derivatives_are_those_of_torch(space, monkeypatch):
     plain = torch.func.jvp(fitted, (z,), (torch.ones_like(z),))[1]
     monkeypatch.setattr(EquivariantMap, "many", 1)
     assert torch.equal(torch.func.jvp(fitted, (z,), (torch.ones_like(z),))[1], plain)
-    assert torch.equal(torch.func.vmap(fitted)(z[None])[0], fitted._at(z))
+    torch.testing.assert_close(torch.func.vmap(fitted)(z[None])[0], fitted._at(z), rtol=1e-12, atol=1e-12)
 
 
 def test_new_coefficients_are_seen(monkeypatch):
