@@ -140,8 +140,8 @@ def figure_of(curve: Tensor, curves: dict[float, Tensor], errors: dict[float, di
         plane.plot(*path.T.numpy(), color="#BBBBBB", linewidth=0.8, label=None if i else "trajectories, gamma = 10")
     plane.plot(curve[:, 0], curve[:, 0] / (1 + curve[:, 0]), color=COLOURS[0], linewidth=3, alpha=0.4, label="exact")
     plane.plot(curve[:, 0], curve[:, 1], "--", color=COLOURS[3], label="decoder, one coordinate")
-    plane.set(xlabel="$y_1$", ylabel="$y_2$", title="Davis-Skodje")
-    plane.legend(loc="lower right")
+    plane.set(xlabel="$y_1$", ylabel="$y_2$", ylim=(-0.05, 2.1), title="Davis-Skodje")
+    plane.legend(loc="upper left")
     along.semilogy(curve[:, 0], curve[:, 2].abs(), color=COLOURS[0], label="Davis-Skodje, $y_2$ over $y_1$")
     epsilon = min(curves, key=lambda value: abs(value - 0.1))
     learned = curves[epsilon]
@@ -153,6 +153,8 @@ def figure_of(curve: Tensor, curves: dict[float, Tensor], errors: dict[float, di
         values = [errors[value][name] for value in sorted(errors)]
         over.loglog(sorted(errors), values, color=colour, marker=marker, markersize=4, label=name)
     over.set(xlabel=r"$\epsilon$", ylabel="largest error of $c$", title="Michaelis-Menten", ylim=(1e-11, 1e3))
+    over.set_xticks(sorted(errors), [f"{value:g}" for value in sorted(errors)])
+    over.minorticks_off()
     over.legend(loc="upper left", ncols=2)
     return figure
 
