@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from paper_results import COLOURS, Row, Watch, arguments, blank, write_results
+from paper_results import COLOURS, Row, Watch, arguments, blank, check_results, write_results
 from rich.console import Console
 from scipy.io import loadmat
 from torch import Tensor
@@ -124,7 +124,7 @@ def read(paths: Sequence[Path]) -> Trajectories:
         if len(tables) != 1:
             raise InputError(f"{path} must hold one cell array of times and states, got {len(tables)}.")
         times, states = ([np.atleast_2d(cell).astype(float) for cell in column] for column in tables[0].T)
-        parts.append(Trajectories.of([x.T for x in states], [t[0] for t in times]))
+        parts.append(Trajectories.of([x.T for x in states], t=[t[0] for t in times]))
     return Trajectories.concatenate(parts)
 
 
@@ -189,7 +189,7 @@ def figure_of(forecasts: dict[str, tuple[float, Forecast]]) -> Figure:
             made.truth.t, made.predicted.states[:, component], "--", color=COLOURS[3], linewidth=0.8, label="predicted"
         )
         ax.set(title=f"{CASES[name].title}: NMTE {error:.2g} %", xlabel="t")
-    axes[0].legend(loc="upper right", ncols=2)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -201,6 +201,7 @@ def main(
     beam: Sequence[Path] = (),
 ) -> list[Row]:
     """Scores every data set that there is into `out`; with `small`, nothing is downloaded and runs are short."""
+    check_results(out)
     given = {"vortex": vortex, "sloshing": sloshing, "beam": beam}
     rows, forecasts = [], {}
     for name, case in CASES.items():

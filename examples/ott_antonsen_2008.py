@@ -30,7 +30,7 @@ from pathlib import Path
 import torch
 from jaxtyping import Complex, Float
 from matplotlib.figure import Figure
-from paper_results import COLOURS, Row, Watch, arguments, blank, write_results
+from paper_results import COLOURS, Row, Watch, arguments, blank, check_results, write_results
 from torch import Tensor
 
 from dynred.data.trajectories import Trajectories
@@ -143,6 +143,7 @@ def figure_of(
 
 def main(out: Path = Path("runs/ott-antonsen"), small: bool = False) -> list[Row]:
     """Simulates, fits and compares into `out`; with `small`, few trajectories of 200 oscillators."""
+    check_results(out)
     watch = Watch()
     network = find_system("kuramoto_network", oscillators=200 if small else 1000, coupling=COUPLING, spread=SPREAD)
     seen = observe(network, moments, name="moments")

@@ -22,7 +22,7 @@ import torch
 from dynred.systems.michaelis_menten import slow_manifold
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from paper_results import COLOURS, Row, Watch, arguments, blank, write_results
+from paper_results import COLOURS, Row, Watch, arguments, blank, check_results, write_results
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
@@ -43,9 +43,9 @@ DENSE = 2000  # points at which curves are compared
 
 
 def exact_manifold(
-    system: System, s: Float[Tensor, " M"], start: float = 40.0, bound: float = 0.5
+    system: System, s: Float[Tensor, " M"], start: float = 4.0, bound: float = 0.5
 ) -> Float[Tensor, " M"]:
-    """c on Michaelis and Menten's slow manifold at 0 < s < 10: a trajectory that starts far away, at (start, bound)."""
+    """c on Michaelis and Menten's slow manifold at 0 < s < 3: a trajectory that starts far away, at (start, bound)."""
     field, zero = system.at(), torch.zeros((), dtype=torch.float64)
 
     def slope(minus_log: float, c: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ def exact_manifold(
     # Over log s the trajectory is smooth down to the equilibrium; s must fall for the excess to die out.
     order = torch.argsort(s, descending=True)
     at = -np.log(s[order].numpy())
-    solution = solve_ivp(slope, (-np.log(start), at[-1]), [bound], "Radau", at, rtol=1e-12, atol=1e-14)
+    solution = solve_ivp(slope, (-np.log(start), at[-1]), [bound], "DOP853", at, rtol=1e-12, atol=1e-14)
     c = torch.empty_like(s)
     c[order] = torch.from_numpy(solution.y[0])
     return c
@@ -161,6 +161,7 @@ def figure_of(curve: Tensor, curves: dict[float, Tensor], errors: dict[float, di
 
 def main(out: Path = Path("runs/slow-manifolds"), small: bool = False) -> list[Row]:
     """Fits and measures all of it into `out`; with `small`, fewer trajectories and values of epsilon."""
+    check_results(out)
     trajectories, epsilons = (6, (0.1, 0.5)) if small else (32, EPSILONS)
     curve, rows = davis_skodje(trajectories)
     rows.append(hidden(trajectories, 10 if small else 50))

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from paper_results import COLOURS, Row, Watch, arguments, blank, write_results
+from paper_results import COLOURS, Row, Watch, arguments, blank, check_results, write_results
 from torch import Tensor
 
 from dynred.ode.find import find_system
@@ -55,6 +55,7 @@ def figure_of(spectra: list[Float[Tensor, " W"]], pod: Float[Tensor, " W"], rank
 
 def main(out: Path = Path("runs/zeng"), small: bool = False, seeds: int = 3) -> list[Row]:
     """Trains an autoencoder for each seed, and counts into `out`; with `small`, one that is hardly trained."""
+    check_results(out)
     system = find_system("kuramoto_sivashinsky")
     trajectories, seeds = (8, 1) if small else (64, seeds)
     times = torch.arange(0, 50 if small else 400, 1.0, dtype=torch.float64)
