@@ -9,6 +9,7 @@ from dynred.checks import integer, positive, refuse
 from dynred.data.grid import Axis, Grid
 from dynred.data.symmetries import Phase
 from dynred.ode.known_set import KnownSet
+from dynred.ode.semilinear import Semilinear
 from dynred.ode.system import System
 
 RETURN = 1.0  # rate at which states off the unit circles return, per time unit
@@ -23,7 +24,7 @@ def kuramoto_network(oscillators: int = 1000, coupling: float = 4.0, spread: flo
     States are cosines and sines [cos theta_1 .. cos theta_N, sin theta_1 .. sin theta_N], not angles. The angles of
     oscillators that do not lock grow for ever, so that K would not be compact, and equal states would be far apart.
     States off the unit circles return to them at the rate 1, by z' = i theta' z + (1 - |z|^2) z / 2. The second term
-    vanishes on the circles, and keeps round-off from adding up.
+    vanishes on the circles, and keeps round-off from adding up. Semilinear: L = i omega, each z turning by itself.
 
     Known exactly: the torus of all phases is invariant. For N -> infinity, on the Ott-Antonsen manifold, to which
     initial states belong, the order parameter Z = mean exp(i theta) = r exp(i psi) obeys
@@ -48,14 +49,21 @@ def kuramoto_network(oscillators: int = 1000, coupling: float = 4.0, spread: flo
     quantiles = (torch.arange(oscillators, dtype=torch.float64) + 0.5) / oscillators
     unit_frequency = torch.tan(math.pi * (quantiles - 0.5))
 
-    def rhs(t: Tensor, x: Tensor, coupling: Tensor, spread: Tensor) -> Tensor:
+    def to_modes(x: Tensor) -> Tensor:
+        return torch.complex(*x.split(oscillators, -1))
+
+    def from_modes(z: Tensor) -> Tensor:
+        return torch.cat([z.real, z.imag], -1)
+
+    def linear(coupling: Tensor, spread: Tensor) -> Tensor:
         if (spread <= 0).any():
             raise refuse("spread", "> 0", f"{float(spread.min()):g}")
-        cos, sin = x.split(oscillators, -1)
-        mean_cos, mean_sin = cos.mean(-1, keepdim=True), sin.mean(-1, keepdim=True)
-        rate = spread[..., None] * unit_frequency.to(x) + coupling[..., None] * (mean_sin * cos - mean_cos * sin)
-        back = 0.5 * RETURN * (1 - cos**2 - sin**2)
-        return torch.cat([back * cos - rate * sin, back * sin + rate * cos], -1)
+        return 1j * spread[..., None] * unit_frequency.to(spread)
+
+    def nonlinear(t: Tensor, z: Tensor, coupling: Tensor, spread: Tensor) -> Tensor:
+        pull = (z.mean(-1, keepdim=True) * z.conj()).imag  # mean sin(theta_j - theta_i) on the unit circles
+        back = 0.5 * RETURN * (1 - z.real**2 - z.imag**2)
+        return torch.complex(back, coupling[..., None] * pull) * z
 
     def sample_initial(n: int, rng: torch.Generator) -> Tensor:
         # Phases are independent of the frequency and have the density of the Ott-Antonsen manifold: a wrapped Cauchy
@@ -71,10 +79,11 @@ def kuramoto_network(oscillators: int = 1000, coupling: float = 4.0, spread: flo
     if coupling > 2 * spread:
         constants["order_parameter"] = math.sqrt(1 - 2 * spread / coupling)
     index = torch.arange(oscillators, dtype=torch.float64)
+    # Multistep methods must resolve the fastest oscillator; ETDRK4 follows the order parameter to 4e-6 at step .005.
+    step = min(0.01, 0.15 / (spread * float(unit_frequency[-1])))
     return System(
         name="kuramoto_network",
         dim=2 * oscillators,
-        rhs=rhs,
         sample_initial=sample_initial,
         parameters={"coupling": float(coupling), "spread": float(spread)},
         transient=20.0 / rate,
@@ -82,6 +91,7 @@ def kuramoto_network(oscillators: int = 1000, coupling: float = 4.0, spread: flo
         sampling=0.1,
         time_scale=1 / rate,
         time_scale_name="relaxation times of the order parameter",
+        semilinear=Semilinear(to_modes, from_modes, linear, nonlinear, step=step),
         stiff=False,
         grid=Grid((Axis("oscillator", index),), ("cos", "sin")),
         symmetries=(Phase("cos", "sin"),),
