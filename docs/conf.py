@@ -155,7 +155,10 @@ def show_results(name, source):
 
 def results_of(entry):
     """The results of a command, in reStructuredText."""
-    lines = [f"``{reproduce.command(entry)}``: {entry['minutes']:g} minutes of one core.", "", ".. list-table::"]
+    took = (
+        "measured with an earlier version" if entry["minutes"] is None else f"{entry['minutes']:g} minutes of one core"
+    )
+    lines = [f"``{reproduce.command(entry)}``: {took}.", "", ".. list-table::"]
     lines += ["   :header-rows: 1", "", "   * -", "     - published", "     - here"]
     for row in entry["rows"]:
         case, *values = (value.replace("\\|", "|") for value in reproduce.cells(entry, row)[:3])

@@ -82,7 +82,7 @@ def place(reproduce, tmp_path, monkeypatch):
         (tmp_path / page).write_text(f"before\n{reproduce.BEGIN}old\n{reproduce.END}\nafter\n")
     monkeypatch.setattr(reproduce, "ROOT", tmp_path)
     monkeypatch.setattr(reproduce, "RESULTS", tmp_path / "docs" / "results.json")
-    monkeypatch.setattr(reproduce, "HEADLINES", (("example", "--twice", None),))
+    monkeypatch.setattr(reproduce, "HEADLINES", (("example", "--twice", "An example: ", ()),))
     return tmp_path
 
 
