@@ -1,6 +1,7 @@
 """Small material that several tests share."""
 
 import functools
+import gc
 import importlib
 import sys
 
@@ -99,6 +100,12 @@ def small_reducer():
 def small_dynamics():
     """A neural ODE that trains in a second."""
     return NeuralODESpec(width=16, depth=2, training=TrainingSpec(steps=60, batch_size=64, validations=3))
+
+
+def pytest_collection_finish(session):
+    """What is loaded by now stays: collections of garbage, a twentieth of all time, need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
