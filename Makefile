@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two test processes of one thread each are faster than one process of two threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-core test-slow test-faults lint format bench docs dist test-dist clean
+.PHONY: demo test test-core test-slow test-faults lint format bench reproduce docs dist test-dist clean
 
 demo: .venv/.ready
 	$(BIN)/dynred reduce kuramoto_sivashinsky --latent-dim 8 --out $(OUT)/ks --overwrite
@@ -36,6 +36,11 @@ format: .venv/.ready
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/derivative_matching.py --out $(OUT)/bench
+
+# Every example at full size, hours together; what was done before is skipped. Then the tables of README and site.
+# ONLY="he_2023 symmetry" for some of them; SMALL=1 for trials, which take minutes and are not published.
+reproduce: .venv/.docs
+	OMP_NUM_THREADS=1 $(BIN)/python docs/reproduce.py --out $(OUT)/$(if $(SMALL),trials,reproduce) $(if $(SMALL),--small) $(if $(ONLY),--only $(ONLY))
 
 # LINKS=1 links names of other libraries and checks links to other sites, for which it needs a network.
 docs: .venv/.docs

@@ -1,6 +1,12 @@
-"""The Stuart-Landau normal form, hidden in many dimensions and found again as an equation, by SINDy on latents.
+"""
+A normal form, found again in twelve dimensions
+===============================================
+
+The Stuart-Landau equation, hidden in many dimensions and found again as an equation, by SINDy on latents. ::
 
     python examples/lifted_stuart_landau.py --out runs/stuart-landau
+
+The normal form ::
 
     z' = (mu + i omega) z - (1 + i shear) |z|^2 z
 
@@ -10,15 +16,18 @@ trajectories with their exact velocities (S. L. Brunton, J. L. Proctor, J. N. Ku
 Latents are a bent picture of z, so the latent equations have other coefficients. Quantities that do not depend on
 coordinates give all coefficients of the normal form: mu + i omega is the eigenvalue at the fixed point; states pass the
 limit cycle at the rate omega - shear mu; the cycle attracts at the rate 2 mu, which is twice mu times the coefficient
-of |z|^2 z where the cycle has radius sqrt(mu). Trajectories start off the cycle: on it |z|^2 is constant, and no data
-could distinguish cubic terms from linear ones.
+of `|z|^2 z` where the cycle has radius sqrt(mu). Trajectories start off the cycle: on it `|z|^2` is constant, and no
+data could distinguish cubic terms from linear ones.
 """
 
 import argparse
+import json
 import math
+import time
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -56,6 +65,7 @@ def cycle(dynamics: Sindy, z0: torch.Tensor) -> tuple[float, float]:
 
 def main(out: Path = Path("runs/stuart-landau"), trajectories: int = 64) -> dict[str, float]:
     """Fits a model, prints its latent equations and the coefficients of the normal form, and returns the latter."""
+    start = time.process_time()
     system = find_system("graph_lift", base=find_system("stuart_landau", mu=MU, omega=OMEGA), dim=12, rate=50.0)
     times = torch.linspace(0, 6, 121, dtype=torch.float64)
     known = {"shear": SHEAR}
@@ -74,10 +84,19 @@ def main(out: Path = Path("runs/stuart-landau"), trajectories: int = 64) -> dict
         "coefficient of |z|^2 z": attraction / (2 * fixed.real),
     }
     exact = {"mu": MU, "omega": OMEGA, "shear": SHEAR, "coefficient of |z|^2 z": 1.0}
+    minutes = (time.process_time() - start) / 60
+    model.save(out / "model.safetensors")
+    ax = Figure(figsize=(4, 3.6), layout="constrained").subplots()
+    for latents in truth.map(model.encode).stacked()[:, :, :2]:
+        ax.plot(*latents.T.numpy(), color="#0072B2", linewidth=0.5)
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", title="latent trajectories", aspect="equal")
+    ax.figure.savefig(out / "latents.png", dpi=120)
     table = Table("", "exact", "found", "error, %", title="Stuart-Landau in 12 dimensions, from two latents")
+    rows = []
     for name, value in recovered.items():
         table.add_row(name, f"{exact[name]:g}", f"{value:.5g}", f"{100 * abs(value / exact[name] - 1):.2g}")
-    model.save(out / "model.safetensors")
+        rows.append({"case": name, "published": f"{exact[name]:g} (exact)", "ours": value, "minutes": minutes})
+    (out / "results.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
     write_json(out / "coefficients.json", {"exact": exact, "found": recovered})
     console = Console()
     for line in model.notes():
@@ -89,4 +108,6 @@ def main(out: Path = Path("runs/stuart-landau"), trajectories: int = 64) -> dict
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/stuart-landau"))
-    main(**vars(parser.parse_args()))
+    parser.add_argument("--small", action="store_true", help="fewer trajectories")
+    given = parser.parse_args()
+    main(given.out, **({"trajectories": 32} if given.small else {}))

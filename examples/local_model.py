@@ -1,12 +1,16 @@
-"""One model for fields of every size: trained on a small periodic field, it predicts large ones.
+"""
+One model for fields of every size
+==================================
 
-    python examples/local_model.py
-    python examples/local_model.py --plane --figure squares.png
+Trained on a small periodic field, it predicts large ones. Nothing is published. ::
+
+    python examples/local_model.py --out runs/local
+    python examples/local_model.py --plane --out runs/squares
 
 The first trains a local model of Kuramoto-Sivashinsky on the length 44 (128 points, 32 coordinates) and predicts four
 times that length. The second trains one of the Swift-Hohenberg equation on a square (32 x 32 points, 16 x 16
 coordinates) and predicts a square 16 times as large. Nothing is trained but least squares; each table says how long
-predictions hold. The same from the command line:
+predictions hold. The same from the command line::
 
     dynred reduce kuramoto_sivashinsky --with length=44 --with points=128 --latent-dim 32 \\
         --reducer local --dynamics local --out runs/local
@@ -14,11 +18,13 @@ predictions hold. The same from the command line:
 """
 
 import argparse
+import json
 import math
 import time
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -34,6 +40,10 @@ from dynred.simulation.simulate import simulate
 THRESHOLD = 0.5  # root mean square error, in units of that of the field
 SPACING = math.pi / 4  # of the points of the Swift-Hohenberg equation: eight for a roll
 DRIVE = 0.3
+SMALL = {  # of a trial, on an interval and on a square
+    False: {"train": 8, "duration": 80.0, "terms": 150, "tests": 3, "larger": (1, 2), "horizon": 40.0},
+    True: {"points": 16, "train": 8, "duration": 10.0, "terms": 60, "tests": 2, "larger": (1, 2), "horizon": 10.0},
+}
 
 
 def swift_hohenberg(points: int) -> System:
@@ -98,20 +108,21 @@ def fitted(system: System, latent_dim: int, train: int, duration: float, terms: 
 
 
 def draw(model: ReducedModel, system: System, path: Path, t: float) -> None:
-    """The field at time t, its prediction and the difference, side by side."""
-    from matplotlib.figure import Figure  # only where a figure is asked for
-
-    points = round(system.dim**0.5)
-    times = torch.tensor([0.0, t], dtype=torch.float64)
+    """The equation, its prediction and their difference, side by side: squares at time t, intervals up to it."""
+    times = torch.linspace(0, t, 101, dtype=torch.float64)
     truth = simulate(system, 1, times, rng=generator(2, "figure")).stacked()[0]
-    prediction = model.predict(truth[:1], times).stacked()[0, 1]
+    prediction = model.predict(truth[:1], times).stacked()[0]
+    plane = len(system.grid.axes) == 2
     figure = Figure(figsize=(9, 3.2), layout="constrained")
-    panels = {"equation": truth[1], "prediction": prediction, "difference": prediction - truth[1]}
+    panels = {"equation": truth, "prediction": prediction, "difference": prediction - truth}
+    size = float(truth.abs().max())
     for axes, (name, field) in zip(figure.subplots(1, 3), panels.items(), strict=True):
-        image = axes.imshow(field.reshape(points, points).numpy(), cmap="RdBu_r", origin="lower")
-        axes.set(title=f"{name}, t = {t:g}", xticks=[], yticks=[])
+        shown = field[-1].reshape(system.grid.shape[1:]) if plane else field
+        image = axes.imshow(shown.numpy(), cmap="RdBu_r", origin="lower", aspect="auto", vmin=-size, vmax=size)
+        axes.set(title=f"{name}, t = {t:g}" if plane else name, xticks=[], yticks=[])
+        axes.set(xlabel="x", ylabel="y" if plane else "t")
         figure.colorbar(image, ax=axes, shrink=0.8)
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=120)
 
 
 def main(
@@ -124,23 +135,26 @@ def main(
     terms: int | None = None,
     tests: int | None = None,
     horizon: float | None = None,
-    figure: Path | None = None,
+    out: Path = Path("runs/local"),
 ) -> list[float]:
     """Median valid times, in time units, on sides so many times larger than that of the training."""
+    begun = time.process_time()
     system_of = swift_hohenberg if plane else kuramoto_sivashinsky
     points = points or (32 if plane else 128)
     small = system_of(points)
     latent_dim = (points // 2) ** 2 if plane else points // 4
+    horizon = horizon or (30.0 if plane else 130.0)
     terms, tests = terms or (300 if plane else 1200), tests or (3 if plane else 8)
     start = time.process_time()
     model = fitted(small, latent_dim, train or (10 if plane else 48), duration or (25.0 if plane else 300.0), terms)
     title = f"{small.name}, {small.dim} -> {latent_dim}, trained in {time.process_time() - start:.0f} s"
     table = Table("values", "coordinates", "valid time, median", "in time scales", "us per coordinate", title=title)
-    medians = []
+    medians, cases = [], []
     for factor in larger:
         system = system_of(points * factor)
-        valid, seconds = valid_times(model, system, tests, horizon or (30.0 if plane else 130.0))
+        valid, seconds = valid_times(model, system, tests, horizon)
         medians.append(float(valid.median()))
+        cases.append(f"{small.name}, trained on {small.dim} values: valid time on {system.dim}")
         coordinates = str(latent_dim * system.dim // small.dim)
         scaled = f"{medians[-1] / small.time_scale:.3g}"
         table.add_row(str(system.dim), coordinates, f"{medians[-1]:.4g}", scaled, f"{1e6 * seconds:.3g}")
@@ -148,8 +162,14 @@ def main(
     console.print(table)
     for note in model.notes():
         console.print(note)
-    if figure is not None and plane:
-        draw(model, system_of(points * larger[-1]), figure, horizon or 30.0)
+    out.mkdir(parents=True, exist_ok=True)
+    draw(model, system_of(points * larger[-1]), out / "prediction.png", horizon)
+    minutes = (time.process_time() - begun) / 60
+    rows = [
+        {"case": case, "published": None, "ours": f"{'>= ' * (median >= horizon)}{median:.4g}", "minutes": minutes}
+        for case, median in zip(cases, medians, strict=True)
+    ]
+    (out / "results.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
     return medians
 
 
@@ -160,5 +180,7 @@ if __name__ == "__main__":
         "--larger", type=int, nargs="+", default=(1, 4), help="sides of the tests, in those of training"
     )
     parser.add_argument("--terms", type=int, help="largest number of terms of a polynomial")
-    parser.add_argument("--figure", type=Path, help="draw the largest square into this file")
-    main(**vars(parser.parse_args()))
+    parser.add_argument("--out", type=Path, default=Path("runs/local"))
+    parser.add_argument("--small", action="store_true", help="a trial of seconds")
+    given = vars(parser.parse_args())
+    main(**(given | SMALL[given["plane"]] if given.pop("small") else given))

@@ -1,5 +1,7 @@
 """Small material that several tests share."""
 
+import functools
+import gc
 import importlib
 import sys
 
@@ -10,9 +12,11 @@ import torch
 from dynred import systems, user_code
 from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import MissingExtraError
+from dynred.experiments import system_source
 from dynred.experiments.data_spec import DataSpec
 from dynred.ode.find import find_system
 from dynred.reducers.autoencoder import AutoencoderSpec
+from dynred.report import page
 from dynred.rng import generator
 from dynred.simulation.simulate import simulate
 from dynred.training.minimise import TrainingSpec
@@ -28,10 +32,42 @@ def state_folder(tmp_path_factory):
         yield
 
 
-@pytest.fixture
-def no_figures(monkeypatch):
-    """Reports without figures, for tests that look at other things: drawing takes longer than a small run."""
-    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
+@pytest.fixture(scope="session", autouse=True)
+def drawing():
+    """Reports without figures: drawing takes longer than a small run. What draws them is given back."""
+    with pytest.MonkeyPatch.context() as patch:
+        draw = page.pictures
+        patch.setattr(page, "pictures", lambda figures, subject: [])
+        yield draw
+
+
+@pytest.fixture(scope="module")
+def figures(drawing):
+    """Reports with figures, for modules that look at them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "pictures", drawing)
+        yield
+
+
+TRUTHS = {}
+
+
+@pytest.fixture(scope="module")
+def truths_once():
+    """Runs of two small systems are simulated once in a process: for modules whose claims are about what follows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(system_source, "simulate", functools.partial(remembered, system_source.simulate))
+        yield
+
+
+def remembered(simulate, system, n, times, *, rng, solver, transient, progress):
+    if system.name not in ("stuart_landau", "lorenz63") or system.observation is not None:
+        return simulate(system, n, times, rng=rng, solver=solver, transient=transient, progress=progress)
+    asked = (system.name, *system.parameters.items(), n, *times.tolist(), repr(solver), transient)
+    key = (asked, rng.get_state().numpy().tobytes())
+    if key not in TRUTHS:
+        TRUTHS[key] = simulate(system, n, times, rng=rng, solver=solver, transient=transient, progress=progress)
+    return TRUTHS[key]
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +87,7 @@ def lifted():
 @pytest.fixture
 def small_data():
     """Few and short trajectories."""
-    return DataSpec(train=8, validation=2, test=4, duration=6.0, sampling=0.2)
+    return DataSpec(train=8, validation=2, test=4, duration=6.0, sampling=0.2, transient=4.0)
 
 
 @pytest.fixture
@@ -64,6 +100,12 @@ def small_reducer():
 def small_dynamics():
     """A neural ODE that trains in a second."""
     return NeuralODESpec(width=16, depth=2, training=TrainingSpec(steps=60, batch_size=64, validations=3))
+
+
+def pytest_collection_finish(session):
+    """What is loaded by now stays: collections of garbage, a twentieth of all time, need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,17 +8,22 @@ again.
 """
 
 import ast
+import contextlib
 import dataclasses
 import functools
+import hashlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import inspect
+import marshal
 import numbers
 import os
 import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import jaxtyping
 import numpy as np
@@ -79,11 +84,25 @@ def array_fields(cls):
 
 def sizes(value):
     """All that the check of a value depends on: solvers call a field a million times with states of one shape."""
-    if isinstance(value, torch.Tensor | np.ndarray):
-        return type(value), value.shape, value.dtype
-    if isinstance(value, Mapping):
-        return tuple((name, sizes(each)) for name, each in value.items())
-    return tuple(map(sizes, value)) if isinstance(value, list | tuple) else type(value)
+    kind = type(value)
+    form = form_of(kind)
+    if form is None:
+        return kind
+    if form == "array":
+        return kind, value.shape, value.dtype
+    if form == "mapping":
+        return tuple([(name, sizes(each)) for name, each in value.items()])
+    return tuple([sizes(each) for each in value])
+
+
+@functools.cache
+def form_of(kind):
+    """What `sizes` looks into in values of a class; to ask it of every value would take as long as a small field."""
+    if issubclass(kind, torch.Tensor | np.ndarray):
+        return "array"
+    if issubclass(kind, Mapping):
+        return "mapping"
+    return "sequence" if issubclass(kind, list | tuple) else None
 
 
 def check_call(function, args, kwargs, returned):
@@ -163,6 +182,7 @@ def described(value):
 
 # -- the functions that are checked -----------------------------------------------------------------------------------
 
+OWN = Path(__file__).read_bytes()  # decides what is compiled
 DTYPES = ("Bool[", "Complex[", "Float[", "Inexact[", "Int[", "Shaped[")
 
 
@@ -188,12 +208,25 @@ def decorator(node):
 
 
 class Loader(importlib.machinery.SourceFileLoader):
-    """Loads a module with its functions checked; nothing of it is kept for runs without."""
+    """Loads a module with its functions checked; what is kept of it, for the next process, has a name of its own."""
 
     def get_code(self, fullname):
         path = self.get_filename(fullname)
-        tree = Watched().visit(ast.parse(self.get_data(path), path))
-        return compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)
+        source = self.get_data(path)
+        kept = Path(importlib.util.cache_from_source(path, optimization="shapes"))
+        mark = hashlib.sha256(OWN + path.encode() + source).digest()
+        with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
+            if (data := kept.read_bytes()).startswith(mark):
+                return marshal.loads(data[len(mark) :])
+        tree = Watched().visit(ast.parse(source, path))
+        code = compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)
+        if not sys.dont_write_bytecode:
+            with contextlib.suppress(OSError):
+                kept.parent.mkdir(exist_ok=True)
+                temporary = kept.with_suffix(f".{os.getpid()}")
+                temporary.write_bytes(mark + marshal.dumps(code))
+                temporary.replace(kept)
+        return code
 
 
 class Finder(importlib.abc.MetaPathFinder):

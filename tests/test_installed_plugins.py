@@ -105,7 +105,6 @@ assert not [name for name in sys.modules if name.startswith("acme_rom")]
 """
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_reading_a_run_imports_a_package_for_those_alone_who_ran_it_before(site, tmp_path, monkeypatch, capsys):
     run = tmp_path / "run"
     small = ("--set", "data.train=4", "--set", "data.validation=2", "--set", "data.test=2")

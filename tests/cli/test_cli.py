@@ -10,8 +10,12 @@ import torch
 from dynred.cli.app import main
 from dynred.data.storage import load_trajectories
 
-SMALL = [
+DATA = [
     *("--set", "data.train=8", "--set", "data.validation=2", "--set", "data.test=4", "--set", "data.duration=6.0"),
+    *("--set", "data.horizon=6.0", "--set", "data.transient=4.0", "--set", "data.sampling=0.2"),
+]
+SMALL = [
+    *DATA,
     *("--set", "reducer.width=8", "--set", "reducer.training.steps=20", "--set", "reducer.training.batch_size=32"),
     *("--set", "dynamics.width=8", "--set", "dynamics.training.steps=20", "--set", "dynamics.training.batch_size=32"),
 ]
@@ -45,7 +49,6 @@ def test_help_is_answered_without_importing_torch():
     assert all(name in done.stdout for name in ("reduce", "simulate", "evaluate", "systems"))
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_reduce_and_evaluate_print_tables_or_json(capsys, tmp_path):
     assert call("reduce", "stuart_landau", "--latent-dim", 1, "--out", tmp_path / "run", *SMALL, "--json") == 0
     out, err = capsys.readouterr()
@@ -58,11 +61,10 @@ def test_reduce_and_evaluate_print_tables_or_json(capsys, tmp_path):
     assert "nmse" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_several_runs_are_shown_side_by_side(capsys, tmp_path):
     for seed in (0, 1):
         out = tmp_path / str(seed)
-        linear = ("--reducer", "pod", "--dynamics", "linear", "--set", "data.train=8", "--set", "data.test=4")
+        linear = ("--reducer", "pod", "--dynamics", "linear", *DATA)
         assert call("reduce", "stuart_landau", "--latent-dim", 1, "--out", out, "--seed", seed, *linear) == 0
     capsys.readouterr()
     assert call("evaluate", tmp_path / "0", tmp_path / "1", "--json") == 0
@@ -74,7 +76,6 @@ def test_several_runs_are_shown_side_by_side(capsys, tmp_path):
     assert second["difference"] == second["value"] - first["value"]
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_simulate_writes_trajectories_that_reduce_takes(capsys, tmp_path):
     data = tmp_path / "data.zarr"
     options = ("--n", 14, "--duration", 3, "--sampling", 0.1, "--set", "mu=2.0")

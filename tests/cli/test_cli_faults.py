@@ -177,6 +177,11 @@ def test_a_standard_output_that_cannot_be_written_to_loses_no_results(closed, co
 
 def test_what_a_terminal_cannot_show_is_escaped():
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
-    done = subprocess.run([*COMMAND, "systems"], capture_output=True, text=True, env=environment)
+    script = (  # a command that imports no torch, which takes seconds
+        "from dynred.cli.base import show\nfrom dynred.cli._process import only_results_on_stdout\n"
+        "with only_results_on_stdout():\n    show('ω', ('x²',), [('lorenz63 │ ∂',)], {}, False)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert "lorenz63" in done.stdout
+    assert "\\u2202" in done.stdout

@@ -158,7 +158,8 @@ def test_what_cannot_be_simulated_is_refused_before_anything_is_computed(capsys,
 
 def test_the_model_of_a_run_has_exponents(capsys, tmp_path):
     out = tmp_path / "run"
-    sizes = [f"data.{key}={value}" for key, value in (("train", 6), ("validation", 2), ("test", 2), ("duration", 4))]
+    given = {"train": 6, "validation": 2, "test": 2, "duration": 4, "horizon": 4, "transient": 4, "sampling": 0.2}
+    sizes = [f"data.{key}={value}" for key, value in given.items()]
     plain = ("--reducer", "pod", "--dynamics", "linear", "--json")
     changes = [word for size in sizes for word in ("--set", size)]
     call(capsys, "reduce", "stuart_landau", "--latent-dim", 1, "--out", out, *plain, *changes)

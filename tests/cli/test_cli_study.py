@@ -9,7 +9,6 @@ from dynred.experiments.spec import ExperimentSpec
 from dynred.studies.grid import grid
 from dynred.studies.study_folder import Failure, Manifest, StudyFolder
 
-pytestmark = pytest.mark.usefixtures("no_figures")
 SMALL = ["--set", "data.train=4", "--set", "data.validation=2", "--set", "data.test=2", "--set", "data.duration=2"]
 SMALL += ["--set", "data.horizon=1", "--set", "data.seed=0", "--set", "data.transient=0"]
 

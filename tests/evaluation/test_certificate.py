@@ -309,7 +309,8 @@ def test_bad_samples_are_refused(projected, samples, message):
 # -- report and command ------------------------------------------------------------------------------------------------
 
 
-def test_its_figures_are_drawn_and_its_words_are_on_the_page(circle):
+def test_its_figures_are_drawn_and_its_words_are_on_the_page(circle, drawing, monkeypatch):
+    monkeypatch.setattr("dynred.report.page.pictures", drawing)
     reducer = PODSpec(1).fit(circle, circle, rng=generator(0))
     latents = circle.map(reducer.encode)
     model = ReducedModel(reducer, LinearSpec().fit(latents, latents, rng=generator(0)), {"system": "circle"})
@@ -339,7 +340,6 @@ def test_every_run_has_a_certificate_and_the_command_renews_it(tmp_path, capsys)
     assert "proven to be at least 1" in err
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_angles_are_asked_for_by_command_and_take_a_fourier_series(tmp_path, capsys):
     small = [f"--set=data.{name}" for name in ("train=6", "validation=2", "test=2", "duration=6.3", "sampling=0.3")]
     steps = [f"--set=reducer.{key}" for key in ("training.steps=5", "training.batch_size=16", "trials=1")]
@@ -367,7 +367,6 @@ def test_contradictory_latent_spaces_are_refused(tmp_path, capsys, options, mess
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_the_automatic_latent_space_of_a_lifted_cycle_is_one_angle():
     pytest.importorskip("ripser")
     data = DataSpec(train=24, validation=2, test=2, duration=6.3, sampling=0.1)

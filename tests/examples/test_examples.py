@@ -94,7 +94,7 @@ def test_a_line_that_says_the_symmetry_makes_models_of_the_same_size_better(tmp_
     assert "before" in capsys.readouterr().out
 
 
-def test_a_study_says_how_the_error_falls_with_the_latent_dimension(tmp_path, capsys, no_figures):
+def test_a_study_says_how_the_error_falls_with_the_latent_dimension(tmp_path, capsys):
     main = load("a_study").main
     size = {"dims": range(2, 5, 2), "seeds": range(1), "trajectories": 4, "steps": 20, "duration": 20.0}
     medians = main(tmp_path / "study", **size, workers=1, progress=False)

@@ -25,7 +25,7 @@ def run(tmp_path, monkeypatch):
 
     def part(name):
         found = load("why_autoencoders_work").main(tmp_path, [name])
-        assert read_json(tmp_path / "results.json")[name]["rows"] == found[name].rows
+        assert read_json(tmp_path / "parts.json")[name]["rows"] == found[name].rows
         return found[name].rows, {path.name for path in tmp_path.iterdir()}
 
     return part
@@ -69,7 +69,7 @@ def test_a_claim_that_does_not_hold_ends_the_run_after_its_numbers_are_kept(tmp_
     monkeypatch.setitem(why.PARTS, "6", lambda full: why.Findings(rows, {"at least 1": False}))
     with pytest.raises(AssertionError, match="part 6"):
         why.main(tmp_path, ["6"])
-    assert read_json(tmp_path / "results.json")["6"] == {"rows": rows, "claims": {"at least 1": False}}
+    assert read_json(tmp_path / "parts.json")["6"] == {"rows": rows, "claims": {"at least 1": False}}
 
 
 @pytest.mark.slow

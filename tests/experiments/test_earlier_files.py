@@ -25,6 +25,8 @@ from dynred.simulation.simulate import simulate_to
 from dynred.solvers.explicit import Explicit
 from dynred.spec import Spec
 
+pytestmark = pytest.mark.usefixtures("truths_once")
+
 DATA = Path(__file__).parents[1] / "data"
 PREDICTIONS = {
     f"{version.parent.name}/{name}": states
@@ -47,7 +49,6 @@ def test_models_of_earlier_versions_predict_what_they_predicted(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["0ca31f3/run", pytest.param("ea3c2b1/ensemble", marks=pytest.mark.slow)])
 def test_runs_of_earlier_versions_are_evaluated_and_certified(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     out = tmp_path / "run"
     shutil.copytree(DATA / name, out)
     before = json.loads((out / "evaluation.json").read_text())
@@ -58,7 +59,6 @@ def test_runs_of_earlier_versions_are_evaluated_and_certified(name, tmp_path, mo
 
 
 def test_a_run_is_scored_by_a_metric_of_ones_own_beside_dynreds(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     out, mine = tmp_path / "run", tmp_path / "mine.py"
     shutil.copytree(DATA / "0ca31f3/run", out)
     mine.write_text(
@@ -73,7 +73,6 @@ def test_a_run_is_scored_by_a_metric_of_ones_own_beside_dynreds(tmp_path, capsys
 
 
 def test_a_run_that_an_earlier_version_began_is_resumed_from_its_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     out, began = tmp_path / "run", []
     shutil.copytree(DATA / "ea3c2b1" / "stopped", out)
     _, checkpoint = read_tensors(out / "checkpoints" / "dynamics.safetensors")

@@ -34,11 +34,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("comfort")
     save_trajectories(rotations(10, 0), folder / "train.npz")
     save_trajectories(rotations(3, 1), folder / "new.npz")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dynred.report.page.find_figures", lambda folder: [])
-        for name, dim in (("run", 2), ("other", 1)):
-            words = ("--latent-dim", dim, "--reducer", "pod", "--dynamics", "linear", "--out", folder / name)
-            main([str(word) for word in ("reduce", folder / "train.npz", *words)])
+    for name, dim in (("run", 2), ("other", 1)):
+        words = ("--latent-dim", dim, "--reducer", "pod", "--dynamics", "linear", "--out", folder / name)
+        main([str(word) for word in ("reduce", folder / "train.npz", *words)])
     return folder
 
 
@@ -69,7 +67,6 @@ def test_scores_on_a_file_are_those_of_evaluate_and_change_nothing(folder, capsy
     assert {path.name: path.read_bytes() for path in (folder / "run").iterdir()} == before
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_a_run_is_scored_from_anywhere(folder, moved, monkeypatch):
     monkeypatch.chdir(moved.parent)
     assert evaluate_run("run").metrics == evaluate_run(folder / "run").metrics

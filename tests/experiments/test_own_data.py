@@ -70,7 +70,6 @@ def test_every_object_gives_the_model_that_npz_gives(of_npz, name):
     assert model_digest(source, **options) == of_npz["uneven" if name in ("lists", "table") else "even"]
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_what_is_said_of_data_is_stored_and_said_again(capsys, tmp_path):
     x, t = even()
     np.savez(tmp_path / "a.npz", odd=x, when=t, other=2 * x)
@@ -102,7 +101,6 @@ class Words(Reader):
 """
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_a_reader_of_ones_own_is_code_that_a_run_remembers(tmp_path):
     x, t = even()
     np.savetxt(tmp_path / "a.words", np.column_stack([t, x[0]]))
@@ -122,7 +120,8 @@ def test_runs_of_before_say_nothing_of_reading():
     assert ExperimentSpec.from_dict(todays(settings)) == ExperimentSpec("x", 2)
 
 
-def test_coordinates_of_data_draw_the_figures_of_fields(tmp_path):
+def test_coordinates_of_data_draw_the_figures_of_fields(tmp_path, drawing, monkeypatch):
+    monkeypatch.setattr("dynred.report.page.pictures", drawing)
     rng, t = np.random.default_rng(0), np.linspace(0, 6, 40)
     wave = np.cos(t[:, None, None] + rng.uniform(0, 6, 4)[:, None] + np.arange(5.0))
     dataset(np.tile(wave.transpose(1, 0, 2)[:2, :, :3], (1, 1, 1)), t).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")

@@ -145,11 +145,9 @@ COMMAND = [sys.executable, "-c", "from dynred.cli.app import main; main()", *WOR
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The folder of a run of the command that nobody stops, without figures."""
+    """The folder of a run of the command that nobody stops."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dynred.report.page.find_figures", lambda folder: [])
-        main([*WORDS, "--out", str(out)])
+    main([*WORDS, "--out", str(out)])
     return out
 
 
@@ -180,7 +178,6 @@ def test_a_stopped_run_ends_with_the_same_weights_bit_for_bit(tmp_path, monkeypa
     assert returned == code
     assert number == signal.SIGKILL or "--resume" in said
     assert not (tmp_path / "stopped" / "model.safetensors").exists()
-    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
     main([*WORDS, "--out", str(tmp_path / "stopped"), "--resume"])
     a, b = load_model(whole), load_model(tmp_path / "stopped")
     for part in ("reducer", "dynamics"):

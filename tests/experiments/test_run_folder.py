@@ -56,12 +56,6 @@ def own_state(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 
 
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch):
-    """Reports without figures, which take most of the time of a small run."""
-    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
-
-
 @pytest.fixture
 def file(tmp_path):
     """A system of the user's own."""
@@ -73,10 +67,8 @@ def file(tmp_path):
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     """A finished run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dynred.report.page.find_figures", lambda folder: [])
-        out = tmp_path_factory.mktemp("original") / "run"
-        run(settings("stuart_landau"), out)
+    out = tmp_path_factory.mktemp("original") / "run"
+    run(settings("stuart_landau"), out)
     return out
 
 

@@ -23,7 +23,7 @@ from dynred.rng import generator
 from dynred.runtime import Runtime
 from dynred.simulation.simulate import simulate
 
-DATA, RUNTIME = DataSpec(train=6, validation=2, test=3, duration=4.0, sampling=0.2), Runtime()
+DATA, RUNTIME = DataSpec(train=6, validation=2, test=3, duration=4.0, sampling=0.2, transient=4.0), Runtime()
 PLAIN = {"reducer": PODSpec(1), "dynamics": LinearSpec()}
 
 

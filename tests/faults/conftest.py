@@ -55,13 +55,11 @@ def share(request):
 
 @pytest.fixture(scope="package", autouse=True)
 def workplace(tmp_path_factory):
-    """One thread, since children would wait for others that they lack; a state folder that is not the user's; reports
-    without figures, which take nine tenths of a small run's time and touch no file."""
+    """One thread, since children would wait for others that they lack; a state folder that is not the user's."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        patch.setattr("dynred.report.page.pictures", lambda figures, subject: [])
         warm_up(tmp_path_factory.mktemp("warm"))
         yield
     torch.set_num_threads(threads)

@@ -25,7 +25,7 @@ from dynred.solvers.explicit import Explicit
 from dynred.training.minimise import TrainingSpec
 
 TIMES = torch.linspace(0, 4, 21, dtype=torch.float64)
-DATA = DataSpec(train=8, validation=2, test=4, duration=2.0, sampling=0.2)
+DATA = DataSpec(train=8, validation=2, test=4, duration=2.0, sampling=0.2, transient=4.0)
 OFTEN = Runtime(checkpoint_seconds=0.02)  # seconds between checkpoints: some in every small training
 TIMINGS = ("cost", "speedup")  # the parts of an evaluation that no two runs share
 

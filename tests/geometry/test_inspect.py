@@ -21,6 +21,8 @@ from dynred.report.inspection_page import render, write_inspection
 from dynred.report.page import find_figures
 from dynred.rng import generator
 
+pytestmark = pytest.mark.usefixtures("figures")
+
 
 @pytest.fixture(scope="module")
 def torus():

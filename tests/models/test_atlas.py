@@ -244,7 +244,6 @@ def test_the_settings_survive_json():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_figures")
 def test_reduce_takes_a_number_of_charts_on_the_command_line(tmp_path):
     settings = ["data.train=8", "data.validation=2", "data.test=2", "data.duration=7.0", "data.sampling=0.1"]
     settings += [f"{part}.{key}" for part in ("reducer", "dynamics") for key in ("training.steps=20", "width=8")]

@@ -123,7 +123,6 @@ def test_models_without_weights_and_atlases_are_refused(parts):
         JointSpec(velocity=-1.0)
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_a_run_refines_jointly_where_a_setting_of_it_is_given(tmp_path):
     fast = ["training.steps=20", "training.batch_size=32", "width=16"]
     settings = [f"{part}.{one}" for part in ("reducer", "dynamics") for one in fast]

@@ -160,7 +160,7 @@ def test_the_same_figure_gives_the_same_file_and_replaces_only_its_own(field, tm
 
 
 def test_a_command_draws_a_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
+    monkeypatch.setattr("dynred.report.page.pictures", lambda figures, subject: [])
     save_trajectories(waves(n=6), tmp_path / "waves.npz")
     words = ("--latent-dim", "2", "--reducer", "pod", "--dynamics", "linear", "--out", str(tmp_path / "run"))
     main(["reduce", str(tmp_path / "waves.npz"), *words])

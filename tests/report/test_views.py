@@ -26,7 +26,7 @@ from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
 from dynred.rng import generator
 
-DATA = DataSpec(train=8, validation=2, test=6, duration=6.0, sampling=0.2)
+DATA = DataSpec(train=8, validation=2, test=6, duration=6.0, sampling=0.2, transient=4.0)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_scores_are_tables_of_pandas_and_xarray(results):
 
 
 def test_a_reduction_is_saved_and_reported(reduction, results, tmp_path, monkeypatch):
-    monkeypatch.setattr("dynred.report.page.find_figures", lambda folder: [])
+    monkeypatch.setattr("dynred.report.page.pictures", lambda figures, subject: [])
     reduction.save(tmp_path / "saved")
     model, x0 = load_model(tmp_path / "saved"), reduction.forecast.truth.initial
     t = torch.arange(5.0)

@@ -25,7 +25,6 @@ from dynred.studies.run_study import run_study
 from dynred.studies.study import Study
 from dynred.studies.study_folder import Failure, Manifest, StudyFolder
 
-pytestmark = pytest.mark.usefixtures("no_figures")
 TIMED = ("simulate_s", "reducer_s", "dynamics_s", "evaluate_s", "total_s", "peak_memory_mb", "speedup")
 
 

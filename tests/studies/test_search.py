@@ -7,7 +7,6 @@ from dynred.studies.search import search
 from dynred.training.minimise import TrainingSpec
 
 optuna = pytest.importorskip("optuna")
-pytestmark = pytest.mark.usefixtures("no_figures")
 OVER = {"latent_dim": (1, 2), "dynamics": ["linear", "polynomial"]}
 
 
