@@ -10,11 +10,11 @@ from dynred.numerics.polynomials import PolynomialSpec
 from dynred.training.minimise import TrainingSpec
 
 
-def cycle(n, noise, seed, dt=0.25, steps=24):
+def cycle(n, noise, seed, dt=0.25, steps=24, growing=True):
     """The normal form of a Hopf bifurcation, in closed form: r' = r - r^3, phi' = 1."""
     g = torch.Generator().manual_seed(seed)
     t = dt * torch.arange(steps, dtype=torch.float64)
-    start = 0.3 + torch.rand(n, 1, generator=g, dtype=torch.float64)
+    start = 0.3 + torch.rand(n, 1, generator=g, dtype=torch.float64) if growing else torch.ones(n, 1)
     phase = 6.28 * torch.rand(n, 1, generator=g, dtype=torch.float64)
     r = 1 / torch.sqrt(1 + (start**-2 - 1) * torch.exp(-2 * t))
     x = torch.stack([r * torch.cos(t + phase), r * torch.sin(t + phase)], -1)
@@ -47,11 +47,15 @@ def test_samples_with_noise_give_a_field_that_velocities_do_not(noisy):
     assert field_error(fitted) < 0.7 * field_error(by_velocities)
 
 
-def test_a_network_does_not_bring_back_what_noise_does_to_velocities(noisy):
-    spec = NeuralODESpec(width=8, depth=1, start=SPEC, training=TrainingSpec(steps=30))
-    fitted = spec.fit(*noisy, rng=torch.Generator().manual_seed(0))
+def test_a_network_does_not_bring_back_what_noise_does_to_velocities():
+    """On the circle the field is a rotation, which noise makes slower: it is in the states, too."""
+    parts = [estimate_velocities(cycle(12, 0.1, seed, growing=False)) for seed in (0, 1)]
+    spec = NeuralODESpec(width=8, depth=1, start=PolynomialSpec(degree=1), training=TrainingSpec(steps=30))
+    fitted = spec.fit(*parts, rng=torch.Generator().manual_seed(0))
     assert "fitted to the samples themselves" in fitted.choice
-    assert field_error(fitted) < 0.2
+    z = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-0.6, 0.8]], dtype=torch.float64)
+    turned = torch.stack([-z[:, 1], z[:, 0]], 1)
+    assert (fitted.field(torch.zeros(()), z) - turned).abs().max() < 0.05
 
 
 def test_exact_velocities_are_fitted_as_ever():
