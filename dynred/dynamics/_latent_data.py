@@ -72,12 +72,20 @@ class LatentData:
         features = self.latent_space.features(units.standard(known.states.double()))
         return features, known.velocities.double() / units.rate
 
+    @property
+    def velocity_error(self) -> float:
+        """What velocities that were estimated from samples are wrong by, as a part of their root mean square; 0 where
+        they are exact, or were changed."""
+        error = self.latents.attributes.get("velocity_error")
+        return float(error) if error is not None and self.is_flow else 0.0
+
     def score(self, model: Rolling) -> float:
         """How wrong rollouts of the validation trajectories are; see `rollout_score`."""
         return rollout_score(model, self.validation)
 
     def changed(self, change: Callable[[Trajectories], Trajectories], latent_space: LatentSpace | None = None) -> Self:
-        """The same data with both parts changed, for dynamics that are made of others.
+        """The same data with both parts changed, for dynamics that are made of others. Velocities then are no longer
+        those of the samples.
 
         Args:
             change: gives the new trajectories of old ones, which have velocities.
@@ -87,5 +95,9 @@ class LatentData:
             InputError: a part has no velocities.
         """
         parts = {name: with_velocities(name, getattr(self, name)) for name in ("latents", "validation")}
-        changes: dict[str, Any] = {name: change(part) for name, part in parts.items()}
+        changes: dict[str, Any] = {name: _without_error(change(part)) for name, part in parts.items()}
         return replace(self, latent_space=latent_space or self.latent_space, **changes)
+
+
+def _without_error(part: Trajectories) -> Trajectories:
+    return replace(part, attributes={**part.attributes, "velocity_error": None})

@@ -134,15 +134,18 @@ class MapSpec(DynamicsSpec):
     member: DynamicsSpec = field(default_factory=default_change)
 
     def check(self, trajectories: Trajectories) -> None:
-        """See `DynamicsSpec.check`: a map takes equal steps."""
+        """See `DynamicsSpec.check`: a map takes equal steps, and no inputs."""
+        _check_no_inputs(trajectories)
         common_step("the trajectories", trajectories.grids)
 
     def _fit(self, data: LatentData) -> LatentMap:
         """The member fitted to the changes in one step; see `DynamicsSpec._fit`.
 
         Raises:
-            InputError: times are not evenly spaced, or the steps of validation differ from those of the latents.
+            InputError: times are not evenly spaced, the steps of validation differ from those of the latents, or there
+                are inputs.
         """
+        _check_no_inputs(data.latents)
         step = common_step("the latents", data.latents.grids)
         held = common_step("validation", data.validation.grids)
         if abs(held - step) > 1e-3 * step:
@@ -184,6 +187,12 @@ class _Steps(LatentData):
     def changed(self, change: Callable[[Trajectories], Trajectories], latent_space: LatentSpace | None = None) -> Self:
         """See `LatentData.changed`."""
         return replace(super().changed(change, latent_space), whole=change(self.whole))
+
+
+def _check_no_inputs(trajectories: Trajectories) -> None:
+    if trajectories.inputs is not None:
+        advice = "A vector field sees them (--dynamics polynomial); or leave them out."
+        raise refuse("trajectories for a map", "without inputs", ", ".join(trajectories.input_names), advice)
 
 
 def _with_changes(part: Trajectories, space: LatentSpace) -> Trajectories:

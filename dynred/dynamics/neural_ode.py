@@ -17,6 +17,7 @@ from torch import Tensor
 
 from dynred.checks import count, one_of, refuse
 from dynred.data.trajectories import Trajectories
+from dynred.dynamics._curve_fit import fit_to_samples
 from dynred.dynamics._rollouts import whole_score
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData, VectorFieldDynamics
@@ -29,6 +30,7 @@ from dynred.training.nets import ACTIVATIONS, DEEPEST, MLP, WIDEST, training_byt
 from dynred.training.shooting import overlapping, shoot
 
 CHOICE = "The network started from linear dynamics, since rollouts of what began with a higher polynomial broke off."
+WINDOW = 64  # snapshots of rollouts by which a network beside a polynomial that was fitted to samples is judged
 ALIKE = 4.0  # times the least velocity error: polynomials that differ by no more are told apart by their rollouts
 
 
@@ -177,8 +179,7 @@ class NeuralODESpec(DynamicsSpec):
         device = data.runtime.torch_device()
         model = NeuralODE(self, data.latent_space, data.units(), spawn(data.rng, "weights"))
         known, held = data.regression, data.validation_regression
-        if start is not None:
-            self._begin(model, start, data)
+        sampled = start is not None and self._begin(model, start, data)
         (y, target), (y_held, target_held) = (model.to(device).left_to_learn(*part) for part in (known, held))
 
         def loss(y: Tensor, target: Tensor) -> Tensor:
@@ -195,12 +196,19 @@ class NeuralODESpec(DynamicsSpec):
             runtime=data.runtime,
         )
         model.histories = (history,)
+        if sampled:
+            _keep_start(model, data)
         return model
 
-    def _begin(self, model: NeuralODE, start: PolynomialSpec, data: LatentData) -> None:
-        """Gives the model the polynomial from which it starts."""
+    def _begin(self, model: NeuralODE, start: PolynomialSpec, data: LatentData) -> bool:
+        """Gives the model the polynomial from which it starts, and says whether that was fitted to samples."""
         known = data.regression
         fits = start.fits(known, data.validation_regression)
+        better = fit_to_samples(data, fits)
+        if better is not None:
+            model.begin_as(better.fitted, *known)
+            model.choice = better.told(data.velocity_error)
+            return True
         least = min(error for error, _ in fits)
         alike = [fitted for error, fitted in fits if error <= ALIKE * least]
 
@@ -209,6 +217,7 @@ class NeuralODESpec(DynamicsSpec):
             return start_score(model, data)
 
         model.begin_as(min(alike, key=score) if len(alike) > 1 else alike[0], *known)
+        return False
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
         """See `DynamicsSpec.memory`: the latents, the polynomial, the network."""
@@ -225,6 +234,17 @@ class NeuralODESpec(DynamicsSpec):
         kind = BoundedMap if bounded else PolynomialMap
         model.start = kind(latent_space.feature_dim, latent_space.dim, degree)
         return model.requires_grad_(False)
+
+
+def _keep_start(model: NeuralODE, data: LatentData) -> None:
+    """Leaves the network out unless rollouts from many validation snapshots are better with it: it learned from
+    velocities whose errors are not those of the polynomial, which it would bring back."""
+    whole = data.validation
+    length = min(WINDOW, int(whole.lengths.max()))
+    windows = replace(data, validation=whole.windows(length, max(1, length // 2)))
+    if start_score(model, windows) <= windows.score(model):
+        model.left = torch.zeros_like(model.left)
+        model.choice += " No network was added to it: rollouts of validation trajectories are not better with one."
 
 
 def start_score(model: NeuralODE, data: LatentData) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from jaxtyping import Float
 from torch import Tensor
 
+from dynred.dynamics._curve_fit import fit_to_samples
 from dynred.dynamics._polynomials import PolynomialDynamics
 from dynred.dynamics._units import Standardisation
 from dynred.dynamics.base import DynamicsSpec, LatentData
@@ -52,11 +53,15 @@ class PolynomialODESpec(DynamicsSpec):
     polynomial: PolynomialSpec = field(default_factory=lambda: PolynomialSpec(terms=3003))
 
     def _fit(self, data: LatentData) -> PolynomialODE:
-        """The fit whose validation rollouts are best; see `DynamicsSpec._fit`. Draws nothing from `rng`."""
+        """The fit whose validation rollouts are best, or one to samples where velocities are uncertain; see
+        `DynamicsSpec._fit`. Draws nothing from `rng`."""
         candidates, units = [], data.units()
-        for _, fitted in self.polynomial.fits(data.regression, data.validation_regression):
+        fits = self.polynomial.fits(data.regression, data.validation_regression)
+        better = fit_to_samples(data, fits)
+        for fitted in [each for _, each in fits] if better is None else [better.fitted]:
             model = PolynomialODE(self, data.latent_space, units, fitted.degree)
             model.coefficients = fitted.coefficients
+            model.choice = "" if better is None else better.told(data.velocity_error)
             candidates.append(model)
         return min(candidates, key=lambda model: data.score(model))
 

@@ -13,9 +13,11 @@ from dynred.data.signals import Sampled
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.delays import DelaysSpec
 from dynred.dynamics.linear import LinearSpec
+from dynred.dynamics.map import MapSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.dynamics.polynomial import PolynomialODESpec
 from dynred.dynamics.quadratic import QuadraticSpec
+from dynred.dynamics.sindy import SindySpec
 from dynred.errors import InputError
 from dynred.models.forecast import forecast
 from dynred.models.joint import JointSpec
@@ -192,3 +194,15 @@ def test_cleaning_keeps_inputs_between_samples_as_they_are(parts):
     finer = clean(replace(data, velocities=None), [ResamplingSpec(0.125)])
     assert torch.equal(finer[0].inputs[::2], data[0].inputs)
     assert set(finer[0].inputs.ravel().tolist()) == set(data[0].inputs.ravel().tolist())  # held, never smoothed
+
+
+def test_sparse_dynamics_say_by_name_what_the_input_does(parts):
+    pytest.importorskip("pysindy")
+    train, validation, _ = parts
+    notes = SindySpec(degree=1).fit(train, validation, rng=generator(0)).notes()
+    assert "2 force" in notes[1]
+
+
+def test_a_map_refuses_inputs_in_a_sentence(parts):
+    with pytest.raises(InputError, match="for a map must be without inputs, got force"):
+        MapSpec(CUBIC).fit(*parts[:2], rng=generator(0))
