@@ -117,6 +117,15 @@ def pytest_runtest_call(item):
         pytest.skip(str(error))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    """So is one whose material needs it."""
+    try:
+        return (yield)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+
+
 def pytest_addoption(parser):
     text = "share of the full campaign of faults that is tried, e.g. 1; default: as much as takes less than a minute"
     parser.addoption("--faults", type=float, default=None, help=text)

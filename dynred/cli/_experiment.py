@@ -135,7 +135,7 @@ class BaseOptions:
             latent_dim,
             angles=self.angles,
             charts=self.charts,
-            reducer=self.reducer or ("autoencoder" if trained else None),
+            reducer="autoencoder" if trained and self.reducer is None else self.reducer,
             dynamics=self.dynamics,
             seed=self.seed,
             arguments=pairs(self.with_ or []),

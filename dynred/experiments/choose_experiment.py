@@ -75,9 +75,8 @@ def choose_experiment(
 
 def _reducer(name: str | None, latent_dim: int, dynamics: str | None, changes: Mapping[str, Any]) -> ReducerSpec:
     trained = any(path.startswith(("reducer.", "joint")) for path in changes)
-    spec = load_class("dynred.reducers", name or ("autoencoder" if trained else "auto"), ReducerSpec)(
-        latent_dim=latent_dim
-    )
+    name = ("autoencoder" if trained else "auto") if name is None else name
+    spec = load_class("dynred.reducers", name, ReducerSpec)(latent_dim=latent_dim)
     named = dynamics is not None or any(path.startswith("dynamics") for path in changes)
     return spec.without_symmetry() if named else spec
 

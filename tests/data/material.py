@@ -1,11 +1,13 @@
 """The same trajectories, as the libraries of each kind of file write them."""
 
-import h5py
 import numpy as np
 import pandas
 import scipy.io
 import xarray
 import zarr
+from extras import extra
+
+h5py = extra("h5py")
 
 NAMES = ("x", "y", "z")
 T = np.linspace(0, 3, 25)

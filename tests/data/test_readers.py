@@ -5,7 +5,6 @@ import os
 import zlib
 from contextlib import contextmanager
 
-import h5py
 import numpy as np
 import pandas
 import pytest
@@ -14,6 +13,7 @@ import torch
 import xarray
 import zarr
 from data.material import EVEN, NAMES, UNEVEN, T, dataset, even, frame, uneven, write_plain_hdf5
+from extras import extra
 
 from dynred import memory
 from dynred.data import screening
@@ -24,6 +24,8 @@ from dynred.data.storage import load_trajectories
 from dynred.data.trajectories import Trajectories
 from dynred.errors import DynredError, FileFormatError, InputError, MissingExtraError
 from dynred.testing import check_reader
+
+h5py = extra("h5py")
 
 
 def plain(states, times):

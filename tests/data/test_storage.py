@@ -12,12 +12,12 @@ import textwrap
 import time
 import zipfile
 
-import h5py
 import numpy as np
 import pytest
 import torch
 import xarray
 import zarr
+from extras import extra
 
 from dynred import memory
 from dynred.data import screening
@@ -27,6 +27,8 @@ from dynred.data.store import StoredTrajectories
 from dynred.data.store_layout import Mark, progress_path, write_mark
 from dynred.data.trajectories import Trajectories
 from dynred.errors import DynredError, FileFormatError, InputError
+
+h5py = extra("h5py")
 
 SUFFIXES = (".zarr", ".npz", ".nc")
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import zarr
+from extras import extra
+
+h5py = extra("h5py")
 
 N, T, D = 3, 5, 2
 STATES = np.cos(np.arange(N * T * D, dtype=float)).reshape(N, T, D)

@@ -6,11 +6,13 @@ import pickle
 import shutil
 import zipfile
 
-import h5py
 import numpy as np
 import zarr
+from extras import extra
 
 from faults.broken_data import FLAT, GOOD, write_nc, write_npz, write_zarr
+
+h5py = extra("h5py")
 
 SECRET = 12345.678
 ROWS, COLUMNS = FLAT["states"].shape

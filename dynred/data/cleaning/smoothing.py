@@ -69,7 +69,7 @@ class SmoothingSpec(CleaningSpec):
         return Cleaned(smooth, sentence, numbers)
 
 
-class _Run(NamedTuple):
+class _MeasuredSamples(NamedTuple):
     """Components that were measured at the same times: times [n], values [n, c], and which components they are [c]."""
 
     t: Float[np.ndarray, " n"]
@@ -77,10 +77,12 @@ class _Run(NamedTuple):
     which: Int[np.ndarray, " c"]
 
 
-def _strands(each: Samples) -> list[_Run]:
+def _strands(each: Samples) -> list[_MeasuredSamples]:
     """The samples that were measured."""
     measured = np.ones(each.x.shape, bool) if each.measured is None else each.measured
-    return [_Run(each.t[rows], each.x[rows][:, some], np.flatnonzero(some)) for rows, some in patterns(measured)]
+    return [
+        _MeasuredSamples(each.t[rows], each.x[rows][:, some], np.flatnonzero(some)) for rows, some in patterns(measured)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,7 @@ class _SmoothFit:
     free: float
 
 
-def _fit(method: Estimator, strands: Sequence[_Run]) -> _SmoothFit:
+def _fit(method: Estimator, strands: Sequence[_MeasuredSamples]) -> _SmoothFit:
     rng = np.random.default_rng(0)
     dim = 1 + max(int(strand.which.max()) for strand in strands)
     off, count, trace = np.zeros(dim), np.zeros(dim), 0.0
