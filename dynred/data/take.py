@@ -19,6 +19,7 @@ from dynred.data.readers.base import read_file
 from dynred.data.reading import ReadingSpec
 
 STATES, TIMES = "states", "t"
+COMPLEX = "Give real and imaginary parts as components of their own: np.concatenate([x.real, x.imag], -1)."
 KINDS = (
     "an array [T], [T, D] or [N, T, D], a list of arrays, a mapping from names to arrays, a pandas DataFrame, or an "
     "xarray DataArray or Dataset"
@@ -96,11 +97,13 @@ def _without_times(t: object, advice: str) -> None:
 def _array(name: str, value: Any) -> np.ndarray:
     if isinstance(value, Tensor):
         if value.is_complex() or value.dtype in (torch.bool, torch.bfloat16):
-            raise refuse(name, "real numbers", str(value.dtype).removeprefix("torch."))
+            advice = COMPLEX if value.is_complex() else ""
+            raise refuse(name, "real numbers", str(value.dtype).removeprefix("torch."), advice)
         return value.detach().cpu().numpy()
     array = value if isinstance(value, np.ndarray) else _from_list(name, value)
     if array.dtype.kind in "cb":
-        raise refuse(name, "real numbers", "complex ones" if array.dtype.kind == "c" else "booleans")
+        kind, advice = ("complex ones", COMPLEX) if array.dtype.kind == "c" else ("booleans", "")
+        raise refuse(name, "real numbers", kind, advice)
     return array
 
 

@@ -187,7 +187,7 @@ def test_a_field_that_is_called_t_is_no_time():
         (lambda: Trajectories.of(np.ones((4, 4)), dt=1.0), "columns components, got a square 4"),
         (lambda: Trajectories.of(np.ones((5, 6, 7)), t=np.arange(7.0)), r"states must be of shape \[N, T, D\], or"),
         (lambda: Trajectories.of(np.ones((2, 3, 2)), t=np.arange(9.0)), "time t must be 3 values, one for each snap"),
-        (lambda: Trajectories.of(np.ones((3, 2)) * 1j, dt=1.0), "states must be real numbers, got complex ones"),
+        (lambda: Trajectories.of(np.ones((3, 2)) * 1j, dt=1.0), "complex ones. Give real and imaginary parts"),
         (lambda: Trajectories.of(torch.ones(3, 2) * 1j, dt=1.0), "states must be real numbers, got complex64"),
         (lambda: Trajectories.of(np.ones((3, 2), bool), dt=1.0), "states must be real numbers, got booleans"),
         (lambda: Trajectories.of([np.ones((3, 2)), np.ones((3, 4))], dt=1.0), "trajectories must be of one dimension"),
