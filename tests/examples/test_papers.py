@@ -180,3 +180,13 @@ def test_what_can_be_simulated_is_predicted_to_a_few_percent(load, tmp_path):
     found = written(tmp_path, load("cenedese_2022").main(tmp_path, small=True))
     assert value(found, "wake") < 5
     assert value(found, "chain") < 5
+
+
+# -- LED ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_fronts_are_followed_by_three_coordinates(load, tmp_path):
+    found = written(tmp_path, load("vlachas_2022").main(tmp_path, small=True))
+    assert value(found, "coordinates leave") < 1e-4
+    assert value(found, "median trajectory") < 15
