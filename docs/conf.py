@@ -62,6 +62,12 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "remove_config_comments": True,
 }
+# Pictures of other pages, for examples that have none of their own.
+SHOWN = {
+    "default_reduction": "front-light.png",
+    "local_model": "local-squares.png",
+    "why_autoencoders_work": "linked_circles.png",
+}
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "unsrt"
 
@@ -137,10 +143,13 @@ def keep_together(doctree):
 
 def show_pictures():
     """Puts the picture of an example's first command in the place of its thumbnail."""
+    thumbs = DOCS / "gallery" / "images" / "thumb"
+    for name, picture in SHOWN.items():
+        shutil.copyfile(DOCS / "_static" / picture, thumbs / f"sphx_glr_{name}_thumb.png")
     for entry in reversed(reproduce.stored().values()):
         picture = reproduce.PICTURES / f"{reproduce.picture_of(entry)}.png"
         if picture.exists():
-            shutil.copyfile(picture, DOCS / "gallery" / "images" / "thumb" / f"sphx_glr_{entry['script']}_thumb.png")
+            shutil.copyfile(picture, thumbs / f"sphx_glr_{entry['script']}_thumb.png")
 
 
 def show_results(name, source):
@@ -149,8 +158,7 @@ def show_results(name, source):
     entries = [entry for entry in reproduce.stored().values() if entry["script"] == stem]
     if folder == "gallery" and entries:
         said, mark, code = source[0].partition(".. GENERATED FROM PYTHON SOURCE LINES")
-        text, mark_2, rest = code.partition(".. GENERATED FROM PYTHON SOURCE LINES")
-        source[0] = said + mark + text + "\n".join(map(results_of, entries)) + mark_2 + rest
+        source[0] = said + "\n".join(map(results_of, entries)) + mark + code
 
 
 def results_of(entry):

@@ -136,6 +136,7 @@ def test_folders_without_a_run_or_of_a_newer_schema_are_refused(spec, tmp_path):
 WORDS = [
     *("reduce", "graph_lift", "--latent-dim", "2", "--with", "dim=8"),
     *("--set", "data.train=8", "--set", "data.validation=2", "--set", "data.test=2", "--set", "data.duration=6.0"),
+    *("--set", "data.transient=1.0", "--set", "data.sampling=0.2", "--set", "data.horizon=6.0"),
     *("--set", "reducer.width=16", "--set", "reducer.training.batch_size=32", "--set", "reducer.training.steps=400"),
     *("--set", "dynamics.width=16", "--set", "dynamics.training.batch_size=32"),
     *("--set", "dynamics.training.steps=1000"),

@@ -195,7 +195,9 @@ def test_the_test_of_fixed_steps_is_finer_unless_somebody_chose_the_step():
 
 def test_the_truth_of_what_is_seen_through_an_observation_is_checked_too():
     source = SystemSource(observe(find_system("lorenz63"), lambda x: x[..., :2]))
-    data = DataSpec(train=2, validation=1, test=3, duration=2.0, horizon=30.0, sampling=0.5, solver="dop853")
+    data = DataSpec(
+        train=2, validation=1, test=3, duration=2.0, horizon=30.0, sampling=0.5, transient=2.0, solver="dop853"
+    )
     seen, whole = (
         each.trusted(each.parts(data, 0, RUNTIME), data, 0, 0.5, RUNTIME).held_out.trusted
         for each in (source, SystemSource(find_system("lorenz63")))
