@@ -106,6 +106,11 @@ def test_a_bad_sample_gives_no_confident_wrong_verdict(name, case):
     assert confidently_wrong(name, case, 0) == []
 
 
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)])
+def test_strands_that_few_points_do_not_tell_apart_make_no_confident_arc(seed):
+    assert confidently_wrong("trefoil", "300 points", seed) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_no_held_out_set_gets_a_confident_wrong_verdict(case):
