@@ -109,7 +109,7 @@ def fit_to_samples(data: LatentData, fits: Sequence[tuple[float, PolynomialMap]]
     for _, begun in fits:
         if begun.coefficients.numel() > MOST_UNKNOWNS or misses == DEGREES:
             break
-        search = _Search.of(data, begun)
+        search = _ShootingSearch.of(data, begun)
         found = None if search is None else search.fit(begun, best)
         if search is None or found is None:
             continue
@@ -120,13 +120,13 @@ def fit_to_samples(data: LatentData, fits: Sequence[tuple[float, PolynomialMap]]
     if best is None:
         return None
     rivals = [min(fits, key=lambda fit: fit[0])[1], *(fit for _, fit in fits if fit.degree == best.fitted.degree)]
-    searches = [(_Search.of(data, rival), rival) for rival in rivals]
+    searches = [(_ShootingSearch.of(data, rival), rival) for rival in rivals]
     better = all(search is not None and search.gains(best, rival) > 0 for search, rival in searches)
     return best if better else None
 
 
 @dataclass(frozen=True, eq=False)
-class _Search:
+class _ShootingSearch:
     """The fit of one degree."""
 
     train: SampledLatents
@@ -134,7 +134,7 @@ class _Search:
     substeps: int
 
     @classmethod
-    def of(cls, data: LatentData, begun: PolynomialMap) -> "_Search | None":
+    def of(cls, data: LatentData, begun: PolynomialMap) -> "_ShootingSearch | None":
         units, space = data.units(), data.latent_space
         field = PolynomialField(space, begun.degree, units.rate / units.spread)
         y = units.standard(data.latents.states.double())[:: max(1, len(data.latents.states) // 1000)]

@@ -27,7 +27,7 @@ RIDGE = 1e-11  # weight of squared coefficients, in units in which every term ha
 
 
 @dataclass(frozen=True, eq=False)
-class _Search:
+class _MixtureSearch:
     """What is searched: a mixture [S, n, parts] of the S modes of every sector of which n are coordinates.
 
     Attributes:
@@ -46,7 +46,8 @@ class _Search:
 
     def coordinates(self, mixtures: Sequence[Tensor]) -> Float[Tensor, "m R"]:
         """The coordinates, of mean square 1 in every sector."""
-        pairs, reals = [], []
+        pairs: list[Tensor] = []
+        reals: list[Tensor] = []
         for target, mixture, unit in zip(self.targets, mixtures, self.units, strict=True):
             y = target.of(self.a) / unit
             z = torch.einsum("sn,spm->npm", mixture[..., 0], y)
@@ -144,7 +145,7 @@ def turned_modes(
     counts = [sum(column in coordinates for column in target.columns[0]) for target in targets]
     rows = a[torch.linspace(0, len(a) - 1, min(SNAPSHOTS, len(a))).long()]
     units = [target.of(rows).square().mean((1, 2), keepdim=True).sqrt().clamp_min(1e-300) for target in targets]
-    search = _Search(targets, counts, rows, units, _latents(space, targets, counts))
+    search = _MixtureSearch(targets, counts, rows, units, _latents(space, targets, counts))
     mixtures = search.best(degrees, rng, complex_too=not space.mirrored)
     turned = basis.clone()
     for target, mixture, unit in zip(targets, mixtures, units, strict=True):
