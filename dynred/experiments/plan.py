@@ -16,7 +16,7 @@ from dynred.checks import positive, refuse
 from dynred.experiments.costs import START, Costs, measure, times_of, training_paths
 from dynred.experiments.data_spec import SIMULATED
 from dynred.experiments.pilot import Pilot, pilot
-from dynred.experiments.spec import ExperimentSpec, model_spec
+from dynred.experiments.spec import ExperimentSpec
 from dynred.ode.system import System
 
 MINUTES = 3.0  # where the user names none
@@ -106,10 +106,8 @@ def plan(spec: ExperimentSpec, system: System, minutes: float = MINUTES, *, fixe
     look = pilot(system, LOOKING * seconds, spec.seed, spec.data.solver)
     times = _times(spec, system, look, fixed)
     sampling = times.get("data.sampling", spec.data.sampling or system.sampling)
-    assert spec.reducer is not None  # an experiment fills it in
-    model = model_spec(spec.reducer, spec.dynamics, spec.partition, spec.joint)
     costs = measure(
-        *(model, system, look, sampling, LOOKING * seconds), solver=spec.data.solver, transforms=spec.transforms
+        *(spec.model, system, look, sampling, LOOKING * seconds), solver=spec.data.solver, transforms=spec.transforms
     )
     chooser = _Chooser(spec, system, costs, times, tuple(fixed))
     spent = look.seconds + costs.seconds

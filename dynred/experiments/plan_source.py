@@ -7,7 +7,7 @@ from dynred.checks import positive
 from dynred.experiments.costs import rehearse
 from dynred.experiments.plan import FEWEST_STEPS, LATER, LOOKING, START, Plan, most_steps, plan, training_settings
 from dynred.experiments.source import Source
-from dynred.experiments.spec import ExperimentSpec, model_spec
+from dynred.experiments.spec import ExperimentSpec
 from dynred.runtime import Runtime
 
 
@@ -32,9 +32,7 @@ def plan_of(spec: ExperimentSpec, source: Source, minutes: float, *, fixed: Coll
     source, transforms = source.for_dynamics(spec.dynamics).compressing(spec.transforms)
     parts = source.parts(spec.data, spec.seed, Runtime())
     reading = time.perf_counter() - began
-    assert spec.reducer is not None  # an experiment fills it in
-    model = model_spec(spec.reducer, spec.dynamics, spec.partition, spec.joint)
-    learning = rehearse(model, parts.train, LOOKING * seconds, transforms)
+    learning = rehearse(spec.model, parts.train, LOOKING * seconds, transforms)
     spent = time.perf_counter() - began
     known, scored = len(parts.train.states), len(parts.test.states)
     fixed_costs = {"divide": reading, "score": learning.scoring(known + scored)}

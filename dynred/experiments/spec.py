@@ -85,6 +85,12 @@ class ExperimentSpec(Spec):
         return replace(self, latent_dim=value, reducer=self.reducer.updated(path, value))  # type: ignore[arg-type] # checked
 
     @property
+    def model(self) -> ModelSpec:
+        """The settings of the model."""
+        assert self.reducer is not None  # filled in above
+        return model_spec(self.reducer, self.dynamics, self.partition, self.joint)
+
+    @property
     def default_out(self) -> Path:
         """The run folder where the caller names none: runs/ and a name made of the source and the settings."""
         return Path("runs") / f"{Path(self.source).stem}-{self.digest()}"

@@ -190,9 +190,9 @@ def test_a_plan_measures_the_states_that_transforms_make(measured, monkeypatch):
     monkeypatch.setattr(costs, "_fitted", lambda spec, *states: seen.append(states[0].dim) or (0.1, 0.01))
     monkeypatch.setattr(costs, "_scored", lambda *_: 0.1)
     known = simulate(circle(), 5, measured.times(0), rng=generator(0))
-    rehearse(updated(small(), {"transforms": (DelaysSpec(4, lag=1),)}), known, 10.0)
+    rehearse(small().model, known, 10.0, [DelaysSpec(4, lag=1)])
     assert set(seen) == {12}
-    rehearse(updated(small(), {"transforms": (DelaysSpec(99, lag=1),)}), known, 10.0)  # too short a pilot: as it is
+    rehearse(small().model, known, 10.0, [DelaysSpec(99, lag=1)])  # too short a pilot: as it is
     assert seen[-1] == 3
 
 
@@ -200,7 +200,7 @@ def test_a_plan_measures_the_states_that_transforms_make(measured, monkeypatch):
 def test_a_pilot_that_ended_before_its_trajectories_did_still_gives_costs(lengths):
     t = torch.cat([torch.arange(float(n), dtype=torch.float64) for n in lengths])
     x = torch.randn(len(t), 3, generator=generator(0), dtype=torch.float64)
-    cost = rehearse(small(), Trajectories(x, t, torch.tensor(lengths), -x), 0.1)
+    cost = rehearse(small().model, Trajectories(x, t, torch.tensor(lengths), -x), 0.1)
     assert cost.step > 0
     assert cost.scoring(100) > 0
 
