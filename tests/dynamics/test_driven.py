@@ -12,6 +12,7 @@ from dynred.data.cleaning.resampling import ResamplingSpec
 from dynred.data.signals import Sampled
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.delays import DelaysSpec
+from dynred.dynamics.auto import AutoDynamicsSpec
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
 from dynred.dynamics.polynomial import PolynomialODESpec
@@ -192,3 +193,12 @@ def test_cleaning_keeps_inputs_between_samples_as_they_are(parts):
     finer = clean(replace(data, velocities=None), [ResamplingSpec(0.125)])
     assert torch.equal(finer[0].inputs[::2], data[0].inputs)
     assert set(finer[0].inputs.ravel().tolist()) == set(data[0].inputs.ravel().tolist())  # held, never smoothed
+
+
+def test_a_chosen_member_is_stored_as_what_was_chosen(parts, tmp_path):
+    reducer = PODSpec(2).fit(*parts[:2], rng=generator(0))
+    spec = AutoDynamicsSpec(PolynomialODESpec(PolynomialSpec(degree=1)))  # what the default reducer brings
+    fitted = ReducedModel(reducer, spec.fit(*map(reducer.latents, parts[:2]), rng=generator(0)))
+    fitted.save(tmp_path / "model.safetensors")
+    a, b = (forecast(each, parts[2]) for each in (fitted, load_model(tmp_path / "model.safetensors")))
+    assert torch.equal(a.predicted.states, b.predicted.states)
