@@ -1,7 +1,7 @@
 """Latent dynamics with inputs, made of any others; `DynamicsSpec.fit` makes them where trajectories have inputs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dynred.data.courses import courses_of
@@ -28,7 +28,9 @@ class DrivenSpec(DynamicsSpec):
         joint = data.changed(lambda part: joined(part, names, space.angles), joint_space(space, len(names)))
         joint = JointLatents(joint.latents, joint.validation, joint.latent_space, joint.rng, joint.runtime)
         courses = courses_of(data.latents.row_inputs, data.latents.attributes)
-        return Driven(self, space, fit_field(self.member, joint), courses)
+        member = fit_field(self.member, joint)
+        # Where the member was a choice between several, what is stored are the settings of the one that was chosen.
+        return Driven(replace(self, member=member.spec), space, member, courses)
 
     def memory(self, latent_space: LatentSpace, train: int, validation: int) -> int:
         """See `DynamicsSpec.memory`: a copy of the latents, and what the member takes."""

@@ -398,3 +398,12 @@ def test_parameters_of_trajectories_are_read(tmp_path):
         assert trajectories.parameters["mu"].tolist() == [0.5, 1.5]
         assert trajectories.dim == len(NAMES)
         assert trajectories.times(0).tolist() == T.tolist()
+
+
+@pytest.mark.parametrize("order", ["abc", "bca", "cab"])
+def test_variables_of_a_zarr_folder_are_in_the_order_of_their_names_whatever_the_folder_lists_first(order, tmp_path):
+    t = np.arange(8.0)
+    values = {name: ("time", np.sin(t + shift)) for shift, name in enumerate("abc")}
+    xarray.Dataset({name: values[name] for name in order}, {"time": t}).to_zarr(tmp_path / "d.zarr", consolidated=False)
+    read = load_trajectories(tmp_path / "d.zarr")
+    np.testing.assert_allclose(read.states.numpy(), np.sin(t[:, None] + np.arange(3)))

@@ -12,6 +12,7 @@ from dynred.data.cleaning.resampling import ResamplingSpec
 from dynred.data.signals import Sampled
 from dynred.data.trajectories import Trajectories
 from dynred.data.transforms.delays import DelaysSpec
+from dynred.dynamics.auto import AutoDynamicsSpec
 from dynred.dynamics.linear import LinearSpec
 from dynred.dynamics.map import MapSpec
 from dynred.dynamics.neural_ode import NeuralODESpec, RefinementSpec
@@ -206,3 +207,12 @@ def test_sparse_dynamics_say_by_name_what_the_input_does(parts):
 def test_a_map_refuses_inputs_in_a_sentence(parts):
     with pytest.raises(InputError, match="for a map must be without inputs, got force"):
         MapSpec(CUBIC).fit(*parts[:2], rng=generator(0))
+
+
+def test_a_chosen_member_is_stored_as_what_was_chosen(parts, tmp_path):
+    reducer = PODSpec(2).fit(*parts[:2], rng=generator(0))
+    spec = AutoDynamicsSpec(PolynomialODESpec(PolynomialSpec(degree=1)))  # what the default reducer brings
+    fitted = ReducedModel(reducer, spec.fit(*map(reducer.latents, parts[:2]), rng=generator(0)))
+    fitted.save(tmp_path / "model.safetensors")
+    a, b = (forecast(each, parts[2]) for each in (fitted, load_model(tmp_path / "model.safetensors")))
+    assert torch.equal(a.predicted.states, b.predicted.states)

@@ -47,7 +47,9 @@ class ZarrReader(Reader):
         with ExitStack() as stack:
             if arrays and all(_dims(array) is not None for array in arrays.values()):
                 opened = xarray.open_zarr(path, consolidated=False, chunks=None, decode_timedelta=False)
-                yield dataset_content(stack.enter_context(opened))
+                whole = stack.enter_context(opened)
+                # A folder lists its variables in any order, which must not decide that of the components.
+                yield dataset_content(whole[sorted(whole.data_vars, key=str)])
             else:
                 members = {name: item for name, item in store.members(max_depth=None) if isinstance(item, zarr.Array)}
                 yield by_groups({name: _lazy(array) for name, array in sorted(members.items())})
