@@ -9,6 +9,9 @@ a few square linear layers before its latent space, trained with weight decay, l
 as small as it can be. On Kuramoto-Sivashinsky in a domain of length 22, the published singular values of the latents'
 covariance fall by a factor of about 100 after the eighth. This script trains `IRMAESpec` on trajectories of that
 equation and looks where the values fall, and by how much; the same values of the states themselves (POD) show no gap.
+
+The smallest directions are learnt last, so that the count depends on the seed: of the two here one finds 8, with a gap
+of 10,000, and one stops at 7, with its eighth value on the way up between gaps of 145 and 40.
 """
 
 from dataclasses import replace
@@ -53,7 +56,7 @@ def figure_of(spectra: list[Float[Tensor, " W"]], pod: Float[Tensor, " W"], rank
     return figure
 
 
-def main(out: Path = Path("runs/zeng"), small: bool = False, seeds: int = 3) -> list[Row]:
+def main(out: Path = Path("runs/zeng"), small: bool = False, seeds: int = 2) -> list[Row]:
     """Trains an autoencoder for each seed, and counts into `out`; with `small`, one that is hardly trained."""
     check_results(out)
     system = find_system("kuramoto_sivashinsky")
@@ -63,9 +66,9 @@ def main(out: Path = Path("runs/zeng"), small: bool = False, seeds: int = 3) -> 
         simulate(system, n, times, rng=generator(0, part))
         for part, n in (("train", trajectories), ("validation", max(2, trajectories // 8)))
     )
-    width, steps = (32, 60) if small else (256, 10_000)
-    spec = IRMAESpec(8, width=width)
-    spec = replace(spec, training=replace(spec.training, steps=steps))
+    spec = IRMAESpec(8)
+    if small:
+        spec = replace(spec, width=32, training=replace(spec.training, steps=60))
     rows, spectra = [], []
     for seed in range(seeds):
         watch = Watch()
@@ -87,5 +90,5 @@ def main(out: Path = Path("runs/zeng"), small: bool = False, seeds: int = 3) -> 
 
 if __name__ == "__main__":
     parser = arguments(__doc__, "runs/zeng")
-    parser.add_argument("--seeds", type=int, default=3, help="how many autoencoders are trained")
+    parser.add_argument("--seeds", type=int, default=2, help="how many autoencoders are trained")
     main(**vars(parser.parse_args()))
