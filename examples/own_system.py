@@ -11,8 +11,9 @@ Every oscillator obeys ::
     z_i' = (1 + i w_i) z_i - |z_i|^2 z_i + c (z_{i-1} - 2 z_i + z_{i+1})
 
 with slightly different frequencies w_i. If the coupling is strong enough, all move as one: K is a closed curve in 80
-dimensions. Two latent coordinates carry it. `dynred reduce examples/own_system.py --latent-dim 2 --out runs/ring` does
-the same from the command line, because this file defines `dim` and `rhs`.
+dimensions. Two latent coordinates carry it. The command
+`dynred reduce examples/own_system.py --latent-dim 2 --out runs/ring` does the same, because this file defines `dim` and
+`rhs`.
 """
 
 import argparse

@@ -110,11 +110,12 @@ def main(out: Path = Path("runs/why"), parts: Sequence[str] = (), small: bool = 
         start = time.process_time()
         findings[name] = PARTS[name](not small)
         kept(findings[name], name, out)
-        gathered += results(findings[name], name, (time.process_time() - start) / 60)
+        minutes = (time.process_time() - start) / 60
         console.print(shown(findings[name], f"Part {name}"))
         for claim, holds in findings[name].claims.items():
             console.print(f"  {'holds' if holds else 'DOES NOT HOLD'}: {claim}")
         assert all(findings[name].claims.values()), f"part {name}: a claim does not hold"
+        gathered += results(findings[name], name, minutes)
     (out / "results.json").write_text(json.dumps(plain(gathered), indent=2), encoding="utf-8")
     return findings
 

@@ -103,25 +103,25 @@ def test_a_study_says_how_the_error_falls_with_the_latent_dimension(tmp_path, ca
     assert {"study.html", "figure.pdf", "study.json"} <= {path.name for path in (tmp_path / "study").iterdir()}
 
 
-def test_a_local_model_predicts_a_longer_field_than_it_was_trained_on():
-    short, longer = load("local_model").main(train=8, duration=80.0, terms=150, tests=3, larger=(1, 2), horizon=40.0)
+def test_a_local_model_predicts_a_longer_field_than_it_was_trained_on(tmp_path):
+    example = load("local_model")
+    short, longer = example.main(out=tmp_path, **example.SMALL[False])
     assert short >= 20
     assert longer >= 15
 
 
 def test_a_local_model_of_a_square_predicts_a_larger_one(tmp_path):
-    path = tmp_path / "squares.png"
-    arguments = {"points": 16, "train": 8, "duration": 10.0, "terms": 60, "horizon": 10.0, "larger": (1, 2)}
-    short, larger = load("local_model").main(plane=True, tests=2, figure=path, **arguments)
+    example = load("local_model")
+    short, larger = example.main(plane=True, out=tmp_path, **example.SMALL[True])
     assert min(short, larger) >= 5
-    assert path.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"prediction.png", "results.json"}
 
 
 @pytest.mark.slow
 def test_kolmogorov_flow_is_predicted_from_stored_trajectories_as_from_simulated_ones(tmp_path, capsys):
-    few = {"train": 6, "duration": 20.0, "tests": 2, "horizon": 10.0, "terms": 40, "search": 2, "data": tmp_path}
-    main = load("kolmogorov_flow").main
-    found = main(**few, figure=tmp_path / "densities.png")
-    assert main(**few) == found  # read from the folder
+    example = load("kolmogorov_flow")
+    data = tmp_path / "data"
+    found = example.main(tmp_path, data=data, **example.SMALL)
+    assert example.main(tmp_path, data=data, **example.SMALL) == found  # read from the folder
     assert (tmp_path / "densities.png").stat().st_size > 10_000
     assert "in Lyapunov times" in capsys.readouterr().out

@@ -1,4 +1,5 @@
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ def run(tmp_path, monkeypatch):
     def part(name):
         found = load("why_autoencoders_work").main(tmp_path, [name])
         assert read_json(tmp_path / "parts.json")[name]["rows"] == found[name].rows
+        assert len(json.loads((tmp_path / "results.json").read_text())) == len(found[name].rows)
         return found[name].rows, {path.name for path in tmp_path.iterdir()}
 
     return part
