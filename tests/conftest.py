@@ -8,6 +8,7 @@ import sys
 import pytest
 import shapes  # noqa: F401 # before dynred, whose functions it has checked
 import torch
+from extras import lacks_extra
 
 from dynred import systems, user_code
 from dynred.dynamics.neural_ode import NeuralODESpec
@@ -111,19 +112,22 @@ def pytest_collection_finish(session):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """A test of something that needs an extra is skipped where the extra is not installed."""
-    try:
-        return (yield)
-    except MissingExtraError as error:
-        pytest.skip(str(error))
+    return (yield from skipped_without_extras())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item):
     """So is one whose material needs it."""
+    return (yield from skipped_without_extras())
+
+
+def skipped_without_extras():
     try:
         return (yield)
-    except MissingExtraError as error:
-        pytest.skip(str(error))
+    except ImportError as error:
+        if isinstance(error, MissingExtraError) or lacks_extra(error):
+            pytest.skip(str(error))
+        raise
 
 
 def pytest_addoption(parser):
