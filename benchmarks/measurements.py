@@ -1,7 +1,7 @@
 """Measured data: noise, gaps, units, one signal, each against what exact data of the same motion give.
 
-    python benchmarks/measurements.py                      # all rows; some ten minutes
-    python benchmarks/measurements.py --small              # fewer trajectories: seconds to minutes
+    python benchmarks/measurements.py                      # noise, gaps, units
+    python benchmarks/measurements.py --small              # fewer trajectories: some two minutes
     python benchmarks/measurements.py --rows noise gaps
     python benchmarks/measurements.py --rows sloshing --sloshing sloshing_signal.npz
 
@@ -134,7 +134,7 @@ def main() -> None:
     """Prints the rows that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--small", action="store_true", help="fewer trajectories")
-    parser.add_argument("--rows", nargs="*", default=["noise", "gaps", "units", "signal"])
+    parser.add_argument("--rows", nargs="*", default=["noise", "gaps", "units"])
     parser.add_argument("--sloshing", type=Path, help="file of the measured signal")
     options = parser.parse_args()
     measured: dict[str, Callable[[], list[Row]]] = {
