@@ -33,6 +33,8 @@ def test_every_example_has_a_title_and_the_options_that_all_have(reproduce):
         first, underline, *_ = reproduce.docstring(script).splitlines()
         assert underline == "=" * len(first), script.name
         text = script.read_text(encoding="utf-8")
+        if "from paper_results import" in text:  # has them from there
+            text += (script.parent / "paper_results.py").read_text(encoding="utf-8")
         assert '"--small"' in text, script.name
         assert '"--out"' in text, script.name
         assert '"results.json"' in text, script.name

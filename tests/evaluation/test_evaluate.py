@@ -119,7 +119,15 @@ def test_evaluation_json_has_exactly_the_documented_fields(oscillators, exact):
     assert data["test"] == {**counted, "durations": [6, 6], "words": words}
     assert set(data["reconstruction"]) == {"nmse", "nmse_interval", "relative_error"}
     assert set(data["reconstruction"]["relative_error"]) == quantiles
-    rollout = {"threshold", "valid_time", "valid_time_scaled", "diverged", "diverged_interval", "error"}
+    rollout = {
+        "threshold",
+        "valid_time",
+        "valid_time_scaled",
+        "diverged",
+        "diverged_interval",
+        "error",
+        "exact_dynamics",
+    }
     assert set(data["rollout"]) == rollout
     assert set(data["rollout"]["valid_time"]) == set(data["rollout"]["valid_time_scaled"]) == spread
     curves = {"t", "median", "mean", "p90", "low", "high", "reconstruction", "dynamics"}

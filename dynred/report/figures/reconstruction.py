@@ -38,6 +38,7 @@ class Reconstruction(Figure[Context]):
         above, below = drawing.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         low, high = np.log10(error.min()), np.log10(error.max())
         edges = np.logspace(low, high, 41) if high - low > 1e-6 else np.logspace(low - 0.5, high + 0.5, 41)
+        edges[[0, -1]] = min(edges[0], error.min()), max(edges[-1], error.max())  # round-off leaves none outside
         weights = np.full(len(error), 100 / len(error))
         above.hist(error, edges, weights=weights, color=ENCODER, alpha=0.75)
         above.set_xscale("log")
