@@ -11,12 +11,12 @@ killed and started again, the script goes on. ::
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from paper_results import write_rows
 
 import dynred
 
@@ -63,7 +63,7 @@ def main(
         {"case": f"{dim} coordinates: reconstruction nmse", "published": None, "ours": value, "minutes": minutes}
         for dim, value in found.items()
     ]
-    (out / "results.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    write_rows(out, rows)
     return found
 
 

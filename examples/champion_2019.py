@@ -20,13 +20,13 @@ The error of x is the authors', mean((x - x^)^2) / mean(x^2); the published erro
 """
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from paper_results import write_rows
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -135,7 +135,7 @@ def main(
         table.add_row(name, published or "", f"{value:.3g}")
         title = f"error of {name}" if name.startswith("x") else name
         rows.append({"case": f"{case}: {title}", "published": published, "ours": value, "minutes": minutes})
-    (out / "results.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    write_rows(out, rows)
     Console().print(table)
     return scores
 

@@ -16,11 +16,11 @@ the published test, 1 here.
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from paper_results import write_rows
 from rich.console import Console
 from rich.table import Table
 
@@ -45,7 +45,7 @@ def main(out: Path = Path("runs/default"), dynamics: str | None = None, small: b
         table.add_row(name, published, f"{value:.3g}")
         rows.append({"case": name, "published": published, "ours": value, "minutes": minutes})
     out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    write_rows(out, rows)
     reduction.model.save(out / "model.safetensors")
     ax = Figure(figsize=(7, 3), layout="constrained").subplots()
     evaluation.plot(ax).figure.savefig(out / "errors.png", dpi=120)

@@ -18,13 +18,13 @@ model is timed run by run on the same core as the reduced model, and once more f
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from paper_results import write_rows
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -125,7 +125,7 @@ def main(
         table.add_row(name, published or "", f"{value:.3g}")
         case = f"{latent_dim} {seen}: {name}"
         rows.append({"case": case, "published": published, "ours": value, "minutes": minutes})
-    (out / "results.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    write_rows(out, rows)
     Console().print(table)
     return scores
 

@@ -21,13 +21,13 @@ data could distinguish cubic terms from linear ones.
 """
 
 import argparse
-import json
 import math
 import time
 from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from paper_results import write_rows
 from rich.console import Console
 from rich.table import Table
 
@@ -96,7 +96,7 @@ def main(out: Path = Path("runs/stuart-landau"), trajectories: int = 64) -> dict
     for name, value in recovered.items():
         table.add_row(name, f"{exact[name]:g}", f"{value:.5g}", f"{100 * abs(value / exact[name] - 1):.2g}")
         rows.append({"case": name, "published": f"{exact[name]:g} (exact)", "ours": value, "minutes": minutes})
-    (out / "results.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    write_rows(out, rows)
     write_json(out / "coefficients.json", {"exact": exact, "found": recovered})
     console = Console()
     for line in model.notes():

@@ -28,13 +28,13 @@ calibrated on validation trajectories; the table says how often the band holds t
 """
 
 import argparse
-import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from paper_results import write_rows
 from rich.console import Console
 from rich.table import Table
 
@@ -175,7 +175,7 @@ def main(
         told = f"{published[name]:.3g}" if length == 22 and name in published else None
         table.add_row(name, told or "", f"{value:.3g}")
         rows.append({"case": f"L = {length}: {name}", "published": told, "ours": value, "minutes": minutes})
-    (out / "results.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    write_rows(out, rows)
     ax = Figure(figsize=(7, 3), layout="constrained").subplots()
     evaluation.plot(ax).figure.savefig(out / "errors.png", dpi=120)
     Console().print(table)

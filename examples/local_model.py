@@ -18,13 +18,13 @@ predictions hold. The same from the command line::
 """
 
 import argparse
-import json
 import math
 import time
 from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from paper_results import write_rows
 from rich.console import Console
 from rich.table import Table
 
@@ -169,7 +169,7 @@ def main(
         {"case": case, "published": None, "ours": f"{'>= ' * (median >= horizon)}{median:.4g}", "minutes": minutes}
         for case, median in zip(cases, medians, strict=True)
     ]
-    (out / "results.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    write_rows(out, rows)
     return medians
 
 

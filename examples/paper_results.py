@@ -1,4 +1,4 @@
-"""What scripts that measure against a paper leave behind: figures, and rows of published and measured numbers."""
+"""What the examples leave behind: figures, and rows of published and measured numbers."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -79,17 +80,21 @@ def _is_rows(path: Path) -> bool:
     return isinstance(rows, list) and all(isinstance(row, dict) and set(row) == wanted for row in rows)
 
 
+def write_rows(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes rows, each with the entries of `Row`, to OUT/results.json, moved into place."""
+    write_text(check_results(out), json.dumps(rows, indent=2, allow_nan=False) + "\n", _is_rows)
+
+
 def write_results(out: Path, title: str, rows: Sequence[Row], figures: Mapping[str, Figure]) -> None:
     """Prints the rows, and writes them to OUT/results.json and the figures to OUT/NAME.png, each moved into place.
 
     Figures are replaced where the rows of an earlier run stand beside them.
     """
-    path = check_results(out)
-    again = path.exists()
+    again = check_results(out).exists()
     for name, figure in figures.items():
         with moved_into_place(out / f"{name}.png", lambda _: again) as temporary:
             figure.savefig(temporary, dpi=150, format="png")
-    write_text(path, json.dumps([asdict(row) for row in rows], indent=2, allow_nan=False) + "\n", _is_rows)
+    write_rows(out, [asdict(row) for row in rows])
     table = Table("", "published", "here", title=title)
     for row in rows:
         table.add_row(row.case, row.published or "", row.ours if isinstance(row.ours, str) else f"{row.ours:.3g}")

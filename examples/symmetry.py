@@ -18,13 +18,13 @@ do the same, because this file defines `system`.
 """
 
 import argparse
-import json
 import math
 import time
 from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from paper_results import write_rows
 from rich.console import Console
 from rich.table import Table
 
@@ -109,7 +109,7 @@ def main(
         table.add_row(name, f"{value(before):.3g}", f"{value(after):.3g}")
         pair = f"{value(before):.3g}, {value(after):.3g}"
         rows.append({"case": f"{name}: without, with", "published": None, "ours": pair, "minutes": minutes})
-    (out / "results.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    write_rows(out, rows)
     axes = Figure(figsize=(8, 3), layout="constrained").subplots(1, 2, sharey=True)
     for ax, evaluation, title in zip(axes, (before, after), ("without", "with the symmetry"), strict=True):
         evaluation.plot(ax).set_title(title)

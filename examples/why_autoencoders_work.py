@@ -30,7 +30,6 @@ not hold ends the run.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +38,7 @@ from pathlib import Path
 
 from autoencoders_of_dynamics import CASES, candyman, turns
 from autoencoders_on_sets import Findings, memorised, paper, shrinking, spheres
+from paper_results import write_rows
 from rich.console import Console
 from rich.table import Table
 
@@ -116,7 +116,7 @@ def main(out: Path = Path("runs/why"), parts: Sequence[str] = (), small: bool = 
             console.print(f"  {'holds' if holds else 'DOES NOT HOLD'}: {claim}")
         assert all(findings[name].claims.values()), f"part {name}: a claim does not hold"
         gathered += results(findings[name], name, minutes)
-    (out / "results.json").write_text(json.dumps(plain(gathered), indent=2), encoding="utf-8")
+    write_rows(out, plain(gathered))
     return findings
 
 
