@@ -4,11 +4,11 @@
     python examples/ott_antonsen_2008.py --out runs/ott-antonsen
 
 E. Ott, T. M. Antonsen, Chaos 18, 037113 (2008): in Kuramoto's network of infinitely many phase oscillators, whose
-frequencies have a Lorentz density of half width g, the order parameter Z = mean exp(i theta) obeys
+frequencies have a Lorentz density of half width g, the order parameter Z = mean exp(i theta) obeys ::
 
     Z' = (K / 2 - g) Z - (K / 2) |Z|^2 Z,
 
-and all further moments are its powers, mean exp(i n theta) = Z^n. So r = |Z| has a closed form. Here a network of 1,000
+and all further moments are its powers, mean exp(i n theta) = Z^n. So `r = |Z|` has a closed form. Here a network of 1,000
 oscillators (K = 4, g = 1/2, phases drawn at random) is seen through its first four moments, eight numbers, without
 anything of this theory; a reducer finds two coordinates for them, polynomial dynamics are fitted, and what the model
 says of r(t) is compared with the closed form from the same Z(0).

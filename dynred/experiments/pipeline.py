@@ -145,12 +145,15 @@ def _chosen(
 ) -> tuple[ReducerSpec, DynamicsSpec]:
     """The settings of reducer and dynamics: those that are given, else the defaults for the source."""
     halves = source.system is not None and source.system.second_order and reducer is None and dynamics is None
+    named = dynamics is not None
     dynamics = dynamics or source.default_dynamics
     if transforms or source.has_angles:  # they may change the dimension, which is checked then
         integer("latent_dim", latent_dim, 1)
     else:
         check_latent_dim(latent_dim, source.dim, dynamics)
-    reducer = reducer or default_reducer(latent_dim, joint, dynamics)
+    if reducer is None:
+        reducer = default_reducer(latent_dim, joint, dynamics)
+        reducer = reducer.without_symmetry() if named else reducer
     reducer = reducer.for_states(source.dim if not transforms else 0)
     if halves and joint is None and latent_dim % 2 == 0:
         reducer, dynamics = of_second_order(reducer, dynamics)

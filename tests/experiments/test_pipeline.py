@@ -7,10 +7,11 @@ import torch
 import dynred
 from dynred.data.trajectories import Trajectories
 from dynred.dynamics.linear import LinearSpec
+from dynred.dynamics.neural_ode import NeuralODESpec
 from dynred.errors import DivergenceError, InputError
 from dynred.experiments.data_spec import DataSpec
 from dynred.experiments.open_source import source_of
-from dynred.experiments.pipeline import reduce
+from dynred.experiments.pipeline import _chosen, reduce
 from dynred.ode.find import find_system
 from dynred.ode.system import System
 from dynred.reducers.pod import PODSpec
@@ -123,3 +124,12 @@ def test_single_snapshots_have_no_dynamics():
     one = Trajectories.from_stacked(torch.randn(12, 1, 4, dtype=torch.float64), torch.zeros(1))
     with pytest.raises(InputError, match="data must be trajectories of at least 2 snapshots, got of 1 each"):
         reduce(one, 2)
+
+
+def test_symmetries_are_used_unless_dynamics_are_named():
+    source = source_of("kuramoto_sivashinsky", None)
+    by_default, _ = _chosen(source, 8, None, None, None, ())
+    named, dynamics = _chosen(source, 8, None, NeuralODESpec(), None, ())
+    assert by_default.symmetry
+    assert not named.symmetry
+    assert dynamics == NeuralODESpec()
