@@ -2,7 +2,6 @@
 ===========================================================================
 
     python examples/cenedese_2022.py --out runs/cenedese
-    python examples/cenedese_2022.py --vortex data.mat --sloshing xData.mat --beam dataVKDecay.mat
 
 M. Cenedese, J. Axas, B. Baeuerlein, K. Avila, G. Haller, Nat. Commun. 13, 872 (2022), fit spectral submanifolds of
 dimension two, with their code SSMLearn, to the wake of a cylinder at Re = 70 (20 POD coefficients; error 5.41 %), to
@@ -12,9 +11,10 @@ units of its largest state. The published numbers are those of the authors' note
 the beginning left out, and numbers of delays are theirs.
 
 Their data belong to them: the script downloads the three files from the authors' repository, or takes copies, .mat as
-there or .npz with states, t and lengths (several files are joined). Without them, and beside them, it runs what can be
-simulated here: the mean-field model of a wake, seen through twenty harmonics, and their chain of five oscillators, seen
-through the last one (their error, from the full state: 2.65 %). Models see samples alone, velocities are estimated.
+there or .npz with states, t and lengths (`--vortex`, `--sloshing`, `--beam`; several files are joined). Without them,
+and beside them, it runs what can be simulated here: the mean-field model of a wake, seen through twenty harmonics, and
+their chain of five oscillators, seen through the last one (their error, from the full state: 2.65 %). Models see
+samples alone, velocities are estimated.
 """
 
 import urllib.error
@@ -224,4 +224,8 @@ if __name__ == "__main__":
     parser = arguments(__doc__, "runs/cenedese")
     for name in ("vortex", "sloshing", "beam"):
         parser.add_argument(f"--{name}", type=Path, nargs="+", default=(), help=f"data of the {CASES[name].title}")
-    main(**vars(parser.parse_args()))
+    given = vars(parser.parse_args())
+    for path in (*given["vortex"], *given["sloshing"], *given["beam"]):
+        if not path.is_file():
+            parser.error(f"there is no file {path}")
+    main(**given)

@@ -8,10 +8,10 @@ frequencies have a Lorentz density of half width g, the order parameter Z = mean
 
     Z' = (K / 2 - g) Z - (K / 2) |Z|^2 Z,
 
-and all further moments are its powers, mean exp(i n theta) = Z^n. So `r = |Z|` has a closed form. Here a network of 1,000
-oscillators (K = 4, g = 1/2, phases drawn at random) is seen through its first four moments, eight numbers, without
-anything of this theory; a reducer finds two coordinates for them, polynomial dynamics are fitted, and what the model
-says of r(t) is compared with the closed form from the same Z(0).
+and all further moments are its powers, mean exp(i n theta) = Z^n. So `r = |Z|` has a closed form. Here a network of
+1,000 oscillators (K = 4, g = 1/2, phases drawn at random) is seen through its first four moments, eight numbers,
+without anything of this theory; a reducer finds two coordinates for them, polynomial dynamics are fitted, and what the
+model says of r(t) is compared with the closed form from the same Z(0).
 
 What two coordinates cannot do: give the phases back. The oscillators that do not lock go on at their own rates, so that
 phases are no function of Z; moments are. And a network of 1,000 follows the closed form itself only to the
