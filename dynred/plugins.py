@@ -25,6 +25,7 @@ from dynred.trust import Code, digest, is_allowed
 from dynred.user_code import PASSING, place_and_reason
 
 PREFIX = "user_file_"  # begins the names of the modules that users' files become
+LISTED = 25  # names that are listed in a message; only systems are more
 
 T = TypeVar("T")
 
@@ -53,7 +54,9 @@ def load_module(package: str, name: str) -> ModuleType:
     if target not in known:
         known = [*known, *installed(package)]
         advice = nearest(target, known) or "A file of your own is named by its path, ending in .py."
-        raise refuse(what, f"one of {', '.join(known)}, or a path to a .py file", repr(name), advice)
+        few = ", ".join(known)
+        listed = few if len(known) <= LISTED else f"the {len(known)} that `dynred {folder}` lists"
+        raise refuse(what, f"one of {listed}, or a path to a .py file", repr(name), advice)
     return _imported(what, f"{package}.{target}")
 
 

@@ -96,7 +96,7 @@ def test_a_file_with_a_system_or_a_function_that_builds_one_gives_it(tmp_path):
         (
             "lorenz_63",
             {},
-            "system must be one of .*lorenz63.*, or a path to a .py file, got 'lorenz_63'. Did you mean lorenz63?",
+            "one of the .. that `dynred systems` lists, or a path .*, got 'lorenz_63'. Did you mean lorenz63?",
         ),
         ("zzz", {}, "A file of your own is named by its path, ending in .py"),
         ("nothing/there.py", {}, "system must be a path to an existing .py file, got 'nothing/there.py'"),
