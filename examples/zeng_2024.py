@@ -1,5 +1,5 @@
 """How many coordinates does Kuramoto-Sivashinsky need?
-======================================================
+====================================================
 
     python examples/zeng_2024.py --out runs/zeng
 
