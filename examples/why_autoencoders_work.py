@@ -69,11 +69,12 @@ def kept(findings: Findings, name: str, out: Path) -> None:
     """Adds the results and figures of a part to those in `out`."""
     path = out / "parts.json"
     results = read_json(path) if path.exists() else {}
+    again = name in results  # figures of an earlier run of the same part are replaced, others' files are not
+    for stem, figure in findings.figures.items():
+        with moved_into_place(out / f"{stem}.png", lambda _: again) as temporary:
+            figure.savefig(temporary, dpi=150, format="png")
     results[name] = {"rows": findings.rows, "claims": findings.claims}
     write_json(path, plain({key: results[key] for key in sorted(results)}))
-    for stem, figure in findings.figures.items():
-        with moved_into_place(out / f"{stem}.png") as temporary:
-            figure.savefig(temporary, dpi=150, format="png")
 
 
 def shown(findings: Findings, title: str) -> Table:

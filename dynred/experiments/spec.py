@@ -122,6 +122,9 @@ def check_latent_dim(latent_dim: int, dim: int, dynamics: DynamicsSpec) -> None:
     """Refuses as many latent coordinates as states of `dim` values have, or more; maps may have as many: a section, or
     a map of the line, leaves nothing to reduce."""
     if dynamics.needs_velocities:
+        if dim < 2:
+            advice = "A single signal is given a past by `--delays auto`; a map of it by `--dynamics map`."
+            raise refuse("states", "of 2 values or more, for a reduction has fewer", dim, advice)
         integer("latent_dim", latent_dim, 1, dim - 1, f"The state has {dim} dimensions; a reduction has fewer.")
     else:
         integer("latent_dim", latent_dim, 1, dim, f"The state has {dim} dimensions.")

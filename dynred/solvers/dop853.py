@@ -21,9 +21,7 @@ class Dop853(Singly):
     The root mean square error of a step is held to the tolerances.
 
     Attributes:
-        rtol: relative tolerance of each component.
-        atol: absolute tolerance of each component, in the units of the state; None takes .3 `rtol` times the size of
-            the component along its trajectory, so that its units do not matter.
+        rtol, atol: relative and absolute tolerance of each component, see `Singly`.
     """
 
     def begun(

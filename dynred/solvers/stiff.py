@@ -31,9 +31,7 @@ class Stiff(Singly):
     pattern or probing finds one; LSODA takes banded patterns only.
 
     Attributes:
-        rtol: relative tolerance of each component.
-        atol: absolute tolerance of each component, in the units of the state; None takes .3 `rtol` times the size of
-            the component along its trajectory, so that its units do not matter.
+        rtol, atol: relative and absolute tolerance of each component, see `Singly`.
         method: `BDF`, `Radau` or `LSODA`.
     """
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
+from dynred.errors import InputError
 from dynred.files import read_json
 from dynred.rng import generator
 
@@ -72,6 +74,20 @@ def test_a_claim_that_does_not_hold_ends_the_run_after_its_numbers_are_kept(tmp_
     with pytest.raises(AssertionError, match="part 6"):
         why.main(tmp_path, ["6"])
     assert read_json(tmp_path / "parts.json")["6"] == {"rows": rows, "claims": {"at least 1": False}}
+
+
+def test_a_part_replaces_its_own_figures_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    why = load("why_autoencoders_work")
+    findings = why.Findings([{"maximum": 1.0}], {}, {"6_line": Figure()})
+    (tmp_path / "6_line.png").write_text("mine")
+    for _ in range(2):  # however often
+        with pytest.raises(InputError, match="which dynred did not write"):
+            why.kept(findings, "6", tmp_path)
+    assert (tmp_path / "6_line.png").read_text() == "mine"
+    for _ in range(2):
+        why.kept(findings, "6", tmp_path / "own")
+    assert (tmp_path / "own" / "6_line.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow

@@ -133,3 +133,9 @@ def test_symmetries_are_used_unless_dynamics_are_named():
     assert by_default.symmetry
     assert not named.symmetry
     assert dynamics == NeuralODESpec()
+
+
+def test_states_of_one_value_are_refused_with_what_to_do():
+    t = np.linspace(0, 5, 60)
+    with pytest.raises(InputError, match=r"states must be of 2 values or more, .*, got 1\. .*`--delays auto`"):
+        reduce(np.sin(t)[:, None], 1, t=t)
